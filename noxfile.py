@@ -1,0 +1,119 @@
+"""The project's chores. ``python -m nox`` runs the tests; ``python -m nox -l`` lists the rest.
+
+Every session works with nothing but CPython, pip and the package index: no service, no uv, no root.
+"""
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+SOURCE = Path("src", "smsmfa")
+#: What the tests read, beside the package itself.
+TESTED = ("tests", "docs", "examples", "benchmarks", "conftest.py", "pyproject.toml", "LICENSE", *Path().glob("*.md"))
+
+
+def group(name: str) -> list[str]:
+    """Return the requirements of a dependency group: older pips cannot install one by its name."""
+    return nox.project.dependency_groups(PROJECT, name)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests on the running Python. Arguments go to pytest: ``python -m nox -- -k limiter``."""
+    session.install("-e", ".", *group("tests"))
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and types, and that every public name of the installed package is typed."""
+    session.install(".", *group("lint"), *group("tests"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy", "src", "tests/typing")
+    session.run("pyright", "tests/typing")
+    session.run("pyright", "--verifytypes", "smsmfa", "--ignoreexternal")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into ``docs/_build/html``; a warning is an error."""
+    session.install(".", *group("docs"))
+    session.run("sphinx-build", "-W", "--keep-going", "-n", "-E", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the wheel through the source distribution and test it alone: every branch, no source tree in sight."""
+    built = Path(session.create_tmp(), "dist")
+    shutil.rmtree(built, ignore_errors=True)
+    session.install("build")
+    session.run("python", "-m", "build", "--outdir", str(built), silent=True)
+    session.install(*(str(file) for file in built.glob("*.whl")), *group("tests"))
+    with session.chdir(_copy_of_tests(session)):
+        session.run("coverage", "run", "-m", "pytest", *session.posargs)
+        session.run("coverage", "report", "--fail-under=100")
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run the tests against the oldest release of each dependency that the project says it works with."""
+    oldest = [requirement.replace(">=", "==") for requirement in PROJECT["project"]["dependencies"]]
+    constraints = Path(session.create_tmp(), "oldest.txt")
+    constraints.write_text("\n".join(oldest) + "\n", encoding="utf-8")
+    session.install(".", *group("tests"), "--constraint", str(constraints))
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def modules(session: nox.Session) -> None:
+    """Show that each module is covered, every branch, by the test module of its own name alone."""
+    session.install("-e", ".", *group("tests"))
+    data = Path(session.create_tmp(), "coverage")
+    reached = {}
+    for module in sorted(SOURCE.rglob("*.py")):
+        if not (test := _test_of(module)).exists():
+            reached[module] = "none"
+            continue
+        run = ("coverage", "run", f"--data-file={data}", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test))
+        session.run(*run, silent=True)
+        report = ("coverage", "report", f"--data-file={data}", f"--include=*/{module.relative_to('src')}")
+        reached[module] = session.run(*report, "--format=total", silent=True).strip()
+        if reached[module] != "100":
+            session.run(*report)
+    for module, total in reached.items():
+        print(f"{total:>4}  {module}")
+    if short := [str(module) for module, total in reached.items() if total not in {"100", "none"}]:
+        session.error(f"not covered by the test module of its own name: {', '.join(short)}")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure against peers and floors in one run. Arguments go to ``benchmarks/run.py``."""
+    session.install(".", *group("bench"))
+    session.run("python", "benchmarks/run.py", *session.posargs)
+
+
+def _copy_of_tests(session: nox.Session) -> Path:
+    """Copy what the tests need, but not the package, to an empty directory."""
+    copy = Path(session.create_tmp(), "tree").absolute()
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir()
+    for path in map(Path, TESTED):
+        if path.is_dir():
+            shutil.copytree(path, copy / path, ignore=shutil.ignore_patterns("__pycache__", "_build"))
+        elif path.exists():
+            shutil.copy(path, copy)
+    return copy
+
+
+def _test_of(module: Path) -> Path:
+    """``src/smsmfa/stores/memory.py`` has ``tests/stores/test_memory.py``."""
+    inner = module.relative_to(SOURCE)
+    return Path("tests", inner.parent, f"test_{inner.stem.strip('_')}.py")

@@ -1,0 +1,41 @@
+"""``python -m smsmfa``: what the package does on a command line."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from . import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status; without a command, print the help and return 2."""
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    if chosen.run is None:
+        parser.print_help(sys.stderr)
+        return 2
+    status: int = chosen.run(chosen)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m smsmfa", description="SMS as a second factor, for any Python application."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    demo = commands.add_parser("demo", help="walk through the factor in this terminal; nothing is sent")
+    demo.add_argument("--auto", action="store_true", help="play both sides, without input")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _demo(chosen: argparse.Namespace) -> int:
+    from .demo import run
+
+    return run(auto=chosen.auto)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

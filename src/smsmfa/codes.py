@@ -1,0 +1,175 @@
+"""Codes: derived, never stored. Recovery codes: drawn, and stored as a hash.
+
+A code is HMAC-SHA-256 of the challenge's id (128 random bits) and everything the code is bound to,
+under the operator's secret, reduced to decimal digits. So nothing in the store confirms a guess, a
+resend carries the same code, and altering the user, purpose, number or details gives another code
+(NIST SP 800-63B-4, 3.1.3.2; OWASP ASVS 5.0, 6.5 and 6.6.2).
+"""
+
+import hmac
+import os
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from itertools import repeat
+from typing import NoReturn, TypeAlias
+
+import msgspec
+
+from .exceptions import ConfigurationError
+from .opaque import Opaque
+from .typed import compact
+
+Secret: TypeAlias = str | bytes
+
+#: Bytes; the strength of HMAC-SHA-256 (RFC 2104, 3: keys shorter than the hash's output are discouraged).
+SECRET_BYTES = 32
+#: What the documentation shows in place of a secret. It is public, so it is refused.
+EXAMPLE_SECRET = "an-example-from-the-documentation-is-no-secret"
+#: Nothing longer is read as a code of any kind.
+_LONGEST = 256
+#: 32 symbols without I, L, O and U: 24 of them are 120 bits (above the 112 of NIST SP 800-63B-4, 3.1.2.2).
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_RECOVERY_LENGTH = 24
+_encode = msgspec.msgpack.Encoder().encode
+_LOOKALIKES = str.maketrans("OIL", "011")
+
+
+def new_id() -> str:
+    """Return a fresh id of 128 random bits (OWASP ASVS 5.0, 11.5.1)."""
+    return urlsafe_b64encode(os.urandom(16))[:22].decode()
+
+
+class CodeGenerator:
+    """Derives one-time codes from a secret.
+
+    Args:
+        secret: at least 32 bytes, as ``bytes`` or ``str``.
+        digits: the length of a code, 6 to 10 (at least 6: NIST SP 800-63B-4, 3.1.3.2).
+
+    Raises:
+        ConfigurationError: the secret is too short or public, or ``digits`` is out of range.
+    """
+
+    def __init__(self, secret: Secret, digits: int = 6) -> None:
+        problem, key = _key(secret)
+        del secret  # what a traceback with locals shows of this frame must not be the secret
+        if problem:
+            raise ConfigurationError(problem)
+        if type(digits) is not int or not 6 <= digits <= 10:
+            raise ConfigurationError("digits: from 6 to 10")
+        self.digits = digits
+        self._codes = 10**digits
+        self._mac = hmac.new(key.reveal(), digestmod=sha256)
+        #: Names the secret in a challenge and in a proof token, and gives nothing of it away.
+        self.key_id: int = int.from_bytes(self._digest("key id")[:4], "big")
+
+    def code(self, challenge_id: str, *context: str) -> str:
+        """Return the code of a challenge: uniform over all strings of ``digits`` digits.
+
+        Args:
+            challenge_id: a fresh random id, so that no code repeats.
+            context: what the code is bound to; any difference gives an independent code.
+        """
+        number = int.from_bytes(self._digest("code", challenge_id, *context), "big") % self._codes
+        return str(number).zfill(self.digits)
+
+    def sign(self, *parts: str | bytes) -> bytes:
+        """Return a MAC of 16 bytes over ``parts``, of no use as a code."""
+        return self._digest("proof", *parts)[:16]
+
+    def _digest(self, *parts: str | bytes) -> bytes:
+        mac = self._mac.copy()
+        mac.update(_encode(parts))  # MessagePack says where a part ends, so no two lists are alike
+        return mac.digest()
+
+    def __repr__(self) -> str:
+        return f"CodeGenerator(digits={self.digits})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a CodeGenerator holds a secret and cannot be pickled or copied")
+
+
+class KeyRing:
+    """The operator's secrets, newest first: the first makes codes, all of them check.
+
+    Args:
+        secrets: one secret, or several.
+        digits: the length of a code.
+
+    Raises:
+        ConfigurationError: there is none, one is too short or public, or one is listed twice.
+    """
+
+    def __init__(self, secrets: Secret | Iterable[Secret], digits: int) -> None:
+        hidden = Opaque([secrets] if isinstance(secrets, str | bytes) else _listed(secrets))
+        del secrets  # as in CodeGenerator, and map() for the same reason: a comprehension has locals
+        generators = list(map(CodeGenerator, hidden.reveal(), repeat(digits)))
+        self._generators = {generator.key_id: generator for generator in generators}
+        if len(self._generators) < len(generators):
+            raise ConfigurationError("secret: the same secret is listed twice")
+        if not generators:
+            raise ConfigurationError(_NO_SECRET)
+        self.newest: CodeGenerator = generators[0]
+
+    def get(self, key_id: int) -> CodeGenerator | None:
+        """Return the generator that ``key_id`` names, or ``None`` when its secret was retired."""
+        return self._generators.get(key_id)
+
+    def __repr__(self) -> str:
+        return f"<KeyRing of {len(self._generators)}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a KeyRing holds secrets and cannot be pickled or copied")
+
+
+_NO_SECRET = (
+    "secret: one str or bytes of at least 32 bytes, or several, newest first; make one with "
+    "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+)
+
+
+def _listed(secrets: object) -> Sequence[Secret]:
+    return list(secrets) if isinstance(secrets, Iterable) else [b""]
+
+
+def _key(secret: Secret) -> tuple[str, Opaque[bytes]]:
+    """Return what is wrong with a secret, or ``""``, and its bytes."""
+    key = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
+    if not isinstance(key, bytes) or len(key) < SECRET_BYTES:
+        return _NO_SECRET, Opaque(b"")
+    if key == EXAMPLE_SECRET.encode():
+        return "secret: this one is printed in the documentation; " + _NO_SECRET, Opaque(b"")
+    return "", Opaque(key)
+
+
+def read_code(submitted: object, digits: int) -> Opaque[str] | None:
+    """Return a submitted code as ASCII digits, or ``None`` when it cannot be one."""
+    if not isinstance(submitted, str) or len(submitted) > _LONGEST:
+        return None
+    code = compact(submitted)
+    return Opaque(code) if len(code) == digits and code.isascii() and code.isdigit() else None
+
+
+def new_recovery_code() -> Opaque[str]:
+    """Return a fresh recovery code, ``XXXX-XXXX-XXXX-XXXX-XXXX-XXXX``."""
+    number = int.from_bytes(os.urandom(15), "big")
+    symbols = "".join(_ALPHABET[number >> 5 * place & 31] for place in range(_RECOVERY_LENGTH))
+    return Opaque("-".join(symbols[start : start + 4] for start in range(0, _RECOVERY_LENGTH, 4)))
+
+
+def read_recovery_code(submitted: object) -> bytes | None:
+    """Return the hash of a submitted recovery code, or ``None`` when it cannot be one.
+
+    Case, spaces and hyphens do not matter; O, I and L are read as 0, 1 and 1. The code has 120 bits,
+    so a plain SHA-256 is enough (NIST SP 800-63B-4, 3.1.2.2 asks for more only below 112).
+    """
+    if not isinstance(submitted, str) or len(submitted) > _LONGEST:
+        return None
+    code = compact(submitted)
+    if not code.isascii():
+        return None
+    code = code.upper().translate(_LOOKALIKES)
+    if len(code) != _RECOVERY_LENGTH or not set(code) <= set(_ALPHABET):
+        return None
+    return sha256(b"smsmfa recovery code\0" + code.encode()).digest()

@@ -1,0 +1,225 @@
+"""Everything an operator decides, validated once."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from functools import wraps
+from math import expm1, log1p
+from typing import Any, NoReturn, TypeVar
+
+import attrs
+
+from .codes import KeyRing, Secret
+from .exceptions import ConfigurationError, SmsMfaError
+from .limiter import Limit
+from .messages import Messages
+from .opaque import Opaque
+from .phone import ALL_REGIONS, NUMBER_TYPES, SMS_TYPES, supported_regions
+from .records import Issued
+
+_MICROSECOND = timedelta(microseconds=1)
+_HOUR = timedelta(hours=1)
+T = TypeVar("T")
+
+
+def _field(check: Callable[[Any], bool], advice: str) -> Callable[[object, "attrs.Attribute[Any]", Any], None]:
+    def validate(instance: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+        if not check(value):
+            raise ConfigurationError(f"{attribute.name}: {advice}")
+
+    return validate
+
+
+def _whole(least: int, most: int) -> Callable[[object, "attrs.Attribute[Any]", Any], None]:
+    return _field(lambda value: type(value) is int and least <= value <= most, f"from {least} to {most}")
+
+
+def _limit(*, optional: bool = False) -> Callable[[object, "attrs.Attribute[Any]", Any], None]:
+    advice = "a Limit, for example Limit(10, timedelta(hours=1))" + (
+        ", or None" if optional else "; it cannot be removed"
+    )
+    return _field(lambda value: isinstance(value, Limit) or (optional and value is None), advice)
+
+
+def _time(least: timedelta, most: timedelta) -> Callable[[object, "attrs.Attribute[Any]", Any], None]:
+    return _field(
+        lambda value: isinstance(value, timedelta) and least <= value <= most,
+        f"a timedelta from {least} to {most}",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """How much of everything. A bucket refills with time and with nothing else.
+
+    Args:
+        user: messages per user; can be tuned, not removed.
+        number: messages per phone number, across users; ``None``: no limit.
+        total: messages in all; ``None``: no limit.
+        guesses: wrong codes per user, over all challenges. The default keeps the chance of a guess
+            below 1 in 1,000 a year.
+        recovery: wrong recovery codes per user.
+        consecutive: wrong codes in a row that disable a number, at most 100 (NIST SP 800-63B-4, 3.2.2).
+
+    Raises:
+        ConfigurationError: an argument is of the wrong kind or out of range.
+    """
+
+    user: Limit = attrs.field(default=Limit(10, _HOUR), validator=_limit())
+    number: Limit | None = attrs.field(default=Limit(10, _HOUR), validator=_limit(optional=True))
+    total: Limit | None = attrs.field(default=None, validator=_limit(optional=True))
+    guesses: Limit = attrs.field(default=Limit(20, 10 * _HOUR), validator=_limit())
+    recovery: Limit = attrs.field(default=Limit(10, 24 * _HOUR), validator=_limit())
+    consecutive: int = attrs.field(default=100, validator=_whole(1, 100))
+
+
+def _hidden(secret: Secret | Iterable[Secret] | Opaque[Any]) -> Opaque[Any]:
+    if isinstance(secret, Opaque):
+        return secret
+    return Opaque(secret if isinstance(secret, str | bytes) or not isinstance(secret, Iterable) else tuple(secret))
+
+
+def _codes(values: object) -> object:
+    """Return a set of codes; anything else stays as it is, for the validator to refuse."""
+    if isinstance(values, Iterable) and not isinstance(values, str | bytes):
+        listed = list(values)
+        return frozenset(listed) if all(isinstance(value, str) for value in listed) else None
+    return None
+
+
+def _sealed(cls: type[T]) -> type[T]:
+    """Keep the secret out of tracebacks: the generated ``__init__``'s frame knows it, so an error leaves it behind."""
+    init: Callable[..., None] = vars(cls)["__init__"]
+
+    @wraps(init)
+    def sealed(self: T, **arguments: object) -> None:
+        problem = None
+        try:
+            init(self, **arguments)
+        except SmsMfaError as error:
+            problem = error.with_traceback(None)
+        arguments.clear()
+        if problem is not None:
+            raise problem
+
+    type.__setattr__(cls, "__init__", sealed)
+    return cls
+
+
+@_sealed
+@attrs.frozen(kw_only=True)
+class FactorConfig:
+    """Everything an operator decides about the factor. Immutable; safe to share.
+
+    Args:
+        app_name: what the message calls your application.
+        secret: at least 32 bytes, as ``str`` or ``bytes``, or several, newest first, to rotate: new
+            challenges use the first, those in flight the one that made them.
+        regions: ISO codes of the countries whose numbers may enrol, or ``ALL_REGIONS``. Open geography
+            is how SMS pumping starts, so decide.
+        digits: the length of a code, 6 to 10 (NIST SP 800-63B-4, 3.1.3.2).
+        lifetime: how long a code is good, at most 10 minutes (NIST SP 800-63B-4, 3.1.3.2).
+        resend_gap: the least time between two messages about the same thing, at most ``lifetime``.
+        attempts: wrong codes per challenge, 1 to 10 (the default: RTS (EU) 2018/389, Art. 4(3)(b)).
+        limits: see :class:`Limits`.
+        recovery_codes: how many recovery codes a user gets, 0 to 20.
+        enabled: turns the factor off, and keeps what is enrolled.
+        number_types: the kinds of number that may enrol, of :data:`smsmfa.phone.NUMBER_TYPES`.
+        max_phones: numbers a user may have, 1 to 10.
+        max_users_per_number: users that may share a number, 0 (no limit) to 100.
+        messages: templates by purpose; ``"enrollment"`` and ``"verification"`` are the general ones.
+        origin: your site's host, for the last line by which browsers fill in the code.
+
+    Raises:
+        ConfigurationError: whatever is wrong with an argument.
+    """
+
+    app_name: str
+    secret: Opaque[Any] = attrs.field(converter=_hidden, repr=False, eq=False)
+    regions: frozenset[str] = attrs.field(converter=_codes)
+    digits: int = attrs.field(default=6, validator=_whole(6, 10))
+    lifetime: timedelta = attrs.field(
+        default=timedelta(minutes=5), validator=_time(timedelta(seconds=1), timedelta(minutes=10))
+    )
+    resend_gap: timedelta = attrs.field(
+        default=timedelta(seconds=30), validator=_time(timedelta(0), timedelta(minutes=10))
+    )
+    attempts: int = attrs.field(default=5, validator=_whole(1, 10))
+    limits: Limits = attrs.field(factory=Limits, validator=_field(lambda value: isinstance(value, Limits), "a Limits"))
+    recovery_codes: int = attrs.field(default=1, validator=_whole(0, 20))
+    enabled: bool = attrs.field(default=True, validator=_field(lambda value: type(value) is bool, "True or False"))
+    number_types: frozenset[str] = attrs.field(default=SMS_TYPES, converter=_codes)
+    max_phones: int = attrs.field(default=1, validator=_whole(1, 10))
+    max_users_per_number: int = attrs.field(default=5, validator=_whole(0, 100))
+    messages: Mapping[str, str] | None = attrs.field(default=None, repr=False)
+    origin: str | None = None
+
+    #: What the core works with.
+    keys: KeyRing = attrs.field(init=False, repr=False, eq=False)
+    texts: Messages = attrs.field(init=False, repr=False, eq=False)
+    lifetime_us: int = attrs.field(init=False, repr=False, eq=False)
+    resend_gap_us: int = attrs.field(init=False, repr=False, eq=False)
+
+    @regions.validator
+    def _check_regions(self, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+        if not value or (value != ALL_REGIONS and not frozenset(value) <= supported_regions()):
+            raise ConfigurationError(
+                'regions: ISO codes of the countries you serve, for example {"US", "CA"}, or ALL_REGIONS'
+            )
+
+    @number_types.validator
+    def _check_types(self, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+        if not value or not frozenset(value) <= NUMBER_TYPES:
+            raise ConfigurationError(f"number_types: some of {', '.join(sorted(NUMBER_TYPES))}")
+
+    @resend_gap.validator
+    def _check_gap(self, attribute: "attrs.Attribute[Any]", value: timedelta) -> None:
+        if value > self.lifetime:
+            raise ConfigurationError("resend_gap: at most the lifetime of a code")
+
+    def __attrs_post_init__(self) -> None:
+        texts = Messages(
+            self.messages, app_name=self.app_name, digits=self.digits, lifetime=self.lifetime, origin=self.origin
+        )
+        keys = KeyRing(self.secret.reveal(), self.digits)
+        for name, value in (
+            ("keys", keys),
+            ("texts", texts),
+            ("lifetime_us", self.lifetime // _MICROSECOND),
+            ("resend_gap_us", self.resend_gap // _MICROSECOND),
+        ):
+            object.__setattr__(self, name, value)
+
+    def code(self, user_key: str, kind: str, issued: Issued, number: int) -> Opaque[str]:
+        """Derive the code of a challenge under the secret that made it, bound to everything it is about."""
+        generator = self.keys.get(issued.key_id) or self.keys.newest
+        details = [part for pair in issued.details for part in pair]
+        return Opaque(generator.code(issued.id, user_key, kind, issued.purpose, str(number), *details))
+
+    def guess_risk(self, period: timedelta) -> float:
+        """Return the worst-case chance that someone who has the password guesses a code in ``period``.
+
+        Exact for an attacker who uses every opportunity, against a user whose own logins keep the
+        count of consecutive failures low: no more wrong codes than the guess budget gives, no more
+        challenges than the user's messages, and no code tried twice on one challenge.
+
+        Args:
+            period: how long the attack lasts.
+
+        Raises:
+            ValueError: ``period`` is no timedelta, or negative.
+        """
+        if not isinstance(period, timedelta) or period < timedelta(0):
+            raise ValueError("period: a timedelta, not negative")
+        each = min(self.attempts, _most(self.limits.guesses, self.lifetime))
+        guesses = min(_most(self.limits.guesses, period), each * _most(self.limits.user, period))
+        challenges, rest = divmod(guesses, each)
+        codes = 10**self.digits
+        return -expm1(challenges * log1p(-each / codes) + log1p(-rest / codes))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a FactorConfig holds secrets and cannot be pickled or copied; build it where it is used")
+
+
+def _most(limit: Limit, period: timedelta) -> int:
+    """Return the most that a bucket gives within a period, starting full."""
+    return limit.capacity + (0 if limit.refill is None else period // limit.refill)

@@ -1,0 +1,30 @@
+"""Where the person's phone may be from."""
+
+from typing import NamedTuple
+
+
+class Country(NamedTuple):
+    """A country to choose.
+
+    Args:
+        region: its ISO 3166-1 alpha-2 code.
+        name: in English.
+        example: a number as people there write it, or ``""``.
+    """
+
+    region: str
+    name: str
+    example: str = ""
+
+
+#: A short list of common ones; any other is typed in.
+COUNTRIES = (
+    Country("US", "United States", "(415) 555-2671"),
+    Country("CA", "Canada", "(506) 234-5678"),
+    Country("GB", "United Kingdom", "07400 123456"),
+    Country("DE", "Germany", "01512 3456789"),
+    Country("FR", "France", "06 12 34 56 78"),
+    Country("BR", "Brazil", "(11) 96123-4567"),
+    Country("IN", "India", "081234 56789"),
+    Country("JP", "Japan", "090-1234-5678"),
+)

@@ -1,0 +1,252 @@
+"""Enrolment: a number becomes the user's once its code is confirmed."""
+
+from functools import partial
+
+from . import decisions, rules
+from .arguments import checked_locale
+from .codes import new_id
+from .exceptions import PhoneNumberError
+from .opaque import Opaque
+from .phone import ALL_REGIONS, PhoneNumber
+from .records import Phone
+from .shell import AsyncShell, Base, Shell, enrolled_phone
+from .values import Challenge, Enrollment
+
+
+class EnrollerBase(Base):
+    """What the enroller and its twin share."""
+
+    def _read_number(self, text: Opaque[str], region: str | None) -> PhoneNumber:
+        self._check_enabled()
+        number = PhoneNumber.parse(text.reveal(), region)
+        if self._config.regions != ALL_REGIONS and number.region not in self._config.regions:
+            raise PhoneNumberError("region")
+        if number.type not in self._config.number_types:
+            raise PhoneNumberError("type")
+        return number
+
+
+class Enroller(EnrollerBase, Shell):
+    """Enrols phone numbers.
+
+    Args:
+        config: what the operator decided.
+        store: where records are kept.
+        sender: who sends the messages.
+        on_event: called with one :class:`~smsmfa.Event` for each operation; it can break nothing.
+        clock: a function like :func:`time.time_ns`.
+
+    Raises:
+        ConfigurationError: an argument is of the wrong kind, for example an asynchronous store.
+    """
+
+    def start(
+        self, user_id: object, number: str, *, region: str | None = None, replace: str | None = None,
+        proof: str | None = None, locale: str | None = None,
+    ) -> Challenge:  # fmt: skip
+        """Send a code to a number that the user wants to enrol. It stays pending until :meth:`confirm`.
+
+        Calling it again for the same number within the gap sends nothing and returns the live challenge.
+
+        Args:
+            user_id: a ``str``, ``int`` or ``UUID``.
+            number: as the user typed it.
+            region: ISO code of the country it is dialled from, where it has no ``+``.
+            replace: the id of the number it takes the place of, where several are allowed.
+            proof: the ``token`` of a fresh :class:`~smsmfa.Verification`, once the user has a number.
+            locale: the user's language, for the text.
+
+        Raises:
+            PhoneNumberError: it is no number that may enrol; see ``reason``.
+            ProofRequired: the user has a number, and ``proof`` is missing, stale or another's.
+            NotEnrolled: ``replace`` names no number of the user's.
+            AlreadyEnrolled: the user has it already, or has as many as allowed.
+            PhoneInUse: as many other users as allowed have it.
+            RateLimited: a limit refuses; see ``scope`` and ``retry_after``.
+            DeliveryRejected: the message did not go out, and was not charged.
+            FactorDisabled, StoreError: as everywhere.
+        """
+        text, token = Opaque(number), Opaque(proof)
+        del number, proof  # what a traceback with locals shows of this frame must be neither
+        locale = checked_locale(locale)
+        self._config.texts.check("enrollment", (), locale)
+        operation = self._operation("start", user_id, "enrollment")
+        with self._trail(operation, purpose="enrollment") as trail:
+            phone = self._read_number(text, region)
+            pending = Phone(new_id(), int(phone.e164[1:]), phone.region, phone.type)
+            operation.phone = pending
+            operation.include(pending.number)
+            decide = partial(
+                decisions.start,
+                new_id=new_id(),
+                phone=pending,
+                replace=replace,
+                proof=self._read_proof(operation, token),
+                locale=locale,
+            )
+            return self._request(trail, operation, decide)
+
+    def resend(self, user_id: object, challenge_id: str) -> Challenge:
+        """Send the same code once more, under the same expiry and attempts.
+
+        Raises:
+            RateLimited: too soon (``"resend"``), or a limit refuses.
+            CodeRejected: there is no such challenge, it was used, or it is dead and cannot be renewed.
+            DeliveryRejected: the message did not go out, and was not charged.
+            FactorDisabled, StoreError: as everywhere.
+        """
+        operation = self._operation("resend enrollment", user_id, "enrollment")
+        with self._trail(operation, challenge_id=challenge_id, purpose="enrollment") as trail:
+            self._check_enabled()
+            decide = partial(decisions.resend_pending, new_id=new_id(), challenge_id=challenge_id)
+            return self._request(trail, operation, decide, rules.about_pending)
+
+    def confirm(self, user_id: object, challenge_id: str, code: str) -> Enrollment:
+        """Enrol the pending number, if the code is right. It may take the place of an enrolled one.
+
+        Raises:
+            CodeMalformed: it cannot be a code; nothing was charged.
+            CodeRejected: it is not the code; see ``attempts_left``.
+            CodeExpired: the challenge is too old.
+            RateLimited: the guess budget is empty (``"guesses"``); nothing was compared.
+            PhoneInUse, AlreadyEnrolled: others were faster; start again.
+            FactorDisabled, StoreError: as everywhere. Nobody was let in.
+        """
+        submitted = Opaque(code)
+        del code
+        operation = self._operation("confirm", user_id)
+        with self._trail(operation, challenge_id=challenge_id, purpose="enrollment"):
+            read = self._read_code(submitted)
+            shown, hashes = self._new_recovery_codes(self._config.recovery_codes)
+            decide = partial(decisions.confirm, challenge_id=challenge_id, code=read, recovery=hashes)
+            accepted = self._run(operation, decide, rules.about_all)
+            return Enrollment(
+                user_id=operation.user_id,
+                phone=enrolled_phone(accepted.phone),
+                recovery_codes=shown if accepted.recovery else Opaque(()),
+                verification=self._verification(operation, accepted, "sms", "login"),
+            )
+
+    def remove(self, user_id: object, phone_id: str, *, proof: str | None) -> None:
+        """Drop a number of the user's; the last one takes the recovery codes with it. No limit is reset.
+
+        Raises:
+            ProofRequired: ``proof`` is missing, stale or another's.
+            NotEnrolled: the user has no such number.
+            StoreError: the store failed.
+        """
+        token = Opaque(proof)
+        del proof
+        operation = self._operation("remove", user_id)
+        with self._trail(operation):
+            decide = partial(decisions.remove, phone_id=phone_id, proof=self._read_proof(operation, token))
+            self._run(operation, decide, rules.about_all)
+
+    def new_recovery_codes(self, user_id: object, *, proof: str | None) -> tuple[str, ...]:
+        """Return new recovery codes, to be shown once; the old ones are dead.
+
+        Raises:
+            ProofRequired: ``proof`` is missing, stale or another's.
+            NotEnrolled: the user has no number.
+            FactorDisabled, StoreError: as everywhere.
+        """
+        token = Opaque(proof)
+        del proof
+        operation = self._operation("new recovery codes", user_id)
+        with self._trail(operation):
+            self._check_enabled()
+            shown, hashes = self._new_recovery_codes(self._config.recovery_codes)
+            read = self._read_proof(operation, token)
+            self._run(operation, partial(decisions.new_recovery_codes, recovery=hashes, proof=read))
+            return shown.reveal()
+
+    def reset(self, user_id: object) -> None:
+        """The operator's: forget the user's numbers and recovery codes, so that they can enrol anew. No limit is reset.
+
+        Raises:
+            StoreError: the store failed.
+        """
+        operation = self._operation("reset", user_id)
+        with self._trail(operation):
+            self._run(operation, decisions.reset, rules.about_all)
+
+
+class AsyncEnroller(EnrollerBase, AsyncShell):
+    """:class:`Enroller` for asyncio."""
+
+    async def start(
+        self, user_id: object, number: str, *, region: str | None = None, replace: str | None = None,
+        proof: str | None = None, locale: str | None = None,
+    ) -> Challenge:  # fmt: skip
+        """Like :meth:`Enroller.start`."""
+        text, token = Opaque(number), Opaque(proof)
+        del number, proof  # what a traceback with locals shows of this frame must be neither
+        locale = checked_locale(locale)
+        self._config.texts.check("enrollment", (), locale)
+        operation = self._operation("start", user_id, "enrollment")
+        with self._trail(operation, purpose="enrollment") as trail:
+            phone = self._read_number(text, region)
+            pending = Phone(new_id(), int(phone.e164[1:]), phone.region, phone.type)
+            operation.phone = pending
+            operation.include(pending.number)
+            decide = partial(
+                decisions.start,
+                new_id=new_id(),
+                phone=pending,
+                replace=replace,
+                proof=self._read_proof(operation, token),
+                locale=locale,
+            )
+            return await self._request(trail, operation, decide)
+
+    async def resend(self, user_id: object, challenge_id: str) -> Challenge:
+        """Like :meth:`Enroller.resend`."""
+        operation = self._operation("resend enrollment", user_id, "enrollment")
+        with self._trail(operation, challenge_id=challenge_id, purpose="enrollment") as trail:
+            self._check_enabled()
+            decide = partial(decisions.resend_pending, new_id=new_id(), challenge_id=challenge_id)
+            return await self._request(trail, operation, decide, rules.about_pending)
+
+    async def confirm(self, user_id: object, challenge_id: str, code: str) -> Enrollment:
+        """Like :meth:`Enroller.confirm`."""
+        submitted = Opaque(code)
+        del code
+        operation = self._operation("confirm", user_id)
+        with self._trail(operation, challenge_id=challenge_id, purpose="enrollment"):
+            read = self._read_code(submitted)
+            shown, hashes = self._new_recovery_codes(self._config.recovery_codes)
+            decide = partial(decisions.confirm, challenge_id=challenge_id, code=read, recovery=hashes)
+            accepted = await self._run(operation, decide, rules.about_all)
+            return Enrollment(
+                user_id=operation.user_id,
+                phone=enrolled_phone(accepted.phone),
+                recovery_codes=shown if accepted.recovery else Opaque(()),
+                verification=self._verification(operation, accepted, "sms", "login"),
+            )
+
+    async def remove(self, user_id: object, phone_id: str, *, proof: str | None) -> None:
+        """Like :meth:`Enroller.remove`."""
+        token = Opaque(proof)
+        del proof
+        operation = self._operation("remove", user_id)
+        with self._trail(operation):
+            decide = partial(decisions.remove, phone_id=phone_id, proof=self._read_proof(operation, token))
+            await self._run(operation, decide, rules.about_all)
+
+    async def new_recovery_codes(self, user_id: object, *, proof: str | None) -> tuple[str, ...]:
+        """Like :meth:`Enroller.new_recovery_codes`."""
+        token = Opaque(proof)
+        del proof
+        operation = self._operation("new recovery codes", user_id)
+        with self._trail(operation):
+            self._check_enabled()
+            shown, hashes = self._new_recovery_codes(self._config.recovery_codes)
+            read = self._read_proof(operation, token)
+            await self._run(operation, partial(decisions.new_recovery_codes, recovery=hashes, proof=read))
+            return shown.reveal()
+
+    async def reset(self, user_id: object) -> None:
+        """Like :meth:`Enroller.reset`."""
+        operation = self._operation("reset", user_id)
+        with self._trail(operation):
+            await self._run(operation, decisions.reset, rules.about_all)

@@ -1,0 +1,130 @@
+"""The audit trail: one typed event for each operation, whatever came of it.
+
+An event holds no code and no whole number. Names are those of the described system's log.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeAlias
+
+import attrs
+
+from .exceptions import DeliveryError, DeliveryUncertain, RateLimited, SmsMfaError
+from .values import instant
+
+if TYPE_CHECKING:
+    from .operation import Operation
+
+
+@attrs.frozen(kw_only=True)
+class Event:
+    """What happened (OWASP ASVS 5.0, 16.3.1 and 16.3.3: every attempt is logged, success or not).
+
+    Args:
+        name: as the described system logs it, ``"gd_send_sms"``, ``"gd_auth_failed"``, ...
+        outcome: ``"ok"``, ``"refused"`` (by a rule) or ``"failed"`` (carrier, store, configuration, bug).
+        at: when the operation began.
+        user_id: whose operation it was.
+        phone: the number, masked, where it is known.
+        scope: which limit refused, if one did.
+        error: the ``code`` of the error, if there was one.
+        challenge_id: which challenge, where there is one.
+        purpose: what the code is for.
+    """
+
+    name: str
+    outcome: str
+    at: datetime
+    user_id: str
+    phone: str | None = None
+    scope: str | None = None
+    error: str | None = None
+    challenge_id: str | None = None
+    purpose: str | None = None
+
+
+Listener: TypeAlias = Callable[[Event], object]
+
+#: What each operation is logged as: done, done without a message, refused, limited.
+_NAMES = {
+    "start": ("gd_send_sms", "gd_start_enroll", "gd_start_enroll_failed", "gd_otp_rate_limit_exceed"),
+    "resend enrollment": ("gd_send_sms", "gd_start_enroll", "gd_start_enroll_failed", "gd_otp_rate_limit_exceed"),
+    "confirm": ("gd_enrollment_complete", "", "gd_auth_failed", "gd_otp_rate_limit_exceed"),
+    "challenge": ("gd_send_sms", "gd_start_auth", "gd_auth_failed", "gd_otp_rate_limit_exceed"),
+    "resend": ("gd_send_sms", "gd_start_auth", "gd_auth_failed", "gd_otp_rate_limit_exceed"),
+    "verify": ("gd_auth_succeed", "", "gd_auth_failed", "gd_otp_rate_limit_exceed"),
+    "recover": ("gd_recovery_succeed", "", "gd_recovery_failed", "gd_recovery_rate_limit_exceed"),
+    "remove": ("gd_unenroll", "", "gd_unenroll", ""),
+    "reset": ("gd_user_delete", "", "gd_user_delete", ""),
+    "new recovery codes": ("gd_update_device_account", "", "gd_update_device_account", ""),
+    "unlock": ("gd_update_device_account", "", "gd_update_device_account", ""),
+}
+
+
+class Trail:
+    """Emits the one event of an operation when its ``with`` block ends, and changes nothing about how it ends.
+
+    Args:
+        listener: who wants to know, if anybody.
+        operation: what the block does.
+    """
+
+    __slots__ = ("_listener", "_operation", "sent", "uncertain")
+
+    def __init__(self, listener: Listener | None, operation: "Operation") -> None:
+        self._listener = listener
+        self._operation = operation
+        #: Whether the operation sent a message, where it is one that may.
+        self.sent: bool = True
+        #: Whether a carrier left the fate of the message open.
+        self.uncertain: bool = False
+
+    def __enter__(self) -> "Trail":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._listener is None:
+            return
+        event = self._event(DeliveryUncertain() if self.uncertain and error is None else error)
+        try:
+            self._listener(event)
+        except Exception as failure:  # a listener can break nothing
+            _complain(failure)
+
+    def _event(self, error: BaseException | None) -> Event:
+        operation = self._operation
+        return Event(
+            name=_name(_NAMES[operation.name], error, self.sent),
+            outcome=_outcome(error),
+            at=instant(operation.now),
+            user_id=operation.user_id,
+            phone=operation.phone.phone.masked if operation.phone else None,
+            scope=error.scope if isinstance(error, RateLimited) else None,
+            error=error.code if isinstance(error, SmsMfaError) else type(error).__name__ if error else None,
+            challenge_id=operation.challenge_id,
+            purpose=operation.purpose,
+        )
+
+
+def _name(names: tuple[str, str, str, str], error: BaseException | None, sent: bool) -> str:
+    done, unsent, refused, limited = names
+    if error is None:
+        return done if sent else unsent
+    if isinstance(error, DeliveryError):
+        return "gd_send_sms_failure"
+    return limited if isinstance(error, RateLimited) else refused
+
+
+def _outcome(error: BaseException | None) -> str:
+    if error is None:
+        return "ok"
+    return "refused" if isinstance(error, SmsMfaError) and error.http_status < 500 else "failed"
+
+
+def _complain(failure: Exception) -> None:
+    import logging  # costs as much to import as the rest of the package, for what should never happen
+
+    logging.getLogger("smsmfa").error("on_event raised %s; the event is lost", type(failure).__name__)

@@ -1,0 +1,263 @@
+"""The token bucket: exact integer arithmetic, and a limiter over any store.
+
+A bucket is one integer. With a limit that refills it is the instant, in microseconds since the
+epoch, at which the bucket is full again; with one that never refills it is minus the number taken.
+A full bucket may be 0, or forgotten. So a bucket refills by itself, two hosts whose clocks differ
+cannot gain from it, and a clock that jumps back gives nothing back.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from hashlib import sha256
+from inspect import iscoroutinefunction
+
+import attrs
+
+from .clock import checked_clock
+from .exceptions import ConfigurationError
+from .typing import AsyncStore, Clock, Entry, Store
+
+_MICROSECOND = timedelta(microseconds=1)
+_ZERO = timedelta(0)
+#: No store promises to keep an entry longer (seconds; the store protocol).
+_LONGEST = 10**11
+#: How much longer than needed a bucket is kept, so that a host's clock may be set back (seconds).
+KEEP_MARGIN = 3600
+
+
+@attrs.frozen
+class Limit:
+    """``Limit(10, timedelta(hours=1))`` is "10, and one back each hour".
+
+    Args:
+        capacity: how many may be taken at once, at least 1.
+        refill: the time in which one comes back; ``None``: none ever does.
+
+    Raises:
+        ConfigurationError: ``capacity`` or ``refill`` is not positive, or no such number at all.
+    """
+
+    capacity: int
+    refill: timedelta | None
+    #: The price of one, and of all: microseconds of refilling, or plain pieces where nothing refills.
+    unit: int = attrs.field(init=False, repr=False, eq=False)
+    span: int = attrs.field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        if type(self.capacity) is not int or self.capacity < 1:
+            raise ConfigurationError("capacity: how many may be taken at once, an int of at least 1")
+        if self.refill is not None and (not isinstance(self.refill, timedelta) or self.refill <= _ZERO):
+            raise ConfigurationError("refill: the time in which one comes back, a positive timedelta, or None")
+        unit = 1 if self.refill is None else self.refill // _MICROSECOND
+        if unit * self.capacity > _LONGEST * 10**6:
+            raise ConfigurationError("capacity x refill: at most 10^11 seconds")
+        object.__setattr__(self, "unit", unit)
+        object.__setattr__(self, "span", unit * self.capacity)
+
+
+@attrs.frozen
+class Decision:
+    """What a limiter says.
+
+    Args:
+        allowed: whether the hit may go ahead.
+        remaining: how many more could be taken now.
+        retry_after: how long to wait until the same hit is allowed: exact, zero when it is, ``None``
+            when waiting never helps.
+        full_after: how long until the bucket is full; ``None`` where nothing refills.
+    """
+
+    allowed: bool
+    remaining: int
+    retry_after: timedelta | None
+    full_after: timedelta | None
+
+
+def debt(limit: Limit, bucket: int, now: int) -> int:
+    """Return what is missing from ``bucket`` at ``now`` (microseconds): 0 when full, never above the span."""
+    owed = -bucket if limit.refill is None else bucket - now
+    return 0 if owed <= 0 else owed if owed < limit.span else limit.span
+
+
+def take(limit: Limit, bucket: int, now: int, n: int = 1) -> tuple[int, int]:
+    """Take ``n``, which is at most the capacity, if they are there.
+
+    Returns:
+        The bucket with ``n`` fewer, and 0; or the bucket as it is, but no deeper in debt than drained (a
+        refusal stores that, so that a clock that jumped back locks nobody out), and by how much ``n``
+        exceed it, in the limit's units.
+    """
+    owed = debt(limit, bucket, now)
+    after = owed + n * limit.unit
+    short = after - limit.span
+    if short > 0:
+        return -owed if limit.refill is None else now + owed, short
+    return -after if limit.refill is None else now + after, 0
+
+
+def give_back(limit: Limit, bucket: int, now: int, n: int = 1) -> int:
+    """Return the bucket with ``n`` more, never above full."""
+    owed = debt(limit, bucket, now) - n * limit.unit
+    return 0 if owed <= 0 else -owed if limit.refill is None else now + owed
+
+
+def remaining(limit: Limit, bucket: int, now: int) -> int:
+    """Return how many can be taken now."""
+    return (limit.span - debt(limit, bucket, now)) // limit.unit
+
+
+def wait(limit: Limit, short: int) -> timedelta | None:
+    """Return by how much a hit exceeds its bucket as a time to wait; ``None``: waiting does not help."""
+    return None if limit.refill is None else timedelta(0, 0, short)
+
+
+def keep_for(limit: Limit, bucket: int, now: int) -> int | None:
+    """Return for how many seconds the bucket says anything; 0: it is full; ``None``: for ever."""
+    owed = debt(limit, bucket, now)
+    if not owed:
+        return 0
+    return None if limit.refill is None else min(owed // 1_000_000 + KEEP_MARGIN, _LONGEST)
+
+
+def decide(limit: Limit, bucket: int, now: int, short: int) -> Decision:
+    """Say what came of a hit: the bucket after it, and by how much the hit exceeds it."""
+    owed = debt(limit, bucket, now)
+    return Decision(
+        not short,
+        (limit.span - owed) // limit.unit,
+        wait(limit, short) if short else _ZERO,
+        None if limit.refill is None else timedelta(0, 0, owed),
+    )
+
+
+class _Limiter:
+    """What the limiter and its async twin share: keys, checks, and the pure steps."""
+
+    def __init__(self, limit: Limit, scope: str, clock: Clock) -> None:
+        if not isinstance(limit, Limit):
+            raise ConfigurationError("limit: a Limit, for example Limit(10, timedelta(hours=1))")
+        if not isinstance(scope, str):
+            raise ConfigurationError("scope: a str that tells this limiter's keys from another's")
+        self._limit = limit
+        self._clock = checked_clock(clock)
+        self._prefix = f"l:{sha256(scope.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}:"
+
+    def _key(self, key: str) -> str:
+        if not isinstance(key, str):
+            raise TypeError("key: a str")
+        if key.isascii() and key.isprintable() and len(key) <= 128:
+            return f"{self._prefix}={key}"
+        return self._prefix + sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def _now(self, n: int) -> int:
+        """Return the instant in microseconds, after checking how much is wanted."""
+        if type(n) is not int:
+            raise TypeError("n: an int")
+        if not 1 <= n <= self._limit.capacity:
+            raise ValueError(f"n: from 1 to the limit's capacity, {self._limit.capacity}")
+        return max(self._clock() // 1000, 0)
+
+    def _take(
+        self, key: str, n: int, now: int, values: Mapping[str, bytes]
+    ) -> tuple[Mapping[str, Entry | None], Decision]:
+        limit, stored = self._limit, _decode(values.get(key))
+        bucket, short = take(limit, stored, now, n)
+        decision = decide(limit, bucket, now, short)
+        return ({} if bucket == stored else {key: _entry(limit, bucket, now)}), decision
+
+    def _give_back(
+        self, key: str, n: int, now: int, values: Mapping[str, bytes]
+    ) -> tuple[Mapping[str, Entry | None], None]:
+        if key not in values:
+            return {}, None
+        return {key: _entry(self._limit, give_back(self._limit, _decode(values[key]), now, n), now)}, None
+
+    def _peeked(self, value: bytes | None, n: int, now: int) -> Decision:
+        limit, bucket = self._limit, _decode(value)
+        return decide(limit, bucket, now, take(limit, bucket, now, n)[1])
+
+
+def _decode(value: bytes | None) -> int:
+    return 0 if value is None else int.from_bytes(value, "big", signed=True)
+
+
+def _entry(limit: Limit, bucket: int, now: int) -> Entry | None:
+    return Entry(bucket.to_bytes(8, "big", signed=True), keep_for(limit, bucket, now)) if bucket else None
+
+
+def _forget(key: str, values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], None]:
+    return ({key: None} if key in values else {}), None
+
+
+class RateLimiter(_Limiter):
+    """A limit per key, over any store; exact under any number of threads, processes and hosts.
+
+    Args:
+        store: where the buckets are kept.
+        limit: how much each key may take.
+        scope: tells this limiter's keys from those of another one in the same store.
+        clock: a function like :func:`time.time_ns`.
+
+    Raises:
+        ConfigurationError: an argument is of the wrong kind.
+    """
+
+    def __init__(self, store: Store, limit: Limit, *, scope: str = "default", clock: Clock = time.time_ns) -> None:
+        super().__init__(limit, scope, clock)
+        if iscoroutinefunction(store.update):
+            raise ConfigurationError("store: this one is asynchronous; use AsyncRateLimiter")
+        self._store = store
+
+    def take(self, key: str, n: int = 1) -> Decision:
+        """Take ``n`` from the bucket of ``key`` if they are there, else nothing.
+
+        Raises:
+            ValueError: ``n`` is below 1 or above the limit's capacity.
+        """
+        stored = self._key(key)
+        return self._store.update((stored,), partial(self._take, stored, n, self._now(n)))
+
+    def peek(self, key: str, n: int = 1) -> Decision:
+        """Say what :meth:`take` would, and take nothing."""
+        return self._peeked(self._store.read(self._key(key)), n, self._now(n))
+
+    def give_back(self, key: str, n: int = 1) -> None:
+        """Return ``n`` that were taken for something that did not happen; never beyond full."""
+        stored = self._key(key)
+        self._store.update((stored,), partial(self._give_back, stored, n, self._now(n)))
+
+    def reset(self, key: str) -> None:
+        """Fill the bucket of ``key``."""
+        stored = self._key(key)
+        self._store.update((stored,), partial(_forget, stored))
+
+
+class AsyncRateLimiter(_Limiter):
+    """:class:`RateLimiter` for asyncio."""
+
+    def __init__(self, store: AsyncStore, limit: Limit, *, scope: str = "default", clock: Clock = time.time_ns) -> None:
+        super().__init__(limit, scope, clock)
+        if not iscoroutinefunction(store.update):
+            raise ConfigurationError("store: this one is synchronous; use RateLimiter")
+        self._store = store
+
+    async def take(self, key: str, n: int = 1) -> Decision:
+        """Like :meth:`RateLimiter.take`."""
+        stored = self._key(key)
+        return await self._store.update((stored,), partial(self._take, stored, n, self._now(n)))
+
+    async def peek(self, key: str, n: int = 1) -> Decision:
+        """Like :meth:`RateLimiter.peek`."""
+        return self._peeked(await self._store.read(self._key(key)), n, self._now(n))
+
+    async def give_back(self, key: str, n: int = 1) -> None:
+        """Like :meth:`RateLimiter.give_back`."""
+        stored = self._key(key)
+        await self._store.update((stored,), partial(self._give_back, stored, n, self._now(n)))
+
+    async def reset(self, key: str) -> None:
+        """Like :meth:`RateLimiter.reset`."""
+        stored = self._key(key)
+        await self._store.update((stored,), partial(_forget, stored))

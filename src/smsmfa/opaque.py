@@ -1,0 +1,28 @@
+"""A value that nothing prints."""
+
+from typing import Generic, NoReturn, TypeVar
+
+T = TypeVar("T")
+
+
+class Opaque(Generic[T]):
+    """Holds a secret so that no ``repr``, log line, traceback with locals or pickle shows it.
+
+    Args:
+        value: what to hide; :meth:`reveal` returns it.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+
+    def reveal(self) -> T:
+        """Return the hidden value. Call it where the value is used, and bind it to no name."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "<hidden>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a hidden value cannot be pickled or copied; reveal() it where it is used")

@@ -1,0 +1,205 @@
+"""One operation on one user: which records it touches, and the change it asks the store for."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from .config import FactorConfig
+from .exceptions import SmsMfaError, StoreError
+from .limiter import KEEP_MARGIN, Limit, keep_for
+from .records import TOTAL_KEY, Number, Phone, Total, User, decode, encode, number_key, user_key
+from .typing import Entry
+
+#: How long a dead challenge can still be asked for again, and its record is kept (microseconds).
+DAY = 86_400_000_000
+
+
+class Outcome(msgspec.Struct):
+    """What came of a decision that did not refuse. Its ``repr`` shows nothing."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+#: A refusal is the error itself, returned and not raised: what it changed is stored first.
+Refusal: TypeAlias = SmsMfaError
+O = TypeVar("O", bound=Outcome)  # noqa: E741
+
+
+class Missing(Exception):
+    """A decision asks for the record of a number that its keys did not cover."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+class Book:
+    """The records one decision sees, decoded, at one instant. What it changed comes out as writes."""
+
+    __slots__ = ("_numbers", "_operation", "_total", "_values", "config", "now", "phone", "user", "user_key")
+
+    def __init__(self, operation: "Operation", values: Mapping[str, bytes]) -> None:
+        self._operation = operation
+        self._values = values
+        self._numbers: dict[int, Number] = {}
+        self._total: Total | None = None
+        self.config: FactorConfig = operation.config
+        self.now: int = operation.now
+        #: Whose records these are.
+        self.user_key: str = operation.user_key
+        self.user: User = decode(User, values.get(self.user_key))
+        #: The number the decision is about, once it knows.
+        self.phone: Phone | None = None
+
+    @property
+    def holder(self) -> bytes:
+        """The user, as the record of a number names them."""
+        return self.user_key[2:].encode()
+
+    def number(self, number: int) -> Number:
+        """Return the record of a phone number, or say that it is missing."""
+        record = self._numbers.get(number)
+        if record is None:
+            key = self._operation.numbers.get(number)
+            if key is None:
+                raise Missing(number)
+            record = self._numbers[number] = decode(Number, self._values.get(key))
+        return record
+
+    def send_buckets(self, number: int) -> list[tuple[str, Limit, User | Number | Total]]:
+        """Return every bucket that a message to ``number`` is taken from, with its scope and limit."""
+        limits = self.config.limits
+        buckets: list[tuple[str, Limit, User | Number | Total]] = [("user", limits.user, self.user)]
+        if limits.number is not None:
+            buckets.append(("number", limits.number, self.number(number)))
+        if limits.total is not None:
+            if self._total is None:
+                self._total = decode(Total, self._values.get(TOTAL_KEY))
+            buckets.append(("total", limits.total, self._total))
+        return buckets
+
+    def writes(self) -> dict[str, Entry | None]:
+        """Return what changed, by key."""
+        writes: dict[str, Entry | None] = {}
+        limits = self.config.limits
+        self._write(writes, self.user_key, self.user, self._user_keep_for())
+        for number, record in self._numbers.items():
+            keep = None
+            if not record.holders:
+                keep = 0 if limits.number is None else keep_for(limits.number, record.sends, self.now)
+            self._write(writes, self._operation.numbers[number], record, keep)
+        if self._total is not None and limits.total is not None:
+            self._write(writes, TOTAL_KEY, self._total, keep_for(limits.total, self._total.sends, self.now))
+        return writes
+
+    def _write(
+        self, writes: dict[str, Entry | None], key: str, record: User | Number | Total, keep: int | None
+    ) -> None:
+        stored = self._values.get(key)
+        if keep == 0:  # absent is the same as full
+            if stored is not None:
+                writes[key] = None
+            return
+        value = encode(record)
+        if value != stored:
+            writes[key] = Entry(value, keep)
+
+    def _user_keep_for(self) -> int | None:
+        """Return for how many seconds the user's record says anything; ``None``: for ever."""
+        user, limits = self.user, self.config.limits
+        if user.phones:
+            return None
+        buckets = (limits.user, user.sends), (limits.guesses, user.guesses), (limits.recovery, user.recoveries)
+        longest = DAY // 10**6 + KEEP_MARGIN if user.changes else 0
+        if user.pending:
+            longest = max(longest, (user.pending.issued.expires + DAY - self.now) // 10**6 + KEEP_MARGIN)
+        for limit, bucket in buckets:
+            keep = keep_for(limit, bucket, self.now)
+            if keep is None:
+                return None
+            longest = max(longest, keep)
+        return longest
+
+
+Decide: TypeAlias = Callable[[Book], O | Refusal]
+#: Which of a user's numbers an operation is about.
+Locate: TypeAlias = Callable[[User], Iterable[Phone]]
+#: What a change comes to: done, refused, or look again with one more key.
+Result: TypeAlias = O | Refusal | Missing
+
+
+class Operation:
+    """What one call of a shell is about. The time is drawn here, once; ids before the first change.
+
+    Args:
+        name: what is done, for the audit trail.
+        config: the operator's decisions.
+        user_id: whose records.
+        now: the instant, in microseconds since the epoch.
+        kind: the kind of message that may come of it, if any; the total is then touched.
+    """
+
+    __slots__ = (
+        "_outcome", "_total", "challenge_id", "config", "kind", "name", "now", "numbers", "phone", "purpose", "user_id",
+        "user_key",
+    )  # fmt: skip
+
+    def __init__(self, name: str, config: FactorConfig, user_id: str, now: int, kind: str = "") -> None:
+        self.name: str = name
+        self.config: FactorConfig = config
+        self.user_id: str = user_id
+        self.now: int = now
+        self.kind: str = kind
+        self.user_key: str = user_key(user_id)
+        self.numbers: dict[int, str] = {}
+        self.purpose: str | None = None
+        self.challenge_id: str | None = None
+        self.phone: Phone | None = None
+        self._total = (TOTAL_KEY,) if kind and config.limits.total is not None else ()
+        self._outcome: object = None
+
+    def include(self, number: int) -> None:
+        """Cover the record of one more number."""
+        self.numbers[number] = number_key(number)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that the change may read and write."""
+        return (self.user_key, *self.numbers.values(), *self._total)
+
+    def change(self, decide: Decide[O], values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], Result[O]]:
+        """Run a decision on stored values: what to write, and what came of it."""
+        book = Book(self, values)
+        outcome: Result[O]
+        writes: Mapping[str, Entry | None]
+        try:
+            outcome = decide(book)
+            writes = book.writes()
+        except Missing as missing:
+            outcome, writes = missing, {}
+        self.phone = book.phone or self.phone
+        self._outcome = outcome
+        return writes, outcome
+
+    def plan(self, locate: Locate, value: bytes | None) -> None:
+        """Learn from the user's record which numbers a decision will ask for. Should they change, it says so."""
+        for phone in locate(decode(User, value)):
+            self.include(phone.number)
+
+    def result(self, outcome: Result[O]) -> O | None:
+        """Return what an update came to, raise what it refused with, or ``None``: look again, with one more key.
+
+        Raises:
+            SmsMfaError: the decision refused.
+            StoreError: the store returned something else than the last change said.
+        """
+        if outcome is not self._outcome:
+            raise StoreError("the store did not return what the change came to; see smsmfa.typing.Store")
+        if isinstance(outcome, Missing):
+            self.include(outcome.number)
+            return None
+        if isinstance(outcome, Refusal):
+            raise outcome
+        return outcome

@@ -1,0 +1,1 @@
+"""What hands a message to a carrier; each module imports its carrier's package on first use."""

@@ -1,0 +1,290 @@
+"""What the enroller and the verifier share: run a decision, and reserve, send, settle."""
+
+import time
+from functools import partial
+from inspect import iscoroutinefunction
+from typing import ClassVar
+
+import attrs
+
+from . import decisions, proofs
+from .arguments import checked_user_id
+from .clock import checked_clock
+from .codes import new_recovery_code, read_code, read_recovery_code
+from .config import FactorConfig
+from .decisions import Accepted
+from .events import Listener, Trail
+from .exceptions import (
+    CodeMalformed,
+    ConfigurationError,
+    DeliveryRejected,
+    DeliveryUncertain,
+    FactorDisabled,
+    SenderMisconfigured,
+    StoreContention,
+)
+from .opaque import Opaque
+from .operation import Decide, Locate, O, Operation, Result
+from .proofs import Proof
+from .records import Issued, Phone
+from .rules import Reply
+from .typing import AsyncSender, AsyncStore, Clock, Message, Receipt, Sender, Store
+from .values import Challenge, EnrolledPhone, Verification, instant
+
+#: How often an operation looks again because the user's numbers changed under it.
+_ROUNDS = 8
+#: An event holds no more of what an attacker may have typed as a challenge's id.
+_ID_LENGTH = 22
+#: The purposes whose verification may change an enrolment.
+_MANAGING = frozenset({"login", "manage"})
+
+
+class Base:
+    """The pure half of a shell: checks what it is given, and turns records into values."""
+
+    _asynchronous: ClassVar[bool]
+
+    def __init__(
+        self, config: FactorConfig, store: object, sender: object, on_event: Listener | None, clock: Clock
+    ) -> None:
+        if not isinstance(config, FactorConfig):
+            raise ConfigurationError("config: a FactorConfig")
+        self._check_kind(store, "store", ("read", "update"))
+        self._check_kind(sender, "sender", ("send",))
+        if on_event is not None and (not callable(on_event) or iscoroutinefunction(on_event)):
+            raise ConfigurationError("on_event: a plain function of one Event, or None")
+        self._config = config
+        self._on_event = on_event
+        self._clock = checked_clock(clock)
+
+    def _check_kind(self, value: object, name: str, methods: tuple[str, ...]) -> None:
+        for method in methods:
+            function = getattr(value, method, None)
+            if not callable(function):
+                raise ConfigurationError(f"{name}: it has no method {method}(); see smsmfa.typing")
+            if iscoroutinefunction(function) != self._asynchronous:
+                kinds = (
+                    ("an asynchronous", "a synchronous") if self._asynchronous else ("a synchronous", "an asynchronous")
+                )
+                raise ConfigurationError(f"{name}: {kinds[0]} one is needed here, this is {kinds[1]} one")
+
+    def _operation(self, name: str, user_id: object, kind: str = "") -> Operation:
+        return Operation(name, self._config, checked_user_id(user_id), max(self._clock() // 1000, 0), kind)
+
+    def _trail(self, operation: Operation, *, challenge_id: object = None, purpose: str | None = None) -> Trail:
+        if isinstance(challenge_id, str) and len(challenge_id) == _ID_LENGTH:
+            operation.challenge_id = challenge_id
+        operation.purpose = purpose
+        return Trail(self._on_event, operation)
+
+    def _check_enabled(self) -> None:
+        if not self._config.enabled:
+            raise FactorDisabled
+
+    def _read_code(self, submitted: Opaque[str]) -> Opaque[str]:
+        self._check_enabled()
+        code = read_code(submitted.reveal(), self._config.digits)
+        if code is None:
+            raise CodeMalformed
+        return code
+
+    def _read_recovery_code(self, submitted: Opaque[str]) -> bytes:
+        self._check_enabled()
+        hashed = read_recovery_code(submitted.reveal())
+        if hashed is None:
+            raise CodeMalformed
+        return hashed
+
+    def _new_recovery_codes(self, count: int) -> tuple[Opaque[tuple[str, ...]], list[bytes]]:
+        """Draw recovery codes: what to show, and what to store."""
+        codes = [new_recovery_code() for _ in range(count)]
+        hashes = [read_recovery_code(code.reveal()) or b"" for code in codes]
+        return Opaque(tuple(map(Opaque.reveal, codes))), hashes
+
+    def _read_proof(self, operation: Operation, token: Opaque[str | None]) -> Proof | None:
+        return proofs.read(self._config.keys, operation.user_key, token.reveal())
+
+    def _message(self, reply: Reply, operation: Operation, challenge: Challenge) -> Message:
+        issued, kind = reply.issued, operation.kind
+        code = self._config.code(operation.user_key, kind, issued, reply.phone.number)
+        try:
+            text = self._config.texts.render(kind, issued.purpose, code.reveal(), issued.details, issued.locale)
+        except ValueError as error:  # a challenge from before the templates changed
+            raise SenderMisconfigured(str(error)) from None
+        return Message(
+            to=challenge.phone,
+            text=text,
+            code=code,
+            kind=kind,
+            challenge_id=issued.id,
+            expires_at=challenge.expires_at,
+            locale=issued.locale,
+        )
+
+    def _challenge(self, operation: Operation, issued: Issued, phone: Phone, *, sent: bool = False) -> Challenge:
+        return Challenge(
+            id=issued.id,
+            user_id=operation.user_id,
+            phone=phone.phone,
+            purpose=issued.purpose,
+            expires_at=instant(issued.expires),
+            resend_at=instant(issued.sent + self._config.resend_gap_us),
+            sent=sent,
+        )
+
+    def _verification(
+        self, operation: Operation, accepted: Accepted, method: str, purpose: str, *, plain: bool = True,
+        recovery_codes: Opaque[tuple[str, ...]] | None = None,
+    ) -> Verification:  # fmt: skip
+        proof = Proof(operation.now, accepted.changes, plain and purpose in _MANAGING)
+        return Verification(
+            user_id=operation.user_id,
+            method=method,
+            at=instant(operation.now),
+            purpose=purpose,
+            recovery_codes=recovery_codes or _NO_CODES,
+            token=Opaque(proofs.give(self._config.keys, operation.user_key, proof)),
+        )
+
+
+_NO_CODES: Opaque[tuple[str, ...]] = Opaque(())
+
+
+class Shell(Base):
+    """The other half, for threads."""
+
+    _asynchronous = False
+
+    def __init__(
+        self, config: FactorConfig, store: Store, sender: Sender, *, on_event: Listener | None = None,
+        clock: Clock = time.time_ns,
+    ) -> None:  # fmt: skip
+        super().__init__(config, store, sender, on_event, clock)
+        self._store = store
+        self._sender = sender
+
+    def _run(self, operation: Operation, decide: Decide[O], locate: Locate | None = None) -> O:
+        """Have the store run a decision: return what came of it, or raise what it refused with."""
+        if locate is not None:
+            operation.plan(locate, self._store.read(operation.user_key))
+        for _ in range(_ROUNDS):
+            change = partial(operation.change, decide)
+            outcome: Result[O] = self._store.update(operation.keys, change)
+            result = operation.result(outcome)
+            if result is not None:
+                return result
+        raise StoreContention("the user's numbers kept changing; try again")
+
+    def _request(
+        self, trail: Trail, operation: Operation, decide: Decide[Reply], locate: Locate | None = None
+    ) -> Challenge:
+        """Reserve a message, send it, and settle what certainly did not go out."""
+        reply = self._run(operation, decide, locate)
+        operation.challenge_id, operation.purpose = reply.issued.id, reply.issued.purpose
+        trail.sent = reply.sent
+        challenge = self._challenge(operation, reply.issued, reply.phone, sent=reply.sent)
+        if reply.sent:
+            self._deliver(trail, operation, reply, challenge)
+        return attrs.evolve(challenge, uncertain=True) if trail.uncertain else challenge
+
+    def _deliver(self, trail: Trail, operation: Operation, reply: Reply, challenge: Challenge) -> None:
+        try:
+            receipt = self._sender.send(self._message(reply, operation, challenge))
+        except DeliveryRejected as error:
+            rejected = error
+        except Exception as error:
+            trail.uncertain = True
+            complain(self._sender, error)
+            return
+        else:
+            check_receipt(receipt)
+            return
+        try:
+            self._run(operation, partial(decisions.settle, reply=reply))
+        except Exception as error:
+            rejected.add_note(f"the charge for it could not be given back: {type(error).__name__}")
+        raise rejected
+
+
+class AsyncShell(Base):
+    """The other half, for asyncio."""
+
+    _asynchronous = True
+
+    def __init__(
+        self, config: FactorConfig, store: AsyncStore, sender: AsyncSender, *, on_event: Listener | None = None,
+        clock: Clock = time.time_ns,
+    ) -> None:  # fmt: skip
+        super().__init__(config, store, sender, on_event, clock)
+        self._store = store
+        self._sender = sender
+
+    async def _run(self, operation: Operation, decide: Decide[O], locate: Locate | None = None) -> O:
+        """Have the store run a decision: return what came of it, or raise what it refused with."""
+        if locate is not None:
+            operation.plan(locate, await self._store.read(operation.user_key))
+        for _ in range(_ROUNDS):
+            change = partial(operation.change, decide)
+            outcome: Result[O] = await self._store.update(operation.keys, change)
+            result = operation.result(outcome)
+            if result is not None:
+                return result
+        raise StoreContention("the user's numbers kept changing; try again")
+
+    async def _request(
+        self, trail: Trail, operation: Operation, decide: Decide[Reply], locate: Locate | None = None
+    ) -> Challenge:
+        """Reserve a message, send it, and settle what certainly did not go out."""
+        reply = await self._run(operation, decide, locate)
+        operation.challenge_id, operation.purpose = reply.issued.id, reply.issued.purpose
+        trail.sent = reply.sent
+        challenge = self._challenge(operation, reply.issued, reply.phone, sent=reply.sent)
+        if reply.sent:
+            await self._deliver(trail, operation, reply, challenge)
+        return attrs.evolve(challenge, uncertain=True) if trail.uncertain else challenge
+
+    async def _deliver(self, trail: Trail, operation: Operation, reply: Reply, challenge: Challenge) -> None:
+        try:
+            receipt = await self._sender.send(self._message(reply, operation, challenge))
+        except DeliveryRejected as error:
+            rejected = error
+        except Exception as error:
+            trail.uncertain = True
+            complain(self._sender, error)
+            return
+        else:
+            check_receipt(receipt)
+            return
+        try:
+            await self._run(operation, partial(decisions.settle, reply=reply))
+        except Exception as error:
+            rejected.add_note(f"the charge for it could not be given back: {type(error).__name__}")
+        raise rejected
+
+
+def check_receipt(receipt: object) -> None:
+    """Refuse what is no receipt; the message may have gone out, so nothing is given back."""
+    if not isinstance(receipt, Receipt):
+        raise SenderMisconfigured(f"the sender returned {type(receipt).__name__} and not a smsmfa.typing.Receipt")
+
+
+def complain(sender: object, error: Exception) -> None:
+    """Log that a sender left the fate of a message open; never what it said, which may hold the number or the code."""
+    import logging  # see events.py
+
+    report = logging.getLogger("smsmfa").warning
+    if isinstance(error, DeliveryUncertain):
+        report("%s does not know whether a message went out", type(sender).__name__)
+    else:
+        report("%s raised %s; a message may have gone out", type(sender).__name__, type(error).__name__)
+
+
+def enrolled_phone(phone: Phone) -> EnrolledPhone:
+    """Return a stored number as the outside sees it."""
+    return EnrolledPhone(
+        id=phone.id,
+        phone=phone.phone,
+        enrolled_at=instant(phone.enrolled_at),
+        last_used_at=instant(phone.last_used_at) if phone.last_used_at else None,
+        disabled=phone.disabled,
+    )

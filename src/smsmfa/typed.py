@@ -1,0 +1,17 @@
+"""What a person typed, made comparable."""
+
+import unicodedata
+
+
+def compact(text: str) -> str:
+    """Drop white space, format characters and hyphens; read decimal digits of any script as ASCII."""
+    if text.isascii() and text.isalnum():
+        return text
+    return "".join(_reading(character) for character in text)
+
+
+def _reading(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    return "" if character.isspace() or category in {"Cf", "Pd"} else character

@@ -1,0 +1,144 @@
+"""The terminal asks and says, whatever it is connected to."""
+
+import io
+import sys
+
+import pytest
+
+from smsmfa.demo.terminal import Terminal
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch):
+    """Have sixty columns."""
+    monkeypatch.setenv("COLUMNS", "60")
+
+
+@pytest.fixture
+def stdin(monkeypatch):
+    """Put bytes on the standard input, to be read as UTF-8."""
+
+    def put(typed):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed), encoding="utf-8"))
+
+    return put
+
+
+@pytest.fixture
+def ascii_stdout(monkeypatch):
+    """Have a standard output that takes ASCII only, once called; return what was written then."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="\n", write_through=True)
+
+    def written():
+        return stream.buffer.getvalue().decode()
+
+    def begin():
+        monkeypatch.setattr(sys, "stdout", stream)
+        return written
+
+    return begin
+
+
+def said(capsys, text):
+    Terminal().say(text)
+    return capsys.readouterr().out
+
+
+def test_ask(stdin, capsys):
+    """The prompt is shown, and the answer comes without the space around it."""
+    stdin(b"  yes \n")
+
+    assert "yes" == Terminal().ask("Really? ")
+    assert "Really? " == capsys.readouterr().out
+
+
+def test_ask_at_the_end(stdin):
+    """The end of the input is an EOFError."""
+    stdin(b"")
+
+    with pytest.raises(EOFError):
+        Terminal().ask("Really? ")
+
+
+def test_ask_without_stdin(monkeypatch):
+    """So is an input that was closed before Python began."""
+    monkeypatch.setattr(sys, "stdin", None)
+
+    with pytest.raises(EOFError):
+        Terminal().ask("Really? ")
+
+
+def test_ask_undecodable(stdin):
+    """What is no text is answered by a character that no question takes."""
+    stdin(b"\xff\n")
+
+    assert "\N{REPLACEMENT CHARACTER}" == Terminal().ask("Really? ")
+
+
+def test_ask_with_poor_encoding(stdin, ascii_stdout):
+    """A prompt is shown as well as the terminal can."""
+    stdin(b"yes\n")
+    written = ascii_stdout()
+
+    assert "yes" == Terminal().ask("✓ Naïve? ")
+    assert "+ Na?ve? " == written()
+
+
+def test_no_line_editing(stdin, monkeypatch):
+    """A platform without readline asks all the same."""
+    monkeypatch.setitem(sys.modules, "readline", None)
+    stdin(b"yes\n")
+
+    assert "yes" == Terminal().ask("Really? ")
+
+
+def test_say(capsys):
+    """Lines that fit stay as they are, indentation and empty lines included."""
+    assert "  a  b\n\nc\n" == said(capsys, "  a  b\n\nc")
+
+
+def test_say_nothing(capsys):
+    """Nothing to say is an empty line."""
+    Terminal().say()
+
+    assert "\n" == capsys.readouterr().out
+
+
+def test_long_lines_wrap(capsys):
+    """Longer lines wrap at the terminal's width and keep their indentation; hyphens do not break."""
+    assert "  " + "word " * 11 + "\n  my-code\n" == said(capsys, "  " + "word " * 11 + "my-code").replace(
+        "word\n", "word \n"
+    )
+
+
+@pytest.mark.parametrize(
+    "columns, expected",
+    [
+        pytest.param("20", 48, id="narrower than a phone"),
+        pytest.param("60", 60, id="narrow"),
+        pytest.param("200", 76, id="wide"),
+    ],
+)
+def test_width(capsys, monkeypatch, columns, expected):
+    """Text is as wide as the terminal, but no narrower than the phone, and no wider than reads well."""
+    monkeypatch.setenv("COLUMNS", columns)
+
+    assert expected == max(len(line) for line in said(capsys, "x" * 500).splitlines())
+
+
+def test_say_with_poor_encoding(ascii_stdout):
+    """A terminal that cannot draw gets plain lines, and a question mark for what has no likeness."""
+    written = ascii_stdout()
+
+    Terminal().say("╭─╮\n│✓│ é ••••71\n╰─╯")
+
+    assert "+-+\n|+| ? ****71\n+-+\n" == written()
+
+
+def test_say_without_encoding(monkeypatch):
+    """A stream that names no encoding takes any character."""
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+
+    Terminal().say("✓")
+
+    assert "✓\n" == sys.stdout.getvalue()

@@ -1,0 +1,234 @@
+"""The walk shows the whole factor, forgives every mistake, and ends where a limit says so."""
+
+import re
+
+import pytest
+from support import Clock
+
+from smsmfa.demo.player import SCRIPT, Player, code, recovery_code, typed, wrong_code
+from smsmfa.demo.walk import walk
+
+COUNTRY, NUMBER, ENTER, RESEND = typed("1"), typed("(415) 555-2671"), typed(""), typed("r")
+ENROL = (COUNTRY, NUMBER, code, ENTER)
+LOG_IN = (code,)
+RECOVER = (recovery_code,)
+WRONG_RECOVERY_CODE = typed("-".join(["0000"] * 6))
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def play(clock, capsys, monkeypatch):
+    """Play answers, and return what the terminal shows; none of them may be left over."""
+    monkeypatch.setenv("COLUMNS", "76")
+
+    def play(*answers):
+        rest = iter(answers)
+        walk(Player(rest), clock=clock)
+        assert [] == list(rest)
+        return capsys.readouterr().out
+
+    return play
+
+
+def later(clock, answer, **by):
+    """Let time pass before ``answer`` is typed."""
+
+    def wait(screen):
+        clock.move(**by)
+        return answer(screen)
+
+    return wait
+
+
+def codes_sent(screen):
+    return re.findall(r"│ ([0-9]{6}) is your", screen)
+
+
+def recovery_codes_shown(screen):
+    return re.findall(r"^    ([0-9A-Z-]{29})$", screen, re.MULTILINE)
+
+
+def audit_log(screen):
+    return [line.split() for line in screen.partition("Its audit log:\n")[2].splitlines()]
+
+
+def test_whole_walk(play):
+    """The script enrols, gets one code wrong, logs in, recovers, and sums up."""
+    screen = play(*SCRIPT)
+
+    assert "✗ The code is not right; attempts left: 4." in screen
+    assert "  messages left       8 of 10\n" in screen
+    assert "  wrong codes left    19 of 20\n" in screen
+    assert "  phones              ••••71\n" in screen
+    assert "  recovery codes      1\n" in screen
+    assert [
+        ["gd_send_sms", "ok"],
+        ["gd_enrollment_complete", "ok"],
+        ["gd_send_sms", "ok"],
+        ["gd_auth_failed", "refused", "code_rejected"],
+        ["gd_auth_succeed", "ok"],
+        ["gd_recovery_succeed", "ok"],
+    ] == audit_log(screen)
+
+
+def test_codes_differ(play):
+    """Enrolment and login have a code each, and the recovery code is replaced by another."""
+    screen = play(*SCRIPT)
+
+    assert 2 == len(set(codes_sent(screen))) == len(codes_sent(screen))
+    assert 2 == len(set(recovery_codes_shown(screen))) == len(recovery_codes_shown(screen))
+
+
+def test_real_clock(capsys):
+    """Without a clock the walk has the real one."""
+    walk(Player(SCRIPT))
+
+    assert "gd_recovery_succeed" in capsys.readouterr().out
+
+
+def test_right_at_once(play):
+    """Nobody has to make the mistake."""
+    screen = play(*ENROL, *LOG_IN, *RECOVER)
+
+    assert "✗" not in screen
+    assert "  wrong codes left    20 of 20\n" in screen
+
+
+@pytest.mark.parametrize("answer", ["", "0", "10", "US", "one", "１"])
+def test_no_such_country(play, answer):
+    """What is not on the list of countries is asked for again."""
+    screen = play(typed(answer), *ENROL, *LOG_IN, *RECOVER)
+
+    assert 1 == screen.count("✗ Type a number from 1 to 9.\n")
+
+
+def test_other_country(play):
+    """Any country can be typed in by its code, in either case; without an example Enter is no number."""
+    screen = play(
+        typed("9"), typed("XX"), typed(""), typed("nl"), ENTER, typed("06 12345678"), *ENROL[2:], *LOG_IN, *RECOVER
+    )
+
+    assert 2 == screen.count("✗ No country has this code.")
+    assert '>>> enroller.start("alice", number, region="NL")\nMobile number:\n✗ Not a phone number' in screen
+    assert "SMS to ••••78" in screen
+
+
+def test_example_number(play):
+    """Enter takes the country's example."""
+    assert "SMS to ••••56" in play(typed("3"), ENTER, code, ENTER, *LOG_IN, *RECOVER)
+
+
+@pytest.mark.parametrize(
+    "answer, expected",
+    [
+        pytest.param(
+            "hello", "Not a phone number; give the region, or start with + and the country code.", id="malformed"
+        ),
+        pytest.param("555", "Too short or too long for a phone number of this country.", id="impossible"),
+        pytest.param("(000) 555-2671", "No such phone number is in use in this country.", id="invalid"),
+        pytest.param("(800) 555-0199", "This kind of phone number cannot receive an SMS code", id="type"),
+    ],
+)
+def test_bad_number(play, answer, expected):
+    """A number that cannot be used is refused with the reason, and asked for again."""
+    screen = play(COUNTRY, typed(answer), NUMBER, *ENROL[2:], *LOG_IN, *RECOVER)
+
+    assert expected in screen
+    assert "  messages left       8 of 10\n" in screen
+
+
+def test_bad_codes(play):
+    """A wrong code costs an attempt, what cannot be a code costs none; both are asked for again."""
+    screen = play(COUNTRY, NUMBER, wrong_code, typed("12345"), ENTER, wrong_code, *ENROL[2:], *LOG_IN, *RECOVER)
+
+    assert ["attempts left: 4", "attempts left: 3"] == re.findall("attempts left: [0-9]", screen)
+    assert 2 == screen.count("✗ This cannot be a code; enter it as it was sent.\n")
+    assert "  wrong codes left    18 of 20\n" in screen
+
+
+def test_resend_too_soon(play):
+    """A second message within the gap is refused with the time to wait."""
+    screen = play(*ENROL, typed("R"), *LOG_IN, *RECOVER)
+
+    assert "✗ The limit on 'resend' is used up; try again in 30 s." in screen
+    assert 2 == len(codes_sent(screen))
+
+
+def test_resend(play, clock):
+    """R5: after the gap the same code comes again."""
+    screen = play(*ENROL, later(clock, RESEND, seconds=30), *LOG_IN, *RECOVER)
+
+    _, first, second = codes_sent(screen)
+    assert first == second
+
+
+@pytest.mark.parametrize("before", [(COUNTRY, NUMBER), ENROL], ids=["enrolment", "login"])
+def test_expired(play, clock, before):
+    """R2: a code that is too old is refused, and r brings another one."""
+    after = (*ENROL, *LOG_IN, *RECOVER)[len(before) :]
+    screen = play(*before, later(clock, code, minutes=5), RESEND, *after)
+
+    assert 1 == screen.count("✗ The code has expired; ask for a new one. Type r to get a new one.")
+    assert 3 == len(set(codes_sent(screen)))
+
+
+@pytest.mark.parametrize("before", [(COUNTRY, NUMBER), ENROL], ids=["enrolment", "login"])
+def test_exhausted(play, before):
+    """T1: after five wrong codes even the right one is refused, and r brings another one."""
+    after = (*ENROL, *LOG_IN, *RECOVER)[len(before) :]
+    screen = play(*before, *[wrong_code] * 5, code, RESEND, *after)
+
+    assert 2 == screen.count("✗ The code is not right; attempts left: 0. Type r to get a new one.")
+    assert 3 == len(set(codes_sent(screen)))
+
+
+def test_bad_recovery_codes(play):
+    """A wrong recovery code costs one of ten, what cannot be one costs nothing; both are asked for again."""
+    screen = play(*ENROL, *LOG_IN, ENTER, WRONG_RECOVERY_CODE, *RECOVER)
+
+    assert 1 == screen.count("✗ This cannot be a code; enter it as it was sent.\n")
+    assert 1 == screen.count("✗ The code is not right; attempts left: 9.")
+
+
+def test_guesses_used_up(play):
+    """T2: new codes bring no new guesses; when they are used up the walk ends, and still sums up."""
+    screen = play(COUNTRY, NUMBER, *[*[wrong_code] * 5, RESEND] * 4)
+
+    assert "✗ The limit on 'guesses' is used up; try again in 36000 s. That is what limits are for" in " ".join(
+        screen.split()
+    )
+    assert "  wrong codes left    0 of 20\n" in screen
+    assert "  phones              none\n" in screen
+    assert ["gd_otp_rate_limit_exceed", "refused", "guesses"] == audit_log(screen)[-1]
+
+
+def test_recovery_used_up(play):
+    """R20: recovery codes are throttled, and that ends the walk too."""
+    screen = play(*ENROL, *LOG_IN, *[WRONG_RECOVERY_CODE] * 11)
+
+    assert "✗ The limit on 'recovery' is used up; try again in 86400 s." in screen
+    assert ["gd_recovery_rate_limit_exceed", "refused", "recovery"] == audit_log(screen)[-1]
+
+
+def test_narrow_terminal(play, monkeypatch):
+    """On sixty columns no line is longer, and no row of the log is broken in two."""
+    monkeypatch.setenv("COLUMNS", "60")
+
+    screen = play(
+        COUNTRY,
+        typed("555"),
+        NUMBER,
+        RESEND,
+        *[wrong_code] * 5,
+        RESEND,
+        *ENROL[2:],
+        *LOG_IN,
+        *[WRONG_RECOVERY_CODE] * 11,
+    )
+
+    assert 60 >= max(map(len, screen.splitlines()))
+    assert all(row[0].startswith("gd_") for row in audit_log(screen))

@@ -1,0 +1,903 @@
+"""The Twilio senders send once, in bounded time, say for certain what they know, and show nothing they should not."""
+
+import asyncio
+import base64
+import contextlib
+import copy
+import gc
+import http.client
+import json
+import logging
+import pickle
+import socket
+import socketserver
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+import traceback
+import types
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
+
+import pytest
+import twilio.rest
+from twilio.base.exceptions import TwilioException
+
+from smsmfa.exceptions import (
+    ConfigurationError,
+    DeliveryError,
+    DeliveryRejected,
+    DeliveryUncertain,
+    SenderMisconfigured,
+)
+from smsmfa.phone import PhoneNumber
+from smsmfa.senders import twilio as module
+from smsmfa.senders.twilio import AsyncTwilioSender, TwilioSender
+from smsmfa.typing import Message, Receipt
+
+ACCOUNT = "AC" + "0123456789abcdef" * 2
+TOKEN = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
+BASIC = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
+SERVICE = "MG" + "0123456789abcdef" * 2
+NUMBER = "+14155552671"
+TEXT = "314159 is your code for Acme & Söhne.\n@acme.example #314159"
+SID = "SM" + "0" * 32
+NOW = 1_700_000_000
+MESSAGE = Message(
+    to=PhoneNumber(NUMBER, "US", "mobile"),
+    text=TEXT,
+    code="314159",
+    kind="verification",
+    challenge_id="c1",
+    expires_at=datetime.fromtimestamp(NOW + 300, UTC),
+)
+RECEIPT = Receipt(message_id=SID, sender="twilio")
+ARGUMENTS = {
+    "account_sid": ACCOUNT,
+    "auth_token": TOKEN,
+    "from_number": "+14155550106",
+    "clock": lambda: NOW * 10**9,
+}
+SHORT = timedelta(milliseconds=200)
+
+both = pytest.mark.parametrize("kind", [TwilioSender, AsyncTwilioSender])
+
+
+# A server of the tests' own.
+
+
+class Carrier(socketserver.ThreadingTCPServer):
+    """Keeps every request in ``requests``, and treats its connection as ``answer`` says."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+    def __init__(self, answer):
+        super().__init__(("127.0.0.1", 0), Exchange)
+        self.answer = answer
+        self.requests = []
+        self.connections = 0
+        self.closing = threading.Event()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.thread = threading.Thread(target=self.serve_forever, args=(0.01,))
+        self.thread.start()
+
+    def stop(self):
+        self.closing.set()
+        self.shutdown()
+        self.thread.join()
+        self.server_close()
+
+
+class Exchange(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.server.connections += 1
+        try:
+            while line := self.rfile.readline().decode().strip():
+                headers = http.client.parse_headers(self.rfile)
+                body = self.rfile.read(int(headers["Content-Length"])).decode()
+                form = {name: value for name, [value] in parse_qs(body, strict_parsing=True).items()}
+                self.server.requests.append((line, headers, form))
+                if self.server.answer(self) != "keep":
+                    return
+        except OSError:
+            return  # the client has given up, as it should
+
+
+def reply(status, body, *headers):
+    """Return an answer of this status and body."""
+    encoded = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    head = (f"HTTP/1.1 {status} Words", f"Content-Length: {len(encoded)}", "Connection: close", *headers)
+
+    def answer(exchange):
+        exchange.wfile.write("\r\n".join([*head, "", ""]).encode() + encoded)
+
+    return answer
+
+
+accepted = reply(201, {"sid": SID, "to": NUMBER, "body": TEXT})
+
+
+def keeps_alive(exchange):
+    accepted_body = json.dumps({"sid": SID})
+    exchange.wfile.write(f"HTTP/1.1 201 Words\r\nContent-Length: {len(accepted_body)}\r\n\r\n{accepted_body}".encode())
+    return "keep"
+
+
+def hangs(exchange):
+    exchange.server.closing.wait()
+
+
+def drops(exchange):
+    exchange.connection.shutdown(socket.SHUT_RDWR)
+
+
+def resets(exchange):
+    exchange.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    exchange.wfile.close()
+    exchange.rfile.close()
+    exchange.connection.close()
+
+
+def sends_half(exchange):
+    exchange.wfile.write(b'HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{"sid": "SM0", ')
+
+
+def hangs_in_body(exchange):
+    sends_half(exchange)
+    hangs(exchange)
+
+
+def drip(exchange, data):
+    """Send each byte well within the timeout, and all of them long after it."""
+    for byte in data:
+        exchange.wfile.write(bytes([byte]))
+        exchange.server.closing.wait(0.01)
+
+
+def drips_head(exchange):
+    drip(exchange, b"HTTP/1.1 201 Created\r\nX-Drip: " + b"x" * 200)
+    exchange.wfile.write(b'\r\nContent-Length: 14\r\n\r\n{"sid": "SM00"}')
+
+
+def drips_body(exchange):
+    exchange.wfile.write(b"HTTP/1.1 201 Created\r\nContent-Length: 214\r\n\r\n")
+    drip(exchange, b" " * 200)
+    exchange.wfile.write(b'{"sid": "SM0"}')
+
+
+def refusal(code, status=400):
+    """Return what Twilio says with an error code; its message repeats the number."""
+    return reply(status, {"code": code, "message": f"The 'To' number {NUMBER} is not valid: {TEXT}", "status": status})
+
+
+def problem(code, status):
+    """Return an error as RFC 9457 has it."""
+    body = {"type": "about:blank", "title": NUMBER, "status": status, "code": code, "detail": TEXT}
+    return reply(status, body, "Content-Type: application/problem+json")
+
+
+SECRETS = (TOKEN, BASIC, BASIC[-20:], "'314159'", "314159 is", "314159+is", "#314159", "Söhne", NUMBER[1:], NUMBER[2:])
+
+
+def secrets_in(text):
+    """Return what ``text`` should not show."""
+    return [secret for secret in SECRETS if secret in text]
+
+
+def leaks(error):
+    """Return what an error shows that it should not, in its words, its frames' locals and the errors behind it."""
+    frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack
+    ours = [f"{frame.filename} {frame.name} {frame.locals}" for frame in frames if frame.filename != __file__]
+    behind = [f"not alone: {other!r}" for other in (error.__cause__, error.__context__) if other is not None]
+    return behind + secrets_in("\n".join([str(error), repr(error), repr(vars(error)), *ours]))
+
+
+def texts_behind(thing):
+    """Return every text and bytes that can be reached from ``thing``, but through modules, code and loggers."""
+    passed_by = (types.ModuleType, type, types.FunctionType, types.CodeType, types.FrameType, logging.Logger)
+    seen, waiting, texts = set(), [thing], []
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen or isinstance(one, passed_by):
+            continue
+        seen.add(id(one))
+        if isinstance(one, str | bytes | bytearray):
+            texts.append(one if isinstance(one, str) else one.decode("latin-1"))
+        waiting += gc.get_referents(one)
+    return texts
+
+
+@pytest.fixture(autouse=True)
+def direct(monkeypatch):
+    """Let no proxy of the environment come between."""
+    for name in ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def serve():
+    """Start carriers, and stop them in the end."""
+    carriers = []
+
+    def start(answer):
+        carriers.append(Carrier(answer))
+        return carriers[-1]
+
+    yield start
+    for carrier in carriers:
+        carrier.stop()
+
+
+def sender_to(url, kind=TwilioSender, **changes):
+    """Return a sender whose SDK client sends to ``url``: ``_client`` is private, and there for this."""
+    sender = kind(**ARGUMENTS | changes)
+    sender._client().api.base_url = url
+    return sender
+
+
+def send(sender, message=MESSAGE):
+    """Send with either kind of sender."""
+    outcome = sender.send(message)
+    return asyncio.run(outcome) if asyncio.iscoroutine(outcome) else outcome
+
+
+def failure(sender):
+    """Return the error of a message that does not go through."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        send(sender)
+    return caught.value
+
+
+# What is sent.
+
+
+class TestRequest:
+    @both
+    def test_from_number(self, kind, serve):
+        """The form has the recipient, the text, the number it comes from and the rest of the code's life; no more."""
+        carrier = serve(accepted)
+
+        assert RECEIPT == send(sender_to(carrier.url, kind))
+
+        [(line, headers, form)] = carrier.requests
+        assert f"POST /2010-04-01/Accounts/{ACCOUNT}/Messages.json HTTP/1.1" == line
+        assert f"Basic {BASIC}" == headers["Authorization"]
+        assert {"To": NUMBER, "From": "+14155550106", "Body": TEXT, "ValidityPeriod": "300"} == form
+
+    @both
+    def test_messaging_service(self, kind, serve):
+        """With a messaging service its SID takes the number's place."""
+        carrier = serve(accepted)
+
+        assert RECEIPT == send(sender_to(carrier.url, kind, from_number=None, messaging_service_sid=SERVICE))
+
+        [(_, _, form)] = carrier.requests
+        assert {"To": NUMBER, "MessagingServiceSid": SERVICE, "Body": TEXT, "ValidityPeriod": "300"} == form
+
+    @pytest.mark.parametrize(
+        "left, expected",
+        [
+            (timedelta(seconds=300), "300"),
+            (timedelta(seconds=299, microseconds=1), "300"),
+            (timedelta(microseconds=1), "1"),
+            (timedelta(0), "1"),
+            (timedelta(days=-1), "1"),
+            (timedelta(seconds=36_000), "36000"),
+            (timedelta(days=1), "36000"),
+        ],
+    )
+    def test_validity_period(self, left, expected, serve):
+        """Twilio is told what remains of the code's life, in seconds rounded up, between 1 and 36,000."""
+        carrier = serve(accepted)
+        message = Message(
+            to=MESSAGE.to,
+            text=TEXT,
+            code="314159",
+            kind="verification",
+            challenge_id="c1",
+            expires_at=datetime.fromtimestamp(NOW, UTC) + left,
+        )
+
+        send(sender_to(carrier.url), message)
+
+        assert expected == carrier.requests[0][2]["ValidityPeriod"]
+
+    def test_default_clock(self, serve):
+        """The clock is the system's unless another one is given, and in nanoseconds."""
+        carrier = serve(accepted)
+        sender = TwilioSender(account_sid=ACCOUNT, auth_token=TOKEN, from_number="Acme")
+        sender._client().api.base_url = carrier.url
+
+        send(sender)
+
+        assert "1" == carrier.requests[0][2]["ValidityPeriod"]
+
+    def test_environment_is_not_read(self, serve, monkeypatch):
+        """Variables meant for other programs that use the SDK change nothing."""
+        for name in ("ACCOUNT_SID", "AUTH_TOKEN", "EDGE", "REGION"):
+            monkeypatch.setenv(f"TWILIO_{name}", "sydney")
+        carrier = serve(accepted)
+
+        assert RECEIPT == send(sender_to(carrier.url))
+        assert f"Basic {BASIC}" == carrier.requests[0][1]["Authorization"]
+
+    def test_connection_is_reused(self, serve):
+        """One connection serves one message after the other."""
+        carrier = serve(keeps_alive)
+        sender = sender_to(carrier.url)
+
+        assert [RECEIPT, RECEIPT] == [send(sender), send(sender)]
+        assert 1 == carrier.connections
+
+    def test_cookies_are_not_kept(self, serve):
+        """What one answer sets does not go out with the next message."""
+        carrier = serve(reply(201, {"sid": SID}, "Set-Cookie: session=1; Path=/"))
+        sender = sender_to(carrier.url)
+
+        send(sender)
+        send(sender)
+
+        assert [None, None] == [headers["Cookie"] for _, headers, _ in carrier.requests]
+
+    def test_proxy(self, serve, monkeypatch):
+        """A proxy of the environment is used, for every message."""
+        carrier = serve(accepted)
+        monkeypatch.setenv("http_proxy", carrier.url)
+        sender = sender_to("http://twilio.invalid")
+
+        assert [RECEIPT, RECEIPT] == [send(sender), send(sender)]
+        assert carrier.requests[1][0].startswith("POST http://twilio.invalid/")
+
+    def test_proxy_is_set_up_once(self):
+        """The connections to a proxy are of the same classes for every message."""
+        adapter = TwilioSender(**ARGUMENTS)._client().http_client._session.get_adapter("https://twilio.invalid")
+        first, second = (adapter.proxy_manager_for("http://127.0.0.1:9").pool_classes_by_scheme for _ in range(2))
+
+        assert first is second
+
+    def test_longest_answer(self, serve):
+        """An answer of 64 KiB is read."""
+        body = json.dumps({"sid": SID})
+
+        assert RECEIPT == send(sender_to(serve(reply(201, body + " " * (64 * 1024 - len(body)))).url))
+
+
+# What comes of it.
+
+FAILURES = {
+    "hang": (hangs, DeliveryUncertain, "Twilio gave no usable answer (ReadTimeout)"),
+    "hang in the body": (hangs_in_body, DeliveryUncertain, "Twilio gave no usable answer"),
+    "dripping head": (drips_head, DeliveryUncertain, "Twilio gave no usable answer (ReadTimeout)"),
+    "dripping body": (drips_body, DeliveryUncertain, "Twilio gave no usable answer (ReadTimeoutError)"),
+    "drop": (drops, DeliveryUncertain, "Twilio gave no usable answer (ConnectionError)"),
+    "reset": (resets, DeliveryUncertain, "Twilio gave no usable answer (ConnectionError)"),
+    "half a body": (sends_half, DeliveryUncertain, "Twilio gave no usable answer"),
+    "too long": (
+        reply(201, json.dumps({"sid": SID}) + " " * 64 * 1024),
+        DeliveryUncertain,
+        "Twilio gave no usable answer (AnswerTooLongError)",
+    ),
+    "garbage with 201": (reply(201, "<html>" + TEXT), DeliveryUncertain, "Twilio gave no usable answer (JSONDecode"),
+    "empty 201": (reply(201, ""), DeliveryUncertain, "Twilio "),  # the oldest SDK tries to read it as JSON
+    "201 without SID": (reply(201, {"body": TEXT}), DeliveryUncertain, "Twilio answered without a message SID"),
+    "201 with empty SID": (reply(201, {"sid": ""}), DeliveryUncertain, "Twilio answered without a message SID"),
+    "201 with a number": (reply(201, {"sid": 7}), DeliveryUncertain, "Twilio answered without a message SID"),
+    "201 with a list": (reply(201, [TEXT]), DeliveryUncertain, "Twilio gave no usable answer (AttributeError)"),
+    "no status line": (lambda exchange: exchange.wfile.write(b"OK\r\n\r\n"), DeliveryUncertain, "Twilio gave no"),
+    "302": (reply(302, "", "Location: /elsewhere"), DeliveryUncertain, "Twilio: HTTP 302"),
+    "307": (reply(307, "", "Location: /elsewhere"), DeliveryUncertain, "Twilio: HTTP 307"),
+    "400": (reply(400, {"message": TEXT}), DeliveryRejected, "Twilio: HTTP 400"),
+    "401": (reply(401, ""), SenderMisconfigured, "Twilio: HTTP 401; check the account SID and the auth token"),
+    "403": (reply(403, "<html>"), SenderMisconfigured, "Twilio: HTTP 403; check"),
+    "404": (reply(404, {"code": 404}), SenderMisconfigured, "Twilio: HTTP 404; check"),
+    "408": (reply(408, ""), DeliveryUncertain, "Twilio: HTTP 408"),
+    "429": (reply(429, {"code": 20429, "message": TEXT}), DeliveryRejected, "Twilio 20429: too many requests"),
+    "429 without a code": (reply(429, "slow down"), DeliveryRejected, "Twilio: HTTP 429"),
+    "500": (reply(500, {"code": 20500, "message": TEXT}), DeliveryUncertain, "Twilio 20500: internal error"),
+    "503": (reply(503, "<html>"), DeliveryUncertain, "Twilio: HTTP 503"),
+    "unknown code with 400": (refusal(29_999), DeliveryRejected, "Twilio 29999: HTTP 400"),
+    "unknown code with 403": (refusal(29_999, 403), SenderMisconfigured, "Twilio 29999: HTTP 403"),
+    "unknown code with 500": (refusal(29_999, 500), DeliveryUncertain, "Twilio 29999: HTTP 500"),
+    "no code with 400": (refusal(None), DeliveryRejected, "Twilio: HTTP 400"),
+    "text as code": (refusal(TEXT), DeliveryRejected, "Twilio: HTTP 400"),
+    "list as code": (refusal([21211]), DeliveryRejected, "Twilio: HTTP 400"),
+    "problem with a known code": (problem(21211, 400), DeliveryRejected, "Twilio 21211: no such number"),
+    "problem with an unknown code": (problem(29_999, 404), SenderMisconfigured, "Twilio 29999: HTTP 404"),
+    "problem at Twilio": (problem(29_999, 500), DeliveryUncertain, "Twilio 29999: HTTP 500"),
+}
+
+SLOW = {"hang", "hang in the body", "dripping head", "dripping body"}
+
+# After the table of Twilio's error codes: `no` under "sent?", and whether the operator has to act.
+REJECTED = {14107, 20429, 21211, 21610, 21611, 21612, 21614, 21635, 30001, 30005, 30006, 30022, 30023, 30027, 30036}
+REJECTED |= {30038, 30450, 30453, 30454, 30485, 30610, 30640, 63038}
+MISCONFIGURED = {
+    10001,
+    20003,
+    20005,
+    20008,
+    20404,
+    21212,
+    21408,
+    21602,
+    21603,
+    21604,
+    21606,
+    21607,
+    21608,
+    21609,
+    21617,
+}
+MISCONFIGURED |= {21618, 21619, 21624, 21659, 21660, 21661, 21701, 21702, 21703, 21704, 21705, 21712, 30002, 30032}
+MISCONFIGURED |= {30033, 30034, 30035, 30037, 30040, 30041, 30042, 572002, 572005}
+UNCERTAIN = {20500, 20503, 20504, 30003, 30004, 30007, 30008, 30017, 30018, 30410, 30500}
+CODES = [
+    *((code, DeliveryRejected) for code in sorted(REJECTED)),
+    *((code, SenderMisconfigured) for code in sorted(MISCONFIGURED)),
+    *((code, DeliveryUncertain) for code in sorted(UNCERTAIN)),
+]
+
+
+@pytest.fixture
+def refused():
+    """Return an address that refuses connections."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    return f"http://127.0.0.1:{port}"
+
+
+class TestOutcome:
+    @both
+    @pytest.mark.parametrize("name", FAILURES)
+    def test_failure(self, name, kind, serve, caplog):
+        """Each way to fail has its class and its words, costs one request, and shows nothing of the message."""
+        answer, expected, words = FAILURES[name]
+        carrier = serve(answer)
+        caplog.set_level(logging.DEBUG)
+
+        error = failure(sender_to(carrier.url, kind, timeout=SHORT if name in SLOW else timedelta(seconds=10)))
+
+        assert expected is type(error)
+        assert str(error).startswith(words)
+        assert 1 == len(carrier.requests)
+        assert 1 == carrier.connections
+        assert [] == leaks(error)
+        assert [] == secrets_in(caplog.text)
+
+    @both
+    @pytest.mark.parametrize("code, expected", CODES)
+    def test_code(self, code, expected, kind, serve):
+        """Each known code of Twilio's has its class, and its meaning in our own words."""
+        carrier = serve(refusal(code))
+
+        error = failure(sender_to(carrier.url, kind))
+
+        assert expected is type(error)
+        assert str(error).startswith(f"Twilio {code}: ")
+        assert "HTTP" not in str(error)
+        assert [] == secrets_in(str(error))
+        assert 1 == len(carrier.requests)
+
+    def test_every_code(self):
+        """The table has no code that is not tested."""
+        assert module._CODES.keys() == dict(CODES).keys()
+
+    @both
+    def test_refused_connection(self, kind, refused):
+        """Where nothing listens nothing was sent."""
+        error = failure(sender_to(refused, kind))
+
+        assert DeliveryRejected is type(error)
+        assert "Twilio cannot be reached" == str(error)
+        assert [] == leaks(error)
+
+    @both
+    def test_unresolvable_host(self, kind, monkeypatch):
+        """Where the name has no address nothing was sent."""
+
+        def fails(*arguments, **options):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        sender = sender_to("http://twilio.invalid", kind)
+        with monkeypatch.context() as patch:
+            patch.setattr(socket, "getaddrinfo", fails)
+            error = failure(sender)
+
+        assert DeliveryRejected is type(error)
+        assert "Twilio cannot be reached" == str(error)
+        assert [] == leaks(error)
+
+    @both
+    def test_connect_timeout(self, kind, monkeypatch):
+        """Where no connection is accepted in time nothing was sent."""
+
+        def fails(*arguments, **options):
+            raise TimeoutError("timed out")
+
+        monkeypatch.setattr("urllib3.util.connection.create_connection", fails)
+        error = failure(sender_to("http://127.0.0.1:9", kind))
+
+        assert DeliveryRejected is type(error)
+        assert "Twilio cannot be reached" == str(error)
+        assert [] == leaks(error)
+
+    def test_refusing_proxy(self, refused, monkeypatch):
+        """Where the proxy cannot be reached nothing was sent."""
+        monkeypatch.setenv("http_proxy", refused)
+
+        error = failure(sender_to("http://twilio.invalid"))
+
+        assert DeliveryRejected is type(error)
+        assert "Twilio cannot be reached" == str(error)
+
+    @pytest.mark.parametrize("name", sorted(SLOW))
+    def test_slow_proxy(self, name, serve, monkeypatch):
+        """An answer through a proxy has no more time than one without."""
+        carrier = serve(FAILURES[name][0])
+        monkeypatch.setenv("http_proxy", carrier.url)
+
+        assert DeliveryUncertain is type(failure(sender_to("http://twilio.invalid", timeout=SHORT)))
+        assert 1 == len(carrier.requests)
+
+    @pytest.mark.parametrize(
+        "problem, expected, words",
+        [
+            (
+                ssl.SSLCertVerificationError(1, "self-signed certificate"),
+                SenderMisconfigured,
+                "Twilio's certificate is not trusted here: check CA certificates, proxy and clock",
+            ),
+            (ssl.SSLError(1, "bad record"), DeliveryUncertain, "Twilio gave no usable answer (SSLError)"),
+        ],
+    )
+    def test_tls(self, problem, expected, words, serve, monkeypatch):
+        """Nothing is sent to a server whose certificate is not trusted; other errors of TLS may come later."""
+
+        def fails(*arguments, **options):
+            raise problem
+
+        carrier = serve(accepted)
+        monkeypatch.setattr(ssl.SSLContext, "wrap_socket", fails)
+
+        error = failure(sender_to(carrier.url.replace("http:", "https:")))
+
+        assert expected is type(error)
+        assert words == str(error)
+        assert [] == leaks(error)
+        assert [] == carrier.requests
+
+    def test_late_answer(self, serve, monkeypatch):
+        """Once the time is up nothing more is read, not even for a moment."""
+        from smsmfa.senders import _twilio_http
+
+        times = iter([0.0, 9.9, 10.0])
+        monkeypatch.setattr(_twilio_http, "monotonic", lambda: next(times))
+
+        error = failure(sender_to(serve(hangs_in_body).url, timeout=timedelta(seconds=10)))
+
+        assert "Twilio gave no usable answer (ReadTimeoutError)" == str(error)
+
+    @both
+    @pytest.mark.parametrize("problem", [RuntimeError(TEXT), ValueError(), OSError(TOKEN), TwilioException()])
+    def test_unknown_error(self, problem, kind, monkeypatch):
+        """An error that nobody foresaw leaves open whether the message went out."""
+
+        def fails(**form):
+            raise problem
+
+        sender = sender_to("http://127.0.0.1:9", kind)
+        monkeypatch.setattr(sender._client().messages, "create", fails)
+        error = failure(sender)
+
+        assert DeliveryUncertain is type(error)
+        assert str(error).startswith("Twilio gave no usable answer")
+        assert [] == leaks(error)
+
+    def test_strange_status(self, monkeypatch):
+        """What a problem document calls its status is not repeated unless it is one."""
+
+        def fails(**form):
+            problem = TwilioException()
+            problem.status, problem.code = NUMBER, 29_999
+            raise problem
+
+        sender = sender_to("http://127.0.0.1:9")
+        monkeypatch.setattr(sender._client().messages, "create", fails)
+        error = failure(sender)
+
+        assert DeliveryUncertain is type(error)
+        assert [] == leaks(error)
+
+
+# Waiting without blocking.
+
+
+def gated(loop):
+    """Return an answer that tells ``loop`` when a request arrives and waits for leave, and the two events."""
+    arrived, leave = asyncio.Event(), threading.Event()
+
+    def answer(exchange):
+        loop.call_soon_threadsafe(arrived.set)
+        leave.wait(10)
+        accepted(exchange)
+
+    return answer, arrived, leave
+
+
+class TestAsynchronous:
+    async def test_loop_is_free(self, serve):
+        """While Twilio takes its time the loop runs other things, and the message waits in a thread of the sender's."""
+        answer, arrived, leave = gated(asyncio.get_running_loop())
+        sender = sender_to(serve(answer).url, AsyncTwilioSender, timeout=timedelta(seconds=5))
+
+        sending = asyncio.create_task(sender.send(MESSAGE))
+        await arrived.wait()
+
+        assert not sending.done()
+        assert any(thread.name.startswith("smsmfa-twilio") for thread in threading.enumerate())
+        leave.set()
+        assert RECEIPT == await sending
+
+    async def test_many_at_once(self, serve):
+        """Sixteen messages are on their way at the same time."""
+        together = threading.Barrier(16)
+
+        def answer(exchange):
+            together.wait(10)
+            accepted(exchange)
+
+        carrier = serve(answer)
+        sender = sender_to(carrier.url, AsyncTwilioSender)
+
+        assert [RECEIPT] * 16 == await asyncio.gather(*(sender.send(MESSAGE) for _ in range(16)))
+
+    async def test_cancelled(self, serve):
+        """A message whose call is cancelled under way is sent to the end, once, and nobody is told of it later."""
+        loop = asyncio.get_running_loop()
+        complaints = []
+        loop.set_exception_handler(lambda loop, context: complaints.append(context))
+        answer, arrived, leave = gated(loop)
+        carrier = serve(answer)
+        sender = sender_to(carrier.url, AsyncTwilioSender)
+        outcomes = []
+        deliver = sender._deliver
+        sender._deliver = lambda message: outcomes.append(deliver(message))
+
+        sending = asyncio.create_task(sender.send(MESSAGE))
+        await arrived.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        leave.set()
+        sender._threads.shutdown()
+
+        assert [RECEIPT] == outcomes
+        assert 1 == len(carrier.requests)
+        del sending
+        gc.collect()
+        await asyncio.sleep(0)
+        assert [] == complaints
+
+    async def test_no_free_thread(self, serve, monkeypatch):
+        """A message that no thread takes up within the timeout is rejected: it was not sent, and will not be."""
+        monkeypatch.setattr(module, "_THREADS", 1)
+        carrier = serve(accepted)
+        sender = sender_to(carrier.url, AsyncTwilioSender, timeout=SHORT)
+        busy = threading.Event()
+        sender._threads.submit(busy.wait, 10)
+
+        with pytest.raises(DeliveryRejected, match="too many messages wait to be sent"):
+            await sender.send(MESSAGE)
+        busy.set()
+        sender._threads.shutdown()
+
+        assert [] == carrier.requests
+
+    async def test_cancelled_in_queue(self, serve, monkeypatch):
+        """A message whose call is cancelled before a thread takes it up is not sent."""
+        monkeypatch.setattr(module, "_THREADS", 1)
+        carrier = serve(accepted)
+        sender = sender_to(carrier.url, AsyncTwilioSender)
+        busy = threading.Event()
+        sender._threads.submit(busy.wait, 10)
+
+        sending = asyncio.create_task(sender.send(MESSAGE))
+        await asyncio.sleep(0)
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        busy.set()
+        sender._threads.shutdown()
+
+        assert [] == carrier.requests
+
+
+# What it takes to make one.
+
+
+class TestConfiguration:
+    @both
+    @pytest.mark.parametrize(
+        "changes, words",
+        [
+            ({"account_sid": "AC123"}, "account_sid must be AC and 32 hexadecimal digits, as in Twilio's console"),
+            ({"account_sid": "SK" + ACCOUNT[2:]}, "account_sid must"),
+            ({"account_sid": ACCOUNT + "\n"}, "account_sid must"),
+            ({"account_sid": None}, "account_sid must"),
+            ({"account_sid": ACCOUNT.encode()}, "account_sid must"),
+            ({"account_sid": TOKEN, "auth_token": ACCOUNT}, "account_sid must"),
+            ({"auth_token": ""}, "auth_token must be text of 16 or more ASCII characters without white space"),
+            ({"auth_token": TOKEN[:15]}, "auth_token must"),
+            ({"auth_token": TOKEN + "\n"}, "auth_token must"),
+            ({"auth_token": f" {TOKEN}"}, "auth_token must"),
+            ({"auth_token": TOKEN + "ö"}, "auth_token must"),
+            ({"auth_token": None}, "auth_token must"),
+            ({"auth_token": TOKEN.encode()}, "auth_token must"),
+            ({"from_number": None}, "give either from_number or messaging_service_sid"),
+            ({"messaging_service_sid": SERVICE}, "give either from_number or messaging_service_sid"),
+            (
+                {"from_number": "4155550106"},
+                "from_number must be + and 7 to 15 digits, a short code of 3 to 6 digits, or",
+            ),
+            ({"from_number": ""}, "from_number must"),
+            ({"from_number": "+1 415 555 0106"}, "from_number must"),
+            ({"from_number": "+14155550106\n"}, "from_number must"),
+            ({"from_number": "+0123456789"}, "from_number must"),
+            ({"from_number": "12"}, "from_number must"),
+            ({"from_number": "1234567"}, "from_number must"),
+            ({"from_number": "12 34"}, "from_number must"),
+            ({"from_number": "Acme Payments"}, "from_number must"),
+            ({"from_number": "Acmé"}, "from_number must"),
+            ({"from_number": "+١٤١٥٥٥٥٠١٠٦"}, "from_number must"),
+            ({"from_number": 14155550106}, "from_number must"),
+            ({"from_number": SERVICE}, "from_number must"),
+            ({"from_number": "+15005550006"}, "from_number is a test number of Twilio's, which sends nothing; use"),
+            ({"from_number": None, "messaging_service_sid": "MG123"}, "messaging_service_sid must be MG and 32 hexa"),
+            ({"from_number": None, "messaging_service_sid": ACCOUNT}, "messaging_service_sid must"),
+            ({"from_number": None, "messaging_service_sid": 7}, "messaging_service_sid must"),
+            ({"timeout": timedelta(0)}, "timeout must be a timedelta above zero and of at most one hour"),
+            ({"timeout": timedelta(seconds=-1)}, "timeout must"),
+            ({"timeout": timedelta.max}, "timeout must"),
+            ({"timeout": 10}, "timeout must"),
+            ({"timeout": None}, "timeout must"),
+            ({"clock": None}, "clock must be a function like time.time_ns"),
+        ],
+    )
+    def test_refused(self, changes, words, kind):
+        """What cannot work is refused, with words that say how to mend it, and without showing the token."""
+        with pytest.raises(ConfigurationError) as caught:
+            kind(**ARGUMENTS | changes)
+
+        assert str(caught.value).startswith(words)
+        assert [] == leaks(caught.value)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"account_sid": ACCOUNT.upper()},
+            {"auth_token": "!" * 16},
+            {"from_number": "+1234567"},
+            {"from_number": "+123456789012345"},
+            {"from_number": "123"},
+            {"from_number": "123456"},
+            {"from_number": "A"},
+            {"from_number": "0123456789A"},
+            {"from_number": "My Company"},
+            {"from_number": None, "messaging_service_sid": SERVICE.upper()},
+            {"timeout": timedelta(hours=1)},
+        ],
+    )
+    def test_accepted(self, changes):
+        """Every form that Twilio has is accepted."""
+        assert TwilioSender(**ARGUMENTS | changes)
+
+    def test_default_timeout(self):
+        """Twilio has ten seconds unless told otherwise."""
+        assert (10.0, 10.0) == TwilioSender(**ARGUMENTS)._client().http_client._timeouts
+
+    def test_client_is_made_once(self, monkeypatch):
+        """Threads that send their first message together share one client."""
+        made, second = [], threading.Event()
+
+        def client(*arguments, **options):
+            made.append(arguments)
+            if len(made) == 1:
+                second.wait(0.2)
+            else:
+                second.set()
+            return original(*arguments, **options)
+
+        original = twilio.rest.Client
+        monkeypatch.setattr(twilio.rest, "Client", client)
+        sender = TwilioSender(**ARGUMENTS)
+        threads = [threading.Thread(target=sender._client) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert 1 == len(made)
+
+    def test_import_is_light(self):
+        """Neither the module nor a new sender loads the SDK, an HTTP client or an event loop."""
+        program = (
+            "import sys; from smsmfa.senders.twilio import AsyncTwilioSender, TwilioSender;"
+            f"given = dict(account_sid={ACCOUNT!r}, auth_token={TOKEN!r}, from_number='Acme');"
+            "TwilioSender(**given); AsyncTwilioSender(**given);"
+            "print({'aiohttp', 'asyncio', 'concurrent', 'requests', 'twilio', 'urllib3'} & set(sys.modules))"
+        )
+
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+        assert "set()" == done.stdout.strip()
+
+
+# What it keeps to itself.
+
+
+class TestSecrets:
+    @pytest.mark.parametrize(
+        "changes, expected",
+        [
+            ({}, "(from_number='••••06')"),
+            ({"from_number": "Acme"}, "(from_number='••••me')"),
+            ({"from_number": None, "messaging_service_sid": SERVICE}, "(messaging_service_sid='MG…cdef')"),
+        ],
+    )
+    @both
+    def test_repr(self, kind, changes, expected):
+        """A sender shows where its messages come from, in part, and nothing else."""
+        assert kind.__name__ + expected == repr(kind(**ARGUMENTS | changes))
+
+    @both
+    def test_attributes(self, kind, serve):
+        """The attributes of a sender do not show the token, not even once it has sent."""
+        sender = sender_to(serve(accepted).url, kind)
+        send(sender)
+
+        assert [] == secrets_in(repr(vars(sender)))
+
+    @both
+    @pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])
+    def test_no_copy(self, kind, duplicate):
+        """A sender can be neither pickled nor copied."""
+        with pytest.raises(TypeError, match=f"^a {kind.__name__} holds a secret and cannot be pickled"):
+            duplicate(kind(**ARGUMENTS))
+
+    @both
+    def test_success_is_silent(self, kind, serve, caplog):
+        """Nothing of a message that is sent gets into the log, at any level."""
+        caplog.set_level(logging.DEBUG)
+
+        send(sender_to(serve(accepted).url, kind))
+
+        assert [] == secrets_in(caplog.text)
+
+    @pytest.mark.parametrize("answer", [keeps_alive, accepted, refusal(21211), hangs, drops, sends_half])
+    def test_http_client_remembers_nothing(self, answer, serve):
+        """After a message, sent or not, the HTTP client holds no text, number or token."""
+        sender = sender_to(serve(answer).url, timeout=SHORT)
+        with contextlib.suppress(DeliveryError):
+            send(sender)
+
+        texts = texts_behind(sender._client().http_client)
+
+        assert any("http://" in text for text in texts)
+        assert [] == secrets_in("\n".join(texts))
+
+    def test_interrupt(self):
+        """Only errors are judged: an interrupt passes through."""
+
+        def interrupted(**form):
+            raise KeyboardInterrupt
+
+        sender = sender_to("http://127.0.0.1:9")
+        sender._client().messages.create = interrupted
+
+        with pytest.raises(KeyboardInterrupt):
+            sender.send(MESSAGE)

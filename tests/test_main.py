@@ -1,0 +1,91 @@
+"""The command line shows the version, the help and the demo."""
+
+import importlib
+import os
+import runpy
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Run ``python -m smsmfa`` in this process, and return its exit status."""
+
+    monkeypatch.setenv("NO_COLOR", "1")  # Python 3.14 colours the help
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["smsmfa", *arguments])
+        monkeypatch.delitem(sys.modules, "smsmfa.__main__", raising=False)  # runpy warns of a module that is there
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module("smsmfa", run_name="__main__")
+        return ended.value.code
+
+    return run
+
+
+def test_version(run, capsys):
+    """``--version`` prints the version and nothing else."""
+    assert 0 == run("--version")
+    assert f"{version('smsmfa')}\n" == capsys.readouterr().out
+
+
+def test_help(run, capsys):
+    """``--help`` names every command."""
+    assert 0 == run("--help")
+    assert "demo" in capsys.readouterr().out
+
+
+def test_no_command(run, capsys):
+    """Without a command the help is the error message, and the status is that of a wrong command line."""
+    assert 2 == run()
+
+    captured = capsys.readouterr()
+    assert "" == captured.out
+    assert captured.err.startswith("usage: python -m smsmfa ")
+    assert "demo" in captured.err
+
+
+def test_unknown_command(run, capsys):
+    """A command that is not there is refused by name."""
+    assert 2 == run("demmo")
+    assert "demmo" in capsys.readouterr().err
+
+
+def test_demo_plays_by_itself(run, capsys):
+    """``demo --auto`` plays the whole walk and succeeds."""
+    assert 0 == run("demo", "--auto")
+    assert "gd_recovery_succeed" in capsys.readouterr().out
+
+
+def test_demo_asks(run, capsys, monkeypatch):
+    """``demo`` alone asks, and plays both sides where nobody answers."""
+    monkeypatch.setattr(sys, "stdin", None)
+
+    assert 0 == run("demo")
+    assert "Nobody is here to type" in capsys.readouterr().out
+
+
+def test_import_runs_nothing(monkeypatch, capsys):
+    """Importing the module runs no command."""
+    monkeypatch.delitem(sys.modules, "smsmfa.__main__", raising=False)
+
+    importlib.import_module("smsmfa.__main__")
+
+    assert ("", "") == capsys.readouterr()
+
+
+def test_demo_in_a_process_of_its_own():
+    """``python -m smsmfa demo --auto`` needs no input, warns of nothing, and shows every step."""
+    command = [sys.executable, "-W", "error", "-m", "smsmfa", "demo", "--auto"]
+    environment = os.environ | {"PYTHONUTF8": "1", "COLUMNS": "80"}
+
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", env=environment, timeout=60
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
+    pieces = ["1. Enrol a phone", "SMS to ••••71", "2. Log in with it", "attempts left: 4", "3. Lose it", "audit log"]
+    assert pieces == [piece for piece in pieces if piece in done.stdout]
