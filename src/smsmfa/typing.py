@@ -107,7 +107,7 @@ class Message:
     locale: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Receipt:
     """A carrier's word that it took the message.
 

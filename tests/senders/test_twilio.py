@@ -373,7 +373,7 @@ FAILURES = {
     "hang": (hangs, DeliveryUncertain, "Twilio gave no usable answer (ReadTimeout)"),
     "hang in the body": (hangs_in_body, DeliveryUncertain, "Twilio gave no usable answer"),
     "dripping head": (drips_head, DeliveryUncertain, "Twilio gave no usable answer (ReadTimeout)"),
-    "dripping body": (drips_body, DeliveryUncertain, "Twilio gave no usable answer (ReadTimeoutError)"),
+    "dripping body": (drips_body, DeliveryUncertain, "Twilio gave no usable answer (ConnectionError)"),
     "drop": (drops, DeliveryUncertain, "Twilio gave no usable answer (ConnectionError)"),
     "reset": (resets, DeliveryUncertain, "Twilio gave no usable answer (ConnectionError)"),
     "half a body": (sends_half, DeliveryUncertain, "Twilio gave no usable answer"),
@@ -580,7 +580,7 @@ class TestOutcome:
 
         error = failure(sender_to(serve(hangs_in_body).url, timeout=timedelta(seconds=10)))
 
-        assert "Twilio gave no usable answer (ReadTimeoutError)" == str(error)
+        assert "Twilio gave no usable answer (ConnectionError)" == str(error)
 
     @both
     @pytest.mark.parametrize("problem", [RuntimeError(TEXT), ValueError(), OSError(TOKEN), TwilioException()])

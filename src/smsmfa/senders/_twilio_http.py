@@ -59,15 +59,17 @@ class BoundedHttpClient(HttpClient):  # type: ignore[misc]  # the SDK ships no p
 
         Raises:
             AnswerTooLongError: more than 64 KiB.
-            requests.RequestException, urllib3.exceptions.HTTPError: no connection, or no whole answer in time.
+            requests.RequestException: no connection, or no whole answer in time.
         """
         sent: dict[str, Any] = {"params": params, "data": data, "headers": headers, "auth": auth}
         with self._session.request(
             method, uri, timeout=self._timeouts, allow_redirects=False, stream=True, **sent
         ) as answer:
-            body = answer.raw.read(_LONGEST + 1, decode_content=True)
-        if len(body) > _LONGEST:
-            raise AnswerTooLongError
+            body = b""
+            for part in answer.iter_content(_LONGEST):
+                body += part
+                if len(body) > _LONGEST:
+                    raise AnswerTooLongError
         return Response(answer.status_code, body.decode("utf-8", "replace"), answer.headers)
 
 
