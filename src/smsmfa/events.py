@@ -1,6 +1,6 @@
 """The audit trail: one typed event for each operation, whatever came of it.
 
-An event holds no code and no whole number. Names are those of the described system's log.
+An event holds no code and no whole number. Names are those of Auth0's log.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class Event:
     """What happened (OWASP ASVS 5.0, 16.3.1 and 16.3.3: every attempt is logged, success or not).
 
     Args:
-        name: as the described system logs it, ``"gd_send_sms"``, ``"gd_auth_failed"``, ...
+        name: as Auth0 logs it, ``"gd_send_sms"``, ``"gd_auth_failed"``, ...
         outcome: ``"ok"``, ``"refused"`` (by a rule) or ``"failed"`` (carrier, store, configuration, bug).
         at: when the operation began.
         user_id: whose operation it was.

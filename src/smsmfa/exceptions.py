@@ -32,8 +32,10 @@ from datetime import timedelta
 class SmsMfaError(Exception):
     """The base of every error this package raises on purpose."""
 
-    code = "sms_mfa_error"
-    http_status = 500
+    #: Stable, and each class's own: for the body of an API's answer, and for logs.
+    code: str = "sms_mfa_error"
+    #: What an API would answer with: 429 for a limit, another 4xx for what the caller can mend, else 5xx.
+    http_status: int = 500
 
 
 class ConfigurationError(SmsMfaError, ValueError):

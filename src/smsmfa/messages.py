@@ -22,7 +22,7 @@ from .segments import culprit, segments
 
 Details: TypeAlias = tuple[tuple[str, str], ...]
 
-#: The described system's own two texts.
+#: Auth0's own two texts.
 DEFAULTS = {
     "enrollment": (
         "{{ code }} is your verification code for {{ app_name }}. Please enter this code to verify your enrollment."

@@ -18,6 +18,7 @@ ALL_REGIONS = frozenset({"*"})
 #: The kinds of number that take SMS, in the words of libphonenumber.
 SMS_TYPES = frozenset({"mobile", "fixed_line_or_mobile", "voip"})
 
+#: Every kind of number that libphonenumber tells apart.
 NUMBER_TYPES = SMS_TYPES | {
     "fixed_line", "pager", "personal_number", "premium_rate", "shared_cost", "toll_free", "uan", "unknown", "voicemail",
 }  # fmt: skip

@@ -19,7 +19,7 @@ def _profile(**arguments: Any) -> Mapping[str, Any]:
     return MappingProxyType(arguments)
 
 
-#: The described system's own figures (Auth0, Guardian user guide and rate limit policy): 10 messages and
+#: Auth0's own figures (its Guardian user guide and rate limit policy): 10 messages and
 #: one back each hour; wrong codes 10 and one back each 6 minutes, whatever the challenge; recovery codes
 #: 10 and 10 back an hour; a code of 6 digits for 5 minutes. Its guess risk is that of its figures: high.
 AUTH0 = _profile(
@@ -34,7 +34,7 @@ AUTH0 = _profile(
     ),
 )
 
-#: The described system before a carrier is set up: 100 messages, for ever (its page "Configure SMS
+#: Auth0 before a carrier is set up: 100 messages, for ever (its page "Configure SMS
 #: Notifications for MFA"). Leave the profile out once Twilio is set up.
 TRIAL = _profile(limits=Limits(total=Limit(100, None)))
 

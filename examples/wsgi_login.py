@@ -1,0 +1,250 @@
+"""A login with an SMS second factor, on nothing but the standard library.
+
+``python examples/wsgi_login.py`` serves it at http://127.0.0.1:8000/ and prints what a real one would send.
+The user is ``alice``, the password ``correct horse``.
+"""
+
+import os
+import secrets
+from collections.abc import Callable
+from hmac import compare_digest
+from html import escape
+from http import HTTPStatus
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import parse_qsl
+from wsgiref.simple_server import make_server
+
+from smsmfa import ConsoleSender, Enroller, FactorConfig, MemoryStore, RateLimited, SmsMfaError, Verification, Verifier
+from smsmfa.phone import countries
+from smsmfa.typing import Sender, Store
+
+Session = dict[str, str]
+Form = dict[str, str]
+Page = tuple[int, str, dict[str, str]]  # status, HTML, headers
+
+USERS = {"alice": "correct horse"}  # stands for your user table, which holds hashes
+MESSAGES = {"manage": "{{ code }} lets you change how you log in to {{ app_name }}. Never tell it to anybody."}
+LONGEST_FORM = 10_000  # bytes
+
+
+class Login:
+    """A WSGI application with the pages of the tutorial.
+
+    Args:
+        config: what the operator decided.
+        store: where the factor keeps its records.
+        sender: who sends the messages.
+    """
+
+    def __init__(self, config: FactorConfig, store: Store, sender: Sender) -> None:
+        self.config = config
+        self.enroller = Enroller(config, store, sender)
+        self.verifier = Verifier(config, store, sender)
+        self.sessions: dict[str, Session] = {}
+        self.for_all = {"/": (self.get_login, self.post_login)}
+        self.for_halfway = self.for_all | {
+            "/enrol": (self.get_enrol, self.post_enrol),
+            "/enrol/confirm": (self.get_confirm, self.post_confirm),
+            "/code": (self.get_code, self.post_code),
+            "/resend": (self.get_code, self.post_resend),
+            "/recovery": (self.get_recovery, self.post_recovery),
+        }
+        self.for_users = self.for_halfway | {
+            "/": (self.get_home, self.post_logout),
+            "/recovery-codes": (self.get_home, self.post_recovery_codes),
+        }
+
+    # --- HTTP
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:
+        """Answer one request."""
+        cookie = SimpleCookie(environ.get("HTTP_COOKIE", "")).get("session")
+        session_id = cookie.value if cookie else ""
+        session = self.sessions.get(session_id, {})
+        before = dict(session)
+        try:
+            status, html, headers = self.page(environ, session)
+        except SmsMfaError as error:
+            status, html, headers = answer(error)
+        if any(session.get(entry) != before.get(entry) for entry in ("halfway", "user")):
+            # A new id, so that nobody who knew the old one is logged in.
+            self.sessions.pop(session_id, None)
+            session_id = secrets.token_urlsafe(32)
+            self.sessions[session_id] = session
+            # SameSite keeps the forms of other sites out. Behind HTTPS, add "; Secure".
+            headers["Set-Cookie"] = f"session={session_id}; HttpOnly; SameSite=Lax; Path=/"
+        headers |= {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"}
+        start_response(f"{status} {HTTPStatus(status).phrase}", list(headers.items()))
+        return [f"<!doctype html><title>Acme</title>{html}".encode()]
+
+    def page(self, environ: dict[str, Any], session: Session) -> Page:
+        """Run the page, if it is meant for whoever this is."""
+        pages = self.for_users if "user" in session else self.for_halfway if "halfway" in session else self.for_all
+        if environ["PATH_INFO"] not in pages:
+            return see("/")
+        get, post = pages[environ["PATH_INFO"]]
+        if environ["REQUEST_METHOD"] != "POST":
+            return get(session, {})
+        length = min(int(environ.get("CONTENT_LENGTH") or 0), LONGEST_FORM)
+        return post(session, dict(parse_qsl(environ["wsgi.input"].read(length).decode("utf-8", "replace"))))
+
+    # --- the password
+
+    def get_login(self, session: Session, form: Form) -> Page:
+        return ok(a_form("/", "<input name=name> <input name=password type=password>", "Log in"))
+
+    def post_login(self, session: Session, form: Form) -> Page:
+        name, password = form.get("name", ""), form.get("password", "")
+        if name not in USERS or not compare_digest(USERS[name].encode(), password.encode()):
+            return 401, "Wrong name or password. <a href=/>Back</a>", {}
+        session.clear()
+        status = self.verifier.status(name)
+        if not status.enabled:  # the operator turned the factor off
+            session["user"] = name
+            return see("/")
+        session["halfway"] = name
+        return see("/code" if status.enrolled else "/enrol")
+
+    def log_in(self, session: Session, proof: Verification) -> None:
+        session.clear()
+        session["user"] = proof.user_id
+        session["proof"] = proof.token
+
+    # --- the first number, and a new one
+
+    def get_enrol(self, session: Session, form: Form) -> Page:
+        options = "".join(
+            f"<option value={country.region}>{country.region} +{country.calling_code}"
+            for country in countries(self.config.regions)
+        )
+        fields = f"<select name=region>{options}</select> <input name=number type=tel>"
+        return ok("Which number should we send codes to?" + a_form("/enrol", fields, "Send a code"))
+
+    def post_enrol(self, session: Session, form: Form) -> Page:
+        pending = self.enroller.start(
+            who(session), form.get("number", ""), region=form.get("region"), proof=session.get("proof")
+        )
+        session["pending"] = pending.id
+        return see("/enrol/confirm")
+
+    def get_confirm(self, session: Session, form: Form) -> Page:
+        return ok(
+            "Enter the code that we sent you." + code_form("/enrol/confirm") + "<a href=/enrol>Another number</a>"
+        )
+
+    def post_confirm(self, session: Session, form: Form) -> Page:
+        enrolled = self.enroller.confirm(who(session), session.get("pending", ""), form.get("code", ""))
+        self.log_in(session, enrolled.verification)
+        return ok(f"Codes now go to {enrolled.phone.masked}." + to_keep(enrolled.recovery_codes))
+
+    # --- the second step
+
+    def get_code(self, session: Session, form: Form) -> Page:
+        live = {challenge.id: challenge for challenge in self.verifier.status(who(session)).challenges}
+        challenge = live.get(session.get("challenge", ""))
+        if challenge is None:
+            challenge = self.verifier.challenge(who(session), purpose=purpose(session))
+        session["challenge"] = challenge.id
+        return ok(
+            f"Enter the code that we sent to {challenge.phone.masked}."
+            + code_form("/code")
+            + a_form("/resend", "", "Send it again")
+            + "<a href=/recovery>Lost your phone?</a>"
+        )
+
+    def post_code(self, session: Session, form: Form) -> Page:
+        proof = self.verifier.verify(
+            who(session), session.get("challenge", ""), form.get("code", ""), purpose=purpose(session)
+        )
+        self.log_in(session, proof)
+        return see("/")
+
+    def post_resend(self, session: Session, form: Form) -> Page:
+        session["challenge"] = self.verifier.resend(who(session), session.get("challenge", "")).id
+        return see("/code")
+
+    def get_recovery(self, session: Session, form: Form) -> Page:
+        return ok("Enter your recovery code." + code_form("/recovery"))
+
+    def post_recovery(self, session: Session, form: Form) -> Page:
+        proof = self.verifier.recover(who(session), form.get("code", ""))
+        self.log_in(session, proof)
+        return ok("You are in. <a href=/enrol>Enrol your new number</a>" + to_keep(proof.recovery_codes))
+
+    # --- logged in
+
+    def get_home(self, session: Session, form: Form) -> Page:
+        status = self.verifier.status(who(session))
+        numbers = ", ".join(phone.masked for phone in status.phones)
+        return ok(
+            f"Hello {escape(who(session))}. Codes go to {numbers}. Recovery codes left: {status.recovery_codes_left}. "
+            "<a href=/enrol>Change the number</a>"
+            + a_form("/recovery-codes", "", "New recovery codes")
+            + a_form("/", "", "Log out")
+        )
+
+    def post_recovery_codes(self, session: Session, form: Form) -> Page:
+        return ok(to_keep(self.enroller.new_recovery_codes(who(session), proof=session.get("proof"))))
+
+    def post_logout(self, session: Session, form: Form) -> Page:
+        session.clear()
+        return see("/")
+
+
+def who(session: Session) -> str:
+    """Return the user this session is about, logged in or halfway."""
+    return session.get("user") or session.get("halfway", "")
+
+
+def purpose(session: Session) -> str:
+    """Return what a code is asked for: to change something, once logged in, and before to log in."""
+    return "manage" if "user" in session else "login"
+
+
+def answer(error: SmsMfaError) -> Page:
+    """Turn what went wrong into a page. Yours has a text of its own for each ``error.code``, as the tutorial shows."""
+    text = str(error) if error.http_status < 500 else "Something is wrong on our side. Try again later."
+    headers = {}
+    if isinstance(error, RateLimited) and error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    links = "<a href=''>Back</a> <a href=/code>Get a code</a> <a href=/recovery>Use a recovery code</a>"
+    return error.http_status, f"{escape(text)} {links}", headers
+
+
+def ok(html: str) -> Page:
+    return 200, html, {}
+
+
+def see(path: str) -> Page:
+    return 303, "", {"Location": path}
+
+
+def a_form(action: str, fields: str, button: str) -> str:
+    return f"<form method=post action={action}>{fields} <button>{button}</button></form>"
+
+
+def code_form(action: str) -> str:
+    return a_form(action, "<input name=code inputmode=numeric autocomplete=one-time-code autofocus>", "Go on")
+
+
+def to_keep(codes: tuple[str, ...]) -> str:
+    shown = "".join(f"<p>Write this down, it is shown once: <code>{code}</code>" for code in codes)
+    return f"{shown}<p><a href=/>Go on</a>"
+
+
+def main() -> None:
+    """Serve it."""
+    config = FactorConfig(
+        app_name="Acme",
+        secret=os.environ.get("SMSMFA_SECRET") or secrets.token_urlsafe(32),  # may die with the process: the store does
+        regions={"US", "CA", "GB"},
+        messages=MESSAGES,
+    )
+    with make_server("127.0.0.1", 8000, Login(config, MemoryStore(), ConsoleSender())) as server:
+        print("Log in at http://127.0.0.1:8000/ as alice, with the password: correct horse")
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What the documentation lists, held to what the package has."""
+
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+import smsmfa
+import smsmfa.typing
+from smsmfa import FactorConfig, Limits, events, profiles
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def rows(document: str, *, below: str) -> list[list[str]]:
+    """Return the cells of the first table after a line that begins so."""
+    _, found, rest = (DOCS / document).read_text(encoding="utf-8").partition(f"\n{below}")
+    assert found
+    lines = rest[rest.index("\n|") + 1 :].split("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def subclasses(kind: type) -> set[type]:
+    return {kind}.union(*map(subclasses, kind.__subclasses__()))
+
+
+def test_errors_of_the_tutorial():
+    """The tutorial's table of errors has the code and the status of every error that reaches an application."""
+    listed = {(name, code, int(status)) for name, code, status, *_ in rows("tutorial.md", below="Call every page")}
+    inner = {smsmfa.SmsMfaError, smsmfa.DeliveryError, smsmfa.DeliveryUncertain}
+    errors = {kind for kind in subclasses(smsmfa.SmsMfaError) - inner if kind.__module__ == "smsmfa.exceptions"}
+
+    assert {(f"`{kind.__name__}`", f"`{kind.code}`", kind.http_status) for kind in errors} == listed
+
+
+@pytest.mark.parametrize(
+    "kind, heading",
+    [(FactorConfig, "## Arguments"), (Limits, "## Limits")],
+)
+def test_arguments_of_the_configuration(kind, heading):
+    """The page on the configuration lists every argument."""
+    listed = [name.strip("`") for name, *_ in rows("configuration.md", below=heading)]
+
+    assert [field.name for field in attrs.fields(kind) if field.init] == listed
+
+
+def test_profiles_of_the_configuration():
+    """The page on the configuration lists every profile."""
+    listed = [name.strip("`") for name, *_ in rows("configuration.md", below="## Profiles")]
+
+    assert sorted(profiles.__all__) == sorted(listed[1:])
+
+
+def test_names_of_events():
+    """The page on events has every name that an event can have, and no other."""
+    page = (DOCS / "events.md").read_text(encoding="utf-8")
+    source = Path(events.__file__).read_text(encoding="utf-8")
+
+    assert set(re.findall(r'"(gd_\w+)"', source)) == set(re.findall(r"`(gd_\w+)`", page))
+
+
+def test_names_of_the_api():
+    """The API page documents every public name."""
+    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    documented = set(
+        re.findall(r"^\.\. (?:auto)?(?:class|data|exception|function|module):: ([\w.]+)", page, re.MULTILINE)
+    )
+
+    assert set(smsmfa.__all__) - {"profiles"} <= documented
+    assert set(smsmfa.typing.__all__) <= documented
+    assert set(profiles.__all__) <= documented
