@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from smsmfa import AsyncEnroller, AsyncVerifier, Enroller, FactorConfig, MemoryStore, Verifier
+from smsmfa.operation import Operation
+from smsmfa.records import User, decode, encode, user_key
 from smsmfa.typing import Message, Receipt
 
 SECRET = "a secret of the tests, long enough to be one"
 NUMBER = "+14155552671"
 OTHER_NUMBER = "+14155552672"
+THIRD_NUMBER = "+14155552673"
 START = 1_700_000_000_000_000_000
 
 
@@ -150,3 +153,31 @@ def shown(error: BaseException) -> str:
         parts += [f"{frame.name} {frame.locals}" for frame in frames if not frame.filename.startswith(tests)]
         waiting += [other for other in (one.__cause__, one.__context__) if other is not None]
     return "\n".join(parts)
+
+
+class Records:
+    """Stored values, and decisions that are run on them without a store."""
+
+    def __init__(self, config: FactorConfig | None = None) -> None:
+        self.config = config or a_config()
+        self.now = START // 1000
+        self.values: dict[str, bytes] = {}
+
+    def run(self, decide, *, user_id: str = "alice"):
+        """Run a decision that may be about any number of the tests, store what it writes, return what came of it."""
+        operation = Operation("challenge", self.config, user_id, self.now, "verification")
+        for number in (NUMBER, OTHER_NUMBER, THIRD_NUMBER):
+            operation.include(int(number[1:]))
+        writes, outcome = operation.change(decide, dict(self.values))
+        self.values |= {key: entry.value for key, entry in writes.items() if entry is not None}
+        for key in [key for key, entry in writes.items() if entry is None]:
+            del self.values[key]
+        return outcome
+
+    def user(self, user_id: str = "alice") -> User:
+        """Return what is stored about a user."""
+        return decode(User, self.values.get(user_key(user_id)))
+
+    def put(self, user: User, user_id: str = "alice") -> None:
+        """Store a user."""
+        self.values[user_key(user_id)] = encode(user)

@@ -1,7 +1,25 @@
 """What an application passes to a shell, checked before anything else happens."""
 
 from collections.abc import Mapping
+from inspect import iscoroutinefunction
 from uuid import UUID
+
+from .exceptions import ConfigurationError
+
+
+def check_methods(value: object, name: str, methods: tuple[str, ...], *, asynchronous: bool) -> None:
+    """Check that a store or a sender is one, and of the kind that is needed.
+
+    Raises:
+        ConfigurationError: it lacks a method, or has one that is synchronous where it should not be, or the reverse.
+    """
+    for method in methods:
+        function = getattr(value, method, None)
+        if not callable(function):
+            raise ConfigurationError(f"{name}: it has no method {method}(); see smsmfa.typing")
+        if iscoroutinefunction(function) != asynchronous:
+            wanted, given = ("async", "sync") if asynchronous else ("sync", "async")
+            raise ConfigurationError(f"{name}: a {wanted} one is needed here, and {method}() of this one is {given}")
 
 
 def checked_user_id(user_id: object) -> str:

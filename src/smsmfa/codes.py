@@ -8,13 +8,10 @@ resend carries the same code, and altering the user, purpose, number or details 
 
 import hmac
 import os
-from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import repeat
 from typing import NoReturn, TypeAlias
-
-import msgspec
 
 from .exceptions import ConfigurationError
 from .opaque import Opaque
@@ -31,13 +28,12 @@ _LONGEST = 256
 #: 32 symbols without I, L, O and U: 24 of them are 120 bits (above the 112 of NIST SP 800-63B-4, 3.1.2.2).
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RECOVERY_LENGTH = 24
-_encode = msgspec.msgpack.Encoder().encode
 _LOOKALIKES = str.maketrans("OIL", "011")
 
 
 def new_id() -> str:
     """Return a fresh id of 128 random bits (OWASP ASVS 5.0, 11.5.1)."""
-    return urlsafe_b64encode(os.urandom(16))[:22].decode()
+    return os.urandom(16).hex()
 
 
 class CodeGenerator:
@@ -52,6 +48,8 @@ class CodeGenerator:
     """
 
     def __init__(self, secret: Secret, digits: int = 6) -> None:
+        from msgspec.msgpack import Encoder
+
         problem, key = _key(secret)
         del secret  # what a traceback with locals shows of this frame must not be the secret
         if problem:
@@ -60,6 +58,7 @@ class CodeGenerator:
             raise ConfigurationError("digits: from 6 to 10")
         self.digits = digits
         self._codes = 10**digits
+        self._encode = Encoder().encode
         self._mac = hmac.new(key.reveal(), digestmod=sha256)
         #: Names the secret in a challenge and in a proof token, and gives nothing of it away.
         self.key_id: int = int.from_bytes(self._digest("key id")[:4], "big")
@@ -80,11 +79,11 @@ class CodeGenerator:
 
     def _digest(self, *parts: str | bytes) -> bytes:
         mac = self._mac.copy()
-        mac.update(_encode(parts))  # MessagePack says where a part ends, so no two lists are alike
+        mac.update(self._encode(parts))  # MessagePack says where a part ends, so no two lists are alike
         return mac.digest()
 
     def __repr__(self) -> str:
-        return f"CodeGenerator(digits={self.digits})"
+        return "<CodeGenerator>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a CodeGenerator holds a secret and cannot be pickled or copied")
@@ -117,7 +116,7 @@ class KeyRing:
         return self._generators.get(key_id)
 
     def __repr__(self) -> str:
-        return f"<KeyRing of {len(self._generators)}>"
+        return "<KeyRing>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a KeyRing holds secrets and cannot be pickled or copied")

@@ -4,17 +4,19 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import wraps
 from math import expm1, log1p
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import attrs
 
 from .codes import KeyRing, Secret
-from .exceptions import ConfigurationError, SmsMfaError
+from .exceptions import ConfigurationError
 from .limiter import Limit
 from .messages import Messages
 from .opaque import Opaque
 from .phone import ALL_REGIONS, NUMBER_TYPES, SMS_TYPES, supported_regions
-from .records import Issued
+
+if TYPE_CHECKING:
+    from .records import Issued
 
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR = timedelta(hours=1)
@@ -78,12 +80,10 @@ def _hidden(secret: Secret | Iterable[Secret] | Opaque[Any]) -> Opaque[Any]:
     return Opaque(secret if isinstance(secret, str | bytes) or not isinstance(secret, Iterable) else tuple(secret))
 
 
-def _codes(values: object) -> object:
-    """Return a set of codes; anything else stays as it is, for the validator to refuse."""
-    if isinstance(values, Iterable) and not isinstance(values, str | bytes):
-        listed = list(values)
-        return frozenset(listed) if all(isinstance(value, str) for value in listed) else None
-    return None
+def _codes(values: Iterable[str]) -> frozenset[str]:
+    """Return a set of codes; of what is none an empty one, for the validator to refuse."""
+    listed = () if isinstance(values, str) or not isinstance(values, Iterable) else tuple(values)
+    return frozenset(listed if all(isinstance(value, str) for value in listed) else ())
 
 
 def _sealed(cls: type[T]) -> type[T]:
@@ -95,9 +95,10 @@ def _sealed(cls: type[T]) -> type[T]:
         problem = None
         try:
             init(self, **arguments)
-        except SmsMfaError as error:
+        except Exception as error:
             problem = error.with_traceback(None)
         arguments.clear()
+        del self  # half made, it has no repr
         if problem is not None:
             raise problem
 
@@ -106,7 +107,7 @@ def _sealed(cls: type[T]) -> type[T]:
 
 
 @_sealed
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class FactorConfig:
     """Everything an operator decides about the factor. Immutable; safe to share.
 
@@ -134,7 +135,7 @@ class FactorConfig:
     """
 
     app_name: str
-    secret: Opaque[Any] = attrs.field(converter=_hidden, repr=False, eq=False)
+    secret: Opaque[Any] = attrs.field(converter=_hidden, repr=False)
     regions: frozenset[str] = attrs.field(converter=_codes)
     digits: int = attrs.field(default=6, validator=_whole(6, 10))
     lifetime: timedelta = attrs.field(
@@ -154,21 +155,21 @@ class FactorConfig:
     origin: str | None = None
 
     #: What the core works with.
-    keys: KeyRing = attrs.field(init=False, repr=False, eq=False)
-    texts: Messages = attrs.field(init=False, repr=False, eq=False)
-    lifetime_us: int = attrs.field(init=False, repr=False, eq=False)
-    resend_gap_us: int = attrs.field(init=False, repr=False, eq=False)
+    keys: KeyRing = attrs.field(init=False, repr=False)
+    texts: Messages = attrs.field(init=False, repr=False)
+    lifetime_us: int = attrs.field(init=False, repr=False)
+    resend_gap_us: int = attrs.field(init=False, repr=False)
 
     @regions.validator
-    def _check_regions(self, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-        if not value or (value != ALL_REGIONS and not frozenset(value) <= supported_regions()):
+    def _check_regions(self, attribute: "attrs.Attribute[Any]", value: frozenset[str]) -> None:
+        if not value or (value != ALL_REGIONS and not value <= supported_regions()):
             raise ConfigurationError(
                 'regions: ISO codes of the countries you serve, for example {"US", "CA"}, or ALL_REGIONS'
             )
 
     @number_types.validator
-    def _check_types(self, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-        if not value or not frozenset(value) <= NUMBER_TYPES:
+    def _check_types(self, attribute: "attrs.Attribute[Any]", value: frozenset[str]) -> None:
+        if not value or not value <= NUMBER_TYPES:
             raise ConfigurationError(f"number_types: some of {', '.join(sorted(NUMBER_TYPES))}")
 
     @resend_gap.validator
@@ -189,7 +190,7 @@ class FactorConfig:
         ):
             object.__setattr__(self, name, value)
 
-    def code(self, user_key: str, kind: str, issued: Issued, number: int) -> Opaque[str]:
+    def code(self, user_key: str, kind: str, issued: "Issued", number: int) -> Opaque[str]:
         """Derive the code of a challenge under the secret that made it, bound to everything it is about."""
         generator = self.keys.get(issued.key_id) or self.keys.newest
         details = [part for pair in issued.details for part in pair]

@@ -228,13 +228,16 @@ def settle(book: Book, *, reply: Reply) -> Done:
     kept = pending.issued if pending and waits else find_issued(user, reply.issued.id)
     if kept is None:
         return Done()  # used or replaced meanwhile
+    if kept.sent != reply.issued.sent:
+        return Done()  # another message with this code has gone out
     if reply.sent_before is not None:
-        kept.sent = reply.sent_before if kept.sent == reply.issued.sent else kept.sent
+        kept.sent = reply.sent_before
     elif waits:
         user.pending = reply.displaced if isinstance(reply.displaced, Pending) else None
     else:
-        displaced = [reply.displaced] if isinstance(reply.displaced, Issued) else []
-        user.issued = [other for other in user.issued if other is not kept] + displaced
+        user.issued = [other for other in user.issued if other is not kept]
+        if isinstance(reply.displaced, Issued) and find_phone(user, reply.displaced.phone_id):
+            user.issued.append(reply.displaced)
     return Done()
 
 

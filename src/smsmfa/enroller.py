@@ -1,16 +1,21 @@
 """Enrolment: a number becomes the user's once its code is confirmed."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
-from . import decisions, rules
 from .arguments import checked_locale
 from .codes import new_id
 from .exceptions import PhoneNumberError
+from .lazy import lazy
 from .opaque import Opaque
 from .phone import ALL_REGIONS, PhoneNumber
-from .records import Phone
 from .shell import AsyncShell, Base, Shell, enrolled_phone
 from .values import Challenge, Enrollment
+
+if TYPE_CHECKING:
+    from . import decisions, records, rules
+else:
+    decisions, records, rules = lazy("decisions"), lazy("records"), lazy("rules")
 
 
 class EnrollerBase(Base):
@@ -73,7 +78,7 @@ class Enroller(EnrollerBase, Shell):
         operation = self._operation("start", user_id, "enrollment")
         with self._trail(operation, purpose="enrollment") as trail:
             phone = self._read_number(text, region)
-            pending = Phone(new_id(), int(phone.e164[1:]), phone.region, phone.type)
+            pending = records.Phone(new_id(), int(phone.e164[1:]), phone.region, phone.type)
             operation.phone = pending
             operation.include(pending.number)
             decide = partial(
@@ -186,7 +191,7 @@ class AsyncEnroller(EnrollerBase, AsyncShell):
         operation = self._operation("start", user_id, "enrollment")
         with self._trail(operation, purpose="enrollment") as trail:
             phone = self._read_number(text, region)
-            pending = Phone(new_id(), int(phone.e164[1:]), phone.region, phone.type)
+            pending = records.Phone(new_id(), int(phone.e164[1:]), phone.region, phone.type)
             operation.phone = pending
             operation.include(pending.number)
             decide = partial(

@@ -15,6 +15,7 @@ from inspect import iscoroutinefunction
 
 import attrs
 
+from .arguments import check_methods
 from .clock import checked_clock
 from .exceptions import ConfigurationError
 from .typing import AsyncStore, Clock, Entry, Store
@@ -135,7 +136,8 @@ def decide(limit: Limit, bucket: int, now: int, short: int) -> Decision:
 class _Limiter:
     """What the limiter and its async twin share: keys, checks, and the pure steps."""
 
-    def __init__(self, limit: Limit, scope: str, clock: Clock) -> None:
+    def __init__(self, store: object, limit: Limit, scope: str, clock: Clock, *, asynchronous: bool) -> None:
+        check_methods(store, "store", ("read", "update"), asynchronous=asynchronous)
         if not isinstance(limit, Limit):
             raise ConfigurationError("limit: a Limit, for example Limit(10, timedelta(hours=1))")
         if not isinstance(scope, str):
@@ -205,9 +207,7 @@ class RateLimiter(_Limiter):
     """
 
     def __init__(self, store: Store, limit: Limit, *, scope: str = "default", clock: Clock = time.time_ns) -> None:
-        super().__init__(limit, scope, clock)
-        if iscoroutinefunction(store.update):
-            raise ConfigurationError("store: this one is asynchronous; use AsyncRateLimiter")
+        super().__init__(store, limit, scope, clock, asynchronous=iscoroutinefunction(self.take))
         self._store = store
 
     def take(self, key: str, n: int = 1) -> Decision:
@@ -238,9 +238,7 @@ class AsyncRateLimiter(_Limiter):
     """:class:`RateLimiter` for asyncio."""
 
     def __init__(self, store: AsyncStore, limit: Limit, *, scope: str = "default", clock: Clock = time.time_ns) -> None:
-        super().__init__(limit, scope, clock)
-        if not iscoroutinefunction(store.update):
-            raise ConfigurationError("store: this one is synchronous; use RateLimiter")
+        super().__init__(store, limit, scope, clock, asynchronous=iscoroutinefunction(self.take))
         self._store = store
 
     async def take(self, key: str, n: int = 1) -> Decision:

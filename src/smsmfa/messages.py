@@ -128,7 +128,8 @@ class Messages:
         if missing := template.needs - values.keys():
             del code  # what a traceback with locals shows of this frame must not be the code
             raise ValueError(_missing(missing, purpose))
-        body = template.text(values | {"code": code})
+        values["code"] = code
+        body = template.text(values)
         return body + self._last_line + code if self._last_line else body
 
     def _template(self, purpose: str) -> _Template:

@@ -142,7 +142,7 @@ class Operation:
     """
 
     __slots__ = (
-        "_outcome", "_total", "challenge_id", "config", "kind", "name", "now", "numbers", "phone", "purpose", "user_id",
+        "_outcome", "challenge_id", "config", "keys", "kind", "name", "now", "numbers", "phone", "purpose", "user_id",
         "user_key",
     )  # fmt: skip
 
@@ -157,17 +157,17 @@ class Operation:
         self.purpose: str | None = None
         self.challenge_id: str | None = None
         self.phone: Phone | None = None
-        self._total = (TOTAL_KEY,) if kind and config.limits.total is not None else ()
+        #: The keys that the change may read and write.
+        self.keys: list[str] = [self.user_key]
+        if kind and config.limits.total is not None:
+            self.keys.append(TOTAL_KEY)
         self._outcome: object = None
 
     def include(self, number: int) -> None:
         """Cover the record of one more number."""
-        self.numbers[number] = number_key(number)
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The keys that the change may read and write."""
-        return (self.user_key, *self.numbers.values(), *self._total)
+        if number not in self.numbers:
+            self.numbers[number] = key = number_key(number)
+            self.keys.append(key)
 
     def change(self, decide: Decide[O], values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], Result[O]]:
         """Run a decision on stored values: what to write, and what came of it."""

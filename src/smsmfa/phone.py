@@ -26,7 +26,7 @@ NUMBER_TYPES = SMS_TYPES | {
 #: The longest form of E.164 that the core accepts: ASCII, no leading zero (ITU-T E.164, 6.2.1).
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 #: What may be left of a number once it is compact. No extension, no letters, no control character.
-_TYPED = re.compile(r"(?:tel:)?[+＋]?[0-9()./]+", re.ASCII | re.IGNORECASE)
+_TYPED = re.compile(r"(?:tel:)?\(?[+＋]?[0-9()./]+", re.ASCII | re.IGNORECASE)
 #: No way of writing a phone number is longer, so nothing longer is read.
 _LONGEST = 64
 
@@ -60,7 +60,8 @@ class PhoneNumber:
             region: ISO code of the country the number is dialled from, where ``text`` has no ``+``.
 
         Raises:
-            PhoneNumberError: with ``reason`` ``"malformed"``, ``"impossible"`` or ``"invalid"``.
+            PhoneNumberError: with ``reason`` ``"malformed"``, ``"impossible"`` or ``"invalid"``; or ``"region"``, where
+                there is no such region.
         """
         hidden = Opaque(text)
         del text  # what a traceback with locals shows of this frame must not be the number
@@ -122,7 +123,7 @@ def _parse(hidden: Opaque[str], region: str | None) -> PhoneNumber | str:
     typed = hidden.reveal()
     if not isinstance(typed, str) or len(typed) > _LONGEST or not _TYPED.fullmatch(typed := compact(typed)):
         return "malformed"
-    if region is not None and (not isinstance(region, str) or region.upper() not in supported_regions()):
+    if region is not None and not _known(region):
         return "region"
     try:
         parsed = phonenumbers.parse(typed, region.upper() if region else None)
@@ -139,6 +140,10 @@ def _parse(hidden: Opaque[str], region: str | None) -> PhoneNumber | str:
         return "malformed"
     kind = phonenumbers.PhoneNumberType.to_string(phonenumbers.number_type(parsed)).lower()
     return PhoneNumber(e164, phonenumbers.region_code_for_number(parsed) or "001", kind)
+
+
+def _known(region: object) -> bool:
+    return isinstance(region, str) and region.isascii() and region.upper() in supported_regions()
 
 
 def _fold(parsed: "phonenumbers.PhoneNumber") -> "phonenumbers.PhoneNumber":

@@ -208,16 +208,18 @@ def repeat(book: Book, issued: Issued, phone: Phone) -> Reply | Refusal:
 
 def reserve(book: Book, number: int) -> Refusal | None:
     """Charge one message to every bucket, or say which one makes the user wait longest and charge none."""
-    now, refusals = book.now, []
-    buckets = book.send_buckets(number)
-    taken = [take(limit, record.sends, now) for _, limit, record in buckets]
-    for (scope, limit, record), (bucket, short) in zip(buckets, taken, strict=True):
+    now = book.now
+    taken, refusals = [], []
+    for scope, limit, record in book.send_buckets(number):
+        bucket, short = take(limit, record.sends, now)
         if short:
             record.sends = bucket
             refusals.append((limit.refill is None, short, RateLimited(scope, wait(limit, short))))
+        else:
+            taken.append((record, bucket))
     if refusals:
         return max(refusals, key=lambda refusal: refusal[:2])[2]
-    for (_, _, record), (bucket, _) in zip(buckets, taken, strict=True):
+    for record, bucket in taken:
         record.sends = bucket
     return None
 

@@ -1,18 +1,18 @@
 """What the enroller and the verifier share: run a decision, and reserve, send, settle."""
 
+from __future__ import annotations
+
 import time
 from functools import partial
 from inspect import iscoroutinefunction
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 import attrs
 
-from . import decisions, proofs
-from .arguments import checked_user_id
+from .arguments import check_methods, checked_user_id
 from .clock import checked_clock
 from .codes import new_recovery_code, read_code, read_recovery_code
 from .config import FactorConfig
-from .decisions import Accepted
 from .events import Listener, Trail
 from .exceptions import (
     CodeMalformed,
@@ -23,18 +23,26 @@ from .exceptions import (
     SenderMisconfigured,
     StoreContention,
 )
+from .lazy import lazy
 from .opaque import Opaque
-from .operation import Decide, Locate, O, Operation, Result
-from .proofs import Proof
-from .records import Issued, Phone
-from .rules import Reply
 from .typing import AsyncSender, AsyncStore, Clock, Message, Receipt, Sender, Store
 from .values import Challenge, EnrolledPhone, Verification, instant
+
+if TYPE_CHECKING:
+    from . import decisions, proofs
+    from . import operation as operations
+    from .decisions import Accepted
+    from .operation import Decide, Locate, O, Operation, Result
+    from .proofs import Proof
+    from .records import Issued, Phone
+    from .rules import Reply
+else:
+    decisions, operations, proofs = lazy("decisions"), lazy("operation"), lazy("proofs")
 
 #: How often an operation looks again because the user's numbers changed under it.
 _ROUNDS = 8
 #: An event holds no more of what an attacker may have typed as a challenge's id.
-_ID_LENGTH = 22
+_ID_LENGTH = 32
 #: The purposes whose verification may change an enrolment.
 _MANAGING = frozenset({"login", "manage"})
 
@@ -42,34 +50,28 @@ _MANAGING = frozenset({"login", "manage"})
 class Base:
     """The pure half of a shell: checks what it is given, and turns records into values."""
 
-    _asynchronous: ClassVar[bool]
-
     def __init__(
-        self, config: FactorConfig, store: object, sender: object, on_event: Listener | None, clock: Clock
+        self,
+        config: FactorConfig,
+        store: object,
+        sender: object,
+        on_event: Listener | None,
+        clock: Clock,
+        *,
+        asynchronous: bool,
     ) -> None:
         if not isinstance(config, FactorConfig):
             raise ConfigurationError("config: a FactorConfig")
-        self._check_kind(store, "store", ("read", "update"))
-        self._check_kind(sender, "sender", ("send",))
+        check_methods(store, "store", ("read", "update"), asynchronous=asynchronous)
+        check_methods(sender, "sender", ("send",), asynchronous=asynchronous)
         if on_event is not None and (not callable(on_event) or iscoroutinefunction(on_event)):
             raise ConfigurationError("on_event: a plain function of one Event, or None")
         self._config = config
         self._on_event = on_event
         self._clock = checked_clock(clock)
 
-    def _check_kind(self, value: object, name: str, methods: tuple[str, ...]) -> None:
-        for method in methods:
-            function = getattr(value, method, None)
-            if not callable(function):
-                raise ConfigurationError(f"{name}: it has no method {method}(); see smsmfa.typing")
-            if iscoroutinefunction(function) != self._asynchronous:
-                kinds = (
-                    ("an asynchronous", "a synchronous") if self._asynchronous else ("a synchronous", "an asynchronous")
-                )
-                raise ConfigurationError(f"{name}: {kinds[0]} one is needed here, this is {kinds[1]} one")
-
     def _operation(self, name: str, user_id: object, kind: str = "") -> Operation:
-        return Operation(name, self._config, checked_user_id(user_id), max(self._clock() // 1000, 0), kind)
+        return operations.Operation(name, self._config, checked_user_id(user_id), max(self._clock() // 1000, 0), kind)
 
     def _trail(self, operation: Operation, *, challenge_id: object = None, purpose: str | None = None) -> Trail:
         if isinstance(challenge_id, str) and len(challenge_id) == _ID_LENGTH:
@@ -136,7 +138,7 @@ class Base:
         self, operation: Operation, accepted: Accepted, method: str, purpose: str, *, plain: bool = True,
         recovery_codes: Opaque[tuple[str, ...]] | None = None,
     ) -> Verification:  # fmt: skip
-        proof = Proof(operation.now, accepted.changes, plain and purpose in _MANAGING)
+        proof = proofs.Proof(operation.now, accepted.changes, plain and purpose in _MANAGING)
         return Verification(
             user_id=operation.user_id,
             method=method,
@@ -153,13 +155,11 @@ _NO_CODES: Opaque[tuple[str, ...]] = Opaque(())
 class Shell(Base):
     """The other half, for threads."""
 
-    _asynchronous = False
-
     def __init__(
         self, config: FactorConfig, store: Store, sender: Sender, *, on_event: Listener | None = None,
         clock: Clock = time.time_ns,
     ) -> None:  # fmt: skip
-        super().__init__(config, store, sender, on_event, clock)
+        super().__init__(config, store, sender, on_event, clock, asynchronous=iscoroutinefunction(self._run))
         self._store = store
         self._sender = sender
 
@@ -209,13 +209,11 @@ class Shell(Base):
 class AsyncShell(Base):
     """The other half, for asyncio."""
 
-    _asynchronous = True
-
     def __init__(
         self, config: FactorConfig, store: AsyncStore, sender: AsyncSender, *, on_event: Listener | None = None,
         clock: Clock = time.time_ns,
     ) -> None:  # fmt: skip
-        super().__init__(config, store, sender, on_event, clock)
+        super().__init__(config, store, sender, on_event, clock, asynchronous=iscoroutinefunction(self._run))
         self._store = store
         self._sender = sender
 

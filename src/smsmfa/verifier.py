@@ -1,24 +1,33 @@
 """Login: a challenge is sent to an enrolled number, and answered once."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
-from . import decisions, rules
 from .arguments import checked_details, checked_locale, checked_purpose
 from .codes import new_id
+from .lazy import lazy
 from .limiter import remaining
 from .opaque import Opaque
-from .operation import Book, Operation
-from .records import Issued, Phone
 from .shell import AsyncShell, Base, Shell, enrolled_phone
 from .values import Challenge, Status, Verification
+
+if TYPE_CHECKING:
+    from . import decisions, rules
+    from . import operation as operations
+    from .operation import Operation
+    from .records import Issued, Phone
+else:
+    decisions, operations, rules = lazy("decisions"), lazy("operation"), lazy("rules")
 
 
 class VerifierBase(Base):
     """What the verifier and its twin share."""
 
     def _status(self, operation: Operation, value: bytes | None) -> Status:
-        book = Book(operation, {} if value is None else {operation.user_key: value})
+        book = operations.Book(operation, {} if value is None else {operation.user_key: value})
         user, limits = book.user, self._config.limits
         guesses = remaining(limits.guesses, user.guesses, book.now)
         phones = {phone.id: phone for phone in user.phones}
@@ -107,8 +116,8 @@ class Verifier(VerifierBase, Shell):
         with self._trail(operation, challenge_id=challenge_id) as trail:
             self._check_enabled()
             decide = partial(decisions.resend, new_id=new_id(), challenge_id=challenge_id)
-            locate = partial(rules.about_challenge, challenge_id=challenge_id)
-            return self._request(trail, operation, decide, locate)
+            located = partial(rules.about_challenge, challenge_id=challenge_id)
+            return self._request(trail, operation, decide, located)
 
     def verify(
         self, user_id: object, challenge_id: str, code: str, *, purpose: str = "login",
@@ -216,9 +225,8 @@ class AsyncVerifier(VerifierBase, AsyncShell):
         with self._trail(operation, challenge_id=challenge_id) as trail:
             self._check_enabled()
             decide = partial(decisions.resend, new_id=new_id(), challenge_id=challenge_id)
-            return await self._request(
-                trail, operation, decide, partial(rules.about_challenge, challenge_id=challenge_id)
-            )
+            located = partial(rules.about_challenge, challenge_id=challenge_id)
+            return await self._request(trail, operation, decide, located)
 
     async def verify(
         self, user_id: object, challenge_id: str, code: str, *, purpose: str = "login",

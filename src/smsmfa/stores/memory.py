@@ -1,7 +1,7 @@
 """A store in this process's memory: for tests, for trying things out, for one process that may forget."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import TypeAlias, TypeVar
 
@@ -50,21 +50,22 @@ class MemoryStore:
                     values[key] = value
             writes, outcome = change(values)
             if writes:
-                cells = {key: _cell(key, entry, keys) for key, entry in writes.items()}
-                for key, cell in cells.items():
-                    self._put(key, cell)
+                self._write(keys, writes)
             return outcome
 
-    def _put(self, key: str, cell: _Cell | None) -> None:
-        index = hash(key) % _SHARDS
-        shard = self._shards[index]
-        if cell is None:
-            shard.pop(key, None)
-            return
-        shard[key] = cell
-        if len(shard) > self._rooms[index]:
-            alive = {key: cell for key, cell in shard.items() if _alive(cell) is not None}
-            self._shards[index], self._rooms[index] = alive, max(_FEWEST, 2 * len(alive))
+    def _write(self, keys: Sequence[str], writes: Mapping[str, Entry | None]) -> None:
+        """Check every write, then do all of them."""
+        cells = [(key, _cell(key, entry, keys)) for key, entry in writes.items()]
+        for key, cell in cells:
+            index = hash(key) % _SHARDS
+            shard = self._shards[index]
+            if cell is None:
+                shard.pop(key, None)
+                continue
+            shard[key] = cell
+            if len(shard) > self._rooms[index]:
+                alive = {key: cell for key, cell in shard.items() if _alive(cell) is not None}
+                self._shards[index], self._rooms[index] = alive, max(_FEWEST, 2 * len(alive))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {sum(map(len, self._shards))} entries>"

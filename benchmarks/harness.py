@@ -1,0 +1,155 @@
+"""Interleaved rounds, the ratios they give, and the table that shows them."""
+
+import gc
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+from types import TracebackType
+
+#: Does the same work for each of some items (users, keys), so that its time divides by their number.
+Batch = Callable[[], None]
+
+#: A rest before each batch, so that what a peer does in a background thread falls into nobody's time (seconds).
+_REST = 0.02
+#: How long a side is timed in each round at least (nanoseconds).
+_LEAST = 10_000_000
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    rounds: int
+    #: Users that log in, and keys that a limiter knows, in random order.
+    users: int
+    #: Users whose bytes are counted.
+    counted: int
+    #: Users that a store holds while its pauses are looked for.
+    held: int
+
+
+FULL = Size(rounds=41, users=1000, counted=20_000, held=1_000_000)
+QUICK = Size(rounds=11, users=200, counted=2000, held=50_000)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what was measured, and what it is held to."""
+
+    what: str
+    value: float
+    bar: float
+    stretch: float | None = None
+    quartiles: tuple[float, float] | None = None
+    unit: str = ""
+    #: Whether the value has to be the bar, and not at most the bar.
+    exact: bool = False
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        if self.exact:
+            return "exact" if self.value == self.bar else "MISSED"
+        if self.value > self.bar:
+            return "MISSED"
+        return "stretch" if self.stretch is not None and self.value <= self.stretch else "bar"
+
+    @property
+    def missed(self) -> bool:
+        return self.verdict == "MISSED"
+
+
+class Timings:
+    """What each side took in each round, in nanoseconds of processor time an item.
+
+    Args:
+        sides: the work by name. All of it runs in every round, forth and then back, so that neither a
+            slow moment nor the place in the round favours anybody.
+        items: how many items each batch works on.
+        rounds: how often.
+    """
+
+    def __init__(self, sides: Mapping[str, Batch], items: int, rounds: int) -> None:
+        self._took: dict[str, list[float]] = {name: [] for name in sides}
+        for batch in sides.values():
+            batch()  # to warm up
+        repeats = {name: math.ceil(_LEAST / timed(batch, 1)) for name, batch in sides.items()}
+        with Collected():
+            for number in range(rounds):
+                for name in list(sides) if number % 2 else reversed(list(sides)):
+                    time.sleep(_REST)
+                    self._took[name].append(timed(sides[name], repeats[name]) / items)
+
+    def ratio(self, what: str, ours: str, peer: str, *, bar: float, stretch: float) -> Row:
+        """Compare two sides, round by round."""
+        note = f"{median(self._took[ours]) / 1000:.2f} / {median(self._took[peer]) / 1000:.2f} µs"
+        return compared(what, self._took[ours], self._took[peer], bar=bar, stretch=stretch, note=note)
+
+
+def timed(batch: Batch, repeats: int) -> float:
+    """Return how many nanoseconds of processor time a batch takes."""
+    begin = time.process_time_ns()
+    for _ in range(repeats):
+        batch()
+    return (time.process_time_ns() - begin) / repeats
+
+
+def compared(what: str, ours: Sequence[float], peers: Sequence[float], *, bar: float, stretch: float, note: str) -> Row:
+    """Return the median and the quartiles of what we took over what a peer took, round by round."""
+    ratios = [our / peer for our, peer in zip(ours, peers, strict=True)]
+    low, middle, high = quantiles(ratios, n=4)
+    return Row(what, middle, bar, stretch, quartiles=(low, high), note=note)
+
+
+class Collected:
+    """A block in which the garbage collector works as usual, on nothing that was there before."""
+
+    def __enter__(self) -> None:
+        gc.collect()
+        gc.freeze()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        gc.unfreeze()
+
+
+def pin() -> str:
+    """Keep to one core where the system allows it, and say so."""
+    if not hasattr(os, "sched_setaffinity"):
+        return "not pinned"
+    core = max(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {core})
+    return f"pinned to core {core}"
+
+
+def heading(size: Size, pinned: str) -> str:
+    """Say what the figures depend on."""
+    return (
+        f"{platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()}, "
+        f"{os.cpu_count()} cores, {pinned}.\n"
+        f"Median [quartiles] of {size.rounds} interleaved rounds over {size.users} users or keys in random order, "
+        "garbage collector on for all."
+    )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows as text."""
+    cells = [("", "measured", "bar", "stretch", "verdict", "")]
+    for row in rows:
+        measured = _figure(row.value) + (
+            f" [{_figure(row.quartiles[0])}, {_figure(row.quartiles[1])}]" if row.quartiles else ""
+        )
+        held_to = (_figure(row.bar), "" if row.stretch is None else _figure(row.stretch))
+        cells.append((row.what, measured + row.unit, *held_to, row.verdict, row.note))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 or value == int(value) else f"{value:.2f}"

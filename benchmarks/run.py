@@ -1,0 +1,43 @@
+"""Measures what `docs/performance.md` lists, prints ratios and verdicts, and fails where a bar is missed.
+
+``python benchmarks/run.py`` needs the package and the dependency group ``bench``; ``--quick`` takes seconds.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+import cycle
+import imports
+import limiter
+import memory
+from harness import FULL, QUICK, heading, pin, table
+
+#: The memory's rows last: they leave the process large.
+PARTS = {"cycle": cycle, "limiter": limiter, "imports": imports, "memory": memory}
+
+
+def main() -> int:
+    """Return 1 if a bar was missed."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", action="append", choices=PARTS, help="measure this part; may be given again")
+    parser.add_argument("--quick", action="store_true", help="fewer users and rounds; the figures are rough")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    size = QUICK if options.quick else FULL
+    title = heading(size, pin())
+    rows = [row for part in options.only or PARTS for row in PARTS[part].measure(size)]
+    if options.json:
+        print(
+            json.dumps(
+                {"conditions": title, "rows": [asdict(row) | {"verdict": row.verdict} for row in rows]}, indent=2
+            )
+        )
+    else:
+        print(f"{title}\n\n{table(rows)}")
+    return int(any(row.missed for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,400 @@
+"""The store in memory keeps the store protocol, on threads and on asyncio, and stays small."""
+
+import asyncio
+import re
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support import Awaited
+
+from smsmfa import AsyncMemoryStore, MemoryStore
+from smsmfa.typing import Entry
+
+LONGEST = 10**11
+KEYS = ["k", "K", "k ", " k", "x" * 250, "~", "u:+/", ""]
+
+
+def put(store, values, keep_for=None):
+    """Store values, for ever or for some time."""
+    store.update(list(values), lambda _: ({key: Entry(value, keep_for) for key, value in values.items()}, None))
+
+
+def nothing(values):
+    """A change that changes nothing, and says what it saw."""
+    return {}, dict(values)
+
+
+def increment(*keys):
+    """Return a change that adds one to a number under each key."""
+
+    def change(values):
+        return {key: Entry(b"%d" % (int(values.get(key, b"0")) + 1)) for key in keys}, None
+
+    return change
+
+
+def held(store):
+    """Return how many entries a store holds, expired ones included."""
+    return int(re.search(r"\d+", repr(store))[0])
+
+
+class Monotonic:
+    """A clock like ``time.monotonic`` that stands still until it is moved."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Give the process a clock that stands still."""
+    clock = Monotonic()
+    monkeypatch.setattr(time, "monotonic", clock)
+    return clock
+
+
+@pytest.fixture(params=[MemoryStore, AsyncMemoryStore])
+def store(request):
+    """A store of either kind, called alike: the one for asyncio never waits."""
+    store = request.param()
+    return Awaited(store) if request.param is AsyncMemoryStore else store
+
+
+class TestUpdate:
+    def test_absent(self, store):
+        """An absent key reads as ``None``, and is missing from what a change sees."""
+        assert store.read("k") is None
+        assert {} == store.update(["k", "other"], nothing)
+        assert store.read("k") is None
+
+    @pytest.mark.parametrize("value", [b"", b"value", bytes(range(256)), b"\0" * 100_000])
+    def test_value(self, store, value):
+        """A value comes back as it was, as exactly ``bytes``, from both methods."""
+        put(store, {"k": value})
+
+        assert value == store.read("k")
+        assert {"k": value} == store.update(["k"], nothing)
+        assert bytes is type(store.read("k")) is type(store.update(["k"], nothing)["k"])
+
+    def test_outcome(self, store):
+        """What came of a change is returned as it is."""
+        outcome = object()
+
+        assert outcome is store.update(["k"], lambda _: ({}, outcome))
+
+    def test_sees_its_keys(self, store):
+        """A change sees what is stored under its keys, and no more."""
+        put(store, {"a": b"1", "b": b"2", "c": b"3"})
+
+        assert {"a": b"1", "c": b"3"} == store.update(("a", "c", "d"), nothing)
+
+    def test_overwrite(self, store):
+        """A value takes the place of the one before; the other keys stay."""
+        put(store, {"a": b"1", "b": b"2"})
+        put(store, {"a": b"3"})
+
+        assert {"a": b"3", "b": b"2"} == store.update(["a", "b"], nothing)
+
+    def test_delete(self, store):
+        """``None`` deletes, also what is not there; the same update may write another key."""
+        put(store, {"a": b"1", "b": b"2"})
+        store.update(["a", "b", "c"], lambda _: ({"a": None, "b": Entry(b"3"), "c": None}, None))
+
+        assert {"b": b"3"} == store.update(["a", "b", "c"], nothing)
+
+    def test_keys_differ(self, store):
+        """Keys compare as bytes: case and spaces count."""
+        values = {key: b"%d" % number for number, key in enumerate(KEYS)}
+        for key, value in values.items():
+            put(store, {key: value})
+
+        assert values == store.update(KEYS, nothing)
+
+    def test_values_are_its_own(self, store):
+        """A change that scribbles on what it was shown changes nothing."""
+        put(store, {"k": b"1"})
+
+        def scribble(values):
+            values["k"] = b"2"
+            values["other"] = b"3"
+            return {}, None
+
+        store.update(["k", "other"], scribble)
+        assert {"k": b"1"} == store.update(["k", "other"], nothing)
+
+    def test_one_call(self, store):
+        """Nothing is tried again where one lock is all there is."""
+        calls = []
+        store.update(["k"], lambda _: ({}, calls.append(1)))
+
+        assert [1] == calls
+
+
+class TestAllOrNone:
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            {"outside": Entry(b"new")},
+            {"outside": None},
+            {"A": Entry(b"new")},
+            {"c": b"new"},
+            {"c": "new"},
+            {"c": (b"new", None)},
+            {"c": Entry("new")},
+            {"c": Entry(bytearray(b"new"))},
+            {"c": Entry(memoryview(b"new"))},
+            {"c": Entry(type("Bytes", (bytes,), {})(b"new"))},
+            {"c": Entry(None)},
+            {"c": Entry(b"new", -1)},
+            {"c": Entry(b"new", LONGEST + 1)},
+            {"c": Entry(b"new", 1.5)},
+            {"c": Entry(b"new", True)},
+            {"c": Entry(b"new", "60")},
+        ],
+        ids=repr,
+    )
+    @pytest.mark.parametrize("last", [True, False])
+    def test_bad_write(self, store, bad, last):
+        """R25: a write outside the keys, or of what is no entry of bytes, is a ValueError and changes no key."""
+        put(store, {"a": b"1", "b": b"2"})
+        good = {"a": Entry(b"new"), "b": None}
+
+        with pytest.raises(ValueError, match=r"outside its keys|no Entry of bytes|keep_for"):
+            store.update(["a", "b", "c"], lambda _: (good | bad if last else bad | good, None))
+        assert {"a": b"1", "b": b"2"} == store.update(["a", "b", "c"], nothing)
+        assert store.read("outside") is None
+
+    @pytest.mark.parametrize("error", [RuntimeError, KeyError, ValueError, KeyboardInterrupt, SystemExit])
+    def test_change_fails(self, store, error):
+        """R26: an exception from the change passes unchanged, changes no key, and holds up nobody."""
+        put(store, {"k": b"1"})
+        raised = error("no")
+
+        def change(_):
+            raise raised
+
+        for _ in range(3):
+            with pytest.raises(error) as caught:
+                store.update(["k"], change)
+            assert raised is caught.value
+        assert b"1" == store.read("k")
+        store.update(["k"], increment("k"))
+        assert b"2" == store.read("k")
+
+    @pytest.mark.parametrize("result", [None, {}, (), ({},), ([("k", Entry(b"new"))], 1), 5])
+    def test_no_change(self, store, result):
+        """What returns no writes and an outcome is an error, and changes no key."""
+        put(store, {"k": b"1"})
+
+        with pytest.raises((TypeError, ValueError, AttributeError)):
+            store.update(["k"], lambda _: result)
+        assert b"1" == store.read("k")
+
+
+class TestKeepFor:
+    @pytest.mark.parametrize("keep_for", [0, 1, 60, 3600, LONGEST])
+    def test_never_early(self, store, clock, keep_for):
+        """An entry is there for all of its time, to the last instant."""
+        put(store, {"k": b"1"}, keep_for)
+        clock.now += keep_for
+
+        assert b"1" == store.read("k")
+        assert {"k": b"1"} == store.update(["k"], nothing)
+
+    @pytest.mark.parametrize("keep_for", [0, 1, 3600])
+    def test_expired(self, store, clock, keep_for):
+        """After its time an entry is gone, from both methods."""
+        put(store, {"k": b"1"}, keep_for)
+        clock.now += keep_for + 0.001
+
+        assert store.read("k") is None
+        assert {} == store.update(["k"], nothing)
+
+    def test_for_ever(self, store, clock):
+        """An entry without a time is there for ever."""
+        put(store, {"k": b"1"})
+        clock.now += 10 * LONGEST
+
+        assert b"1" == store.read("k")
+
+    @pytest.mark.parametrize("keep_for", [None, 100])
+    def test_write_again(self, store, clock, keep_for):
+        """The last write says how long an entry is kept, whatever an earlier one said."""
+        put(store, {"k": b"1"}, 10)
+        put(store, {"k": b"2"}, keep_for)
+        clock.now += 100
+
+        assert b"2" == store.read("k")
+
+    def test_shorter(self, store, clock):
+        """What was to be kept for ever may be given a time."""
+        put(store, {"k": b"1"})
+        put(store, {"k": b"2"}, 10)
+        clock.now += 11
+
+        assert store.read("k") is None
+
+
+class TestSweep:
+    """T19: memory is bounded by what is alive, and what is alive is never dropped."""
+
+    def test_bounded(self, clock):
+        """T19: fifty thousand keys that an attacker invents, a thousand at a time, do not stay."""
+        store = MemoryStore()
+        most = 0
+        for second in range(50):
+            for number in range(1000):
+                put(store, {f"l:{second}:{number}": b"drained"}, 1)
+            clock.now += 2
+            most = max(most, held(store))
+
+        assert most < 25_000
+
+    def test_alive_stays(self, clock):
+        """T19: no flood of keys pushes out one that is alive, with or without a time."""
+        store = MemoryStore()
+        kept = {f"u:{number}": b"%d" % number for number in range(2000)}
+        for number, (key, value) in enumerate(kept.items()):
+            put(store, {key: value}, None if number % 2 else 500)
+        for second in range(20):
+            for number in range(2000):
+                put(store, {f"l:{second}:{number}": b"drained"}, 1)
+            clock.now += 25
+
+        assert kept == {key: store.read(key) for key in kept}
+
+    def test_a_million_at_once(self, clock):
+        """T19: what is alive is kept, however much it is: to forget a drained bucket would refill it."""
+        store = MemoryStore()
+        for number in range(50_000):
+            put(store, {f"l:{number}": b"drained"}, 3600)
+        clock.now += 3600
+
+        assert 50_000 == held(store) == sum(store.read(f"l:{number}") == b"drained" for number in range(50_000))
+
+    def test_deleted_leaves_nothing(self):
+        """T19: keys that come and go leave nothing."""
+        store = MemoryStore()
+        for number in range(20_000):
+            key = f"l:{number}"
+            put(store, {key: b"1"})
+            store.update([key], lambda _, key=key: ({key: None}, None))
+
+        assert 0 == held(store)
+
+
+def race(*calls):
+    """Call functions at once, each in a thread of its own."""
+    barrier = threading.Barrier(len(calls))
+
+    def run(call):
+        barrier.wait()
+        call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        list(pool.map(run, calls))
+
+
+@pytest.fixture(params=[1e-6, 1e-4, sys.getswitchinterval()])
+def switch_interval(request):
+    """Let threads take turns more or less often."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(request.param)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("switch_interval")
+class TestThreads:
+    def test_no_update_is_lost(self):
+        """R25: of many threads that count under the same keys, named in either order, no count is lost."""
+        store = MemoryStore()
+
+        def count(*keys):
+            for _ in range(250):
+                store.update(keys, increment(*keys))
+
+        race(*[lambda: count("a", "b"), lambda: count("b", "a")] * 4)
+        assert {"a": b"2000", "b": b"2000"} == store.update(["a", "b"], nothing)
+
+    def test_first_writes(self):
+        """R25: nor is one lost where no key was there before."""
+        store = MemoryStore()
+        race(*(lambda: [store.update([str(key)], increment(str(key))) for key in range(250)] for _ in range(8)))
+
+        assert [b"8"] * 250 == [store.read(str(key)) for key in range(250)]
+
+    def test_updates_are_whole(self):
+        """R25: nobody sees half of an update."""
+        store = MemoryStore()
+        seen = []
+
+        def look():
+            seen.extend(store.update(["a", "b"], nothing) for _ in range(250))
+
+        race(*[lambda: [store.update(["a", "b"], increment("a", "b")) for _ in range(250)], look] * 4)
+        assert [] == [values for values in seen if values.get("a") != values.get("b")]
+
+    def test_sweeps_drop_nothing(self):
+        """T19: a flood on some threads costs the others nothing."""
+        store = MemoryStore()
+
+        def flood(name):
+            for number in range(1000):
+                put(store, {f"{name}:{number}": b""}, 0)
+
+        def count():
+            for number in range(200):
+                store.update([str(number)], increment(str(number)))
+
+        race(*(lambda name=name: flood(name) for name in range(4)), *[count] * 4)
+        assert [b"4"] * 200 == [store.read(str(number)) for number in range(200)]
+
+
+class TestAsync:
+    async def test_tasks(self):
+        """R25: of many tasks that count under one key, no count is lost."""
+        store = AsyncMemoryStore()
+        await asyncio.gather(*(store.update(["k"], increment("k")) for _ in range(200)))
+
+        assert b"200" == await store.read("k")
+
+    async def test_shared(self):
+        """One store serves threads and tasks at the same time."""
+        plain = MemoryStore()
+        shared = AsyncMemoryStore(plain)
+        threads = [asyncio.to_thread(plain.update, ["k"], increment("k")) for _ in range(50)]
+        await asyncio.gather(*threads, *(shared.update(["k"], increment("k")) for _ in range(50)))
+
+        assert b"100" == plain.read("k") == await shared.read("k")
+
+    async def test_not_shared(self):
+        """Without a store to share each has its own records; an empty store is shared too."""
+        await AsyncMemoryStore().update(["k"], increment("k"))
+        plain = MemoryStore()
+        await AsyncMemoryStore(plain).update(["k"], increment("k"))
+
+        assert await AsyncMemoryStore().read("k") is None
+        assert b"1" == plain.read("k")
+
+
+def test_stores_are_apart():
+    """Each store has records of its own."""
+    put(MemoryStore(), {"k": b"1"})
+
+    assert MemoryStore().read("k") is None
+
+
+def test_repr():
+    """T12: a store's text shows how many entries it has, and none of them."""
+    store = MemoryStore()
+    put(store, {"secret_key": b"secret value"})
+
+    assert "<MemoryStore of 1 entries>" == repr(store)
+    assert "<AsyncMemoryStore of 1 entries>" == repr(AsyncMemoryStore(store))

@@ -1,0 +1,429 @@
+"""The configuration: its defaults, what it refuses, how much risk it leaves, and that it hides its secret."""
+
+import copy
+import inspect
+import itertools
+import pickle
+from collections.abc import Mapping
+from datetime import timedelta
+from fractions import Fraction
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import SECRET, a_config, shown
+
+from smsmfa import ALL_REGIONS, ConfigurationError, FactorConfig, Limit, Limits, profiles
+from smsmfa.codes import EXAMPLE_SECRET, CodeGenerator
+from smsmfa.phone import NUMBER_TYPES
+from smsmfa.records import Issued
+
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+OTHER_SECRET = "another secret of the tests, long enough too"
+#: One of each kind of mistake.
+JUNK = {
+    "None": None,
+    "True": True,
+    "zero": 0,
+    "minus one": -1,
+    "fraction": 5.5,
+    "number as text": "6",
+    "bytes": b"US",
+    "list": [6],
+    "object": object(),
+    "class": int,
+    "no time": timedelta(0),
+    "negative time": -SECOND,
+    "long time": timedelta(days=1),
+}
+
+
+class Sabotaged(Mapping):
+    """A mapping that fails when it is read."""
+
+    __getitem__ = __len__ = None
+
+    def __iter__(self):
+        raise RuntimeError("nothing to see")
+
+
+def junk(*accepted):
+    """Return every kind of mistake, but those that are none for this argument."""
+    return [pytest.param(value, id=name) for name, value in JUNK.items() if name not in accepted]
+
+
+def wrong(argument, values):
+    """Return cases of a wrong argument."""
+    return [pytest.param(argument, *value.values, id=f"{argument}={value.id}") for value in values]
+
+
+def also(argument, *values):
+    """Return more cases of a wrong argument."""
+    return [pytest.param(argument, value, id=f"{argument}={value!r:.40}") for value in values]
+
+
+class TestDefaults:
+    def test_defaults(self):
+        """Without further arguments the figures are those of the described system, where it has some."""
+        config = a_config()
+
+        assert ("Acme", frozenset({"US"}), True) == (config.app_name, config.regions, config.enabled)
+        assert (6, 5 * MINUTE, 30 * SECOND, 5) == (config.digits, config.lifetime, config.resend_gap, config.attempts)
+        assert (1, 1, 5) == (config.recovery_codes, config.max_phones, config.max_users_per_number)
+        assert {"mobile", "fixed_line_or_mobile", "voip"} == config.number_types
+        assert (None, None) == (config.messages, config.origin)
+        assert Limits() == config.limits
+
+    def test_limits(self):
+        """R8, R28: messages 10 and one back an hour, wrong codes 20 and one back each 10 hours, 100 in a row."""
+        limits = Limits()
+
+        assert Limit(10, HOUR) == limits.user == limits.number
+        assert limits.total is None
+        assert (Limit(20, 10 * HOUR), Limit(10, DAY), 100) == (limits.guesses, limits.recovery, limits.consecutive)
+
+    def test_in_microseconds(self):
+        """The core counts in microseconds."""
+        config = a_config(lifetime=MINUTE, resend_gap=timedelta(microseconds=1500))
+
+        assert (60_000_000, 1500) == (config.lifetime_us, config.resend_gap_us)
+
+
+class TestAccepted:
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            {"digits": 6},
+            {"digits": 10},
+            {"lifetime": SECOND, "resend_gap": SECOND},
+            {"lifetime": 10 * MINUTE, "resend_gap": 10 * MINUTE},
+            {"resend_gap": timedelta(0)},
+            {"attempts": 1},
+            {"attempts": 10},
+            {"recovery_codes": 0},
+            {"recovery_codes": 20},
+            {"enabled": False},
+            {"max_phones": 10},
+            {"max_users_per_number": 0},
+            {"max_users_per_number": 100},
+            {"number_types": NUMBER_TYPES},
+            {"messages": {}},
+            {"messages": {"login": "{{ code }}"}},
+            {"origin": "login.example.com"},
+            {"limits": Limits(user=Limit(1, None), number=None, total=Limit(1, None), consecutive=1)},
+        ],
+        ids=repr,
+    )
+    def test_bounds(self, arguments):
+        """Each argument goes as far as it is said to go."""
+        config = a_config(**arguments)
+
+        assert arguments == {name: getattr(config, name) for name in arguments}
+
+    @pytest.mark.parametrize("collect", [set, list, tuple, iter, dict.fromkeys])
+    def test_regions(self, collect):
+        """Regions and kinds of number are taken from any collection."""
+        config = a_config(regions=collect(["US", "CA"]), number_types=collect(["mobile", "voip"]))
+
+        assert (frozenset({"US", "CA"}), frozenset({"mobile", "voip"})) == (config.regions, config.number_types)
+
+    def test_all_regions(self):
+        """Open geography has to be asked for by its name."""
+        assert ALL_REGIONS == a_config(regions=ALL_REGIONS).regions
+
+    @pytest.mark.parametrize("secret", [SECRET, SECRET.encode(), [SECRET], (SECRET, OTHER_SECRET), iter([SECRET])])
+    def test_secret(self, secret):
+        """A secret is one or several, text or bytes; the first makes the codes."""
+        assert CodeGenerator(SECRET).code("id") == a_config(secret=secret).keys.newest.code("id")
+
+    def test_evolve(self):
+        """A changed copy keeps its secret, and is checked again."""
+        config = attrs.evolve(a_config(), digits=8)
+
+        assert CodeGenerator(SECRET, 8).code("id") == config.keys.newest.code("id")
+        with pytest.raises(ConfigurationError, match=r"^digits: "):
+            attrs.evolve(config, digits=5)
+
+
+WRONG = [
+    *wrong("app_name", junk("number as text")),
+    *also("app_name", "", "   ", "x" * 61, "Acme\n@evil.com #1", "{{ code }}", "Call 123456", "https://acme.example"),
+    *wrong("secret", junk()),
+    *also("secret", "too short", b"too short", [], ["too short"], [SECRET, "too short"], [SECRET] * 2, EXAMPLE_SECRET),
+    *wrong("regions", junk()),
+    *also("regions", "US", "*", set(), {"us"}, {"USA"}, {"US", "XX"}, {"US", "*"}, {"*", "**"}, ["US", None], [["US"]]),
+    *wrong("digits", junk()),
+    *also("digits", 5, 11, 6.0, 10**100),
+    *wrong("lifetime", junk()),
+    *also("lifetime", timedelta(microseconds=999_999), 10 * MINUTE + timedelta(microseconds=1), timedelta.max, 300),
+    *wrong("resend_gap", junk("no time")),
+    *also("resend_gap", 5 * MINUTE + timedelta(microseconds=1), 10 * MINUTE, timedelta(microseconds=-1), 30),
+    *wrong("attempts", junk()),
+    *also("attempts", 11, 10**100),
+    *wrong("limits", junk()),
+    *also("limits", Limit(10, HOUR), {"user": Limit(10, HOUR)}, Limits),
+    *wrong("recovery_codes", junk("zero")),
+    *also("recovery_codes", 21, False),
+    *wrong("enabled", junk("True")),
+    *also("enabled", 1, "no"),
+    *wrong("number_types", junk()),
+    *also("number_types", "mobile", set(), {"Mobile"}, {"mobile", "email"}, {None}),
+    *wrong("max_phones", junk()),
+    *also("max_phones", 11),
+    *wrong("max_users_per_number", junk("zero")),
+    *also("max_users_per_number", 101),
+    *wrong("messages", junk("None")),
+    *also("messages", {"login": "no code"}, {"login": "{{ code.__class__ }}"}, {1: "{{ code }}"}, {"login": None}),
+    *also("messages", {"enrollment": "{{ code }} https://x"}, {"verification": "{{ code }}" + "x" * 306}),
+    *wrong("origin", junk("None")),
+    *also("origin", "", "https://example.com", "example.com:443", "example.com/login", "exämple.com", "example", "a b"),
+]
+WRONG_LIMITS = [
+    *wrong("user", junk()),
+    *also("user", 10, (10, HOUR), Limit),
+    *wrong("number", junk("None")),
+    *wrong("total", junk("None")),
+    *also("total", 100),
+    *wrong("guesses", junk()),
+    *wrong("recovery", junk()),
+    *wrong("consecutive", junk()),
+    *also("consecutive", 101, 1.0),
+]
+
+
+class TestRefused:
+    @pytest.mark.parametrize("argument, value", WRONG)
+    def test_wrong_argument(self, argument, value):
+        """R1, R2, T16, T25: whatever is wrong with an argument is a ConfigurationError that begins with its name."""
+        with pytest.raises(ConfigurationError, match=rf"^{argument}\b"):
+            a_config(**{argument: value})
+
+    @pytest.mark.parametrize("argument, value", WRONG_LIMITS)
+    def test_wrong_limits(self, argument, value):
+        """A wrong limit is a ConfigurationError that begins with its name; the user's cannot be removed."""
+        with pytest.raises(ConfigurationError, match=f"^{argument}: "):
+            Limits(**{argument: value})
+
+    @pytest.mark.parametrize("lifetime", [10 * MINUTE + timedelta(microseconds=1), HOUR])
+    def test_lifetime(self, lifetime):
+        """R2: a code that would live longer than 10 minutes is a ConfigurationError."""
+        with pytest.raises(ConfigurationError, match=r"^lifetime: a timedelta from 0:00:01 to 0:10:00"):
+            a_config(lifetime=lifetime)
+
+    def test_gap_beyond_lifetime(self):
+        """A code that expires before it can be sent again is a ConfigurationError."""
+        with pytest.raises(ConfigurationError, match=r"^resend_gap: at most the lifetime of a code"):
+            a_config(lifetime=MINUTE, resend_gap=MINUTE + timedelta(microseconds=1))
+
+    @pytest.mark.parametrize("missing", ["app_name", "secret", "regions"])
+    def test_missing_argument(self, missing):
+        """The name, the secret and the regions have to be decided."""
+        arguments = {"app_name": "Acme", "secret": SECRET, "regions": {"US"}}
+        del arguments[missing]
+
+        with pytest.raises(TypeError, match=missing):
+            FactorConfig(**arguments)
+
+    def test_unknown_argument(self):
+        """A mistyped argument is a TypeError that names it, and is not ignored."""
+        with pytest.raises(TypeError, match="lifetimes"):
+            a_config(lifetimes=MINUTE)
+
+    @pytest.mark.parametrize("build", [FactorConfig, Limits])
+    def test_by_name_only(self, build):
+        """Arguments go by their names, which type checkers and editors see."""
+        with pytest.raises(TypeError):
+            build("Acme", SECRET, {"US"})
+        parameters = inspect.signature(build).parameters.values()
+        assert {inspect.Parameter.KEYWORD_ONLY} == {parameter.kind for parameter in parameters}
+
+
+class TestSecret:
+    """T12: a configuration never shows its secrets."""
+
+    @pytest.mark.parametrize(
+        "secret",
+        [
+            "a short secret, of 31 bytes....",
+            b"a short secret, of 31 bytes....",
+            EXAMPLE_SECRET,
+            [SECRET, "a short secret"],
+            ["a short secret", SECRET],
+            [SECRET, OTHER_SECRET, SECRET],
+            [SECRET, EXAMPLE_SECRET.encode()],
+            [SECRET, None],
+            (SECRET, bytearray(OTHER_SECRET.encode())),
+            bytearray(SECRET.encode()),
+            {SECRET: 1, "a short secret": OTHER_SECRET},
+            iter([SECRET, "a short secret"]),
+        ],
+    )
+    def test_bad_secret(self, secret):
+        """T12: no frame of the package, generated ones included, shows a secret that is refused, or any beside it."""
+        with pytest.raises(ConfigurationError) as caught:
+            a_config(secret=secret)
+
+        report = shown(caught.value)
+        assert [] == [leak for leak in (SECRET, OTHER_SECRET, EXAMPLE_SECRET, "short secret") if leak in report]
+
+    @pytest.mark.parametrize("argument, value", [case for case in WRONG if case.values[0] != "secret"])
+    def test_good_secret(self, argument, value):
+        """T12: nor does one show a good secret when another argument is wrong."""
+        with pytest.raises(ConfigurationError) as caught:
+            a_config(**{argument: value})
+
+        assert SECRET not in shown(caught.value)
+
+    @pytest.mark.parametrize("argument", ["regions", "number_types", "messages"])
+    def test_argument_breaks_down(self, argument):
+        """T12: nor when another argument breaks down while it is looked at."""
+        with pytest.raises(RuntimeError) as caught:
+            a_config(**{argument: Sabotaged()})
+
+        assert SECRET not in shown(caught.value)
+
+    @pytest.mark.parametrize("arguments", [{}, {"app_name": "Acme"}, {"regions": {"US"}, "app_names": "Acme"}])
+    def test_forgotten_argument(self, arguments):
+        """T12: nor when another argument is missing or unknown."""
+        with pytest.raises(TypeError) as caught:
+            FactorConfig(secret=SECRET, **arguments)
+
+        assert SECRET not in shown(caught.value)
+
+    def test_error_points_at_caller(self):
+        """An error still says where the configuration was built."""
+        with pytest.raises(ConfigurationError) as caught:
+            a_config(digits=5)
+
+        assert "a_config" in [entry.name for entry in caught.traceback]
+
+    @pytest.mark.parametrize("secret", [SECRET, SECRET.encode(), [SECRET, OTHER_SECRET]])
+    def test_repr(self, secret):
+        """T12: no text and no plain data of a configuration has a secret."""
+        config = a_config(secret=secret)
+        fields = {field.name: getattr(config, field.name) for field in attrs.fields(FactorConfig)}
+        shows = [config, str(config), f"{config}", attrs.asdict(config), attrs.astuple(config), fields]
+
+        assert [] == [text for text in map(repr, shows) if "of the tests" in text]
+        assert "app_name='Acme'" in repr(config)
+
+    @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+    def test_pickle(self, protocol):
+        """T12: a configuration cannot be pickled."""
+        with pytest.raises(TypeError, match="cannot be pickled or copied"):
+            pickle.dumps(a_config(), protocol)
+
+    @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+    def test_copy(self, duplicate):
+        """T12: a configuration cannot be copied."""
+        with pytest.raises(TypeError, match="cannot be pickled or copied"):
+            duplicate(a_config())
+
+    def test_frozen(self):
+        """A configuration cannot be changed, so what was checked stays so."""
+        config = a_config()
+
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            config.attempts = 10**6
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            config.limits.user = None
+
+
+class TestCode:
+    ISSUED = Issued("id", CodeGenerator(SECRET).key_id, "login", "phone id", (("amount", "10"),), None, 0, 0, 0)
+
+    def test_hidden(self):
+        """T12: the code of a challenge is hidden."""
+        assert "<hidden>" == repr(a_config().code("u:alice", "verification", self.ISSUED, 14155552671))
+
+    def test_bound(self):
+        """R5, T8: another user, kind, id, purpose, number or detail gives another code, and nothing else does."""
+        config = a_config(digits=10)
+        details = [(), (("amount", "10"),), (("amount", "1"), ("0", "")), (("amount", "100"),), (("amoun", "t10"),)]
+        users, kinds, numbers = ("u:alice", "u:bob"), ("enrollment", "verification"), (14155552671, 14155552672)
+        bound = list(itertools.product(users, kinds, numbers, ("id", "di"), ("login", "payment"), details))
+
+        def codes(*rest):
+            """Return the code of each combination, for challenges that differ in what is not bound."""
+            for user, kind, number, name, purpose, detail in bound:
+                yield config.code(user, kind, Issued(name, 0, purpose, "p", detail, *rest), number).reveal()
+
+        assert len(bound) == len(set(codes(None, 0, 0, 0)))
+        assert list(codes(None, 0, 0, 0)) == list(codes("pt-BR", 1, 2, 3, 4))
+
+    def test_rotation(self):
+        """R12: a challenge in flight is checked under the secret that made it, while that is listed."""
+        before = a_config().code("u:alice", "verification", self.ISSUED, 1).reveal()
+        rotated = a_config(secret=[OTHER_SECRET, SECRET]).code("u:alice", "verification", self.ISSUED, 1).reveal()
+        retired = a_config(secret=OTHER_SECRET).code("u:alice", "verification", self.ISSUED, 1).reveal()
+
+        assert before == rotated
+        assert before != retired
+
+
+def exact_risk(guesses, each, codes):
+    """Return the chance of the best of these attacks, in fractions: no code twice on one challenge."""
+    challenges, rest = divmod(guesses, each)
+    return 1 - (1 - Fraction(each, codes)) ** challenges * (1 - Fraction(rest, codes))
+
+
+class TestGuessRisk:
+    @pytest.mark.parametrize(
+        "period, expected",
+        [
+            (timedelta(0), 2.0e-5),
+            (DAY, 2.2e-5),
+            (30 * DAY, 9.2e-5),
+            (365 * DAY, 8.96e-4),
+        ],
+    )
+    def test_defaults(self, period, expected):
+        """By default the chance of a guess is 2.2e-5 a day and 9.0e-4 a year: G(h) = 20 + h/10 guesses of a million."""
+        assert pytest.approx(expected, rel=1e-3) == a_config().guess_risk(period)
+
+    def test_digits(self):
+        """Each digit more divides the chance by ten."""
+        assert pytest.approx(8.96e-6, rel=1e-3) == a_config(digits=8).guess_risk(365 * DAY)
+
+    @pytest.mark.parametrize(
+        "limits, attempts, period, guesses, each",
+        [
+            (Limits(), 5, 10 * HOUR - timedelta(microseconds=1), 20, 5),
+            (Limits(), 5, 10 * HOUR, 21, 5),
+            (Limits(), 1, DAY, 22, 1),
+            (Limits(), 3, DAY, 22, 3),
+            (Limits(user=Limit(1, None)), 5, 365 * DAY, 5, 5),
+            (Limits(user=Limit(2, DAY)), 5, DAY, 15, 5),
+            (Limits(guesses=Limit(3, None)), 5, 365 * DAY, 3, 3),
+            (Limits(guesses=Limit(1, 4 * MINUTE)), 5, HOUR, 16, 2),
+            (profiles.PSD2["limits"], 5, DAY, 7, 5),
+            (profiles.AUTH0["limits"], 10, DAY, 250, 10),
+        ],
+    )
+    def test_limits(self, limits, attempts, period, guesses, each):
+        """The chance follows from whichever limit binds: guess budget, messages, or attempts per challenge."""
+        risk = a_config(limits=limits, attempts=attempts).guess_risk(period)
+
+        assert pytest.approx(float(exact_risk(guesses, each, 10**6)), rel=1e-12) == risk
+
+    @given(st.timedeltas(timedelta(0), timedelta(days=36500)), st.timedeltas(timedelta(0), timedelta(days=36500)))
+    def test_longer_is_riskier(self, one, other):
+        """A longer attack has no smaller chance, and none is certain."""
+        config = a_config()
+        short, long = sorted([one, other])
+
+        assert 0 < config.guess_risk(short) <= config.guess_risk(long) < 1
+
+    def test_longest(self):
+        """Even an attack without end has a chance that can be told."""
+        assert 0 < a_config().guess_risk(timedelta.max) <= 1
+
+    @pytest.mark.parametrize("period", [None, 1, 86400.0, "1 day", timedelta(microseconds=-1), timedelta.min])
+    def test_wrong_period(self, period):
+        """A period that is none is a ValueError that names the argument."""
+        with pytest.raises(ValueError, match=r"^period: "):
+            a_config().guess_risk(period)

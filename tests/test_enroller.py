@@ -1,0 +1,980 @@
+"""Enrolment: what it takes to make a number the user's, to change it and to drop it. Both twins pass every test."""
+
+from datetime import timedelta
+
+import pytest
+from support import NUMBER, OTHER_NUMBER, SECRET, THIRD_NUMBER, AsyncFactor, Factor, a_config, wrong
+
+from smsmfa import (
+    ALL_REGIONS,
+    AlreadyEnrolled,
+    CodeExpired,
+    CodeMalformed,
+    CodeRejected,
+    FactorDisabled,
+    Limit,
+    Limits,
+    Locked,
+    NotEnrolled,
+    PhoneInUse,
+    PhoneNumberError,
+    ProofRequired,
+    RateLimited,
+)
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(params=[Factor, AsyncFactor])
+def new(request):
+    """Make a factor of threads, then one of asyncio."""
+    return request.param
+
+
+@pytest.fixture
+def factor(new):
+    """A factor with the default configuration."""
+    return new()
+
+
+def over(new, factor, **arguments):
+    """Return a factor with another configuration over the same records and clock."""
+    return new(a_config(**arguments), store=factor.store, clock=factor.clock)
+
+
+def rejected(call, *arguments, error=CodeRejected, **named):
+    """Call what has to raise exactly this error, and return the error."""
+    with pytest.raises(error) as raised:
+        call(*arguments, **named)
+    assert error is raised.type
+    return raised.value
+
+
+def limited(call, *arguments, **named):
+    """Return the scope and the wait of the limit that refuses a call."""
+    error = rejected(call, *arguments, error=RateLimited, **named)
+    return error.scope, error.retry_after
+
+
+def guess_wrong(factor, challenge, times=1, user_id="alice"):
+    """Answer a pending number's challenge wrong, and return what each wrong code leaves."""
+    code = wrong(factor.outbox.code)
+    return [rejected(factor.enroller.confirm, user_id, challenge.id, code).attempts_left for _ in range(times)]
+
+
+def disable(factor):
+    """Answer wrong until the number of alice is disabled; the configuration has to allow it."""
+    challenge = factor.verifier.challenge("alice")
+    rejected(factor.verifier.verify, "alice", challenge.id, wrong(factor.outbox.code))
+    assert factor.verifier.status("alice").phones[0].disabled
+
+
+class TestStart:
+    """A number is parsed, asked about, and waits."""
+
+    def test_returns_challenge(self, factor):
+        """A start returns a challenge that says where the code went, how long it is good and when it can be resent."""
+        challenge = factor.enroller.start("alice", "(415) 555-2671", region="US")
+
+        assert ("alice", "enrollment") == (challenge.user_id, challenge.purpose)
+        assert (NUMBER, "US", "••••71") == (challenge.phone.e164, challenge.phone.region, challenge.phone.masked)
+        assert timedelta(minutes=5) == challenge.expires_at - factor.clock.datetime
+        assert timedelta(seconds=30) == challenge.resend_at - factor.clock.datetime
+        assert (True, False) == (challenge.sent, challenge.uncertain)
+
+    def test_sends_message(self, factor):
+        """The message goes to the number, names its challenge, its expiry and its locale, and carries the code."""
+        challenge = factor.enroller.start("alice", NUMBER, locale="pt-BR")
+        [message] = factor.outbox.messages
+
+        assert ("enrollment", "sms", "pt-BR") == (message.kind, message.channel, message.locale)
+        assert (challenge.phone, challenge.id) == (message.to, message.challenge_id)
+        assert challenge.expires_at == message.expires_at
+        assert message.code.reveal() in message.text
+
+    def test_number_is_pending(self, factor):
+        """R17: until its code is confirmed a number is not the user's, and nobody is challenged on it."""
+        challenge = factor.enroller.start("alice", NUMBER)
+        status = factor.verifier.status("alice")
+
+        assert (False, ()) == (status.enrolled, status.phones)
+        assert [challenge.id] == [live.id for live in status.challenges]
+        rejected(factor.verifier.challenge, "alice", error=NotEnrolled)
+
+    def test_first_needs_no_proof(self, factor):
+        """A user without a number needs no proof, and one that is no proof does no harm."""
+        assert factor.enroller.start("alice", NUMBER, proof="no token").sent
+
+    def test_replaces_earlier_pending(self, factor):
+        """A mistyped number can be corrected at once: the new one takes its place, and the old code is dead."""
+        mistyped = factor.enroller.start("alice", OTHER_NUMBER)
+        its_code = factor.outbox.code
+        corrected = factor.enroller.start("alice", NUMBER)
+
+        assert corrected.sent
+        assert [corrected.id] == [live.id for live in factor.verifier.status("alice").challenges]
+        assert 0 == rejected(factor.enroller.confirm, "alice", mistyped.id, its_code).attempts_left
+        assert NUMBER == factor.enroller.confirm("alice", corrected.id, factor.outbox.code).phone.e164
+
+    @pytest.mark.parametrize(
+        "number, region, reason",
+        [
+            ("not a number", "US", "malformed"),
+            ("4155552671", None, "malformed"),
+            ("+1415555", None, "impossible"),
+            ("+11155552671", None, "invalid"),
+            ("+442083661177", None, "region"),
+            ("4155552671", "XX", "region"),
+            ("4155552671", 1, "region"),
+            ("+18005551212", None, "type"),
+            (14155552671, None, "malformed"),
+            (None, "US", "malformed"),
+            ("1" * 1_000_000, "US", "malformed"),
+        ],
+    )
+    def test_refuses_number(self, factor, number, region, reason):
+        """T26: what is no number, or of no allowed region or type, is refused with its reason, at no charge."""
+        error = rejected(factor.enroller.start, "alice", number, region=region, error=PhoneNumberError)
+
+        assert reason == error.reason
+        assert 0 == factor.outbox.calls
+        assert 10 == factor.verifier.status("alice").sends_left
+
+    def test_all_regions(self, new):
+        """With ``ALL_REGIONS`` a number of any country may enrol."""
+        factor = new(a_config(regions=ALL_REGIONS))
+
+        assert "MX" == factor.enroller.start("alice", "+524421234567").phone.region
+
+    def test_number_types(self, new):
+        """R15: which types of number may enrol is the operator's decision."""
+        factor = new(a_config(number_types={"toll_free"}))
+
+        assert "toll_free" == factor.enroller.start("alice", "+18005551212").phone.type
+        assert "type" == rejected(factor.enroller.start, "alice", NUMBER, error=PhoneNumberError).reason
+
+    def test_aliases_are_one_number(self, new):
+        """T15: two ways to write one number are one number, for the gap and for how many users may have it."""
+        factor = new(a_config(regions={"MX"}, max_users_per_number=1))
+        first = factor.enroller.start("alice", "+52 1 442 123 4567")
+        again = factor.enroller.start("alice", "tel:+52-442-123-4567")
+        factor.enroller.confirm("alice", first.id, factor.outbox.code)
+
+        assert (first.id, False) == (again.id, again.sent)
+        rejected(factor.enroller.start, "bob", "442 123 4567", region="MX", error=PhoneInUse)
+
+    def test_order_of_refusals(self, new):
+        """Of several refusals the first is reported: guesses, proof, replace, enrolled, gap, in use, limits."""
+        limits = Limits(user=Limit(4, HOUR), guesses=Limit(1, HOUR))
+        factor = new(a_config(max_phones=2, max_users_per_number=1, limits=limits))
+        token = factor.enrol().verification.token
+        factor.enrol("bob", THIRD_NUMBER)
+        pending = factor.enroller.start("alice", OTHER_NUMBER, proof=token)
+        factor.enrol("carol", OTHER_NUMBER)
+        for purpose in "login", "payment":
+            factor.verifier.challenge("alice", purpose=purpose)
+        challenge = factor.verifier.status("alice").challenges[0]
+        rejected(factor.verifier.verify, "alice", challenge.id, wrong(factor.outbox.code), purpose=challenge.purpose)
+        start, sent = factor.enroller.start, factor.outbox.calls
+
+        assert ("guesses", HOUR) == limited(start, "alice", NUMBER, replace="nobody")
+        factor.verifier.unlock("alice")
+        rejected(start, "alice", NUMBER, replace="nobody", error=ProofRequired)
+        rejected(start, "alice", NUMBER, replace="nobody", proof=token, error=NotEnrolled)
+        rejected(start, "alice", NUMBER, proof=token, error=AlreadyEnrolled)
+        assert pending.id == start("alice", OTHER_NUMBER, proof=token).id
+        rejected(start, "alice", THIRD_NUMBER, proof=token, error=PhoneInUse)
+        assert ("user", HOUR) == limited(start, "alice", "+14155552674", proof=token)
+        assert sent == factor.outbox.calls
+
+    def test_double_click(self, factor):
+        """Within the gap a second start with the same number returns the live challenge, sends and charges nothing."""
+        first = factor.enroller.start("alice", NUMBER)
+        factor.clock.move(seconds=30, microseconds=-1)
+        second = factor.enroller.start("alice", "415 555 2671", region="us")
+
+        assert (first.id, first.expires_at, first.resend_at) == (second.id, second.expires_at, second.resend_at)
+        assert (False, 1, 9) == (second.sent, factor.outbox.calls, factor.verifier.status("alice").sends_left)
+
+    def test_after_gap(self, factor):
+        """R5: after the gap a start makes a new code in place of the old one, which is dead."""
+        first = factor.enroller.start("alice", NUMBER)
+        its_code = factor.outbox.code
+        factor.clock.move(seconds=30)
+        second = factor.enroller.start("alice", NUMBER)
+
+        assert second.sent
+        assert first.id != second.id
+        assert 0 == rejected(factor.enroller.confirm, "alice", first.id, its_code).attempts_left
+        factor.enroller.confirm("alice", second.id, factor.outbox.code)
+
+    def test_exhausted_has_no_gap(self, factor):
+        """The gap belongs to a live challenge: once that has no attempts left, a start sends a new code at once."""
+        first = factor.enroller.start("alice", NUMBER)
+        guess_wrong(factor, first, 5)
+
+        assert factor.enroller.start("alice", NUMBER).sent
+
+    def test_new_target_within_gap(self, new):
+        """A start within the gap that names another number to replace sends nothing and is heeded."""
+        factor = new(a_config(max_phones=2))
+        first = factor.enrol()
+        second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
+        token = second.verification.token
+        factor.enroller.start("alice", THIRD_NUMBER, replace=first.phone.id, proof=token)
+        again = factor.enroller.start("alice", THIRD_NUMBER, replace=second.phone.id, proof=token)
+        factor.enroller.confirm("alice", again.id, factor.outbox.code)
+
+        assert not again.sent
+        assert [NUMBER, THIRD_NUMBER] == [phone.e164 for phone in factor.verifier.status("alice").phones]
+
+    @pytest.mark.parametrize("name", ["user", "number", "total"])
+    def test_limits(self, new, name):
+        """R28: a start is charged to the user, the number and the total, and the one that is empty refuses."""
+        factor = new(a_config(limits=Limits(**{name: Limit(1, HOUR)})))
+        factor.enroller.start("alice", NUMBER)
+        factor.clock.move(minutes=20)
+
+        assert (name, timedelta(minutes=40)) == limited(factor.enroller.start, "alice", NUMBER)
+        assert 1 == factor.outbox.calls
+
+    def test_text_by_locale(self, new):
+        """The locale reaches the text."""
+        factor = new(a_config(messages={"enrollment": "{{ code }} ({{ locale }})"}))
+        factor.enroller.start("alice", NUMBER, locale="fr")
+
+        assert factor.outbox.messages[0].text.endswith("(fr)")
+
+    @pytest.mark.parametrize(
+        "locale, error", [(7, TypeError), (b"fr", TypeError), ("fr FR", ValueError), ("x" * 36, ValueError)]
+    )
+    def test_refuses_locale(self, factor, locale, error):
+        """What is no language tag is refused, and nothing is sent or charged."""
+        rejected(factor.enroller.start, "alice", NUMBER, locale=locale, error=error)
+
+        assert (0, 10) == (factor.outbox.calls, factor.verifier.status("alice").sends_left)
+
+
+class TestConfirm:
+    """The code makes the number the user's."""
+
+    def test_returns_enrollment(self, factor):
+        """A right code returns the number with its id and its date, and a verification that passes the factor."""
+        enrollment = factor.enrol()
+
+        assert ("alice", NUMBER, "••••71") == (enrollment.user_id, enrollment.phone.e164, enrollment.phone.masked)
+        assert (factor.clock.datetime, None) == (enrollment.phone.enrolled_at, enrollment.phone.last_used_at)
+        assert not enrollment.phone.disabled
+        assert (enrollment.phone,) == factor.verifier.status("alice").phones
+        verification = enrollment.verification
+        assert ("alice", "sms", ("sms", "otp"), "login") == (
+            verification.user_id, verification.method, verification.amr, verification.purpose,
+        )  # fmt: skip
+        assert factor.clock.datetime == verification.at
+
+    @pytest.mark.parametrize("count", [0, 1, 3])
+    def test_recovery_codes(self, new, count):
+        """R20: the first confirmation hands out as many different recovery codes as configured, and each works."""
+        factor = new(a_config(recovery_codes=count))
+        codes = factor.enrol().recovery_codes
+
+        assert count == len(set(codes)) == factor.verifier.status("alice").recovery_codes_left
+        for code in codes:
+            factor.verifier.recover("alice", code)
+
+    def test_recovery_codes_once(self, factor):
+        """R20: a later confirmation hands out no recovery codes, and those of the first one stay good."""
+        first = factor.enrol()
+        second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
+
+        assert () == second.recovery_codes
+        factor.verifier.recover("alice", first.recovery_codes[0])
+
+    def test_accepted_once(self, factor):
+        """R3, T5: a code confirms once, and the second time costs nothing."""
+        pending = factor.enroller.start("alice", NUMBER)
+        factor.enroller.confirm("alice", pending.id, factor.outbox.code)
+
+        assert 0 == rejected(factor.enroller.confirm, "alice", pending.id, factor.outbox.code).attempts_left
+        assert 20 == factor.verifier.status("alice").guesses_left
+
+    def test_wrong_codes(self, factor):
+        """R9, T1: a challenge takes five wrong codes, says how many are left, and then refuses the right one."""
+        pending = factor.enroller.start("alice", NUMBER)
+
+        assert [4, 3, 2, 1, 0, 0, 0] == guess_wrong(factor, pending, 7)
+        assert 0 == rejected(factor.enroller.confirm, "alice", pending.id, factor.outbox.code).attempts_left
+        assert 15 == factor.verifier.status("alice").guesses_left
+        assert not factor.verifier.status("alice").enrolled
+
+    def test_attempts_left_of_budget(self, new):
+        """What a wrong code leaves is what both the challenge and the guess budget still allow."""
+        factor = new(a_config(limits=Limits(guesses=Limit(3, HOUR))))
+        pending = factor.enroller.start("alice", NUMBER)
+
+        assert [2, 1, 0] == guess_wrong(factor, pending, 3)
+
+    def test_right_code_is_free(self, factor):
+        """A right code gives its guess back, and none of those that were wrong before it."""
+        pending = factor.enroller.start("alice", NUMBER)
+        guess_wrong(factor, pending, 2)
+        factor.enroller.confirm("alice", pending.id, factor.outbox.code)
+
+        assert 18 == factor.verifier.status("alice").guesses_left
+
+    def test_empty_budget(self, new):
+        """With an empty guess budget the right code is refused as limited, and works once a guess has come back."""
+        factor = new(a_config(limits=Limits(guesses=Limit(1, timedelta(minutes=2)))))
+        pending = factor.enroller.start("alice", NUMBER)
+        guess_wrong(factor, pending)
+        factor.clock.move(minutes=1)
+        confirm = factor.enroller.confirm
+
+        assert ("guesses", timedelta(minutes=1)) == limited(confirm, "alice", pending.id, factor.outbox.code)
+        factor.clock.move(minutes=1)
+        assert confirm("alice", pending.id, factor.outbox.code)
+
+    def test_expires(self, factor):
+        """R2: a code is refused from the very instant of its expiry, at no cost, and accepted just before."""
+        pending = factor.enroller.start("alice", NUMBER)
+        factor.clock.move(minutes=5)
+        confirm = factor.enroller.confirm
+
+        assert 0 == rejected(confirm, "alice", pending.id, factor.outbox.code, error=CodeExpired).attempts_left
+        assert 20 == factor.verifier.status("alice").guesses_left
+        factor.clock.move(microseconds=-1)
+        assert confirm("alice", pending.id, factor.outbox.code)
+
+    @pytest.mark.parametrize("code", ["", "12345", "1234567", "12_34_56", "+12345", "12345²", "O12345", 123456, None])
+    def test_malformed(self, factor, code):
+        """T14: what cannot be a code is refused as such, costs nothing, and leaves the challenge as it was."""
+        pending = factor.enroller.start("alice", NUMBER)
+        error = rejected(factor.enroller.confirm, "alice", pending.id, code, error=CodeMalformed)
+
+        assert error.attempts_left is None
+        assert 20 == factor.verifier.status("alice").guesses_left
+        assert factor.enroller.confirm("alice", pending.id, factor.outbox.code)
+
+    @pytest.mark.parametrize("shift", [0x0660 - 0x30, 0xFF10 - 0x30])
+    def test_other_scripts(self, factor, shift):
+        """T14: digits of another script, with spaces and hyphens between them, are read as the code."""
+        pending = factor.enroller.start("alice", NUMBER)
+        typed = " - ".join(chr(ord(digit) + shift) for digit in factor.outbox.code)
+
+        assert factor.enroller.confirm("alice", pending.id, typed)
+
+    def test_unknown_challenge(self, factor):
+        """A code for a challenge that is not there is rejected and costs no guess."""
+        factor.enroller.start("alice", NUMBER)
+
+        for challenge_id in "nobody's", "", None, 7, [], "x" * 1_000_000:
+            assert 0 == rejected(factor.enroller.confirm, "alice", challenge_id, factor.outbox.code).attempts_left
+        assert 20 == factor.verifier.status("alice").guesses_left
+
+    def test_other_user(self, factor):
+        """T8: nobody confirms another user's number, with the right code neither."""
+        pending = factor.enroller.start("alice", NUMBER)
+
+        rejected(factor.enroller.confirm, "bob", pending.id, factor.outbox.code)
+        factor.enroller.start("bob", NUMBER)
+        rejected(factor.enroller.confirm, "bob", pending.id, factor.outbox.messages[0].code.reveal())
+        assert not factor.verifier.status("bob").enrolled
+
+    def test_login_code_does_not_confirm(self, factor):
+        """T8: the challenge of a login confirms nothing, and the challenge of an enrolment logs nobody in."""
+        token = factor.enrol().verification.token
+        login = factor.verifier.challenge("alice")
+        rejected(factor.enroller.confirm, "alice", login.id, factor.outbox.code)
+        pending = factor.enroller.start("alice", OTHER_NUMBER, proof=token)
+        rejected(factor.verifier.verify, "alice", pending.id, factor.outbox.code)
+
+        assert [NUMBER] == [phone.e164 for phone in factor.verifier.status("alice").phones]
+
+    def test_no_room(self, new):
+        """Where fewer numbers are allowed by now, a confirmation that would add one is refused and its code is used."""
+        factor = new(a_config(max_phones=2))
+        token = factor.enrol().verification.token
+        pending = factor.enroller.start("alice", OTHER_NUMBER, proof=token)
+        confirm = over(new, factor, max_phones=1).enroller.confirm
+
+        rejected(confirm, "alice", pending.id, factor.outbox.code, error=AlreadyEnrolled)
+        rejected(confirm, "alice", pending.id, factor.outbox.code)
+        assert 20 == factor.verifier.status("alice").guesses_left
+
+
+class TestReplace:
+    """How a number takes the place of another, or stands beside it."""
+
+    def test_abandoned_change(self, factor):
+        """T9: while a change waits, and when it is abandoned, the old number works and gets the next message."""
+        token = factor.enrol().verification.token
+        pending = factor.enroller.start("alice", OTHER_NUMBER, proof=token)
+
+        assert factor.log_in()
+        assert NUMBER == factor.outbox.messages[-1].to.e164
+        guess_wrong(factor, pending, 5)
+        factor.clock.move(days=2)
+        assert NUMBER == factor.verifier.challenge("alice").phone.e164
+        assert [NUMBER] == [phone.e164 for phone in factor.verifier.status("alice").phones]
+
+    def test_one_number(self, factor):
+        """With one number allowed, a second one takes its place, and challenges that went to the old one are dead."""
+        first = factor.enrol()
+        login = factor.verifier.challenge("alice")
+        its_code = factor.outbox.code
+        second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
+
+        assert first.phone.id != second.phone.id
+        assert (second.phone,) == factor.verifier.status("alice").phones
+        rejected(factor.verifier.verify, "alice", login.id, its_code)
+        rejected(factor.verifier.resend, "alice", login.id)
+        assert OTHER_NUMBER == factor.verifier.challenge("alice").phone.e164
+
+    def test_same_number_again(self, factor):
+        """With one number allowed, the same one can take its own place."""
+        first = factor.enrol()
+        second = factor.enrol(proof=first.verification.token)
+
+        assert first.phone.id != second.phone.id
+        assert (second.phone,) == factor.verifier.status("alice").phones
+
+    def test_several(self, new):
+        """Where several are allowed one is added; one too many, or one the user has, is refused at no charge."""
+        factor = new(a_config(max_phones=2))
+        token = factor.enrol().verification.token
+        rejected(factor.enroller.start, "alice", NUMBER, proof=token, error=AlreadyEnrolled)
+        token = factor.enrol(number=OTHER_NUMBER, proof=token).verification.token
+        rejected(factor.enroller.start, "alice", THIRD_NUMBER, proof=token, error=AlreadyEnrolled)
+
+        assert [NUMBER, OTHER_NUMBER] == [phone.e164 for phone in factor.verifier.status("alice").phones]
+        assert (2, 8) == (factor.outbox.calls, factor.verifier.status("alice").sends_left)
+
+    def test_replace(self, new):
+        """``replace`` names the number that the new one takes the place of, in the list too."""
+        factor = new(a_config(max_phones=2))
+        first = factor.enrol()
+        second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
+        third = factor.enrol(number=THIRD_NUMBER, replace=first.phone.id, proof=second.verification.token)
+
+        assert (third.phone, second.phone) == factor.verifier.status("alice").phones
+
+    def test_replace_itself(self, new):
+        """A number may take its own place where it is named, but not that of another number."""
+        factor = new(a_config(max_phones=2))
+        first = factor.enrol()
+        second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
+        token = second.verification.token
+
+        rejected(factor.enroller.start, "alice", NUMBER, replace=second.phone.id, proof=token, error=AlreadyEnrolled)
+        third = factor.enrol(replace=first.phone.id, proof=token)
+        assert (third.phone, second.phone) == factor.verifier.status("alice").phones
+
+    @pytest.mark.parametrize("replace", ["nobody", "", 7])
+    def test_replace_unknown(self, factor, replace):
+        """A number to replace that the user does not have is refused."""
+        token = factor.enrol().verification.token
+
+        rejected(factor.enroller.start, "alice", OTHER_NUMBER, replace=replace, proof=token, error=NotEnrolled)
+
+    def test_replaced_is_gone(self, new):
+        """When the number to replace was removed meanwhile, the new one is simply added."""
+        factor = new(a_config(max_phones=2))
+        first = factor.enrol()
+        second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
+        token = second.verification.token
+        pending = factor.enroller.start("alice", THIRD_NUMBER, replace=first.phone.id, proof=token)
+        factor.enroller.remove("alice", first.phone.id, proof=token)
+        third = factor.enroller.confirm("alice", pending.id, factor.outbox.code)
+
+        assert (second.phone, third.phone) == factor.verifier.status("alice").phones
+
+    @pytest.mark.parametrize("most", [1, 3])
+    def test_disabled_is_enrolled_again(self, new, most):
+        """R6: a disabled number is revived by enrolling it again, in its place, with a recovery code as the proof."""
+        factor = new(a_config(max_phones=most, limits=Limits(consecutive=1)))
+        first = factor.enrol()
+        disable(factor)
+        rejected(factor.verifier.challenge, "alice", error=Locked)
+        token = factor.verifier.recover("alice", first.recovery_codes[0]).token
+        again = factor.enrol(proof=token)
+
+        assert [again.phone.id] == [phone.id for phone in factor.verifier.status("alice").phones]
+        assert not factor.verifier.status("alice").locked
+        assert factor.log_in()
+
+    def test_disabled_takes_another_place(self, new):
+        """A disabled number that is enrolled in place of another one leaves one of it."""
+        factor = new(a_config(max_phones=2, limits=Limits(consecutive=1)))
+        first = factor.enrol()
+        second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
+        disable(factor)
+        token = factor.verifier.recover("alice", first.recovery_codes[0]).token
+        third = factor.enrol(replace=second.phone.id, proof=token)
+
+        assert (third.phone,) == factor.verifier.status("alice").phones
+
+
+class TestSharedNumbers:
+    """How many users may have one number."""
+
+    @pytest.mark.parametrize("most", [1, 5])
+    def test_most(self, new, most):
+        """R16: as many users as allowed may have a number; the next is refused, and nothing is sent or charged."""
+        factor = new(a_config(max_users_per_number=most))
+        for user in range(most):
+            factor.enrol(user)
+
+        rejected(factor.enroller.start, "one more", NUMBER, error=PhoneInUse)
+        assert (most, 10) == (factor.outbox.calls, factor.verifier.status("one more").sends_left)
+
+    def test_no_limit(self, new):
+        """R16: with 0 any number of users may have a number."""
+        factor = new(a_config(max_users_per_number=0))
+        for user in range(8):
+            factor.enrol(user)
+
+        assert factor.enrol("one more")
+
+    def test_race(self, new):
+        """Of two users that wait for the same number the slower is refused, and the right code cost no guess."""
+        factor = new(a_config(max_users_per_number=1))
+        slow = factor.enroller.start("bob", NUMBER)
+        its_code = factor.outbox.code
+        factor.enrol("alice")
+
+        rejected(factor.enroller.confirm, "bob", slow.id, its_code, error=PhoneInUse)
+        rejected(factor.enroller.confirm, "bob", slow.id, its_code)
+        status = factor.verifier.status("bob")
+        assert (False, (), 20) == (status.enrolled, status.challenges, status.guesses_left)
+
+    def test_own_number_does_not_count(self, new):
+        """The user that has a number may enrol it again."""
+        factor = new(a_config(max_users_per_number=1))
+        token = factor.enrol().verification.token
+
+        assert factor.enrol(proof=token)
+
+    @pytest.mark.parametrize("how", ["replace", "remove", "reset"])
+    def test_freed(self, new, how):
+        """A number that is replaced, removed or reset is free for others."""
+        factor = new(a_config(max_users_per_number=1))
+        enrollment = factor.enrol()
+        if how == "replace":
+            factor.enrol(number=OTHER_NUMBER, proof=enrollment.verification.token)
+        elif how == "remove":
+            factor.enroller.remove("alice", enrollment.phone.id, proof=enrollment.verification.token)
+        else:
+            factor.enroller.reset("alice")
+
+        assert factor.enrol("bob")
+
+
+class TestResend:
+    """One more message with the code of the number that waits."""
+
+    def test_gap(self, factor):
+        """Within the gap a resend is refused, with the exact wait; nothing is sent or charged."""
+        pending = factor.enroller.start("alice", NUMBER)
+        factor.clock.move(seconds=10)
+
+        assert ("resend", timedelta(seconds=20)) == limited(factor.enroller.resend, "alice", pending.id)
+        factor.clock.move(seconds=20, microseconds=-1)
+        assert ("resend", timedelta(microseconds=1)) == limited(factor.enroller.resend, "alice", pending.id)
+        assert (1, 9) == (factor.outbox.calls, factor.verifier.status("alice").sends_left)
+
+    def test_repeats(self, factor):
+        """R4, R5: after the gap the same text goes out under the same expiry and attempts, and a new gap begins."""
+        pending = factor.enroller.start("alice", NUMBER, locale="fr")
+        guess_wrong(factor, pending, 3)
+        factor.clock.move(seconds=30)
+        again = factor.enroller.resend("alice", pending.id)
+        first, second = factor.outbox.messages
+
+        assert (pending.id, pending.expires_at, True) == (again.id, again.expires_at, again.sent)
+        assert timedelta(seconds=30) == again.resend_at - factor.clock.datetime
+        assert (first.text, first.expires_at, first.locale) == (second.text, second.expires_at, second.locale)
+        assert [1, 0] == guess_wrong(factor, pending, 2)
+        assert 8 == factor.verifier.status("alice").sends_left
+
+    @pytest.mark.parametrize("dead", ["expired", "exhausted"])
+    def test_renews(self, factor, dead):
+        """While the user has no number, a resend of a dead challenge makes a new code, in the same language."""
+        pending = factor.enroller.start("alice", NUMBER, locale="fr")
+        if dead == "expired":
+            factor.clock.move(minutes=5)
+        else:
+            guess_wrong(factor, pending, 5)
+        again = factor.enroller.resend("alice", pending.id)
+
+        assert pending.id != again.id
+        assert "fr" == factor.outbox.messages[-1].locale
+        assert timedelta(minutes=5) == again.expires_at - factor.clock.datetime
+        assert factor.enroller.confirm("alice", again.id, factor.outbox.code)
+
+    def test_renews_for_a_day(self, factor):
+        """A dead challenge can be resent until a day after its expiry."""
+        pending = factor.enroller.start("alice", NUMBER)
+        factor.clock.move(days=1, minutes=5)
+        rejected(factor.enroller.resend, "alice", pending.id, error=CodeExpired)
+        factor.clock.move(microseconds=-1)
+
+        assert factor.enroller.resend("alice", pending.id).sent
+
+    def test_no_renewal_with_a_number(self, factor):
+        """R17: once the user has a number, a dead challenge of another is not renewed: that takes a fresh proof."""
+        token = factor.enrol().verification.token
+        pending = factor.enroller.start("alice", OTHER_NUMBER, proof=token)
+        factor.clock.move(seconds=30)
+        assert factor.enroller.resend("alice", pending.id).sent
+        factor.clock.move(minutes=5)
+
+        rejected(factor.enroller.resend, "alice", pending.id, error=CodeExpired)
+
+    def test_renewal_in_use(self, new):
+        """A number that others have by now is not sent a new code."""
+        factor = new(a_config(max_users_per_number=1))
+        pending = factor.enroller.start("alice", NUMBER)
+        factor.enrol("bob")
+        factor.clock.move(minutes=5)
+
+        rejected(factor.enroller.resend, "alice", pending.id, error=PhoneInUse)
+
+    @pytest.mark.parametrize("minutes", [1, 5])
+    def test_limits(self, new, minutes):
+        """A resend of a live challenge and one of a dead one are both held by the limits."""
+        factor = new(a_config(limits=Limits(user=Limit(1, HOUR))))
+        pending = factor.enroller.start("alice", NUMBER)
+        factor.clock.move(minutes=minutes)
+
+        assert ("user", HOUR - timedelta(minutes=minutes)) == limited(factor.enroller.resend, "alice", pending.id)
+
+    def test_empty_budget(self, new):
+        """An empty guess budget is reported before the gap: no message is bought for a code that must be refused."""
+        factor = new(a_config(limits=Limits(guesses=Limit(1, HOUR))))
+        pending = factor.enroller.start("alice", NUMBER)
+        guess_wrong(factor, pending)
+
+        assert ("guesses", HOUR) == limited(factor.enroller.resend, "alice", pending.id)
+
+    def test_unknown(self, factor):
+        """A challenge that is unknown, replaced, used, another user's or a login's cannot be resent."""
+        resend = factor.enroller.resend
+        rejected(resend, "alice", "nobody's")
+        replaced = factor.enroller.start("alice", OTHER_NUMBER)
+        used = factor.enroller.start("alice", NUMBER)
+        factor.enroller.confirm("alice", used.id, factor.outbox.code)
+        login = factor.verifier.challenge("alice")
+        others = factor.enroller.start("bob", NUMBER)
+        factor.clock.move(seconds=30)
+
+        for challenge_id in replaced.id, used.id, login.id, others.id, None, 7, []:
+            assert 0 == rejected(resend, "alice", challenge_id).attempts_left
+
+
+class TestRemove:
+    """A number is dropped."""
+
+    def test_last(self, factor):
+        """R19: removing the last number drops the recovery codes and the challenges, and ends the enrolment."""
+        enrollment = factor.enrol()
+        login = factor.verifier.challenge("alice")
+        factor.enroller.remove("alice", enrollment.phone.id, proof=enrollment.verification.token)
+        status = factor.verifier.status("alice")
+
+        assert (False, (), (), 0) == (status.enrolled, status.phones, status.challenges, status.recovery_codes_left)
+        rejected(factor.verifier.verify, "alice", login.id, factor.outbox.code)
+        rejected(factor.verifier.challenge, "alice", error=NotEnrolled)
+        rejected(factor.verifier.recover, "alice", enrollment.recovery_codes[0], error=NotEnrolled)
+
+    def test_one_of_several(self, new):
+        """R19: removing one of several keeps the others, their challenges and the recovery codes."""
+        factor = new(a_config(max_phones=2))
+        first = factor.enrol()
+        second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
+        to_first = factor.verifier.challenge("alice", purpose="payment")
+        to_second = factor.verifier.challenge("alice", phone_id=second.phone.id)
+        factor.enroller.remove("alice", first.phone.id, proof=second.verification.token)
+        status = factor.verifier.status("alice")
+
+        assert ((second.phone,), 1) == (status.phones, status.recovery_codes_left)
+        assert [to_second.id] == [live.id for live in status.challenges]
+        code = factor.outbox.messages[-2].code.reveal()
+        rejected(factor.verifier.verify, "alice", to_first.id, code, purpose="payment")
+
+    def test_enrols_anew(self, factor):
+        """After the last number is gone none is needed to prove, and new recovery codes are handed out."""
+        enrollment = factor.enrol()
+        factor.enroller.remove("alice", enrollment.phone.id, proof=enrollment.verification.token)
+
+        assert 1 == len(factor.enrol().recovery_codes)
+
+    def test_refills_nothing(self, factor):
+        """T2: removing a number and enrolling it again refills neither messages nor guesses."""
+        challenge = factor.enroller.start("alice", NUMBER)
+        guess_wrong(factor, challenge, 2)
+        enrollment = factor.enroller.confirm("alice", challenge.id, factor.outbox.code)
+        factor.enroller.remove("alice", enrollment.phone.id, proof=enrollment.verification.token)
+        factor.enrol()
+
+        status = factor.verifier.status("alice")
+        assert (8, 18) == (status.sends_left, status.guesses_left)
+
+    @pytest.mark.parametrize("phone_id", ["nobody's", "", None, 7])
+    def test_unknown(self, factor, phone_id):
+        """A number that the user does not have cannot be removed."""
+        token = factor.enrol().verification.token
+
+        rejected(factor.enroller.remove, "alice", phone_id, proof=token, error=NotEnrolled)
+
+    def test_without_numbers(self, factor):
+        """A user without numbers, or with one that only waits, has nothing to remove."""
+        factor.enroller.start("alice", NUMBER)
+
+        rejected(factor.enroller.remove, "alice", "any", proof=None, error=NotEnrolled)
+
+
+class TestNewRecoveryCodes:
+    """The recovery codes are drawn anew."""
+
+    @pytest.mark.parametrize("count", [0, 1, 4])
+    def test_old_ones_die(self, new, count):
+        """R20: there are new recovery codes, as many as configured, and the old ones are dead."""
+        factor = new()
+        enrollment = factor.enrol()
+        enroller = over(new, factor, recovery_codes=count).enroller
+        codes = enroller.new_recovery_codes("alice", proof=enrollment.verification.token)
+
+        assert (tuple, count) == (type(codes), len(set(codes)))
+        assert count == factor.verifier.status("alice").recovery_codes_left
+        rejected(factor.verifier.recover, "alice", enrollment.recovery_codes[0])
+        for code in codes:
+            factor.verifier.recover("alice", code)
+
+    def test_not_enrolled(self, factor):
+        """A user without a number gets no recovery codes."""
+        factor.enroller.start("alice", NUMBER)
+
+        rejected(factor.enroller.new_recovery_codes, "alice", proof=None, error=NotEnrolled)
+        assert 0 == factor.verifier.status("alice").recovery_codes_left
+
+
+class TestReset:
+    """The operator makes a user new."""
+
+    def test_forgets(self, factor):
+        """R19: a reset drops numbers, challenges, the one that waits, and recovery codes, without a proof."""
+        enrollment = factor.enrol()
+        login = factor.verifier.challenge("alice")
+        its_code = factor.outbox.code
+        pending = factor.enroller.start("alice", OTHER_NUMBER, proof=enrollment.verification.token)
+        factor.enroller.reset("alice")
+        status = factor.verifier.status("alice")
+
+        assert (False, (), (), 0) == (status.enrolled, status.phones, status.challenges, status.recovery_codes_left)
+        rejected(factor.verifier.verify, "alice", login.id, its_code)
+        rejected(factor.enroller.confirm, "alice", pending.id, factor.outbox.code)
+        rejected(factor.verifier.recover, "alice", enrollment.recovery_codes[0], error=NotEnrolled)
+        assert 1 == len(factor.enrol().recovery_codes)
+
+    def test_keeps_limits(self, factor):
+        """T2: a reset refills no bucket: not messages, guesses or recovery attempts, and not those of the number."""
+        pending = factor.enroller.start("alice", NUMBER)
+        guess_wrong(factor, pending, 3)
+        factor.enroller.confirm("alice", pending.id, factor.outbox.code)
+        rejected(factor.verifier.recover, "alice", "0" * 24)
+        factor.enroller.reset("alice")
+        status = factor.verifier.status("alice")
+
+        assert (9, 17) == (status.sends_left, status.guesses_left)
+        factor.enrol()
+        assert 8 == rejected(factor.verifier.recover, "alice", "0" * 24).attempts_left
+        factor = over(type(factor), factor, limits=Limits(number=Limit(2, HOUR)))
+        assert ("number", HOUR) == limited(factor.enroller.start, "bob", NUMBER)
+
+    def test_pending_only(self, factor):
+        """A reset of a user whose number only waits drops it."""
+        pending = factor.enroller.start("alice", NUMBER)
+        factor.enroller.reset("alice")
+
+        rejected(factor.enroller.confirm, "alice", pending.id, factor.outbox.code)
+
+    def test_stranger(self, factor):
+        """A reset of a user that nothing is known about is no error."""
+        assert factor.enroller.reset("nobody") is None
+
+    def test_proof_is_older(self, factor):
+        """A proof from before a reset is no proof for the numbers enrolled after it."""
+        before = factor.enrol().verification.token
+        factor.enroller.reset("alice")
+        factor.enrol()
+
+        rejected(factor.enroller.start, "alice", OTHER_NUMBER, proof=before, error=ProofRequired)
+
+
+def start(factor, token):
+    """Begin to change the number of alice."""
+    return factor.enroller.start("alice", OTHER_NUMBER, proof=token)
+
+
+def remove(factor, token):
+    """Remove the number of alice."""
+    return factor.enroller.remove("alice", factor.verifier.status("alice").phones[0].id, proof=token)
+
+
+def new_codes(factor, token):
+    """Draw new recovery codes for alice."""
+    return factor.enroller.new_recovery_codes("alice", proof=token)
+
+
+@pytest.mark.parametrize("change", [start, remove, new_codes])
+class TestProof:
+    """R17: once a user has a number, changing anything takes a proof."""
+
+    @pytest.fixture
+    def token(self, factor):
+        """Enrol alice and return the token of the enrolment."""
+        return factor.enrol().verification.token
+
+    def test_enrollment(self, factor, token, change):
+        """The verification of an enrolment is a proof for what comes after it."""
+        change(factor, token)
+
+    @pytest.mark.parametrize("purpose", ["login", "manage"])
+    def test_verification(self, factor, token, change, purpose):
+        """A verification for login, or for managing the enrolment, is a proof."""
+        change(factor, factor.log_in(purpose=purpose).token)
+
+    def test_recovery(self, factor, change):
+        """A recovery is a proof, so that a lost phone can be replaced."""
+        recovery_code = factor.enrol().recovery_codes[0]
+
+        change(factor, factor.verifier.recover("alice", recovery_code).token)
+
+    @pytest.mark.parametrize("forged", [None, "", "no token", "é" * 44, b"bytes", 7, "A" * 1_000_000])
+    def test_missing(self, factor, token, change, forged):
+        """Without a proof, and with what is none, a change is refused before any limit is charged."""
+        sends = factor.verifier.status("alice").sends_left
+
+        rejected(change, factor, forged, error=ProofRequired)
+        assert sends == factor.verifier.status("alice").sends_left
+        assert 1 == factor.outbox.calls
+
+    def test_altered(self, factor, token, change):
+        """A token with any one character exchanged is no proof."""
+        for place in range(len(token)):
+            other = "A" if token[place] != "A" else "B"
+            rejected(change, factor, token[:place] + other + token[place + 1 :], error=ProofRequired)
+
+    def test_stale(self, factor, token, change):
+        """A proof is good for exactly 10 minutes."""
+        factor.clock.move(minutes=10, microseconds=1)
+        rejected(change, factor, token, error=ProofRequired)
+        factor.clock.move(microseconds=-1)
+
+        change(factor, token)
+
+    def test_future(self, factor, token, change):
+        """T17: a proof from a host whose clock is up to a minute ahead is taken, and no other one from the future."""
+        factor.clock.move(minutes=-1, microseconds=-1)
+        rejected(change, factor, token, error=ProofRequired)
+        factor.clock.move(microseconds=1)
+
+        change(factor, token)
+
+    @pytest.mark.parametrize("bound", [{"purpose": "payment"}, {"details": {"amount": "10"}}])
+    def test_other_purpose(self, factor, token, change, bound):
+        """A verification for something else, or with details, is no proof."""
+        rejected(change, factor, factor.log_in(**bound).token, error=ProofRequired)
+
+    def test_other_user(self, factor, token, change):
+        """T8: the proof of another user is no proof."""
+        others = factor.enrol("bob").verification.token
+
+        rejected(change, factor, others, error=ProofRequired)
+
+    def test_before_a_change(self, factor, token, change):
+        """A proof from before the user's numbers last changed is no proof, however fresh."""
+        factor.enrol(number=THIRD_NUMBER, proof=token)
+
+        rejected(change, factor, token, error=ProofRequired)
+
+    def test_before_a_removal(self, new, change):
+        """A proof from before a number was removed is no proof for those that are left."""
+        factor = new(a_config(max_phones=2))
+        first = factor.enrol()
+        second = factor.enrol(number=THIRD_NUMBER, proof=first.verification.token)
+        factor.enroller.remove("alice", first.phone.id, proof=second.verification.token)
+
+        rejected(change, factor, second.verification.token, error=ProofRequired)
+
+    def test_rotated(self, new, factor, token, change):
+        """A proof under a secret that is still listed is taken."""
+        change(over(new, factor, secret=["the next secret, which is long enough", SECRET]), token)
+
+    def test_retired(self, new, factor, token, change):
+        """A proof under a retired secret is no proof."""
+        retired = over(new, factor, secret="the next secret, which is long enough")
+
+        rejected(change, retired, token, error=ProofRequired)
+
+
+@pytest.mark.parametrize("name", ["start", "resend", "confirm", "new_recovery_codes"])
+def test_disabled_factor(new, factor, name):
+    """With the factor turned off nothing is sent, checked or handed out, and nothing is charged."""
+    token = factor.enrol().verification.token
+    pending = factor.enroller.start("alice", OTHER_NUMBER, proof=token)
+    off = over(new, factor, enabled=False)
+    calls = {
+        "start": (off.enroller.start, "alice", NUMBER),
+        "resend": (off.enroller.resend, "alice", pending.id),
+        "confirm": (off.enroller.confirm, "alice", pending.id, factor.outbox.code),
+        "new_recovery_codes": (off.enroller.new_recovery_codes, "alice"),
+    }
+    before = factor.verifier.status("alice")
+
+    rejected(*calls[name], error=FactorDisabled, **({"proof": token} if name == "new_recovery_codes" else {}))
+    assert before == factor.verifier.status("alice")
+    assert 0 == off.outbox.calls
+
+
+def test_disabled_factor_lets_go(new, factor):
+    """With the factor turned off numbers can still be removed, while a proof lasts, and users be reset."""
+    enrollment = factor.enrol()
+    factor.enrol("bob")
+    off = over(new, factor, enabled=False)
+
+    rejected(off.enroller.remove, "alice", enrollment.phone.id, proof=None, error=ProofRequired)
+    off.enroller.remove("alice", enrollment.phone.id, proof=enrollment.verification.token)
+    off.enroller.reset("bob")
+    assert [False, False] == [factor.verifier.status(user).enrolled for user in ("alice", "bob")]
+
+
+def test_retired_secret_loses_pending(new, factor):
+    """R12: a number that waits under a retired secret cannot be confirmed, and is sent a new code on request."""
+    pending = factor.enroller.start("alice", NUMBER)
+    retired = over(new, factor, secret="the next secret, which is long enough")
+
+    rejected(retired.enroller.confirm, "alice", pending.id, factor.outbox.code, error=CodeExpired)
+    again = retired.enroller.resend("alice", pending.id)
+    assert retired.enroller.confirm("alice", again.id, retired.outbox.code)
+
+
+def test_rotated_secret_keeps_pending(new, factor):
+    """R12: a number that waits is confirmed under the secret that made its code, and resent with the same code."""
+    pending = factor.enroller.start("alice", NUMBER)
+    rotated = over(new, factor, secret=["the next secret, which is long enough", SECRET])
+    factor.clock.move(seconds=30)
+    rotated.enroller.resend("alice", pending.id)
+
+    assert factor.outbox.code == rotated.outbox.code
+    assert rotated.enroller.confirm("alice", pending.id, factor.outbox.code)
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(days=3650)])
+def test_clock_jump(factor, jump):
+    """T17: after a jump of the clock a code that waits is dead, and asking again works."""
+    pending = factor.enroller.start("alice", NUMBER)
+    factor.clock.move(seconds=jump.total_seconds())
+
+    rejected(factor.enroller.confirm, "alice", pending.id, factor.outbox.code, error=CodeExpired)
+    assert factor.enrol()

@@ -1,0 +1,462 @@
+"""The audit trail: each operation leaves one event, whatever comes of it, and the listener can break nothing."""
+
+import logging
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+from support import NUMBER, OTHER_NUMBER, AsyncFactor, Awaited, Coroutines, Factor, Outbox, a_config, wrong
+
+from smsmfa import (
+    AsyncEnroller,
+    AsyncVerifier,
+    CodeRejected,
+    DeliveryRejected,
+    DeliveryUncertain,
+    Enroller,
+    Event,
+    FactorDisabled,
+    Limit,
+    Limits,
+    MemoryStore,
+    SenderMisconfigured,
+    StoreContention,
+    StoreError,
+    Verifier,
+)
+
+MASKED, OTHER_MASKED = "••••71", "••••72"
+NO_RECOVERY_CODE = "0" * 24
+#: Names of the described system that several operations share.
+SENT, LIMITED = "gd_send_sms", "gd_otp_rate_limit_exceed"
+START_FAILED, AUTH_FAILED, DELIVERY_FAILED = "gd_start_enroll_failed", "gd_auth_failed", "gd_send_sms_failure"
+
+
+class Breakable(MemoryStore):
+    """A store that raises ``error`` once there is one."""
+
+    error = None
+
+    def update(self, keys, change):
+        if self.error is not None:
+            raise self.error
+        return super().update(keys, change)
+
+
+@pytest.fixture(params=[Factor, AsyncFactor])
+def factor(request):
+    """A factor with alice enrolled, in which few wrong codes exhaust everything, and no event yet."""
+    limits = Limits(guesses=Limit(2, timedelta(hours=1)), recovery=Limit(1, timedelta(hours=1)), consecutive=2)
+    factor = request.param(a_config(limits=limits), store=Breakable())
+    factor.enrollment = factor.enrol()
+    factor.outbox.messages.clear()
+    factor.events.clear()
+    return factor
+
+
+@pytest.fixture
+def event(factor):
+    """Do something, and return the one event that it leaves."""
+
+    def event(call, *arguments, **named):
+        factor.events.clear()
+        with suppress(Exception):
+            call(*arguments, **named)
+        [event] = factor.events
+        assert isinstance(event, Event)
+        return event
+
+    return event
+
+
+def token(factor):
+    """Return a proof of alice's."""
+    return factor.enrollment.verification.token
+
+
+def told(event):
+    """Return what an event says happened."""
+    return event.name, event.outcome, event.error, event.scope
+
+
+def about(event):
+    """Return what an event says it happened to."""
+    return event.phone, event.challenge_id, event.purpose
+
+
+def answer(factor, challenge_id, code=None):
+    """Answer alice's login, wrong unless a code is given."""
+    factor.verifier.verify("alice", challenge_id, code or wrong(factor.outbox.code))
+
+
+class TestEnroller:
+    """R19, R27: what an enroller does is told under the described system's names."""
+
+    def test_start(self, factor, event):
+        """A message for a new number is told as sent, to the masked number, with the challenge's id."""
+        sent = event(factor.enroller.start, "alice", OTHER_NUMBER, proof=token(factor))
+        [challenge] = factor.verifier.status("alice").challenges
+
+        assert (SENT, "ok", None, None) == told(sent)
+        assert (OTHER_MASKED, challenge.id, "enrollment") == about(sent)
+        assert ("alice", factor.clock.datetime) == (sent.user_id, sent.at)
+
+    def test_start_again(self, factor, event):
+        """A start within the gap is told as begun, not as sent."""
+        pending = factor.enroller.start("bob", OTHER_NUMBER)
+        again = event(factor.enroller.start, "bob", OTHER_NUMBER)
+
+        assert ("gd_start_enroll", "ok", None, None) == told(again)
+        assert (OTHER_MASKED, pending.id, "enrollment") == about(again)
+
+    def test_start_refused(self, factor, event):
+        """What is no number, or a change without a proof, is told as refused, with the masked number if any."""
+        no_number = event(factor.enroller.start, "alice", "no number")
+        no_proof = event(factor.enroller.start, "alice", OTHER_NUMBER)
+
+        assert (START_FAILED, "refused", "phone_number_error", None) == told(no_number)
+        assert (None, None, "enrollment") == about(no_number)
+        assert (START_FAILED, "refused", "proof_required", None) == told(no_proof)
+        assert (OTHER_MASKED, None, "enrollment") == about(no_proof)
+
+    def test_start_limited(self, factor, event):
+        """A limit is told with its scope."""
+        for user in range(9):
+            factor.enroller.start(user, NUMBER)
+        limited = event(factor.enroller.start, "bob", NUMBER)
+
+        assert (LIMITED, "refused", "rate_limited", "number") == told(limited)
+        assert (MASKED, None, "enrollment") == about(limited)
+
+    def test_resend(self, factor, event):
+        """A resend is told as sent; one within the gap as limited, and one of nothing as refused."""
+        pending = factor.enroller.start("bob", OTHER_NUMBER)
+        limited = event(factor.enroller.resend, "bob", pending.id)
+        unknown = event(factor.enroller.resend, "bob", "x")
+        factor.clock.move(seconds=30)
+        sent = event(factor.enroller.resend, "bob", pending.id)
+
+        assert (LIMITED, "refused", "rate_limited", "resend") == told(limited)
+        assert (START_FAILED, "refused", "code_rejected", None) == told(unknown)
+        assert (SENT, "ok", None, None) == told(sent)
+        assert [(OTHER_MASKED, pending.id, "enrollment")] * 2 == [about(limited), about(sent)]
+        assert (None, None, "enrollment") == about(unknown)
+
+    def test_confirm(self, factor, event):
+        """A confirmation is told as complete, a wrong or malformed code as failed, an empty budget as limited."""
+        pending = factor.enroller.start("bob", OTHER_NUMBER)
+        code = factor.outbox.code
+        malformed = event(factor.enroller.confirm, "bob", pending.id, "x")
+        failed = event(factor.enroller.confirm, "bob", pending.id, wrong(code))
+        done = event(factor.enroller.confirm, "bob", pending.id, code)
+
+        assert (AUTH_FAILED, "refused", "code_malformed", None) == told(malformed)
+        assert (None, pending.id, "enrollment") == about(malformed)
+        assert (AUTH_FAILED, "refused", "code_rejected", None) == told(failed)
+        assert ("gd_enrollment_complete", "ok", None, None) == told(done)
+        assert [(OTHER_MASKED, pending.id, "enrollment")] * 2 == [about(failed), about(done)]
+
+    def test_confirm_limited(self, factor, event):
+        """An empty guess budget is told as limited."""
+        pending = factor.enroller.start("bob", OTHER_NUMBER)
+        for _ in range(2):
+            event(factor.enroller.confirm, "bob", pending.id, wrong(factor.outbox.code))
+        limited = event(factor.enroller.confirm, "bob", pending.id, factor.outbox.code)
+
+        assert (LIMITED, "refused", "rate_limited", "guesses") == told(limited)
+
+    def test_remove(self, factor, event):
+        """A removal is told with the number that is gone, and as refused without a proof."""
+        refused = event(factor.enroller.remove, "alice", factor.enrollment.phone.id, proof=None)
+        done = event(factor.enroller.remove, "alice", factor.enrollment.phone.id, proof=token(factor))
+
+        assert ("gd_unenroll", "refused", "proof_required", None) == told(refused)
+        assert ("gd_unenroll", "ok", None, None) == told(done)
+        assert (MASKED, None, None) == about(done)
+
+    def test_new_recovery_codes(self, factor, event):
+        """New recovery codes are told as a change of the account, and as refused without a proof."""
+        refused = event(factor.enroller.new_recovery_codes, "alice", proof=None)
+        done = event(factor.enroller.new_recovery_codes, "alice", proof=token(factor))
+
+        assert ("gd_update_device_account", "refused", "proof_required", None) == told(refused)
+        assert ("gd_update_device_account", "ok", None, None) == told(done)
+
+    def test_reset(self, factor, event):
+        """A reset is told as the deletion of the user."""
+        assert ("gd_user_delete", "ok", None, None) == told(event(factor.enroller.reset, "alice"))
+
+
+class TestVerifier:
+    """R27: what a verifier does is told under the described system's names."""
+
+    def test_challenge(self, factor, event):
+        """A challenge is told as sent, with its id, its purpose and the masked number, and once more as begun."""
+        sent = event(factor.verifier.challenge, "alice", purpose="payment")
+        again = event(factor.verifier.challenge, "alice", purpose="payment")
+        [challenge] = factor.verifier.status("alice").challenges
+
+        assert (SENT, "ok", None, None) == told(sent)
+        assert ("gd_start_auth", "ok", None, None) == told(again)
+        assert [(MASKED, challenge.id, "payment")] * 2 == [about(sent), about(again)]
+        assert ("alice", factor.clock.datetime) == (sent.user_id, sent.at)
+
+    def test_challenge_refused(self, factor, event):
+        """A challenge of a stranger is told as refused."""
+        refused = event(factor.verifier.challenge, "nobody")
+
+        assert (AUTH_FAILED, "refused", "not_enrolled", None) == told(refused)
+        assert (None, None, "login") == about(refused)
+
+    def test_challenge_limited(self, factor, event):
+        """A limit is told with its scope and the masked number."""
+        for number in range(9):
+            factor.verifier.challenge("alice", purpose=str(number))
+        limited = event(factor.verifier.challenge, "alice")
+
+        assert (LIMITED, "refused", "rate_limited", "user") == told(limited)
+        assert (MASKED, None, "login") == about(limited)
+
+    def test_resend(self, factor, event):
+        """A resend is told as sent, one within the gap as limited, and one of nothing as refused."""
+        challenge = factor.verifier.challenge("alice", purpose="payment")
+        limited = event(factor.verifier.resend, "alice", challenge.id)
+        unknown = event(factor.verifier.resend, "alice", "0" * 32)
+        factor.clock.move(seconds=30)
+        sent = event(factor.verifier.resend, "alice", challenge.id)
+
+        assert (LIMITED, "refused", "rate_limited", "resend") == told(limited)
+        assert (AUTH_FAILED, "refused", "code_rejected", None) == told(unknown)
+        assert (None, "0" * 32, None) == about(unknown)
+        assert (SENT, "ok", None, None) == told(sent)
+        assert (MASKED, challenge.id, "payment") == about(sent)
+
+    def test_renewal(self, factor, event):
+        """A renewal is told with the new challenge's id."""
+        challenge = factor.verifier.challenge("alice")
+        factor.clock.move(minutes=5)
+        sent = event(factor.verifier.resend, "alice", challenge.id)
+        [renewed] = factor.verifier.status("alice").challenges
+
+        assert (MASKED, renewed.id, "login") == about(sent)
+
+    def test_verify(self, factor, event):
+        """A right code is told as a success, and a wrong, malformed or late one as a failure by its error."""
+        challenge = factor.verifier.challenge("alice")
+        code = factor.outbox.code
+        malformed = event(answer, factor, challenge.id, "x")
+        failed = event(answer, factor, challenge.id)
+        factor.clock.move(minutes=5)
+        late = event(answer, factor, challenge.id, code)
+        factor.clock.move(minutes=-5)
+        done = event(answer, factor, challenge.id, code)
+
+        assert (AUTH_FAILED, "refused", "code_malformed", None) == told(malformed)
+        assert (AUTH_FAILED, "refused", "code_rejected", None) == told(failed)
+        assert (AUTH_FAILED, "refused", "code_expired", None) == told(late)
+        assert ("gd_auth_succeed", "ok", None, None) == told(done)
+        assert [(MASKED, challenge.id, "login")] * 3 == [about(failed), about(late), about(done)]
+
+    def test_verify_limited_and_locked(self, factor, event):
+        """An empty guess budget is told as limited, and a disabled number as locked."""
+        challenge = factor.verifier.challenge("alice")
+        for _ in range(2):
+            event(answer, factor, challenge.id)
+        limited = event(answer, factor, challenge.id)
+        factor.verifier.unlock("alice")
+        locked = event(answer, factor, challenge.id)
+
+        assert (LIMITED, "refused", "rate_limited", "guesses") == told(limited)
+        assert (AUTH_FAILED, "refused", "locked", None) == told(locked)
+
+    def test_recover(self, factor, event):
+        """A recovery is told under names of its own, in success, failure and limit."""
+        [code] = factor.enrollment.recovery_codes
+        done = event(factor.verifier.recover, "alice", code)
+        malformed = event(factor.verifier.recover, "alice", "x")
+        failed = event(factor.verifier.recover, "alice", code)
+        limited = event(factor.verifier.recover, "alice", NO_RECOVERY_CODE)
+
+        assert ("gd_recovery_succeed", "ok", None, None) == told(done)
+        assert ("gd_recovery_failed", "refused", "code_malformed", None) == told(malformed)
+        assert ("gd_recovery_failed", "refused", "code_rejected", None) == told(failed)
+        assert ("gd_recovery_rate_limit_exceed", "refused", "rate_limited", "recovery") == told(limited)
+        assert (None, None, "login") == about(done)
+
+    def test_unlock(self, factor, event):
+        """An unlock is told as a change of the account."""
+        assert ("gd_update_device_account", "ok", None, None) == told(event(factor.verifier.unlock, "alice"))
+
+    def test_status(self, factor):
+        """A status changes nothing, and is not told."""
+        factor.verifier.status("alice")
+
+        assert [] == factor.events
+
+
+class TestFailures:
+    """R27: what a carrier, a store or a bug does is told as failed, under the error's code."""
+
+    @pytest.mark.parametrize(
+        "error, code",
+        [
+            (DeliveryRejected("no"), "delivery_rejected"),
+            (SenderMisconfigured("no"), "sender_misconfigured"),
+            (DeliveryUncertain("no"), "delivery_uncertain"),
+            (RuntimeError("no"), "delivery_uncertain"),
+        ],
+    )
+    @pytest.mark.parametrize("name", ["start", "challenge"])
+    def test_sender(self, factor, event, error, code, name):
+        """A message that did not go out for certain is told as failed, once, with the masked number."""
+        factor.outbox.outcomes = [error]
+        calls = {
+            "start": (factor.enroller.start, "bob", NUMBER),
+            "challenge": (factor.verifier.challenge, "alice"),
+        }
+        failed = event(*calls[name])
+
+        assert (DELIVERY_FAILED, "failed", code, None) == told(failed)
+        assert (MASKED, 32) == (failed.phone, len(failed.challenge_id))
+
+    def test_no_receipt(self, factor, event):
+        """A sender that returns no receipt is told as misconfigured."""
+        factor.outbox.send = lambda message: None
+
+        failed = event(factor.verifier.challenge, "alice")
+
+        assert (DELIVERY_FAILED, "failed", "sender_misconfigured", None) == told(failed)
+
+    @pytest.mark.parametrize(
+        "error, code",
+        [(StoreError("no"), "store_error"), (StoreContention("no"), "store_contention"), (OSError(), "OSError")],
+    )
+    def test_store(self, factor, event, error, code):
+        """What a store raises is told as failed: by its code, and a bug by its class."""
+        challenge = factor.verifier.challenge("alice")
+        factor.store.error = error
+
+        assert (AUTH_FAILED, "failed", code, None) == told(event(answer, factor, challenge.id, factor.outbox.code))
+        assert (START_FAILED, "failed", code, None) == told(event(factor.enroller.start, "bob", NUMBER))
+
+    def test_interrupt(self, factor):
+        """An operation that is interrupted is told as failed."""
+        factor.events.clear()
+        factor.outbox.outcomes = [KeyboardInterrupt()]
+        with pytest.raises(KeyboardInterrupt):
+            factor.verifier.challenge("alice")
+        [event] = factor.events
+
+        assert (AUTH_FAILED, "failed", "KeyboardInterrupt", None) == told(event)
+
+    def test_disabled_factor(self, factor):
+        """What is refused because the factor is turned off is told as refused."""
+        off = type(factor)(a_config(enabled=False), store=factor.store)
+        with pytest.raises(FactorDisabled):
+            off.enroller.start("alice", NUMBER)
+        for check in off.enroller.confirm, off.verifier.verify:
+            with pytest.raises(FactorDisabled):
+                check("alice", "x", "123456")
+
+        assert [("refused", "factor_disabled")] * 3 == [(event.outcome, event.error) for event in off.events]
+
+
+class TestContent:
+    """R27, T12: what an event holds, and what it never does."""
+
+    def test_nothing_secret(self, factor):
+        """No event of a whole life shows a code, a token, a recovery code or a whole number."""
+        enrollment = factor.enrollment
+        proof = factor.verifier.recover("alice", enrollment.recovery_codes[0])
+        factor.enrol(number=OTHER_NUMBER, proof=proof.token)
+        challenge = factor.verifier.challenge("alice", details={"account": "DE1234"})
+        for code in wrong(factor.outbox.code), factor.outbox.code:
+            with suppress(CodeRejected):
+                factor.verifier.verify("alice", challenge.id, code, details={"account": "DE1234"})
+        shown = repr(factor.events)
+
+        secrets = [message.code.reveal() for message in factor.outbox.messages]
+        secrets += [
+            proof.token,
+            *enrollment.recovery_codes,
+            *proof.recovery_codes,
+            NUMBER[1:],
+            OTHER_NUMBER[1:],
+            "DE1234",
+        ]
+        assert 6 == len(factor.events)
+        assert [] == [secret for secret in secrets if secret in shown]
+
+    @pytest.mark.parametrize("typed", ["x" * 1_000_000, "x\r\ny", "", None, 7])
+    def test_typed_id(self, factor, event, typed):
+        """What somebody made up as the id of a challenge is not in the event, unless it is as short as one."""
+        assert event(factor.verifier.verify, "alice", typed, "123456").challenge_id is None
+
+    def test_lines(self, factor, event):
+        """R27: line breaks in a user id come out escaped in the text of an event."""
+        logged = repr(event(factor.verifier.challenge, "x\r\nlogin ok"))
+
+        assert ("\\r\\n" in logged, 1) == (True, len(logged.splitlines()))
+
+    def test_frozen(self, factor, event):
+        """An event cannot be altered."""
+        with pytest.raises(AttributeError):
+            event(factor.verifier.unlock, "alice").outcome = "ok"
+
+
+class TestListener:
+    """A listener can break nothing."""
+
+    @pytest.fixture(params=["threads", "asyncio"])
+    def heard_by(self, request):
+        """Make an enroller, a verifier and an outbox with a listener."""
+
+        def heard_by(listener):
+            config, store, outbox = a_config(), MemoryStore(), Outbox()
+            if request.param == "threads":
+                return *(shell(config, store, outbox, on_event=listener) for shell in (Enroller, Verifier)), outbox
+            store, sender = Coroutines(store), Coroutines(outbox)
+            twins = (shell(config, store, sender, on_event=listener) for shell in (AsyncEnroller, AsyncVerifier))
+            return *map(Awaited, twins), outbox
+
+        return heard_by
+
+    def live(self, enroller, verifier, outbox):
+        """Enrol alice, let her log in wrong and right, and return the last verification."""
+        pending = enroller.start("alice", NUMBER)
+        enroller.confirm("alice", pending.id, outbox.code)
+        challenge = verifier.challenge("alice")
+        with pytest.raises(CodeRejected):
+            verifier.verify("alice", challenge.id, wrong(outbox.code))
+        return verifier.verify("alice", challenge.id, outbox.code)
+
+    def test_failing(self, heard_by, caplog):
+        """A listener that raises changes nothing about what operations return and raise, and is logged by its class."""
+
+        def fail(event):
+            raise RuntimeError(f"cannot store {NUMBER}")
+
+        assert self.live(*heard_by(fail))
+        assert [("smsmfa", logging.ERROR)] * 5 == [(record.name, record.levelno) for record in caplog.records]
+        assert (True, False) == ("RuntimeError" in caplog.text, NUMBER in caplog.text)
+
+    def test_interrupted(self, heard_by):
+        """What interrupts a listener is not held up."""
+
+        def interrupt(event):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            self.live(*heard_by(interrupt))
+
+    def test_none(self, heard_by):
+        """Without a listener everything works."""
+        assert self.live(*heard_by(None))
+
+    def test_order(self, heard_by):
+        """A listener hears of an operation when that is over, in the order of operations."""
+        events = []
+        self.live(*heard_by(events.append))
+
+        names = [SENT, "gd_enrollment_complete", SENT, AUTH_FAILED, "gd_auth_succeed"]
+        assert names == [event.name for event in events]

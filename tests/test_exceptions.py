@@ -1,0 +1,192 @@
+"""The tree of errors: what it looks like, and what each error tells."""
+
+import copy
+import pickle
+import re
+from datetime import timedelta
+
+import pytest
+
+from smsmfa import exceptions
+from smsmfa.exceptions import (
+    AlreadyEnrolled,
+    CodeExpired,
+    CodeMalformed,
+    CodeRejected,
+    ConfigurationError,
+    DeliveryError,
+    DeliveryRejected,
+    DeliveryUncertain,
+    FactorDisabled,
+    Locked,
+    NotEnrolled,
+    PhoneInUse,
+    PhoneNumberError,
+    ProofRequired,
+    RateLimited,
+    SenderMisconfigured,
+    SmsMfaError,
+    StoreContention,
+    StoreError,
+)
+
+CLASSES = [value for value in vars(exceptions).values() if isinstance(value, type) and issubclass(value, SmsMfaError)]
+EXAMPLES = [
+    SmsMfaError("something"),
+    ConfigurationError("digits: from 6 to 10"),
+    PhoneNumberError("region"),
+    AlreadyEnrolled(),
+    NotEnrolled(),
+    PhoneInUse(),
+    ProofRequired(),
+    FactorDisabled(),
+    RateLimited("user", timedelta(minutes=36)),
+    RateLimited("total"),
+    CodeRejected(),
+    CodeRejected(4),
+    CodeExpired(),
+    CodeMalformed(),
+    Locked(),
+    DeliveryError("something"),
+    DeliveryRejected("no such number"),
+    SenderMisconfigured("the account is suspended"),
+    DeliveryUncertain("timeout"),
+    StoreError("the connection broke"),
+    StoreContention("too many writers"),
+]
+
+
+def drawn():
+    """Return each class that the docstring draws, by name, with the name of the one above it."""
+    above, parents = [], {}
+    for line in exceptions.__doc__.splitlines():
+        if match := re.match(r"    ([ │├└─]*)([A-Z][A-Za-z]+)", line):
+            depth = len(match[1]) // 4
+            above[depth:] = [match[2]]
+            parents[match[2]] = above[depth - 1] if depth else "Exception"
+    return parents
+
+
+def test_tree_is_drawn():
+    """The docstring draws every class, where it is."""
+    assert {error.__name__: error.__bases__[0].__name__ for error in CLASSES} == drawn()
+
+
+@pytest.mark.parametrize(
+    "error, code, http_status",
+    [
+        (SmsMfaError, "sms_mfa_error", 500),
+        (ConfigurationError, "configuration_error", 500),
+        (PhoneNumberError, "phone_number_error", 422),
+        (AlreadyEnrolled, "already_enrolled", 409),
+        (NotEnrolled, "not_enrolled", 409),
+        (PhoneInUse, "phone_in_use", 409),
+        (ProofRequired, "proof_required", 403),
+        (FactorDisabled, "factor_disabled", 403),
+        (RateLimited, "rate_limited", 429),
+        (CodeRejected, "code_rejected", 403),
+        (CodeExpired, "code_expired", 403),
+        (CodeMalformed, "code_malformed", 422),
+        (Locked, "locked", 423),
+        (DeliveryError, "delivery_error", 502),
+        (DeliveryRejected, "delivery_rejected", 502),
+        (SenderMisconfigured, "sender_misconfigured", 500),
+        (DeliveryUncertain, "delivery_uncertain", 502),
+        (StoreError, "store_error", 503),
+        (StoreContention, "store_contention", 503),
+    ],
+)
+def test_code_and_status(error, code, http_status):
+    """Programs and dashboards know an error by its code and its status, so neither changes."""
+    assert (code, http_status) == (error.code, error.http_status)
+
+
+def test_codes_differ():
+    """Every class has a code of its own."""
+    assert len(CLASSES) == len({error.code for error in CLASSES})
+
+
+def test_configuration_error_is_value_error():
+    """Who knows nothing of this package catches a wrong argument as a ValueError."""
+    assert issubclass(ConfigurationError, ValueError)
+
+
+def test_examples_are_complete():
+    """The tests below look at every class."""
+    assert set(CLASSES) == set(map(type, EXAMPLES))
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=repr)
+def test_message(error):
+    """Every error says something to a person, in one line."""
+    assert 1 == len(str(error).splitlines())
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
+@pytest.mark.parametrize("error", EXAMPLES, ids=repr)
+def test_duplicate(error, duplicate):
+    """An error crosses a process, in a task queue or a test runner, with all that it tells."""
+    other = duplicate(error)
+
+    assert type(error) is type(other)
+    assert (error.args, vars(error), str(error)) == (other.args, vars(other), str(other))
+
+
+@pytest.mark.parametrize("error", [AlreadyEnrolled, NotEnrolled, PhoneInUse, ProofRequired, FactorDisabled, Locked])
+def test_own_message(error):
+    """A message that was given takes the place of the general one."""
+    assert "in other words" == str(error("in other words"))
+
+
+@pytest.mark.parametrize(
+    "reason, words",
+    [
+        ("malformed", "not a phone number"),
+        ("impossible", "too short or too long"),
+        ("invalid", "no such phone number"),
+        ("region", "of this country are not accepted"),
+        ("type", "cannot receive an SMS"),
+        ("another", "another"),
+    ],
+)
+def test_phone_number_error(reason, words):
+    """A number is refused with a reason for programs and words for people."""
+    error = PhoneNumberError(reason)
+
+    assert reason == error.reason
+    assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    "retry_after, seconds",
+    [
+        (None, None),
+        (timedelta(0), 0),
+        (timedelta(microseconds=1), 1),
+        (timedelta(seconds=1), 1),
+        (timedelta(seconds=1, microseconds=1), 2),
+        (timedelta(minutes=36), 2160),
+        (timedelta(days=9999, microseconds=999_999), 863_913_601),
+    ],
+)
+def test_retry_after_seconds(retry_after, seconds):
+    """The header's whole seconds are rounded up, so that who waits for them is not refused again."""
+    assert seconds == RateLimited("user", retry_after).retry_after_seconds
+
+
+@pytest.mark.parametrize(
+    "error, expected",
+    [
+        (RateLimited("guesses", timedelta(minutes=1)), "the limit on 'guesses' is used up; try again in 60 s"),
+        (RateLimited("total"), "the limit on 'total' is used up"),
+    ],
+)
+def test_rate_limited_message(error, expected):
+    """A limit says which one it is, and when to come back where that helps."""
+    assert expected == str(error)
+
+
+@pytest.mark.parametrize("error, expected", [(CodeRejected(3), 3), (CodeExpired(), 0), (CodeMalformed(), None)])
+def test_attempts_left(error, expected):
+    """A rejected code says what is left: nothing of a dead challenge, and ``None`` where nothing was charged."""
+    assert expected == error.attempts_left

@@ -1,0 +1,133 @@
+"""The named policies: each can be used, none can be changed, and the one for tests warns outside of them."""
+
+import subprocess
+import sys
+import unittest
+from datetime import timedelta
+
+import pytest
+from support import a_config
+
+from smsmfa import FactorConfig, Limit, Limits, profiles
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("name", profiles.__all__)
+def test_profile(name):
+    """Every profile is a read-only mapping of arguments that builds a configuration."""
+    profile = getattr(profiles, name)
+    config = a_config(**profile)
+
+    assert dict(profile) == {argument: getattr(config, argument) for argument in profile}
+    with pytest.raises(TypeError):
+        profile["attempts"] = 10**6
+    with pytest.raises(AttributeError):
+        profile.update(attempts=10**6)
+
+
+@pytest.mark.parametrize("name", profiles.__all__)
+def test_two_readers(name):
+    """A profile is the same for everybody."""
+    assert getattr(profiles, name) is getattr(profiles, name)
+
+
+def test_profile_leaves_the_rest_open():
+    """What a profile does not decide can be given beside it."""
+    config = FactorConfig(app_name="Acme", secret="x" * 32, regions={"US"}, max_phones=3, **profiles.PSD2)
+
+    assert (3, 5) == (config.max_phones, config.attempts)
+
+
+def test_auth0():
+    """AUTH0 has the described system's figures: messages 10 and one an hour, wrong codes 10 and one each 6 minutes."""
+    config = a_config(**profiles.AUTH0)
+
+    assert (6, 5 * MINUTE, 1) == (config.digits, config.lifetime, config.recovery_codes)
+    assert Limit(10, HOUR) == config.limits.user
+    assert Limit(10, 6 * MINUTE) == config.limits.guesses == config.limits.recovery
+    assert 10 == config.attempts
+
+
+def test_trial():
+    """TRIAL allows 100 messages in all, for ever, and nothing else of the defaults changes."""
+    assert {"limits": Limits(total=Limit(100, None))} == profiles.TRIAL
+
+
+def test_nist():
+    """R2, R6, R16: NIST_AAL2 keeps to 6 digits, 10 minutes and 100 failures in a row, and lets users share numbers."""
+    config = a_config(**profiles.NIST_AAL2)
+
+    assert config.digits >= 6
+    assert config.lifetime <= 10 * MINUTE
+    assert config.limits.consecutive <= 100
+    assert config.max_users_per_number != 1
+
+
+def test_psd2():
+    """R9: PSD2 blocks for a time after 5 wrong codes, over all challenges, and gives a code 5 minutes."""
+    config = a_config(**profiles.PSD2)
+
+    assert (5, 5) == (config.attempts, config.limits.guesses.capacity)
+    assert config.limits.guesses.refill >= HOUR
+    assert config.lifetime <= 5 * MINUTE
+
+
+def test_testing_is_fast():
+    """TESTING has no gap, and limits that a test suite does not meet."""
+    config = a_config(**profiles.TESTING)
+
+    assert (timedelta(0), 0) == (config.resend_gap, config.max_users_per_number)
+    assert config.limits.user.capacity >= 1000 <= config.limits.guesses.capacity
+    assert config.limits.number is None
+
+
+@pytest.mark.parametrize("other", [pytest, unittest])
+def test_testing_under_a_runner(other, monkeypatch):
+    """TESTING is silent under pytest alone, and under unittest alone."""
+    monkeypatch.delitem(sys.modules, other.__name__)
+
+    assert profiles.TESTING["resend_gap"] == timedelta(0)
+
+
+def test_testing_without_a_runner(monkeypatch):
+    """TESTING warns its reader where no tests run."""
+    for module in (pytest, unittest):
+        monkeypatch.delitem(sys.modules, module.__name__)
+
+    with pytest.warns(UserWarning, match="protects nobody") as caught:
+        assert profiles.TESTING["resend_gap"] == timedelta(0)
+    assert __file__ == caught[0].filename
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["profiles.TESTING", "from smsmfa.profiles import TESTING", "FactorConfig(**arguments, **profiles.TESTING)"],
+)
+def test_testing_in_an_application(statement):
+    """In a process of its own, TESTING warns; the other profiles and importing them do not."""
+    program = f"""
+import warnings
+with warnings.catch_warnings(record=True, action="always") as caught:
+    from smsmfa import FactorConfig, profiles
+    arguments = dict(app_name="Acme", secret="x" * 32, regions={{"US"}})
+    FactorConfig(**arguments, **profiles.AUTH0)
+    print(len(caught))
+    {statement}
+    print({{warning.category.__name__ for warning in caught}})
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+
+    assert "0\n{'UserWarning'}\n" == done.stdout
+
+
+def test_unknown_profile():
+    """An unknown profile is an AttributeError."""
+    with pytest.raises(AttributeError, match="no attribute 'PSD3'"):
+        profiles.PSD3  # noqa: B018
+
+
+def test_all():
+    """The profiles are those of the contract."""
+    assert ["AUTH0", "NIST_AAL2", "PSD2", "TESTING", "TRIAL"] == profiles.__all__

@@ -1,0 +1,147 @@
+"""What the application gets: it can be read, compared and stored, and it hides what is shown once."""
+
+import copy
+import inspect
+import json
+import pickle
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+
+from smsmfa import values
+from smsmfa.opaque import Opaque
+from smsmfa.phone import PhoneNumber
+from smsmfa.values import Challenge, EnrolledPhone, Enrollment, Status, Verification, instant
+
+AT = datetime(2030, 1, 1, tzinfo=UTC)
+NUMBER = PhoneNumber("+14155552671", "US", "mobile")
+CODES = ("0123-4567-89AB-CDEF-GHJK-MNPQ", "ZZZZ-ZZZZ-ZZZZ-ZZZZ-ZZZZ-ZZZZ")
+TOKEN = "a token that opens doors"
+
+
+def a_challenge(**changes):
+    arguments = {"id": "c1", "user_id": "alice", "phone": NUMBER, "purpose": "login", "sent": True}
+    return Challenge(**arguments | {"expires_at": AT, "resend_at": AT} | changes)
+
+
+def a_verification(**changes):
+    arguments = {"user_id": "alice", "method": "sms", "at": AT, "purpose": "login"}
+    return Verification(**arguments | {"recovery_codes": Opaque(CODES), "token": Opaque(TOKEN)} | changes)
+
+
+def an_enrolled_phone(**changes):
+    arguments = {"id": "p1", "phone": NUMBER, "enrolled_at": AT, "last_used_at": None, "disabled": False}
+    return EnrolledPhone(**arguments | changes)
+
+
+def an_enrollment(**changes):
+    arguments = {"user_id": "alice", "phone": an_enrolled_phone(), "recovery_codes": Opaque(CODES)}
+    return Enrollment(**arguments | {"verification": a_verification()} | changes)
+
+
+def a_status(**changes):
+    arguments = {"enabled": True, "enrolled": True, "phones": (an_enrolled_phone(),), "challenges": (a_challenge(),)}
+    counts = {"sends_left": 9, "guesses_left": 20, "locked": False, "recovery_codes_left": 1}
+    return Status(**arguments | counts | changes)
+
+
+MAKERS = [a_challenge, a_verification, an_enrolled_phone, an_enrollment, a_status]
+
+
+@pytest.mark.parametrize(
+    "microseconds, expected",
+    [
+        (0, datetime(1970, 1, 1, tzinfo=UTC)),
+        (1, datetime(1970, 1, 1, 0, 0, 0, 1, tzinfo=UTC)),
+        (1_700_000_000_123_456, datetime(2023, 11, 14, 22, 13, 20, 123456, tzinfo=UTC)),
+        (253_402_300_799_999_999, datetime.max.replace(tzinfo=UTC)),
+        (253_402_300_800_000_000, datetime.max.replace(tzinfo=UTC)),
+        (2**63, datetime.max.replace(tzinfo=UTC)),
+        (10**30, datetime.max.replace(tzinfo=UTC)),
+    ],
+)
+def test_instant(microseconds, expected):
+    """An instant is an aware datetime, exact to the microsecond, and the last one of the calendar when past it."""
+    assert expected == instant(microseconds)
+    assert timedelta(0) == instant(microseconds).utcoffset()
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_value(make):
+    """Equal values are equal and hash alike, and none can be changed."""
+    value = make()
+
+    assert 1 == len({value, make()})
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        value.user_id = "mallory"
+
+
+def test_keyword_only():
+    """Values are made by name, so that a new field breaks nobody."""
+    for make in MAKERS:
+        parameters = inspect.signature(type(make())).parameters.values()
+        assert {inspect.Parameter.KEYWORD_ONLY} == {parameter.kind for parameter in parameters}
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_nothing_is_shown(make):
+    """T10, T12: however a value is turned into text or plain data, it shows no code, no token and no whole number."""
+    value = make()
+    fields = attrs.asdict(value, recurse=False)
+    texts = [repr(value), str(value), f"{value}", repr(fields), json.dumps(fields, default=repr)]
+
+    for secret in (*CODES, TOKEN, NUMBER.e164, "4155552671"):
+        assert [] == [text for text in texts if secret in text]
+
+
+@pytest.mark.parametrize("make", [a_verification, an_enrollment])
+def test_secrets_survive_no_conversion(make):
+    """T10, T12: nor does plain data of all that is inside, and it can be neither pickled nor copied whole."""
+    value = make()
+    data = repr(attrs.asdict(value))
+
+    assert [] == [secret for secret in (*CODES, TOKEN) if secret in data]
+    for convert in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError, match="cannot be pickled or copied"):
+            convert(value)
+
+
+@pytest.mark.parametrize("make", [a_challenge, an_enrolled_phone, a_status])
+def test_session(make):
+    """What holds no secret can be put into a session."""
+    value = make()
+
+    assert value == pickle.loads(pickle.dumps(value))
+    assert value == copy.deepcopy(value)
+
+
+def test_shown_once():
+    """Codes and token come out where they are asked for by name."""
+    assert (CODES, TOKEN) == (a_verification().recovery_codes, a_verification().token)
+    assert CODES == an_enrollment().recovery_codes
+
+
+@pytest.mark.parametrize("method, amr", [("sms", ("sms", "otp")), ("recovery", ("otp",))])
+def test_amr(method, amr):
+    """The methods go by their names of RFC 8176."""
+    assert amr == a_verification(method=method).amr
+
+
+def test_enrolled_phone():
+    """An enrolled number gives the number, whole and masked."""
+    phone = an_enrolled_phone()
+
+    assert ("+14155552671", "••••71") == (phone.e164, phone.masked)
+
+
+def test_certain_by_default():
+    """A challenge is certain unless it says otherwise."""
+    assert a_challenge().uncertain is False
+
+
+def test_all_values():
+    """The tests above look at every value."""
+    classes = {value for value in vars(values).values() if isinstance(value, type) and attrs.has(value)}
+
+    assert classes - {PhoneNumber} == {type(make()) for make in MAKERS}

@@ -1,0 +1,983 @@
+"""Login: what it takes to be let through, and what never lets anyone through. Both twins pass every test."""
+
+from collections import UserDict
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+from support import NUMBER, OTHER_NUMBER, SECRET, AsyncFactor, Factor, a_config, wrong
+
+from smsmfa import (
+    CodeExpired,
+    CodeMalformed,
+    CodeRejected,
+    FactorDisabled,
+    Limit,
+    Limits,
+    Locked,
+    MemoryStore,
+    NotEnrolled,
+    RateLimited,
+)
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+NEXT_SECRET = "the next secret of the tests, long enough to be one"
+NO_RECOVERY_CODE = "0000-0000-0000-0000-0000-0000"
+
+
+@pytest.fixture(params=[Factor, AsyncFactor])
+def new(request):
+    """Make a factor of threads, then one of asyncio."""
+    return request.param
+
+
+@pytest.fixture
+def factor(new):
+    """A factor with the default configuration and alice enrolled; her enrolment's message is out of the way."""
+    return enrolled(new())
+
+
+def enrolled(factor, user_id="alice"):
+    """Enrol a user, and forget that message and its event."""
+    factor.enrollment = factor.enrol(user_id)
+    factor.outbox.messages.clear()
+    factor.outbox.calls = 0
+    factor.events.clear()
+    return factor
+
+
+def over(factor, **arguments):
+    """Return a factor with another configuration over the same records and clock."""
+    return type(factor)(a_config(**arguments), store=factor.store, clock=factor.clock)
+
+
+def limits(**arguments):
+    """Return a configuration with these limits."""
+    return a_config(limits=Limits(**arguments))
+
+
+def rejected(call, *arguments, error=CodeRejected, **named):
+    """Call what has to raise exactly this error, and return the error."""
+    with pytest.raises(error) as raised:
+        call(*arguments, **named)
+    assert error is raised.type
+    return raised.value
+
+
+def limited(call, *arguments, **named):
+    """Return the scope and the wait of the limit that refuses a call."""
+    error = rejected(call, *arguments, error=RateLimited, **named)
+    return error.scope, error.retry_after
+
+
+def guess_wrong(factor, challenge, times=1, **named):
+    """Answer a challenge wrong, and return what each wrong code leaves."""
+    code, verify = wrong(factor.outbox.code), factor.verifier.verify
+    return [rejected(verify, challenge.user_id, challenge.id, code, **named).attempts_left for _ in range(times)]
+
+
+def left(factor, user_id="alice"):
+    """Return how many messages and guesses a user has left."""
+    status = factor.verifier.status(user_id)
+    return status.sends_left, status.guesses_left
+
+
+class Counting(MemoryStore):
+    """A store that notes how it is used."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def read(self, key):
+        self.calls.append("read")
+        return super().read(key)
+
+    def update(self, keys, change):
+        self.calls.append("update")
+        return super().update(keys, change)
+
+
+class TestChallenge:
+    """A code is sent to an enrolled number."""
+
+    def test_returns_challenge(self, factor):
+        """A challenge says where the code went, what for, how long it is good and when it can be resent."""
+        challenge = factor.verifier.challenge("alice")
+
+        assert ("alice", NUMBER, "login") == (challenge.user_id, challenge.phone.e164, challenge.purpose)
+        assert timedelta(minutes=5) == challenge.expires_at - factor.clock.datetime
+        assert timedelta(seconds=30) == challenge.resend_at - factor.clock.datetime
+        assert (True, False) == (challenge.sent, challenge.uncertain)
+
+    def test_sends_message(self, factor):
+        """The message goes to the number, names its challenge, its expiry and its locale, and carries the code."""
+        challenge = factor.verifier.challenge("alice", locale="pt-BR")
+        [message] = factor.outbox.messages
+
+        assert ("verification", "sms", "pt-BR") == (message.kind, message.channel, message.locale)
+        assert (challenge.phone, challenge.id) == (message.to, message.challenge_id)
+        assert challenge.expires_at == message.expires_at
+        assert f"{factor.outbox.code} is your verification code for Acme" == message.text
+
+    def test_id_and_code(self, factor):
+        """R10, T10: an id has 128 random bits, and nothing that the application gets holds the code."""
+        challenge = factor.verifier.challenge("alice")
+        other = factor.verifier.challenge("alice", purpose="payment")
+
+        assert (16, 16) == (len(bytes.fromhex(challenge.id)), len(bytes.fromhex(other.id)))
+        assert challenge.id != other.id
+        assert factor.outbox.messages[0].code.reveal() not in repr(challenge)
+
+    def test_other_length_and_lifetime(self, new):
+        """R1: codes have as many digits, and live as long, as configured."""
+        factor = enrolled(new(a_config(digits=8, lifetime=timedelta(minutes=2), resend_gap=timedelta(0))))
+        challenge = factor.verifier.challenge("alice")
+
+        assert (8, timedelta(minutes=2)) == (len(factor.outbox.code), challenge.expires_at - factor.clock.datetime)
+        assert factor.verifier.resend("alice", challenge.id).sent
+        assert factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+
+    def test_not_enrolled(self, new):
+        """Users without a number, or with one that waits, or that ask for another's number, are not enrolled."""
+        factor = new()
+        challenge = factor.verifier.challenge
+        rejected(challenge, "nobody", error=NotEnrolled)
+        factor.enroller.start("alice", NUMBER)
+        rejected(challenge, "alice", error=NotEnrolled)
+        phone_id = factor.enrol("bob").phone.id
+        factor.enrol("carol")
+
+        for other in phone_id, "", 7, []:
+            rejected(challenge, "carol", phone_id=other, error=NotEnrolled)
+
+    def test_chosen_number(self, new):
+        """The first number is challenged, or the one that is named; either replaces the other's challenge at once."""
+        factor = enrolled(new(a_config(max_phones=2)))
+        second = factor.enrol(number=OTHER_NUMBER, proof=factor.enrollment.verification.token)
+        to_first = factor.verifier.challenge("alice")
+        to_second = factor.verifier.challenge("alice", phone_id=second.phone.id)
+
+        assert (NUMBER, OTHER_NUMBER) == (to_first.phone.e164, to_second.phone.e164)
+        assert to_second.sent
+        assert [to_second.id] == [live.id for live in factor.verifier.status("alice").challenges]
+
+    def test_skips_disabled_number(self, new):
+        """Without a choice the first number that is not disabled is challenged; a disabled one is ``Locked``."""
+        factor = enrolled(new(a_config(max_phones=2, limits=Limits(consecutive=1))))
+        factor.enrol(number=OTHER_NUMBER, proof=factor.enrollment.verification.token)
+        guess_wrong(factor, factor.verifier.challenge("alice"))
+
+        assert OTHER_NUMBER == factor.verifier.challenge("alice").phone.e164
+        rejected(factor.verifier.challenge, "alice", phone_id=factor.enrollment.phone.id, error=Locked)
+        assert not factor.verifier.status("alice").locked
+
+    def test_double_click(self, factor):
+        """Within the gap a second challenge about the same thing is the live one, and sends and charges nothing."""
+        first = factor.verifier.challenge("alice", details={"amount": "10", "payee": "Bob"})
+        factor.clock.move(seconds=30, microseconds=-1)
+        second = factor.verifier.challenge("alice", details={"payee": "Bob", "amount": "10"})
+
+        assert (first.id, first.expires_at, first.resend_at) == (second.id, second.expires_at, second.resend_at)
+        assert (False, False) == (second.sent, second.uncertain)
+        assert (1, (8, 20)) == (factor.outbox.calls, left(factor))
+
+    def test_after_gap(self, factor):
+        """R5, T4: after the gap a challenge makes a new code in place of the old one, which is dead at no cost."""
+        first = factor.verifier.challenge("alice")
+        its_code = factor.outbox.code
+        factor.clock.move(seconds=30)
+        second = factor.verifier.challenge("alice")
+
+        assert second.sent
+        assert [second.id] == [live.id for live in factor.verifier.status("alice").challenges]
+        assert 0 == rejected(factor.verifier.verify, "alice", first.id, its_code).attempts_left
+        assert (7, 20) == left(factor)
+        assert factor.verifier.verify("alice", second.id, factor.outbox.code)
+
+    @pytest.mark.parametrize("details", [None, {"amount": "11"}, {"payee": "10"}, {"amount": "10", "payee": "Bob"}])
+    def test_other_details(self, factor, details):
+        """R5: other details have no gap, and make a new challenge in place of the old one."""
+        first = factor.verifier.challenge("alice", details={"amount": "10"})
+        second = factor.verifier.challenge("alice", details=details)
+
+        assert second.sent
+        assert [second.id] == [live.id for live in factor.verifier.status("alice").challenges] != [first.id]
+
+    def test_other_purpose(self, factor):
+        """Another purpose has no gap, and a challenge of its own that leaves the first one alone."""
+        first = factor.verifier.challenge("alice")
+        second = factor.verifier.challenge("alice", purpose="payment")
+        to_first, to_second = (message.code.reveal() for message in factor.outbox.messages)
+
+        assert second.sent
+        assert factor.verifier.verify("alice", second.id, to_second, purpose="payment")
+        assert factor.verifier.verify("alice", first.id, to_first)
+
+    @pytest.mark.parametrize("ended", ["used", "exhausted", "expired"])
+    def test_gap_of_the_living(self, new, ended):
+        """The gap belongs to a live challenge: once that is used, exhausted or expired the next goes out at once."""
+        gap = timedelta(minutes=2)
+        factor = enrolled(new(a_config(lifetime=gap, resend_gap=gap)))
+        challenge = factor.verifier.challenge("alice")
+        if ended == "used":
+            factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+        elif ended == "exhausted":
+            guess_wrong(factor, challenge, 5)
+        else:
+            factor.clock.move(minutes=2)
+
+        assert factor.verifier.challenge("alice").sent
+
+    def test_empty_budget(self, new):
+        """With an empty guess budget no message is bought: that is reported before all else, alone, with its wait."""
+        factor = enrolled(new(limits(guesses=Limit(1, HOUR), user=Limit(2, DAY), consecutive=1)))
+        guess_wrong(factor, factor.verifier.challenge("alice"))
+        factor.clock.move(minutes=20)
+        wait = timedelta(minutes=40)
+
+        assert ("guesses", wait) == limited(factor.verifier.challenge, "alice")
+        assert ("guesses", wait) == limited(factor.verifier.challenge, "alice", phone_id="nobody's")
+        assert ("guesses", wait) == limited(factor.verifier.resend, "alice", "nobody's")
+        assert ("guesses", wait) == limited(factor.enroller.start, "alice", NUMBER)
+        assert ("guesses", wait) == limited(factor.enroller.resend, "alice", "nobody's")
+        assert ("guesses", wait) == limited(factor.enroller.confirm, "alice", "nobody's", "123456")
+        assert ("guesses", wait) == limited(factor.verifier.verify, "alice", "nobody's", "123456")
+        assert 1 == factor.outbox.calls
+
+    def test_many_purposes(self, new):
+        """T19: one user's record stays small: of challenges for ever more purposes the oldest make room."""
+        factor = enrolled(new(limits(user=Limit(100, HOUR), number=None)))
+        challenges = [factor.verifier.challenge("alice", purpose=f"purpose {n}") for n in range(40)]
+
+        live = factor.verifier.status("alice").challenges
+        assert [challenge.id for challenge in challenges[-len(live) :]] == [challenge.id for challenge in live]
+        assert 16 <= len(live) <= 32
+
+
+class TestSendLimits:
+    """Messages are charged to the user, the number and the total in one step."""
+
+    @pytest.mark.parametrize("name", ["user", "number", "total"])
+    def test_scope(self, new, name):
+        """R28: each limit refuses by its own name, with the exact wait, and is charged one for each message."""
+        factor = enrolled(new(limits(**{name: Limit(2, HOUR)})))
+        factor.clock.move(minutes=10)
+        factor.verifier.challenge("alice")
+        factor.clock.move(minutes=10)
+
+        assert (name, timedelta(minutes=40)) == limited(factor.verifier.challenge, "alice", purpose="payment")
+        factor.clock.move(minutes=40, microseconds=-1)
+        assert (name, timedelta(microseconds=1)) == limited(factor.verifier.challenge, "alice", purpose="payment")
+        factor.clock.move(microseconds=1)
+        assert factor.verifier.challenge("alice", purpose="payment").sent
+
+    def test_ten_and_one_an_hour(self, factor):
+        """By default a user has ten messages and gets one back each hour; a success gives none back."""
+        for _ in range(9):
+            factor.log_in()
+
+        assert (0, 20) == left(factor)
+        assert ("user", HOUR) == limited(factor.verifier.challenge, "alice")
+        factor.clock.move(hours=1)
+        factor.log_in()
+        assert ("user", HOUR) == limited(factor.verifier.challenge, "alice")
+
+    def test_number_across_users(self, new):
+        """A number's limit counts the messages of all its users, and another number has its own."""
+        factor = enrolled(new(limits(number=Limit(3, HOUR))))
+        factor.enrol("bob")
+        factor.enrol("carol", OTHER_NUMBER)
+        factor.verifier.challenge("alice")
+
+        assert ("number", HOUR) == limited(factor.verifier.challenge, "bob")
+        assert factor.verifier.challenge("carol").sent
+
+    def test_total(self, new):
+        """The total counts the messages of everybody; where it never refills there is no wait to report."""
+        factor = enrolled(new(limits(total=Limit(2, None))))
+        factor.enrol("bob", OTHER_NUMBER)
+
+        assert ("total", None) == limited(factor.verifier.challenge, "alice")
+        factor.clock.move(days=365)
+        assert ("total", None) == limited(factor.verifier.challenge, "bob")
+
+    @pytest.mark.parametrize(
+        "user, number, total, expected",
+        [
+            (HOUR, HOUR * 2, HOUR * 3, ("total", HOUR * 3)),
+            (HOUR * 3, HOUR * 2, HOUR, ("user", HOUR * 3)),
+            (HOUR, HOUR * 3, HOUR * 2, ("number", HOUR * 3)),
+            (HOUR * 3, HOUR * 2, None, ("total", None)),
+        ],
+    )
+    def test_longest_wait(self, new, user, number, total, expected):
+        """When several limits refuse, the longest wait is reported, and none at all is the longest."""
+        buckets = {"user": Limit(1, user), "number": Limit(1, number), "total": Limit(1, total)}
+        factor = enrolled(new(limits(**buckets)))
+
+        assert expected == limited(factor.verifier.challenge, "alice")
+
+    def test_refusal_charges_nothing(self, new):
+        """A message that one limit refuses is charged to none of the others."""
+        factor = enrolled(new(limits(user=Limit(1, DAY), number=Limit(4, HOUR), total=Limit(4, HOUR))))
+        for _ in range(9):
+            assert ("user", DAY) == limited(factor.verifier.challenge, "alice")
+        factor.enrol("bob")
+        factor.enrol("carol")
+        factor.enrol("dave")
+
+        assert ("user", DAY) == limited(factor.verifier.challenge, "alice")
+
+    def test_clock_jumped_back(self, new):
+        """T17: after a jump back of ten years a refusal sets every bucket it looked at to drained, and they refill."""
+        buckets = {name: Limit(2, HOUR) for name in ("user", "number", "total", "guesses", "recovery")}
+        factor = enrolled(new(limits(**buckets)))
+        guess_wrong(factor, factor.verifier.challenge("alice"))
+        rejected(factor.verifier.recover, "alice", NO_RECOVERY_CODE)
+        factor.clock.move(days=-3650)
+
+        assert (0, 0) == left(factor)
+        assert ("guesses", HOUR) == limited(factor.verifier.challenge, "alice")
+        assert ("recovery", HOUR) == limited(factor.verifier.recover, "alice", NO_RECOVERY_CODE)
+        factor.clock.move(hours=1)
+        assert ("user", HOUR) == limited(factor.verifier.challenge, "alice")
+        assert 0 == rejected(factor.verifier.recover, "alice", NO_RECOVERY_CODE).attempts_left
+        factor.clock.move(hours=1)
+        assert factor.verifier.challenge("alice").sent
+
+    @pytest.mark.parametrize("jump", [-1, 87600])
+    def test_clock_gives_nothing(self, factor, jump):
+        """T17: a clock that jumps back gives no message back, and one that jumps ten years ahead no more than fit."""
+        factor.verifier.challenge("alice")
+        factor.clock.move(hours=jump)
+
+        assert (True, True) == (left(factor)[0] <= (8 if jump < 0 else 10), left(factor)[1] <= 20)
+
+
+class TestResend:
+    """The same code goes out once more, or a dead one is renewed."""
+
+    def test_gap(self, factor):
+        """Within the gap a resend is refused, with the exact wait; nothing is sent or charged."""
+        challenge = factor.verifier.challenge("alice")
+        factor.clock.move(seconds=10)
+
+        assert ("resend", timedelta(seconds=20)) == limited(factor.verifier.resend, "alice", challenge.id)
+        factor.clock.move(seconds=20, microseconds=-1)
+        assert ("resend", timedelta(microseconds=1)) == limited(factor.verifier.resend, "alice", challenge.id)
+        assert (1, (8, 20)) == (factor.outbox.calls, left(factor))
+
+    def test_repeats(self, factor):
+        """R4, R5: after the gap the same text goes out under the same expiry and attempts, and a new gap begins."""
+        bound = {"purpose": "payment", "details": {"amount": "10"}}
+        challenge = factor.verifier.challenge("alice", locale="fr", **bound)
+        guess_wrong(factor, challenge, 3, **bound)
+        factor.clock.move(seconds=30)
+        again = factor.verifier.resend("alice", challenge.id)
+        first, second = factor.outbox.messages
+
+        assert (challenge.id, challenge.expires_at, True) == (again.id, again.expires_at, again.sent)
+        assert ("payment", timedelta(seconds=30)) == (again.purpose, again.resend_at - factor.clock.datetime)
+        assert (first.text, first.expires_at, first.locale) == (second.text, second.expires_at, second.locale)
+        assert [1, 0] == guess_wrong(factor, challenge, 2, **bound)
+        assert (7, 15) == left(factor)
+
+    def test_either_message_is_good(self, factor):
+        """A message that arrives late is as good as the one that was sent after it."""
+        challenge = factor.verifier.challenge("alice")
+        factor.clock.move(minutes=1)
+        factor.verifier.resend("alice", challenge.id)
+
+        assert factor.verifier.verify("alice", challenge.id, factor.outbox.messages[0].code.reveal())
+
+    def test_challenge_within_gap_of_resend(self, factor):
+        """The gap counts from the last message, so a challenge right after a resend sends nothing."""
+        challenge = factor.verifier.challenge("alice")
+        factor.clock.move(minutes=1)
+        factor.verifier.resend("alice", challenge.id)
+        factor.clock.move(seconds=29)
+        again = factor.verifier.challenge("alice")
+
+        assert (challenge.id, False) == (again.id, again.sent)
+
+    @pytest.mark.parametrize("dead", ["expired", "exhausted"])
+    def test_renews(self, factor, dead):
+        """R4: a resend of a dead challenge makes a new one about the same thing, and gives no guess back."""
+        bound = {"purpose": "payment", "details": {"amount": "10"}}
+        challenge = factor.verifier.challenge("alice", locale="fr", **bound)
+        guess_wrong(factor, challenge, 5 if dead == "exhausted" else 1, **bound)
+        factor.clock.move(minutes=5 if dead == "expired" else 0)
+        again = factor.verifier.resend("alice", challenge.id)
+
+        assert challenge.id != again.id
+        assert ("payment", timedelta(minutes=5)) == (again.purpose, again.expires_at - factor.clock.datetime)
+        assert "fr" == factor.outbox.messages[-1].locale
+        assert (15 if dead == "exhausted" else 19) == left(factor)[1]
+        assert factor.verifier.verify("alice", again.id, factor.outbox.code, **bound)
+
+    def test_renews_for_a_day(self, factor):
+        """A dead challenge is renewed until a day after its expiry."""
+        challenge = factor.verifier.challenge("alice")
+        factor.clock.move(days=1, minutes=5)
+        rejected(factor.verifier.resend, "alice", challenge.id, error=CodeExpired)
+        factor.clock.move(microseconds=-1)
+
+        assert factor.verifier.resend("alice", challenge.id).sent
+
+    def test_not_after_replacement(self, factor):
+        """A challenge that was replaced is not renewed, and one that renewed another is itself renewed."""
+        first = factor.verifier.challenge("alice")
+        factor.clock.move(minutes=5)
+        second = factor.verifier.resend("alice", first.id)
+        rejected(factor.verifier.resend, "alice", first.id)
+        factor.clock.move(minutes=5)
+
+        assert factor.verifier.resend("alice", second.id).sent
+
+    def test_unknown(self, factor):
+        """A challenge that is unknown, used, another user's or an enrolment's cannot be resent."""
+        used = factor.verifier.challenge("alice")
+        factor.verifier.verify("alice", used.id, factor.outbox.code)
+        factor.enrol("bob")
+        others = factor.verifier.challenge("bob")
+        pending = factor.enroller.start("carol", NUMBER)
+        factor.clock.move(minutes=1)
+        calls = factor.outbox.calls
+
+        for user, challenge_id in ("alice", used.id), ("alice", others.id), ("carol", pending.id), ("nobody", "x"):
+            assert 0 == rejected(factor.verifier.resend, user, challenge_id).attempts_left
+        for challenge_id in None, 7, [], "x" * 1_000_000:
+            assert 0 == rejected(factor.verifier.resend, "alice", challenge_id).attempts_left
+        assert calls == factor.outbox.calls
+
+    @pytest.mark.parametrize("minutes", [1, 5])
+    def test_limits(self, new, minutes):
+        """A resend of a live challenge and one of a dead one are both held by the limits."""
+        factor = enrolled(new(limits(number=Limit(2, HOUR))))
+        challenge = factor.verifier.challenge("alice")
+        factor.clock.move(minutes=minutes)
+
+        assert ("number", HOUR - timedelta(minutes=minutes)) == limited(factor.verifier.resend, "alice", challenge.id)
+
+    def test_disabled_number(self, new):
+        """R6: a disabled number is sent nothing."""
+        factor = enrolled(new(limits(consecutive=1)))
+        challenge = factor.verifier.challenge("alice")
+        guess_wrong(factor, challenge)
+
+        rejected(factor.verifier.resend, "alice", challenge.id, error=Locked)
+
+    def test_replaced_number(self, factor):
+        """A challenge that went to a number that is no more the user's goes nowhere again."""
+        challenge = factor.verifier.challenge("alice")
+        factor.enrol(number=OTHER_NUMBER, proof=factor.enrollment.verification.token)
+        factor.clock.move(minutes=1)
+
+        rejected(factor.verifier.resend, "alice", challenge.id)
+
+
+class TestVerify:
+    """The code lets its user through, once."""
+
+    def test_returns_verification(self, factor):
+        """A right code returns who passed, by what method, when and for what, and no recovery codes."""
+        proof = factor.log_in("alice", purpose="payment")
+
+        assert ("alice", "sms", ("sms", "otp"), "payment") == (proof.user_id, proof.method, proof.amr, proof.purpose)
+        assert (factor.clock.datetime, ()) == (proof.at, proof.recovery_codes)
+        assert isinstance(proof.token, str)
+        assert proof.token not in repr(proof)
+        assert factor.clock.datetime == factor.verifier.status("alice").phones[0].last_used_at
+
+    def test_accepted_once(self, factor):
+        """R3, T5: a code is accepted once; the second time costs nothing, in another process too."""
+        challenge = factor.verifier.challenge("alice")
+        factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+
+        for verifier in factor.verifier, over(factor).verifier:
+            assert 0 == rejected(verifier.verify, "alice", challenge.id, factor.outbox.code).attempts_left
+        assert (8, 20) == left(factor)
+
+    @pytest.mark.parametrize("field", ["user", "challenge", "purpose", "details", "no details"])
+    def test_bound(self, factor, field):
+        """R5, T8: another user, challenge, purpose or other details make the right code useless, at no cost."""
+        factor.enrol("bob")
+        bound = {"purpose": "payment", "details": {"amount": "10"}}
+        challenge = factor.verifier.challenge("alice", **bound)
+        code = factor.outbox.code
+        other = factor.verifier.challenge("alice")
+        answer = ("alice", challenge.id, code, bound)
+        altered = {
+            "user": ("bob", challenge.id, code, bound),
+            "challenge": ("alice", other.id, code, bound),
+            "purpose": ("alice", challenge.id, code, bound | {"purpose": "login"}),
+            "details": ("alice", challenge.id, code, bound | {"details": {"amount": "11"}}),
+            "no details": ("alice", challenge.id, code, {"purpose": "payment"}),
+        }
+        *arguments, named = altered[field]
+        before = left(factor)
+
+        assert 0 == rejected(factor.verifier.verify, *arguments, **named).attempts_left
+        assert before == left(factor)
+        *arguments, named = answer
+        assert factor.verifier.verify(*arguments, **named)
+
+    def test_code_of_other_challenge(self, factor):
+        """R5, T8: the code of one challenge is a wrong code for every other one."""
+        payment = factor.verifier.challenge("alice", purpose="payment")
+        its_code = factor.outbox.code
+        login = factor.verifier.challenge("alice")
+        assert its_code != factor.outbox.code
+
+        assert 4 == rejected(factor.verifier.verify, "alice", login.id, its_code).attempts_left
+        assert factor.verifier.verify("alice", payment.id, its_code, purpose="payment")
+
+    def test_details_in_any_order(self, factor):
+        """R24: details are compared as a mapping: in any order and of any class, and an empty one is none."""
+        challenge = factor.verifier.challenge("alice", details={"amount": "10", "payee": "Bob"})
+        reordered = UserDict({"payee": "Bob", "amount": "10"})
+        assert factor.verifier.verify("alice", challenge.id, factor.outbox.code, details=reordered)
+        challenge = factor.verifier.challenge("alice", details={})
+
+        assert factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+
+    def test_wrong_codes(self, factor):
+        """R9, T1: a challenge takes five wrong codes, says how many are left, and then refuses the right one."""
+        challenge = factor.verifier.challenge("alice")
+
+        assert [4, 3, 2, 1, 0, 0, 0] == guess_wrong(factor, challenge, 7)
+        assert 0 == rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code).attempts_left
+        assert 15 == left(factor)[1]
+
+    def test_ten_thousand_guesses(self, factor):
+        """T1: ten thousand guesses at one challenge are five comparisons."""
+        challenge = factor.verifier.challenge("alice")
+        code = factor.outbox.code
+        guesses = [number for number in range(10_000) if f"{number:06}" != code]
+        for number in guesses:
+            rejected(factor.verifier.verify, "alice", challenge.id, f"{number:06}")
+
+        assert 15 == left(factor)[1]
+
+    @pytest.mark.parametrize("attempts", [1, 10])
+    def test_other_attempts(self, new, attempts):
+        """A challenge takes as many wrong codes as configured."""
+        factor = enrolled(new(a_config(attempts=attempts)))
+
+        assert list(range(attempts))[::-1] == guess_wrong(factor, factor.verifier.challenge("alice"), attempts)
+
+    def test_budget_across_sessions(self, new):
+        """R8, T2: resends, renewals, new challenges and other purposes all draw on one budget of wrong codes."""
+        factor = enrolled(new(limits(user=Limit(100, HOUR), number=None)))
+        guesses = 0
+        for round_ in range(3):
+            challenge = factor.verifier.challenge("alice", purpose=f"purpose {round_}")
+            guesses += len(guess_wrong(factor, challenge, 4, purpose=challenge.purpose))
+            factor.clock.move(seconds=30)
+            factor.verifier.resend("alice", challenge.id)
+            guesses += len(guess_wrong(factor, challenge, 1, purpose=challenge.purpose))
+            renewed = factor.verifier.resend("alice", challenge.id)
+            assert factor.verifier.verify("alice", renewed.id, factor.outbox.code, purpose=challenge.purpose)
+        last = factor.verifier.challenge("alice")
+
+        assert (15, [4, 3, 2, 1, 0]) == (guesses, guess_wrong(factor, last, 5))
+        assert "guesses" == limited(factor.verifier.challenge, "alice")[0]
+
+    def test_attempts_left_of_budget(self, new):
+        """What a wrong code leaves is what both the challenge and the guess budget still allow."""
+        factor = enrolled(new(limits(guesses=Limit(3, HOUR))))
+
+        assert [2, 1, 0] == guess_wrong(factor, factor.verifier.challenge("alice"), 3)
+
+    def test_empty_budget(self, new):
+        """A lock-out is never a wrong code: with an empty budget the right code is limited, and works later."""
+        guesses = Limit(1, timedelta(minutes=4))
+        factor = enrolled(new(limits(guesses=guesses)))
+        challenge = factor.verifier.challenge("alice")
+        guess_wrong(factor, challenge)
+        factor.clock.move(minutes=1)
+        verify = factor.verifier.verify
+
+        assert factor.verifier.status("alice").locked
+        assert ("guesses", timedelta(minutes=3)) == limited(verify, "alice", challenge.id, factor.outbox.code)
+        factor.clock.move(minutes=3)
+        assert verify("alice", challenge.id, factor.outbox.code)
+
+    def test_success_is_free(self, factor):
+        """R7: a right code costs no guess, gives none back that was spent, and refills nothing."""
+        for _ in range(4):
+            factor.log_in()
+        assert 20 == left(factor)[1]
+        challenge = factor.verifier.challenge("alice")
+        guess_wrong(factor, challenge, 3)
+        factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+
+        assert 17 == left(factor)[1]
+
+    def test_expires(self, factor):
+        """R2: a code is refused from the very instant of its expiry, at no cost, and accepted just before."""
+        challenge = factor.verifier.challenge("alice")
+        factor.clock.move(minutes=5)
+        verify = factor.verifier.verify
+
+        assert 0 == rejected(verify, "alice", challenge.id, factor.outbox.code, error=CodeExpired).attempts_left
+        assert 20 == left(factor)[1]
+        factor.clock.move(microseconds=-1)
+        assert verify("alice", challenge.id, factor.outbox.code)
+
+    def test_other_clocks(self, factor):
+        """T17: a code is accepted from a minute before it was made, for hosts' clocks differ, and no earlier."""
+        challenge = factor.verifier.challenge("alice")
+        factor.clock.move(minutes=-1, microseconds=-1)
+        rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code, error=CodeExpired)
+        factor.clock.move(microseconds=1)
+
+        assert factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+
+    @pytest.mark.parametrize("hours", [-1, 87600])
+    def test_clock_jump(self, factor, hours):
+        """T17: a jump of the clock, back or far ahead, makes no code live longer and locks nobody out."""
+        challenge = factor.verifier.challenge("alice")
+        factor.clock.move(hours=hours)
+
+        rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code, error=CodeExpired)
+        assert factor.log_in()
+
+    @pytest.mark.parametrize("code", ["", "12345", "1234567", "12_34_56", "+12345", "12345²", "O12345", 123456, None])
+    def test_malformed(self, new, code):
+        """T14: what cannot be a code costs nothing, touches no store, and leaves the challenge as it was."""
+        factor = enrolled(new(store=Counting()))
+        challenge = factor.verifier.challenge("alice")
+        factor.store.calls.clear()
+        error = rejected(factor.verifier.verify, "alice", challenge.id, code, error=CodeMalformed)
+
+        assert (None, []) == (error.attempts_left, factor.store.calls)
+        assert factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+
+    def test_megabyte(self, factor):
+        """T26: a code of a megabyte is refused as malformed."""
+        challenge = factor.verifier.challenge("alice")
+
+        rejected(factor.verifier.verify, "alice", challenge.id, "1" * 1_000_000, error=CodeMalformed)
+
+    @pytest.mark.parametrize("shift", [0x0660 - 0x30, 0xFF10 - 0x30])
+    def test_other_scripts(self, factor, shift):
+        """T14: digits of another script, with spaces and hyphens between them, are read as the code."""
+        challenge = factor.verifier.challenge("alice")
+        typed = " - ".join(chr(ord(digit) + shift) for digit in factor.outbox.code)
+
+        assert factor.verifier.verify("alice", challenge.id, typed)
+
+    def test_unknown_challenge(self, factor):
+        """A challenge that is not there is rejected like a wrong code, and costs no guess."""
+        for challenge_id in "nobody's", "", None, 7, [], "x" * 1_000_000:
+            assert 0 == rejected(factor.verifier.verify, "alice", challenge_id, "123456").attempts_left
+        assert 20 == left(factor)[1]
+
+
+class TestLock:
+    """After a hundred wrong codes in a row a number is disabled."""
+
+    CONFIG = Limits(user=Limit(100, HOUR), number=None, guesses=Limit(1000, HOUR))
+
+    def test_hundred_failures(self, new):
+        """R6: failure 100 in a row disables the number, the right code is refused, recovery codes keep working."""
+        factor = enrolled(new(a_config(attempts=10, resend_gap=timedelta(0), limits=self.CONFIG)))
+        for _ in range(9):
+            guess_wrong(factor, factor.verifier.challenge("alice"), 10)
+        challenge = factor.verifier.challenge("alice")
+        guess_wrong(factor, challenge, 9)
+        status = factor.verifier.status("alice")
+        assert (False, False) == (status.phones[0].disabled, status.locked)
+
+        assert [0] == guess_wrong(factor, challenge)
+        status = factor.verifier.status("alice")
+        assert (True, True, True) == (status.phones[0].disabled, status.locked, status.enrolled)
+        rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code, error=Locked)
+        rejected(factor.verifier.challenge, "alice", error=Locked)
+        assert factor.verifier.recover("alice", factor.enrollment.recovery_codes[0])
+
+    def test_right_code_of_live_challenge(self, new):
+        """R6: a disabled number accepts nothing, a challenge with attempts left included, at no cost."""
+        factor = enrolled(new(limits(consecutive=2)))
+        challenge = factor.verifier.challenge("alice")
+
+        assert [4, 0] == guess_wrong(factor, challenge, 2)
+        rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code, error=Locked)
+        assert 18 == left(factor)[1]
+
+    def test_success_begins_anew(self, new):
+        """R7: a right code resets the count of failures in a row, and nothing else does."""
+        factor = enrolled(new(limits(consecutive=3)))
+        for _ in range(2):
+            challenge = factor.verifier.challenge("alice")
+            guess_wrong(factor, challenge, 2)
+            factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+        factor.verifier.recover("alice", factor.enrollment.recovery_codes[0])
+        guess_wrong(factor, factor.verifier.challenge("alice"), 2)
+        factor.clock.move(minutes=5)
+
+        assert [0] == guess_wrong(factor, factor.verifier.challenge("alice"))
+        rejected(factor.verifier.challenge, "alice", error=Locked)
+
+    def test_each_number(self, new):
+        """R6: failures are counted for each number, and one that is disabled leaves the others alone."""
+        factor = enrolled(new(a_config(max_phones=2, limits=Limits(consecutive=2))))
+        second = factor.enrol(number=OTHER_NUMBER, proof=factor.enrollment.verification.token)
+        guess_wrong(factor, factor.verifier.challenge("alice"))
+        guess_wrong(factor, factor.verifier.challenge("alice", phone_id=second.phone.id), 2)
+
+        assert [False, True] == [phone.disabled for phone in factor.verifier.status("alice").phones]
+        assert NUMBER == factor.verifier.challenge("alice").phone.e164
+
+
+class TestUnlock:
+    """The operator fills the guess and recovery buckets."""
+
+    def test_refills(self, new):
+        """An unlock fills the buckets of wrong codes and wrong recovery codes, and no bucket of messages."""
+        factor = enrolled(new(limits(guesses=Limit(2, HOUR), recovery=Limit(1, DAY))))
+        challenge = factor.verifier.challenge("alice")
+        guess_wrong(factor, challenge, 2)
+        rejected(factor.verifier.recover, "alice", NO_RECOVERY_CODE)
+        assert factor.verifier.unlock("alice") is None
+
+        assert (8, 2) == left(factor)
+        assert factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+        assert factor.verifier.recover("alice", factor.enrollment.recovery_codes[0])
+
+    def test_attempts_stay_used(self, factor):
+        """An unlock gives a challenge no attempt back."""
+        challenge = factor.verifier.challenge("alice")
+        guess_wrong(factor, challenge, 5)
+        factor.verifier.unlock("alice")
+
+        rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code)
+
+    def test_disabled_number_stays(self, new):
+        """R6: an unlock does not revive a disabled number."""
+        factor = enrolled(new(limits(consecutive=1)))
+        guess_wrong(factor, factor.verifier.challenge("alice"))
+        factor.verifier.unlock("alice")
+
+        assert factor.verifier.status("alice").locked
+        rejected(factor.verifier.challenge, "alice", error=Locked)
+
+    def test_stranger(self, factor):
+        """An unlock of a user that nothing is known about is no error."""
+        assert factor.verifier.unlock("nobody") is None
+
+
+class TestRecover:
+    """A recovery code stands in for a lost phone."""
+
+    def test_returns_verification(self, factor):
+        """R20: a recovery lets the user in, by RFC 8176 as a one-time password, and brings the replacement."""
+        proof = factor.verifier.recover("alice", factor.enrollment.recovery_codes[0])
+
+        assert ("alice", "recovery", ("otp",), "login") == (proof.user_id, proof.method, proof.amr, proof.purpose)
+        assert (factor.clock.datetime, 1) == (proof.at, len(proof.recovery_codes))
+        assert proof.recovery_codes[0] not in repr(proof)
+        assert 1 == factor.verifier.status("alice").recovery_codes_left
+
+    def test_accepted_once(self, factor):
+        """R20, T6: a recovery code is dead once it was used, and its replacement is good in its place."""
+        [code] = factor.enrollment.recovery_codes
+        [replacement] = factor.verifier.recover("alice", code).recovery_codes
+
+        assert 9 == rejected(factor.verifier.recover, "alice", code).attempts_left
+        assert factor.verifier.recover("alice", replacement)
+
+    def test_others_stay(self, new):
+        """R20: of several recovery codes only the used one is replaced."""
+        factor = enrolled(new(a_config(recovery_codes=3)))
+        first, second, third = factor.enrollment.recovery_codes
+        factor.verifier.recover("alice", second)
+
+        rejected(factor.verifier.recover, "alice", second)
+        assert factor.verifier.recover("alice", third)
+        assert factor.verifier.recover("alice", first)
+        assert 3 == factor.verifier.status("alice").recovery_codes_left
+
+    def test_reading(self, factor):
+        """A recovery code is read without regard to case, spaces and hyphens, with O, I and L as 0, 1 and 1."""
+        [code] = factor.enrollment.recovery_codes
+        typed = code.lower().replace("-", " ").replace("0", "o").replace("1", "l") + "\n"
+
+        assert factor.verifier.recover("alice", typed)
+
+    def test_only_failures_are_charged(self, new):
+        """R20, R22: ten wrong recovery codes, and one back a day; right ones cost nothing and refill nothing."""
+        factor = enrolled(new())
+        [code] = factor.enrollment.recovery_codes
+        for tries in range(10):
+            [code] = factor.verifier.recover("alice", code).recovery_codes
+            assert 9 - tries == rejected(factor.verifier.recover, "alice", NO_RECOVERY_CODE).attempts_left
+        factor.clock.move(hours=10)
+
+        assert ("recovery", timedelta(hours=14)) == limited(factor.verifier.recover, "alice", code)
+        factor.clock.move(hours=14)
+        assert factor.verifier.recover("alice", code)
+
+    @pytest.mark.parametrize(
+        "code", ["", "123456", "0" * 23, "0" * 25, "U" * 24, "é" * 24, "0" * 1_000_000, None, 7, b"0" * 24]
+    )
+    def test_malformed(self, new, code):
+        """T26: what cannot be a recovery code costs nothing and touches no store."""
+        factor = enrolled(new(limits(recovery=Limit(1, DAY)), store=Counting()))
+        factor.store.calls.clear()
+        error = rejected(factor.verifier.recover, "alice", code, error=CodeMalformed)
+
+        assert (None, []) == (error.attempts_left, factor.store.calls)
+        assert factor.verifier.recover("alice", factor.enrollment.recovery_codes[0])
+
+    def test_other_user(self, factor):
+        """T8: another user's recovery code is a wrong one, and stays good for its own user."""
+        factor.enrol("bob")
+
+        assert 9 == rejected(factor.verifier.recover, "bob", factor.enrollment.recovery_codes[0]).attempts_left
+        assert factor.verifier.recover("alice", factor.enrollment.recovery_codes[0])
+
+    def test_not_enrolled(self, factor):
+        """A user without a number has nothing to recover, and is charged nothing."""
+        rejected(factor.verifier.recover, "nobody", NO_RECOVERY_CODE, error=NotEnrolled)
+        factor.enrol("nobody")
+
+        assert 9 == rejected(factor.verifier.recover, "nobody", NO_RECOVERY_CODE).attempts_left
+
+    def test_whatever_is_empty(self, new):
+        """R6: recovery works with no message and no guess left."""
+        factor = enrolled(new(limits(user=Limit(2, DAY), guesses=Limit(1, DAY))))
+        guess_wrong(factor, factor.verifier.challenge("alice"))
+        assert (0, 0) == left(factor)
+
+        assert factor.verifier.recover("alice", factor.enrollment.recovery_codes[0])
+
+    def test_any_secret(self, factor):
+        """R20: recovery codes do not depend on the secret."""
+        assert over(factor, secret=NEXT_SECRET).verifier.recover("alice", factor.enrollment.recovery_codes[0])
+
+
+class TestStatus:
+    """One call says how things stand for a user."""
+
+    def test_stranger(self, new):
+        """A user that nothing is known about is not enrolled, not locked, and has full buckets."""
+        status = new().verifier.status("nobody")
+
+        assert (True, False, False) == (status.enabled, status.enrolled, status.locked)
+        assert ((), (), 10, 20, 0) == (
+            status.phones, status.challenges, status.sends_left, status.guesses_left, status.recovery_codes_left,
+        )  # fmt: skip
+
+    def test_challenges(self, factor):
+        """The live challenges are listed as they were returned, but for having been sent by this call."""
+        login = factor.verifier.challenge("alice")
+        payment = factor.verifier.challenge("alice", purpose="payment")
+        pending = factor.enroller.start("alice", OTHER_NUMBER, proof=factor.enrollment.verification.token)
+        listed = factor.verifier.status("alice").challenges
+
+        assert [login.id, payment.id, pending.id] == [challenge.id for challenge in listed]
+        assert ["login", "payment", "enrollment"] == [challenge.purpose for challenge in listed]
+        assert [NUMBER, NUMBER, OTHER_NUMBER] == [challenge.phone.e164 for challenge in listed]
+        assert [(login.expires_at, login.resend_at)] * 3 == [(one.expires_at, one.resend_at) for one in listed]
+        assert [False] * 3 == [challenge.sent for challenge in listed]
+
+    @pytest.mark.parametrize("ended", ["used", "exhausted", "expired"])
+    def test_dead_challenges(self, factor, ended):
+        """A challenge that was used, exhausted or that expired is not listed."""
+        challenge = factor.verifier.challenge("alice")
+        factor.enroller.start("bob", NUMBER)
+        code = factor.outbox.messages[0].code.reveal()
+        if ended == "used":
+            factor.verifier.verify("alice", challenge.id, code)
+        elif ended == "exhausted":
+            for _ in range(5):
+                rejected(factor.verifier.verify, "alice", challenge.id, wrong(code))
+        else:
+            factor.clock.move(minutes=5)
+
+        assert () == factor.verifier.status("alice").challenges
+        assert (1 if ended != "expired" else 0) == len(factor.verifier.status("bob").challenges)
+
+    def test_locked(self, new):
+        """A user is locked while the guess budget is empty, and no longer."""
+        factor = enrolled(new(limits(guesses=Limit(1, HOUR))))
+        guess_wrong(factor, factor.verifier.challenge("alice"))
+        assert factor.verifier.status("alice").locked
+        factor.clock.move(hours=1)
+
+        assert not factor.verifier.status("alice").locked
+
+    def test_touches_nothing(self, new):
+        """A status is one read, and works with the factor turned off."""
+        factor = enrolled(new(store=Counting()))
+        factor.store.calls.clear()
+        status = over(factor, enabled=False).verifier.status("alice")
+
+        assert ((False, True), ["read"]) == ((status.enabled, status.enrolled), factor.store.calls)
+
+
+@pytest.mark.parametrize("name", ["challenge", "resend", "verify", "recover"])
+def test_disabled_factor(factor, name):
+    """With the factor turned off nothing is sent or checked, and nothing is charged."""
+    challenge = factor.verifier.challenge("alice")
+    off = over(factor, enabled=False)
+    calls = {
+        "challenge": ("alice",),
+        "resend": ("alice", challenge.id),
+        "verify": ("alice", challenge.id, factor.outbox.code),
+        "recover": ("alice", factor.enrollment.recovery_codes[0]),
+    }
+
+    rejected(getattr(off.verifier, name), *calls[name], error=FactorDisabled)
+    assert (0, (8, 20)) == (off.outbox.calls, left(factor))
+    assert factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+
+
+def test_rotated_secret(factor):
+    """R12: a challenge in flight is resent and checked under the secret that made it; new ones use the newest."""
+    challenge = factor.verifier.challenge("alice")
+    rotated = over(factor, secret=[NEXT_SECRET, SECRET])
+    factor.clock.move(seconds=30)
+    rotated.verifier.resend("alice", challenge.id)
+    assert factor.outbox.code == rotated.outbox.code
+    assert rotated.verifier.verify("alice", challenge.id, factor.outbox.code)
+
+    fresh = rotated.verifier.challenge("alice")
+    rejected(factor.verifier.verify, "alice", fresh.id, rotated.outbox.code, error=CodeExpired)
+    assert over(factor, secret=NEXT_SECRET).verifier.verify("alice", fresh.id, rotated.outbox.code)
+
+
+def test_retired_secret(factor):
+    """R12: retiring a secret loses the challenges in flight, which can be renewed, and nothing else."""
+    challenge = factor.verifier.challenge("alice")
+    guess_wrong(factor, challenge)
+    before = factor.verifier.status("alice")
+    retired = over(factor, secret=NEXT_SECRET)
+    verify = retired.verifier.verify
+
+    rejected(verify, "alice", challenge.id, factor.outbox.code, error=CodeExpired)
+    after = retired.verifier.status("alice")
+    assert ((challenge.id,), ()) == (tuple(live.id for live in before.challenges), after.challenges)
+    assert (before.phones, before.sends_left, before.guesses_left, before.recovery_codes_left) == (
+        after.phones, after.sends_left, after.guesses_left, after.recovery_codes_left,
+    )  # fmt: skip
+    renewed = retired.verifier.resend("alice", challenge.id)
+    assert verify("alice", renewed.id, retired.outbox.code)
+
+
+def test_same_work_for_strangers(new):
+    """R30, T11: a challenge, a check and a status take the same calls of the store, enrolled or not."""
+    factor = enrolled(new(store=Counting()))
+    calls = {}
+    for user in "alice", "nobody":
+        factor.store.calls.clear()
+        with suppress(NotEnrolled):
+            factor.verifier.challenge(user)
+        rejected(factor.verifier.verify, user, "unknown", "123456")
+        factor.verifier.status(user)
+        calls[user] = list(factor.store.calls)
+
+    assert ["read", "update", "update", "read"] == calls["alice"] == calls["nobody"]
