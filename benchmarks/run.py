@@ -12,7 +12,7 @@ import cycle
 import imports
 import limiter
 import memory
-from harness import FULL, QUICK, heading, pin, table
+from harness import FULL, QUICK, heading, markdown, pin, table
 
 #: The memory's rows last: they leave the process large.
 PARTS = {"cycle": cycle, "limiter": limiter, "imports": imports, "memory": memory}
@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part; may be given again")
     parser.add_argument("--quick", action="store_true", help="fewer users and rounds; the figures are rough")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--markdown", action="store_true", help="print the table of docs/performance.md")
     options = parser.parse_args()
     size = QUICK if options.quick else FULL
     title = heading(size, pin())
@@ -35,7 +36,7 @@ def main() -> int:
             )
         )
     else:
-        print(f"{title}\n\n{table(rows)}")
+        print(f"{title}\n\n{markdown(rows) if options.markdown else table(rows)}")
     return int(any(row.missed for row in rows))
 
 

@@ -4,7 +4,29 @@ import uuid
 
 import pytest
 
-from smsmfa.arguments import checked_details, checked_locale, checked_purpose, checked_user_id
+from smsmfa import AsyncMemoryStore, ConfigurationError, MemoryStore
+from smsmfa.arguments import check_methods, checked_details, checked_locale, checked_purpose, checked_user_id
+
+
+class TestMethods:
+    @pytest.mark.parametrize("store, asynchronous", [(MemoryStore(), False), (AsyncMemoryStore(), True)])
+    def test_of_the_right_kind_pass(self, store, asynchronous):
+        """A store of the kind that is needed is taken."""
+        assert check_methods(store, "store", ("read", "update"), asynchronous=asynchronous) is None
+
+    @pytest.mark.parametrize(
+        "store, asynchronous, advice",
+        [
+            (MemoryStore(), True, "has to be async"),
+            (AsyncMemoryStore(), False, "has to be sync"),
+            (MemoryStore, False, "is a class"),
+            (object(), False, "no method read"),
+        ],
+    )
+    def test_of_the_wrong_kind_are_refused(self, store, asynchronous, advice):
+        """A store of another kind, a class or no store at all is refused, with what to do."""
+        with pytest.raises(ConfigurationError, match=advice):
+            check_methods(store, "store", ("read", "update"), asynchronous=asynchronous)
 
 
 class TestUserId:

@@ -91,7 +91,7 @@ class World(Records):
 
     def code(self, kind, issued, to):
         """Return the code of a challenge."""
-        return self.config.code(self.user_key, kind, issued, to.number).reveal()
+        return self.config.code(self.user_key, kind, issued, to.number)
 
     @property
     def user_key(self):

@@ -254,6 +254,13 @@ class TestStart:
 
         assert (0, 10) == (factor.outbox.calls, factor.verifier.status("alice").sends_left)
 
+    def test_locale_is_too_long(self, new):
+        """A locale that the text shows and has no room for is refused, and nothing is sent or charged."""
+        factor = new(a_config(messages={"enrollment": "{{ code }} {{ locale }} " + "x" * 290}))
+        rejected(factor.enroller.start, "alice", NUMBER, locale="de-" + "x" * 32, error=ValueError)
+
+        assert (0, 10) == (factor.outbox.calls, factor.verifier.status("alice").sends_left)
+
 
 class TestConfirm:
     """The code makes the number the user's."""
@@ -476,17 +483,17 @@ class TestReplace:
 
         rejected(factor.enroller.start, "alice", OTHER_NUMBER, replace=replace, proof=token, error=NotEnrolled)
 
-    def test_replaced_is_gone(self, new):
-        """When the number to replace was removed meanwhile, the new one is simply added."""
+    def test_pending_goes_with_a_removal(self, new):
+        """R17: removing a number drops the one that waits, because its proof is from before the numbers changed."""
         factor = new(a_config(max_phones=2))
         first = factor.enrol()
         second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
         token = second.verification.token
         pending = factor.enroller.start("alice", THIRD_NUMBER, replace=first.phone.id, proof=token)
         factor.enroller.remove("alice", first.phone.id, proof=token)
-        third = factor.enroller.confirm("alice", pending.id, factor.outbox.code)
 
-        assert (second.phone, third.phone) == factor.verifier.status("alice").phones
+        rejected(factor.enroller.confirm, "alice", pending.id, factor.outbox.code, error=CodeRejected)
+        assert (second.phone,) == factor.verifier.status("alice").phones
 
     @pytest.mark.parametrize("most", [1, 3])
     def test_disabled_is_enrolled_again(self, new, most):

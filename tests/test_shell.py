@@ -169,8 +169,10 @@ class TestConstruction:
         others = {Enroller: AsyncEnroller, Verifier: AsyncVerifier, AsyncEnroller: Enroller, AsyncVerifier: Verifier}
         other_store, other_sender = self.parts(others[shell])
 
-        assert "store" in str(rejected(shell, a_config(), other_store, sender, error=ConfigurationError))
-        assert "sender" in str(rejected(shell, a_config(), store, other_sender, error=ConfigurationError))
+        asynchronous = shell.__name__.startswith("Async")
+        for name, parts in ("store", (other_store, sender)), ("sender", (store, other_sender)):
+            advice, _, _ = str(rejected(shell, a_config(), *parts, error=ConfigurationError)).partition("here")
+            assert (name, asynchronous) == (advice.partition(":")[0], "async" in advice)
 
     @pytest.mark.parametrize("shell", SHELLS)
     @pytest.mark.parametrize("nothing", [None, object(), "redis://localhost", {}])
@@ -278,17 +280,6 @@ class TestArguments:
         rejected(factor.verifier.challenge, "alice", locale=locale, error=error)
 
         assert (0, 0) == (factor.store.calls, factor.outbox.calls)
-
-    def test_details_of_text(self, new):
-        """R24: details reach the text, and what the text needs and lacks, or must not hold, is refused at no charge."""
-        factor = enrolled(new(a_config(messages={"payment": "{{ code }}: pay {{ details.amount }}"})))
-        pay = partial(factor.verifier.challenge, "alice", purpose="payment")
-        for details in None, {"payee": "Bob"}, {"amount": "www.evil.com"}, {"amount": "10\n"}, {"amount": "–" * 200}:
-            rejected(pay, details=details, error=ValueError)
-        assert (0, 9) == (factor.outbox.calls, factor.verifier.status("alice").sends_left)
-        pay(details={"amount": "10 EUR"})
-
-        assert factor.outbox.messages[0].text.endswith(": pay 10 EUR")
 
 
 @pytest.mark.parametrize("error", REJECTIONS)
@@ -475,7 +466,8 @@ class TestUncertain:
         assert factor.verifier.verify("alice", challenge.id, factor.outbox.code)
         [record] = caplog.records
         assert ("smsmfa", logging.WARNING) == (record.name, record.levelno)
-        assert not {NUMBER, factor.outbox.code} & set(caplog.text.split())
+        assert ("Outbox" in caplog.text or "Coroutines" in caplog.text, NUMBER in caplog.text) == (True, False)
+        assert (error is DeliveryUncertain) == (error.__name__ not in caplog.text)
 
     @pytest.mark.parametrize("error", [DeliveryUncertain("timeout"), RuntimeError("bug")])
     def test_enrolment(self, factor, error):

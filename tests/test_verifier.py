@@ -245,6 +245,17 @@ class TestChallenge:
         assert ("guesses", wait) == limited(factor.verifier.verify, "alice", "nobody's", "123456")
         assert 1 == factor.outbox.calls
 
+    def test_details_of_text(self, new):
+        """R24: details reach the text; what it needs and lacks, or must not hold, is refused at no charge."""
+        factor = enrolled(new(a_config(messages={"payment": "{{ code }}: pay {{ details.amount }}"})))
+        pay = factor.verifier.challenge
+        for details in None, {"payee": "Bob"}, {"amount": "www.evil.com"}, {"amount": "10\n"}, {"amount": "–" * 200}:
+            rejected(pay, "alice", purpose="payment", details=details, error=ValueError)
+        assert (0, (9, 20)) == (factor.outbox.calls, left(factor))
+        pay("alice", purpose="payment", details={"amount": "10 EUR"})
+
+        assert factor.outbox.messages[0].text.endswith(": pay 10 EUR")
+
     def test_many_purposes(self, new):
         """T19: one user's record stays small: of challenges for ever more purposes the oldest make room."""
         factor = enrolled(new(limits(user=Limit(100, HOUR), number=None)))

@@ -13,13 +13,15 @@ def check_methods(value: object, name: str, methods: tuple[str, ...], *, asynchr
     Raises:
         ConfigurationError: it lacks a method, or has one that is synchronous where it should not be, or the reverse.
     """
+    if isinstance(value, type):
+        raise ConfigurationError(f"{name}: {value.__name__} is a class; pass {value.__name__}(...)")
     for method in methods:
         function = getattr(value, method, None)
         if not callable(function):
             raise ConfigurationError(f"{name}: it has no method {method}(); see smsmfa.typing")
         if iscoroutinefunction(function) != asynchronous:
             wanted, given = ("async", "sync") if asynchronous else ("sync", "async")
-            raise ConfigurationError(f"{name}: a {wanted} one is needed here, and {method}() of this one is {given}")
+            raise ConfigurationError(f"{name}: {method}() has to be {wanted} here, and this one's is {given}")
 
 
 def checked_user_id(user_id: object) -> str:

@@ -190,11 +190,14 @@ class FactorConfig:
         ):
             object.__setattr__(self, name, value)
 
-    def code(self, user_key: str, kind: str, issued: "Issued", number: int) -> Opaque[str]:
-        """Derive the code of a challenge under the secret that made it, bound to everything it is about."""
+    def code(self, user_key: str, kind: str, issued: "Issued", number: int) -> str:
+        """Derive the code of a challenge under the secret that made it, bound to everything it is about.
+
+        Bind it to no name: what a traceback with locals shows must not be the code.
+        """
         generator = self.keys.get(issued.key_id) or self.keys.newest
         details = [part for pair in issued.details for part in pair]
-        return Opaque(generator.code(issued.id, user_key, kind, issued.purpose, str(number), *details))
+        return generator.code(issued.id, user_key, kind, issued.purpose, str(number), *details)
 
     def guess_risk(self, period: timedelta) -> float:
         """Return the worst-case chance that someone who has the password guesses a code in ``period``.

@@ -154,6 +154,7 @@ def remove(book: Book, *, phone_id: str, proof: Proof | None) -> Done | Refusal:
         return NotEnrolled()
     book.phone = phone
     let_go(book, [phone])
+    user.pending = None  # it was started under a proof from before
     user.recovery = user.recovery if user.phones else []
     user.changes += 1
     return Done()

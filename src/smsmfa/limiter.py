@@ -117,7 +117,7 @@ def wait(limit: Limit, short: int) -> timedelta | None:
 def keep_for(limit: Limit, bucket: int, now: int) -> int | None:
     """Return for how many seconds the bucket says anything; 0: it is full; ``None``: for ever."""
     owed = debt(limit, bucket, now)
-    if not owed:
+    if owed == 0:
         return 0
     return None if limit.refill is None else min(owed // 1_000_000 + KEEP_MARGIN, _LONGEST)
 
@@ -164,10 +164,10 @@ class _Limiter:
     def _take(
         self, key: str, n: int, now: int, values: Mapping[str, bytes]
     ) -> tuple[Mapping[str, Entry | None], Decision]:
-        limit, stored = self._limit, _decode(values.get(key))
-        bucket, short = take(limit, stored, now, n)
-        decision = decide(limit, bucket, now, short)
-        return ({} if bucket == stored else {key: _entry(limit, bucket, now)}), decision
+        stored = _decode(values.get(key))
+        bucket, short = take(self._limit, stored, now, n)
+        decision = decide(self._limit, bucket, now, short)
+        return ({} if bucket == stored else {key: _entry(self._limit, bucket, now)}), decision
 
     def _give_back(
         self, key: str, n: int, now: int, values: Mapping[str, bytes]

@@ -1,6 +1,7 @@
 """One operation on one user: which records it touches, and the change it asks the store for."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -9,7 +10,7 @@ from .config import FactorConfig
 from .exceptions import SmsMfaError, StoreError
 from .limiter import KEEP_MARGIN, Limit, keep_for
 from .records import TOTAL_KEY, Number, Phone, Total, User, decode, encode, number_key, user_key
-from .typing import Entry
+from .typing import Change, Entry
 
 #: How long a dead challenge can still be asked for again, and its record is kept (microseconds).
 DAY = 86_400_000_000
@@ -161,13 +162,18 @@ class Operation:
         self.keys: list[str] = [self.user_key]
         if kind and config.limits.total is not None:
             self.keys.append(TOTAL_KEY)
-        self._outcome: object = None
+        self._outcome: object = object()
 
     def include(self, number: int) -> None:
         """Cover the record of one more number."""
         if number not in self.numbers:
             self.numbers[number] = key = number_key(number)
             self.keys.append(key)
+
+    def expecting(self, decide: Decide[O]) -> Change[Result[O]]:
+        """Return the change to ask the store for; nothing but what it comes to will do as a :meth:`result`."""
+        self._outcome = object()
+        return partial(self.change, decide)
 
     def change(self, decide: Decide[O], values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], Result[O]]:
         """Run a decision on stored values: what to write, and what came of it."""

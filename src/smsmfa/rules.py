@@ -124,13 +124,13 @@ def find_purpose(user: User, purpose: str) -> Issued | None:
 
 def usable(user: User, phone_id: str | None) -> Phone | Refusal:
     """Return the number to send to: the one named, or the first that is not disabled."""
-    refusal: Refusal = NotEnrolled()
+    locked = False
     for phone in user.phones:
         if phone_id is None or phone.id == phone_id:
             if not phone.disabled:
                 return phone
-            refusal = Locked()
-    return refusal
+            locked = True
+    return Locked() if locked else NotEnrolled()
 
 
 def about_phone(user: User, phone_id: str | None) -> list[Phone]:
@@ -237,8 +237,7 @@ def matches(book: Book, kind: str, issued: Issued, phone: Phone, code: Opaque[st
 
 def equal(book: Book, kind: str, issued: Issued, number: int, code: Opaque[str]) -> bool:
     """Derive the code and compare, in constant time (OWASP ASVS 5.0, 11.2.4)."""
-    derived = book.config.code(book.user_key, kind, issued, number)
-    return compare_digest(derived.reveal().encode(), code.reveal().encode())
+    return compare_digest(book.config.code(book.user_key, kind, issued, number), code.reveal())
 
 
 def wrong(book: Book, issued: Issued) -> CodeRejected:

@@ -74,8 +74,8 @@ class Base:
         return operations.Operation(name, self._config, checked_user_id(user_id), max(self._clock() // 1000, 0), kind)
 
     def _trail(self, operation: Operation, *, challenge_id: object = None, purpose: str | None = None) -> Trail:
-        if isinstance(challenge_id, str) and len(challenge_id) == _ID_LENGTH:
-            operation.challenge_id = challenge_id
+        if isinstance(challenge_id, str) and len(challenge_id) == _ID_LENGTH and challenge_id.isascii():
+            operation.challenge_id = challenge_id if challenge_id.isalnum() else None
         operation.purpose = purpose
         return Trail(self._on_event, operation)
 
@@ -108,7 +108,7 @@ class Base:
 
     def _message(self, reply: Reply, operation: Operation, challenge: Challenge) -> Message:
         issued, kind = reply.issued, operation.kind
-        code = self._config.code(operation.user_key, kind, issued, reply.phone.number)
+        code = Opaque(self._config.code(operation.user_key, kind, issued, reply.phone.number))
         try:
             text = self._config.texts.render(kind, issued.purpose, code.reveal(), issued.details, issued.locale)
         except ValueError as error:  # a challenge from before the templates changed
@@ -168,8 +168,7 @@ class Shell(Base):
         if locate is not None:
             operation.plan(locate, self._store.read(operation.user_key))
         for _ in range(_ROUNDS):
-            change = partial(operation.change, decide)
-            outcome: Result[O] = self._store.update(operation.keys, change)
+            outcome: Result[O] = self._store.update(operation.keys, operation.expecting(decide))
             result = operation.result(outcome)
             if result is not None:
                 return result
@@ -222,8 +221,7 @@ class AsyncShell(Base):
         if locate is not None:
             operation.plan(locate, await self._store.read(operation.user_key))
         for _ in range(_ROUNDS):
-            change = partial(operation.change, decide)
-            outcome: Result[O] = await self._store.update(operation.keys, change)
+            outcome: Result[O] = await self._store.update(operation.keys, operation.expecting(decide))
             result = operation.result(outcome)
             if result is not None:
                 return result

@@ -39,7 +39,9 @@ class VerifierBase(Base):
             enrolled=bool(phones),
             phones=tuple(map(enrolled_phone, user.phones)),
             challenges=tuple(
-                self._challenge(operation, issued, phone) for issued, phone in waiting if rules.alive(book, issued)
+                self._challenge(operation, issued, phone)
+                for issued, phone in waiting
+                if rules.alive(book, issued) and not phone.disabled
             ),
             sends_left=remaining(limits.user, user.sends, book.now),
             guesses_left=guesses,

@@ -302,6 +302,7 @@ class Model:
         def removed(value, code):
             self.let_go(person, gone)
             person.changes += 1
+            person.pending = None
             person.recovery = person.recovery if person.phones else set()
 
         return self.unproven(user, proof) or (([("None",)], removed) if gone else only("NotEnrolled"))
@@ -709,7 +710,8 @@ class Traces(RuleBasedStateMachine):
         for user, person in self.model.people.items():
             status = self.verifier.status(user)
             codes = [*person.codes.values(), *([person.pending] if person.pending else [])]
-            assert {code.id for code in codes if self.model.alive(code)} == {each.id for each in status.challenges}
+            open_codes = {code.id for code in codes if self.model.alive(code) and not code.phone.disabled}
+            assert open_codes == {each.id for each in status.challenges}
             phones = [(phone.id, phone.number, phone.disabled) for phone in person.phones]
             assert phones == [(each.id, each.phone.e164, each.disabled) for each in status.phones]
             assert len(person.recovery) == status.recovery_codes_left

@@ -1,9 +1,9 @@
 """A store in this process's memory: for tests, for trying things out, for one process that may forget."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from threading import Lock
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from ..typing import Change, Entry
 
@@ -13,8 +13,6 @@ T = TypeVar("T")
 _SHARDS = 1024
 _FEWEST = 16
 _LONGEST = 10**11
-#: A value that is kept for ever, or one with the instant (seconds, of this process) it is kept to.
-_Cell: TypeAlias = bytes | tuple[bytes, float]
 
 
 class MemoryStore:
@@ -22,18 +20,21 @@ class MemoryStore:
 
     A shard is swept of what has expired whenever it has doubled since its last sweep. So memory stays
     within twice what is alive, no sweep takes long, no thread runs in the background, and nothing that
-    is alive is ever dropped, whatever keys an attacker invents.
+    is alive is ever dropped, whatever keys an attacker invents. The dictionaries hold text, bytes and
+    numbers only, so that the garbage collector has nothing to visit.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._shards: list[dict[str, _Cell]] = [{} for _ in range(_SHARDS)]
+        self._shards: list[dict[str, bytes]] = [{} for _ in range(_SHARDS)]
+        #: The instant (seconds of this process) to which an entry is kept, where it is not for ever.
+        self._untils: list[dict[str, float]] = [{} for _ in range(_SHARDS)]
         self._rooms = [_FEWEST] * _SHARDS
 
     def read(self, key: str) -> bytes | None:
         """Return what is stored under ``key``, or ``None``."""
         with self._lock:
-            return _alive(self._shards[hash(key) % _SHARDS].get(key))
+            return self._get(key)
 
     def update(self, keys: Sequence[str], change: Change[T]) -> T:
         """Run ``change`` on the current values of ``keys`` and store what it says, under one lock.
@@ -41,31 +42,47 @@ class MemoryStore:
         Raises:
             ValueError: ``change`` wrote outside ``keys``, or what is no entry; nothing is changed.
         """
-        shards = self._shards
         with self._lock:
             values = {}
             for key in keys:
-                cell = shards[hash(key) % _SHARDS].get(key)
-                if cell is not None and (value := _alive(cell)) is not None:
+                value = self._get(key)
+                if value is not None:
                     values[key] = value
             writes, outcome = change(values)
-            if writes:
-                self._write(keys, writes)
+            for key, entry in writes.items():
+                _check(key, entry, keys)
+            for key, entry in writes.items():
+                self._put(key, entry)
             return outcome
 
-    def _write(self, keys: Sequence[str], writes: Mapping[str, Entry | None]) -> None:
-        """Check every write, then do all of them."""
-        cells = [(key, _cell(key, entry, keys)) for key, entry in writes.items()]
-        for key, cell in cells:
-            index = hash(key) % _SHARDS
-            shard = self._shards[index]
-            if cell is None:
-                shard.pop(key, None)
-                continue
-            shard[key] = cell
-            if len(shard) > self._rooms[index]:
-                alive = {key: cell for key, cell in shard.items() if _alive(cell) is not None}
-                self._shards[index], self._rooms[index] = alive, max(_FEWEST, 2 * len(alive))
+    def _get(self, key: str) -> bytes | None:
+        index = hash(key) % _SHARDS
+        value = self._shards[index].get(key)
+        if value is None:
+            return None
+        until = self._untils[index].get(key)
+        return value if until is None or time.monotonic() <= until else None
+
+    def _put(self, key: str, entry: Entry | None) -> None:
+        index = hash(key) % _SHARDS
+        shard, untils = self._shards[index], self._untils[index]
+        if entry is None or entry.keep_for is None:
+            untils.pop(key, None)
+        else:
+            untils[key] = time.monotonic() + entry.keep_for
+        if entry is None:
+            shard.pop(key, None)
+            return
+        shard[key] = entry.value
+        if len(shard) > self._rooms[index]:
+            self._sweep(index)
+
+    def _sweep(self, index: int) -> None:
+        """Forget what has expired. The dictionaries are made anew, because a dictionary never shrinks."""
+        now, shard, untils = time.monotonic(), self._shards[index], self._untils[index]
+        self._untils[index] = {key: until for key, until in untils.items() if now <= until}
+        alive = {key: value for key, value in shard.items() if now <= untils.get(key, now)}
+        self._shards[index], self._rooms[index] = alive, max(_FEWEST, 2 * len(alive))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {sum(map(len, self._shards))} entries>"
@@ -93,25 +110,13 @@ class AsyncMemoryStore:
         return f"<Async{repr(self._store)[1:]}"
 
 
-def _alive(cell: _Cell | None) -> bytes | None:
-    """Return the value of a cell, unless it has expired."""
-    if isinstance(cell, tuple):
-        value, until = cell
-        return value if time.monotonic() <= until else None
-    return cell
-
-
-def _cell(key: str, entry: Entry | None, keys: Sequence[str]) -> _Cell | None:
-    """Return what to store for a write, after checking it."""
+def _check(key: str, entry: Entry | None, keys: Sequence[str]) -> None:
     if key not in keys:
         raise ValueError("the change wrote outside its keys")
     if entry is None:
-        return None
+        return
     if type(entry) is not Entry or type(entry.value) is not bytes:
         raise ValueError("the change wrote what is no Entry of bytes")
     keep_for = entry.keep_for
-    if keep_for is None:
-        return entry.value
-    if type(keep_for) is not int or not 0 <= keep_for <= _LONGEST:
+    if keep_for is not None and (type(keep_for) is not int or not 0 <= keep_for <= _LONGEST):
         raise ValueError("keep_for: None, or from 0 to 10^11 seconds")
-    return entry.value, time.monotonic() + keep_for
