@@ -88,6 +88,27 @@ class TestChange:
         assert [USER_KEY, NUMBER_KEY] == [*one.keys]
         assert isinstance(one.change(decide, {})[1], Number)
 
+    def test_number_is_covered_once(self):
+        """A number that is asked for twice is one key."""
+        one = operation()
+        one.include(NUMBER_AS_INT)
+        before = [*one.keys]
+        one.include(NUMBER_AS_INT)
+
+        assert before == [*one.keys]
+
+    def test_expected_outcome(self):
+        """R26: only what the last change came to is a result, so a store cannot answer without one."""
+        one = operation()
+        outcome = Outcome()
+        stale = one.change(lambda book: outcome, {})[1]
+        change = one.expecting(lambda book: outcome)
+
+        for answer in (stale, None):
+            with pytest.raises(StoreError):
+                one.result(answer)
+        assert outcome is one.result(change({})[1])
+
     def test_phone_is_kept(self):
         """The operation keeps the number that any of its decisions was about, for the audit trail."""
         one = operation()

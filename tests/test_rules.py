@@ -354,15 +354,6 @@ class TestSending:
 
         assert (32, "1", "new") == (len(records.user.issued), records.user.issued[0].id, records.user.issued[-1].id)
 
-    def test_put_in_place_is_limited(self):
-        """Where a limit refuses the old challenge stays."""
-        records = book(User(issued=[issued("old")], sends=NOW + 1), config=limits(user=Limit(1, HOUR)))
-
-        assert ("user", timedelta(microseconds=1)) == told(
-            rules.put_in_place(records, records.user.issued[0], issued("new"), phone())
-        )
-        assert ["old"] == [challenge.id for challenge in records.user.issued]
-
     def test_repeat(self):
         """R4: a repeated message moves the gap, and neither expiry nor attempts."""
         challenge = issued(at=NOW - 30 * SECOND_US, attempts=3)

@@ -198,6 +198,8 @@ def challenge(
     old = find_purpose(user, purpose)
     if old and old.phone_id == phone.id and old.details == details and within_gap(book, old):
         return Reply(old, phone, sent=False)
+    if refusal := reserve(book, phone.number):
+        return refusal
     return put_in_place(book, old, issue(book, new_id, purpose, phone, details, locale), phone)
 
 
@@ -217,6 +219,8 @@ def resend(book: Book, *, new_id: str, challenge_id: str) -> Reply | Refusal:
         return repeat(book, issued, phone)
     if not renewable(book, issued):
         return dead
+    if refusal := reserve(book, phone.number):
+        return refusal
     return put_in_place(book, issued, issue(book, new_id, issued.purpose, phone, issued.details, issued.locale), phone)
 
 

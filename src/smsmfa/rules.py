@@ -186,10 +186,8 @@ def renewable(book: Book, issued: Issued) -> bool:
     return book.now < issued.expires + DAY
 
 
-def put_in_place(book: Book, old: Issued | None, issued: Issued, phone: Phone) -> Reply | Refusal:
-    """Reserve a message for a new challenge, and put it in place of the old one."""
-    if refusal := reserve(book, phone.number):
-        return refusal
+def put_in_place(book: Book, old: Issued | None, issued: Issued, phone: Phone) -> Reply:
+    """Put a new challenge in place of the old one."""
     others = [other for other in book.user.issued if other is not old and renewable(book, other)]
     book.user.issued = [*others[1 - _MOST_ISSUED :], issued]
     return Reply(issued, phone, sent=True, displaced=old)

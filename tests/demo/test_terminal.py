@@ -142,3 +142,22 @@ def test_say_without_encoding(monkeypatch):
     Terminal().say("✓")
 
     assert "✓\n" == sys.stdout.getvalue()
+
+
+@pytest.mark.parametrize("keyboard, attended", [(True, True), (False, False)])
+def test_attended(stdin, monkeypatch, keyboard, attended):
+    """A person is there where the input is a terminal."""
+    stdin(b"")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: keyboard, raising=False)
+
+    assert attended is Terminal().attended
+
+
+def test_attended_once_something_was_typed(stdin):
+    """What types through a pipe counts as somebody, too."""
+    stdin(b"yes\n")
+    terminal = Terminal()
+
+    assert not terminal.attended
+    terminal.ask("Really? ")
+    assert terminal.attended

@@ -40,10 +40,10 @@ class Acme:
     def __init__(self, terminal: Terminal, clock: Clock) -> None:
         self.terminal = terminal
         self.events: list[Event] = []
-        self.config = FactorConfig(app_name="Acme", secret=secrets.token_urlsafe(32), regions=ALL_REGIONS)
+        self.config: FactorConfig = FactorConfig(app_name="Acme", secret=secrets.token_urlsafe(32), regions=ALL_REGIONS)
         store, sender = MemoryStore(), DrawnPhone(terminal)
-        self.enroller = Enroller(self.config, store, sender, on_event=self.events.append, clock=clock)
-        self.verifier = Verifier(self.config, store, sender, on_event=self.events.append, clock=clock)
+        self.enroller: Enroller = Enroller(self.config, store, sender, on_event=self.events.append, clock=clock)
+        self.verifier: Verifier = Verifier(self.config, store, sender, on_event=self.events.append, clock=clock)
 
 
 def walk(terminal: Terminal, *, clock: Clock = time.time_ns) -> None:
