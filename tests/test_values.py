@@ -27,7 +27,7 @@ def a_challenge(**changes):
 
 def a_verification(**changes):
     arguments = {"user_id": "alice", "method": "sms", "at": AT, "purpose": "login"}
-    return Verification(**arguments | {"recovery_codes": Opaque(CODES), "token": Opaque(TOKEN)} | changes)
+    return Verification(**arguments | {"recovery_codes": Opaque(CODES), "token": Opaque(TOKEN).reveal} | changes)
 
 
 def an_enrolled_phone(**changes):

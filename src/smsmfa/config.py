@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import wraps
+from itertools import chain
 from math import expm1, log1p
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -196,7 +197,7 @@ class FactorConfig:
         Bind it to no name: what a traceback with locals shows must not be the code.
         """
         generator = self.keys.get(issued.key_id) or self.keys.newest
-        details = [part for pair in issued.details for part in pair]
+        details = chain.from_iterable(issued.details)
         return generator.code(issued.id, user_key, kind, issued.purpose, str(number), *details)
 
     def guess_risk(self, period: timedelta) -> float:

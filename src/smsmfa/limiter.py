@@ -111,26 +111,25 @@ def remaining(limit: Limit, bucket: int, now: int) -> int:
 
 def wait(limit: Limit, short: int) -> timedelta | None:
     """Return by how much a hit exceeds its bucket as a time to wait; ``None``: waiting does not help."""
-    return None if limit.refill is None else timedelta(0, 0, short)
+    return None if limit.refill is None else short * _MICROSECOND
 
 
 def keep_for(limit: Limit, bucket: int, now: int) -> int | None:
     """Return for how many seconds the bucket says anything; 0: it is full; ``None``: for ever."""
-    owed = debt(limit, bucket, now)
+    return _keep_for(limit, debt(limit, bucket, now))
+
+
+def _keep_for(limit: Limit, owed: int) -> int | None:
     if owed == 0:
         return 0
     return None if limit.refill is None else min(owed // 1_000_000 + KEEP_MARGIN, _LONGEST)
 
 
-def decide(limit: Limit, bucket: int, now: int, short: int) -> Decision:
-    """Say what came of a hit: the bucket after it, and by how much the hit exceeds it."""
-    owed = debt(limit, bucket, now)
-    return Decision(
-        not short,
-        (limit.span - owed) // limit.unit,
-        wait(limit, short) if short else _ZERO,
-        None if limit.refill is None else timedelta(0, 0, owed),
-    )
+def _decision(limit: Limit, owed: int, short: int) -> Decision:
+    """Say what came of a hit: what is missing from the bucket after it, and by how much the hit exceeds it."""
+    retry_after = wait(limit, short) if short else _ZERO
+    full_after = None if limit.refill is None else owed * _MICROSECOND
+    return Decision(not short, (limit.span - owed) // limit.unit, retry_after, full_after)
 
 
 class _Limiter:
@@ -164,29 +163,30 @@ class _Limiter:
     def _take(
         self, key: str, n: int, now: int, values: Mapping[str, bytes]
     ) -> tuple[Mapping[str, Entry | None], Decision]:
-        stored = _decode(values.get(key))
-        bucket, short = take(self._limit, stored, now, n)
-        decision = decide(self._limit, bucket, now, short)
-        return ({} if bucket == stored else {key: _entry(self._limit, bucket, now)}), decision
+        limit, stored = self._limit, _decode(values.get(key))
+        bucket, short = take(limit, stored, now, n)
+        owed = debt(limit, bucket, now)
+        return ({} if bucket == stored else {key: _entry(limit, bucket, owed)}), _decision(limit, owed, short)
 
     def _give_back(
         self, key: str, n: int, now: int, values: Mapping[str, bytes]
     ) -> tuple[Mapping[str, Entry | None], None]:
         if key not in values:
             return {}, None
-        return {key: _entry(self._limit, give_back(self._limit, _decode(values[key]), now, n), now)}, None
+        bucket = give_back(self._limit, _decode(values[key]), now, n)
+        return {key: _entry(self._limit, bucket, debt(self._limit, bucket, now))}, None
 
     def _peeked(self, value: bytes | None, n: int, now: int) -> Decision:
         limit, bucket = self._limit, _decode(value)
-        return decide(limit, bucket, now, take(limit, bucket, now, n)[1])
+        return _decision(limit, debt(limit, bucket, now), take(limit, bucket, now, n)[1])
 
 
 def _decode(value: bytes | None) -> int:
     return 0 if value is None else int.from_bytes(value, "big", signed=True)
 
 
-def _entry(limit: Limit, bucket: int, now: int) -> Entry | None:
-    return Entry(bucket.to_bytes(8, "big", signed=True), keep_for(limit, bucket, now)) if bucket else None
+def _entry(limit: Limit, bucket: int, owed: int) -> Entry | None:
+    return Entry(bucket.to_bytes(8, "big", signed=True), _keep_for(limit, owed)) if bucket else None
 
 
 def _forget(key: str, values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], None]:

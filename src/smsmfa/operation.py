@@ -98,14 +98,9 @@ class Book:
     def _write(
         self, writes: dict[str, Entry | None], key: str, record: User | Number | Total, keep: int | None
     ) -> None:
-        stored = self._values.get(key)
-        if keep == 0:  # absent is the same as full
-            if stored is not None:
-                writes[key] = None
-            return
-        value = encode(record)
-        if value != stored:
-            writes[key] = Entry(value, keep)
+        value = None if keep == 0 else encode(record)  # absent is the same as full
+        if value != self._values.get(key):
+            writes[key] = None if value is None else Entry(value, keep)
 
     def _user_keep_for(self) -> int | None:
         """Return for how many seconds the user's record says anything; ``None``: for ever."""

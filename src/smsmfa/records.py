@@ -8,7 +8,7 @@ of one, or anything a code could be guessed against. Instants are microseconds s
 from binascii import b2a_base64
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 import msgspec
 
@@ -103,7 +103,7 @@ R = TypeVar("R", User, Number, Total)
 TOTAL_KEY = "t:total"
 #: Returns the stored form of a record.
 encode: Callable[[User | Number | Total], bytes] = msgspec.msgpack.Encoder().encode
-_decoders = {kind: msgspec.msgpack.Decoder(kind) for kind in (User, Number, Total)}
+_decoders = {kind: msgspec.msgpack.Decoder(kind).decode for kind in (User, Number, Total)}
 
 
 def decode(kind: type[R], value: bytes | None) -> R:
@@ -115,14 +115,10 @@ def decode(kind: type[R], value: bytes | None) -> R:
     if value is None:
         return kind()
     try:
-        record: object = _decoders[kind].decode(value)
+        return cast(R, _decoders[kind](value))
     except msgspec.MsgspecError:
-        record = None
-    if not isinstance(
-        record, kind
-    ):  # raised out here so that the decoder's error, which may quote the value, is not chained
-        raise StoreError(f"a stored {kind.__name__} record does not decode; was it written by a newer release?")
-    return record
+        pass  # raise below, so that the decoder's error, which may quote the value, is not chained
+    raise StoreError(f"a stored {kind.__name__} record does not decode; was it written by a newer release?")
 
 
 def user_key(user_id: str) -> str:

@@ -212,11 +212,12 @@ def reserve(book: Book, number: int) -> Refusal | None:
         bucket, short = take(limit, record.sends, now)
         if short:
             record.sends = bucket
-            refusals.append((limit.refill is None, short, RateLimited(scope, wait(limit, short))))
+            refusals.append((limit.refill is None, short, scope, wait(limit, short)))
         else:
             taken.append((record, bucket))
     if refusals:
-        return max(refusals, key=lambda refusal: refusal[:2])[2]
+        _, _, scope, retry_after = max(refusals)  # scopes differ, so nothing after them is compared
+        return RateLimited(scope, retry_after)
     for record, bucket in taken:
         record.sends = bucket
     return None

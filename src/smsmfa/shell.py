@@ -145,7 +145,7 @@ class Base:
             at=instant(operation.now),
             purpose=purpose,
             recovery_codes=recovery_codes or _NO_CODES,
-            token=Opaque(proofs.give(self._config.keys, operation.user_key, proof)),
+            token=partial(proofs.give, self._config.keys, operation.user_key, proof),
         )
 
 

@@ -1,5 +1,6 @@
 """What the factor hands to the application. A check returns one of these or raises, never a bool."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -8,12 +9,13 @@ from .opaque import Opaque
 from .phone import PhoneNumber
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def instant(microseconds: int) -> datetime:
     """Return microseconds since the epoch as an aware datetime, at the calendar's end where it is past it."""
     try:
-        return _EPOCH + timedelta(0, microseconds // 1_000_000, microseconds % 1_000_000)
+        return _EPOCH + microseconds * _MICROSECOND
     except OverflowError:
         return datetime.max.replace(tzinfo=UTC)
 
@@ -61,7 +63,8 @@ class Verification:
     at: datetime
     purpose: str
     _recovery_codes: Opaque[tuple[str, ...]] = attrs.field(eq=False, repr=False)
-    _token: Opaque[str] = attrs.field(eq=False, repr=False)
+    #: Signs the token when it is asked for.
+    _token: Callable[[], str] = attrs.field(eq=False, repr=False)
 
     @property
     def amr(self) -> tuple[str, ...]:
@@ -76,7 +79,7 @@ class Verification:
     @property
     def token(self) -> str:
         """A short signed string for ``proof``, which survives a redirect, a cookie or a JWT for 10 minutes."""
-        return self._token.reveal()
+        return self._token()
 
 
 @attrs.frozen(kw_only=True)

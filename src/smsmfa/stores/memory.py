@@ -1,7 +1,7 @@
 """A store in this process's memory: for tests, for trying things out, for one process that may forget."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import TypeVar
 
@@ -49,10 +49,8 @@ class MemoryStore:
                 if value is not None:
                     values[key] = value
             writes, outcome = change(values)
-            for key, entry in writes.items():
-                _check(key, entry, keys)
-            for key, entry in writes.items():
-                self._put(key, entry)
+            if writes:
+                self._write(keys, writes)
             return outcome
 
     def _get(self, key: str) -> bytes | None:
@@ -63,19 +61,23 @@ class MemoryStore:
         until = self._untils[index].get(key)
         return value if until is None or time.monotonic() <= until else None
 
-    def _put(self, key: str, entry: Entry | None) -> None:
-        index = hash(key) % _SHARDS
-        shard, untils = self._shards[index], self._untils[index]
-        if entry is None or entry.keep_for is None:
-            untils.pop(key, None)
-        else:
-            untils[key] = time.monotonic() + entry.keep_for
-        if entry is None:
-            shard.pop(key, None)
-            return
-        shard[key] = entry.value
-        if len(shard) > self._rooms[index]:
-            self._sweep(index)
+    def _write(self, keys: Sequence[str], writes: Mapping[str, Entry | None]) -> None:
+        for key, entry in writes.items():
+            _check(key, entry, keys)
+        for key, entry in writes.items():
+            index = hash(key) % _SHARDS
+            shard, untils = self._shards[index], self._untils[index]
+            if entry is None:
+                shard.pop(key, None)
+                untils.pop(key, None)
+                continue
+            shard[key] = entry.value
+            if entry.keep_for is not None:
+                untils[key] = time.monotonic() + entry.keep_for
+            elif untils:
+                untils.pop(key, None)
+            if len(shard) > self._rooms[index]:
+                self._sweep(index)
 
     def _sweep(self, index: int) -> None:
         """Forget what has expired. The dictionaries are made anew, because a dictionary never shrinks."""
