@@ -355,7 +355,14 @@ class Model:
             person.codes = {name: code for name, code in person.codes.items() if self.renewable(code)}
             person.codes[purpose] = Code(value.id, code, purpose, details, phone, now, now)
 
-        return self.sending(person, phone.number, carrier, made)
+        def forgotten(value, code):
+            """What cannot be asked for again goes when there is a new challenge, even one that is taken back."""
+            person.codes = {
+                name: code for name, code in person.codes.items() if name == purpose or self.renewable(code)
+            }
+
+        expected, effect = self.sending(person, phone.number, carrier, made)
+        return expected, forgotten if carrier == "rejected" and expected == only("DeliveryRejected")[0] else effect
 
     def resend(self, user, challenge_id, carrier):
         person = self.people[user]
