@@ -498,6 +498,17 @@ class TestResend:
 
         assert Locked is type(world.resend())
 
+    @pytest.mark.parametrize("again", ["challenge", "resend"])
+    def test_without_a_message_left(self, again):
+        """Where no message is left the old challenge stays as it was, dead or alive, and a new one is not made."""
+        world = World(phone(), limits=Limits(user=ONE_AN_HOUR))
+        world.challenge()
+        world.now += 300 * SECOND
+        refusal = world.challenge(new_id="newer") if again == "challenge" else world.resend()
+
+        assert (RateLimited, "user", timedelta(minutes=55)) == (type(refusal), refusal.scope, refusal.retry_after)
+        assert ["new"] == world.ids
+
 
 class TestVerify:
     """A code is compared."""

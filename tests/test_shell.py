@@ -531,6 +531,19 @@ class TestUncertain:
         assert (0, 8) == (changed.outbox.calls, changed.verifier.status("alice").sends_left)
         assert factor.verifier.resend("alice", challenge.id).sent
 
+    def test_fault_before_the_sender(self, factor, monkeypatch):
+        """A fault of ours while the message is made is no uncertain message: it comes out, and no sender is called."""
+
+        def breaks(*arguments):
+            raise RuntimeError("a fault")
+
+        calls = factor.outbox.calls
+        monkeypatch.setattr("smsmfa.messages.Messages.render", breaks)
+
+        with pytest.raises(RuntimeError, match="a fault"):
+            factor.verifier.challenge("alice")
+        assert calls == factor.outbox.calls
+
 
 def earlier(keys, change, store):
     """Commit, and return the outcome of an earlier call of the change."""

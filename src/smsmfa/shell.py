@@ -187,11 +187,15 @@ class Shell(Base):
         return attrs.evolve(challenge, uncertain=True) if trail.uncertain else challenge
 
     def _deliver(self, trail: Trail, operation: Operation, reply: Reply, challenge: Challenge) -> None:
+        message = None
         try:
-            receipt = self._sender.send(self._message(reply, operation, challenge))
+            message = self._message(reply, operation, challenge)
+            receipt = self._sender.send(message)
         except DeliveryRejected as error:
             rejected = error
         except Exception as error:
+            if message is None:
+                raise  # a fault of ours, before any sender had it
             trail.uncertain = True
             complain(self._sender, error)
             return
@@ -240,11 +244,15 @@ class AsyncShell(Base):
         return attrs.evolve(challenge, uncertain=True) if trail.uncertain else challenge
 
     async def _deliver(self, trail: Trail, operation: Operation, reply: Reply, challenge: Challenge) -> None:
+        message = None
         try:
-            receipt = await self._sender.send(self._message(reply, operation, challenge))
+            message = self._message(reply, operation, challenge)
+            receipt = await self._sender.send(message)
         except DeliveryRejected as error:
             rejected = error
         except Exception as error:
+            if message is None:
+                raise  # a fault of ours, before any sender had it
             trail.uncertain = True
             complain(self._sender, error)
             return
