@@ -133,7 +133,7 @@ class Enroller(EnrollerBase, Shell):
             )
 
     def remove(self, user_id: object, phone_id: str, *, proof: str | None) -> None:
-        """Drop a number of the user's; the last one takes the recovery codes with it. No limit is reset.
+        """Drop a number of the user's, and one that waits; the last takes the recovery codes along. No limit is reset.
 
         Raises:
             ProofRequired: ``proof`` is missing, stale or another's.
