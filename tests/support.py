@@ -4,7 +4,18 @@ import traceback
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from smsmfa import AsyncEnroller, AsyncVerifier, Enroller, FactorConfig, MemoryStore, Verifier
+import pytest
+
+from smsmfa import (
+    AsyncEnroller,
+    AsyncVerifier,
+    CodeRejected,
+    Enroller,
+    FactorConfig,
+    MemoryStore,
+    RateLimited,
+    Verifier,
+)
 from smsmfa.operation import Operation
 from smsmfa.records import User, decode, encode, user_key
 from smsmfa.typing import Message, Receipt
@@ -181,3 +192,17 @@ class Records:
     def put(self, user: User, user_id: str = "alice") -> None:
         """Store a user."""
         self.values[user_key(user_id)] = encode(user)
+
+
+def rejected(call, *arguments, error=CodeRejected, **named):
+    """Call what has to raise exactly this error, and return the error."""
+    with pytest.raises(error) as raised:
+        call(*arguments, **named)
+    assert error is raised.type
+    return raised.value
+
+
+def limited(call, *arguments, **named):
+    """Return the scope and the wait of the limit that refuses a call."""
+    error = rejected(call, *arguments, error=RateLimited, **named)
+    return error.scope, error.retry_after

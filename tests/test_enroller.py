@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from support import NUMBER, OTHER_NUMBER, SECRET, THIRD_NUMBER, AsyncFactor, Factor, a_config, wrong
+from support import NUMBER, OTHER_NUMBER, SECRET, THIRD_NUMBER, AsyncFactor, Factor, a_config, limited, rejected, wrong
 
 from smsmfa import (
     ALL_REGIONS,
@@ -19,7 +19,6 @@ from smsmfa import (
     PhoneInUse,
     PhoneNumberError,
     ProofRequired,
-    RateLimited,
 )
 
 HOUR = timedelta(hours=1)
@@ -40,20 +39,6 @@ def factor(new):
 def over(new, factor, **arguments):
     """Return a factor with another configuration over the same records and clock."""
     return new(a_config(**arguments), store=factor.store, clock=factor.clock)
-
-
-def rejected(call, *arguments, error=CodeRejected, **named):
-    """Call what has to raise exactly this error, and return the error."""
-    with pytest.raises(error) as raised:
-        call(*arguments, **named)
-    assert error is raised.type
-    return raised.value
-
-
-def limited(call, *arguments, **named):
-    """Return the scope and the wait of the limit that refuses a call."""
-    error = rejected(call, *arguments, error=RateLimited, **named)
-    return error.scope, error.retry_after
 
 
 def guess_wrong(factor, challenge, times=1, user_id="alice"):

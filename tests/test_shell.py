@@ -9,14 +9,13 @@ from functools import partial
 from uuid import UUID
 
 import pytest
-from support import NUMBER, OTHER_NUMBER, AsyncFactor, AsyncOutbox, Clock, Factor, Outbox, a_config, wrong
+from support import NUMBER, OTHER_NUMBER, AsyncFactor, AsyncOutbox, Clock, Factor, Outbox, a_config, rejected, wrong
 
 from smsmfa import (
     AsyncEnroller,
     AsyncMemoryStore,
     AsyncVerifier,
     CodeMalformed,
-    CodeRejected,
     ConfigurationError,
     DeliveryError,
     DeliveryRejected,
@@ -121,14 +120,6 @@ def call(factor, name, user_id, *arguments):
     twin = factor.enroller if name in ENROLLER else factor.verifier
     proof = {"proof": None} if name in {"remove", "new_recovery_codes"} else {}
     return getattr(twin, name.partition(" ")[0])(user_id, *arguments, **proof)
-
-
-def rejected(function, *arguments, error=CodeRejected, **named):
-    """Call what has to raise exactly this error, and return the error."""
-    with pytest.raises(error) as raised:
-        function(*arguments, **named)
-    assert error is raised.type
-    return raised.value
 
 
 def at_next_message(factor, step):

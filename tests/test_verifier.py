@@ -5,19 +5,17 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
-from support import NUMBER, OTHER_NUMBER, SECRET, AsyncFactor, Factor, a_config, wrong
+from support import NUMBER, OTHER_NUMBER, SECRET, AsyncFactor, Factor, a_config, limited, rejected, wrong
 
 from smsmfa import (
     CodeExpired,
     CodeMalformed,
-    CodeRejected,
     FactorDisabled,
     Limit,
     Limits,
     Locked,
     MemoryStore,
     NotEnrolled,
-    RateLimited,
 )
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -54,20 +52,6 @@ def over(factor, **arguments):
 def limits(**arguments):
     """Return a configuration with these limits."""
     return a_config(limits=Limits(**arguments))
-
-
-def rejected(call, *arguments, error=CodeRejected, **named):
-    """Call what has to raise exactly this error, and return the error."""
-    with pytest.raises(error) as raised:
-        call(*arguments, **named)
-    assert error is raised.type
-    return raised.value
-
-
-def limited(call, *arguments, **named):
-    """Return the scope and the wait of the limit that refuses a call."""
-    error = rejected(call, *arguments, error=RateLimited, **named)
-    return error.scope, error.retry_after
 
 
 def guess_wrong(factor, challenge, times=1, **named):

@@ -74,8 +74,8 @@ class Base:
         return operations.Operation(name, self._config, checked_user_id(user_id), max(self._clock() // 1000, 0), kind)
 
     def _trail(self, operation: Operation, *, challenge_id: object = None, purpose: str | None = None) -> Trail:
-        if isinstance(challenge_id, str) and len(challenge_id) == _ID_LENGTH and challenge_id.isascii():
-            operation.challenge_id = challenge_id if challenge_id.isalnum() else None
+        if isinstance(challenge_id, str) and len(challenge_id) == _ID_LENGTH:
+            operation.challenge_id = challenge_id if challenge_id.isascii() and challenge_id.isalnum() else None
         operation.purpose = purpose
         return Trail(self._on_event, operation)
 
