@@ -9,12 +9,17 @@ if not all(map(find_spec, ("hypothesis", "pytest"))):
     raise ModuleNotFoundError('smsmfa.testing needs pytest and hypothesis: pip install "smsmfa[testing]"')
 
 from .clock import FakeClock
+from .faults import AsyncFaultyStore, FaultyStore
+from .ids import deterministic
 from .outbox import AsyncRecordingSender, AsyncScriptedSender, RecordingSender, ScriptedSender
 
 __all__ = [
+    "AsyncFaultyStore",
     "AsyncRecordingSender",
     "AsyncScriptedSender",
     "FakeClock",
+    "FaultyStore",
     "RecordingSender",
     "ScriptedSender",
+    "deterministic",
 ]
