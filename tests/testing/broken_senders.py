@@ -50,8 +50,8 @@ class GoodSender:
 
     def _exchange(self, connection, message):
         connection.request("POST", "/messages", self._form(message), {"Authorization": f"Bearer {TOKEN}"})
-        response = connection.getresponse()
-        body = self._read(response)
+        with connection.getresponse() as response:
+            body = self._read(response)
         return response.status, json.loads(body)["id"] if response.status < 300 else None
 
     def _read(self, response):
@@ -62,7 +62,6 @@ class GoodSender:
                 raise TimeoutError
         if response.length:
             raise HTTPException
-        response.close()
         return body
 
     def _form(self, message):
@@ -114,7 +113,8 @@ class BelievesTheStatus(GoodSender):
         connection = HTTPConnection(self._host, timeout=self._timeout)
         try:
             connection.request("POST", "/messages", self._form(message))
-            status = connection.getresponse().status
+            with connection.getresponse() as response:
+                status = response.status
         except ConnectionRefusedError:
             raise DeliveryRejected("the gateway cannot be reached") from None
         except (OSError, HTTPException) as error:
@@ -225,8 +225,8 @@ class QuotesTheMessage(GoodSender):
 class QuotesTheCarrier(GoodSender):
     def _exchange(self, connection, message):
         connection.request("POST", "/messages", self._form(message))
-        response = connection.getresponse()
-        answer = json.loads(self._read(response)) if response.status < 500 else {}
+        with connection.getresponse() as response:
+            answer = json.loads(self._read(response)) if response.status < 500 else {}
         if response.status == 400:
             raise DeliveryRejected(answer["error"])
         return response.status, answer.get("id")
@@ -237,8 +237,8 @@ class LeavesTheAnswerInItsLocals(GoodSender):
 
     def _exchange(self, connection, message):
         connection.request("POST", "/messages", self._form(message))
-        response = connection.getresponse()
-        body = self._read(response).decode()
+        with connection.getresponse() as response:
+            body = self._read(response).decode()
         return response.status, json.loads(body)["id"] if response.status < 300 else body
 
 
