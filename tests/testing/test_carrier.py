@@ -3,6 +3,7 @@
 import json
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection, IncompleteRead, RemoteDisconnected
+from threading import Event
 from threading import enumerate as threads
 
 import pytest
@@ -135,19 +136,24 @@ def test_drip(carry):
 
 
 def test_stop():
-    """A carrier that stops lets go of what hangs, and leaves no thread behind."""
-    before = set(threads())
-    with Carrier(hang) as carrier:
-        connection = connected(carrier)
+    """A carrier that stops lets go of what hangs, and leaves no thread of its own behind."""
+    before, arrived = set(threads()), Event()
+
+    def behaviour(exchange):
+        arrived.set()
+        hang(exchange)
+
+    with Carrier(behaviour) as carrier, closing(connected(carrier)) as connection:
         connection.request("GET", "/")
-    with pytest.raises(ConnectionError):
-        connection.getresponse()
-    connection.close()
+        arrived.wait(10)
+        carrier.stop()
+        with pytest.raises(RemoteDisconnected):
+            connection.getresponse()
 
     assert not [thread for thread in set(threads()) - before if not thread.daemon]
 
 
-def test_client_that_leaves(carry):
+def test_client_that_leaves(carry, capsys):
     """A client that gives up is no error of the carrier's, which goes on serving."""
     carrier, connection = carry(drip(ANSWER), ANSWER)
     post(connection).close()
@@ -155,3 +161,7 @@ def test_client_that_leaves(carry):
 
     with closing(connected(carrier)) as other:
         assert 201 == post(other).status
+    for thread in threads():
+        if "process_request" in thread.name:
+            thread.join(10)
+    assert not capsys.readouterr().err

@@ -22,6 +22,16 @@ def test_words():
     assert all(part in told_by(error) for part in ("in the words", "in a note", "in an attribute"))
 
 
+def test_arguments():
+    """What an error was made with is found, where its words leave it out."""
+
+    class Brief(Exception):
+        def __str__(self):
+            return "brief"
+
+    assert "in an argument" in told_by(Brief("in an argument"))
+
+
 def test_locals():
     """So is what the frames of its traceback have in their locals."""
 
@@ -69,10 +79,10 @@ def test_no_error():
 
 
 def test_log():
-    """Every line of every logger is collected, arguments and tracebacks included, and the level is what it was."""
+    """Every line of every logger is collected with what goes beside it, and the level is restored."""
     level = logging.getLogger().level
     with logged() as lines:
-        logging.getLogger("any.logger").debug("at %s", "debug")
+        logging.getLogger("any.logger").debug("at %s", "debug", extra={"more": "for structured logs"})
         try:
             raise RuntimeError("in the log")
         except RuntimeError:
@@ -81,5 +91,6 @@ def test_log():
 
     assert 2 == len(lines)
     assert lines[0].startswith("at debug")
+    assert "for structured logs" in lines[0]
     assert "RuntimeError: in the log" in lines[1]
     assert logging.getLogger().level == level

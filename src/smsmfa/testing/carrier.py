@@ -6,7 +6,7 @@ from contextlib import suppress
 from email.message import Message as Headers
 from http.client import parse_headers
 from itertools import chain, repeat
-from socket import SHUT_RDWR, SO_LINGER, SOL_SOCKET
+from socket import SO_LINGER, SOL_SOCKET
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Event, Thread
 from typing import TypeAlias
@@ -135,7 +135,6 @@ def hang(exchange: Exchange) -> None:
 
 def drop(exchange: Exchange) -> None:
     """Close the connection without an answer."""
-    exchange.connection.shutdown(SHUT_RDWR)
 
 
 def reset(exchange: Exchange) -> None:

@@ -23,7 +23,7 @@ class _Lines(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(f"{self.format(record)} {record.args}")
+        self.lines.append(f"{self.format(record)} {vars(record)}")
 
 
 @contextmanager
