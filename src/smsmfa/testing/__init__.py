@@ -12,14 +12,17 @@ from .clock import FakeClock
 from .faults import AsyncFaultyStore, FaultyStore
 from .ids import deterministic
 from .outbox import AsyncRecordingSender, AsyncScriptedSender, RecordingSender, ScriptedSender
+from .store import AsyncStoreConformance, StoreConformance
 
 __all__ = [
     "AsyncFaultyStore",
     "AsyncRecordingSender",
     "AsyncScriptedSender",
+    "AsyncStoreConformance",
     "FakeClock",
     "FaultyStore",
     "RecordingSender",
     "ScriptedSender",
+    "StoreConformance",
     "deterministic",
 ]
