@@ -6,8 +6,10 @@ from typing import Any
 from ..typing import AsyncStore, Store
 from .loop import Blocking
 from .store_changes import ChangeChecks
+from .store_factor import FactorChecks
 from .store_faults import FaultChecks
 from .store_handles import ForkChecks, HandleChecks
+from .store_model import ModelChecks
 from .store_races import RaceChecks
 from .store_tasks import TaskChecks
 from .store_values import ValueChecks
@@ -15,7 +17,7 @@ from .store_values import ValueChecks
 __all__ = ["AsyncStoreConformance", "StoreConformance"]
 
 
-class _Checks(ValueChecks, ChangeChecks, RaceChecks, HandleChecks, FaultChecks):
+class _Checks(ValueChecks, ChangeChecks, ModelChecks, RaceChecks, HandleChecks, FaultChecks, FactorChecks):
     """What a store of either kind has to pass."""
 
 

@@ -1,6 +1,7 @@
 """Checks of a store that can be opened more than once: by one process, by several, and across a fork."""
 
 from collections.abc import Callable, Mapping, Sequence
+from threading import Semaphore
 
 import pytest
 
@@ -83,13 +84,25 @@ class HandleChecks(Suite):
     @check(2, "processes")
     def test_processes_meet(self) -> None:
         """Of two updates of a key, one of which begins while another process computes, none is lost."""
-        store = self.opened()
-        for warm in (True, False):
-            [key] = fresh("k")
-            if warm:
-                put(store, {key: b"0"})
-            here, there = self._meet(store, key)
-            expect([0, 1], sorted([*here, there]), "what the two updates saw")
+        store, keys = self.opened(), fresh("warm", "absent")
+        put(store, {keys[0]: b"0"})
+        turns, counted = iter(keys), Semaphore(0)
+
+        def count() -> int:
+            key = next(turns)
+            before = store.update([key], increment(key))
+            counted.release()
+            return before
+
+        there, here = intruded(
+            lambda turn: in_process(self, _hold, [keys], {"turn": turn, "next": counted.acquire}),
+            count,
+            patience=self.patience,
+            limit=self.time_limit,
+            turns=len(keys),
+        )
+        for key, *saw in zip(keys, there, here, strict=True):
+            expect([0, 1], sorted(saw), "what the two updates of a key saw")
             expect(b"2", store.read(key), "the count after two updates that both succeeded")
 
     @check(2, "processes")
@@ -102,16 +115,6 @@ class HandleChecks(Suite):
         expect(dict.fromkeys(hot, b"%d" % (_PROCESSES * self.rounds)), look(store, hot), "the hot keys")
         for keys in cold:
             expect(dict.fromkeys(keys, b"%d" % _PROCESSES), look(store, keys), "keys that were new in their round")
-
-    def _meet(self, store: Store, key: str) -> tuple[list[int], int]:
-        there, here = intruded(
-            lambda turn: in_process(self, _hold, [key], {"turn": turn}),
-            lambda: store.update([key], increment(key)),
-            patience=self.patience,
-            limit=self.time_limit,
-            turns=1,
-        )
-        return here, there
 
 
 class ForkChecks(Suite):
@@ -155,6 +158,21 @@ def _race(store: Store, say: Callable[[str], None], hot: Sequence[str], cold: Se
         store.update(hot, increment(*hot))
 
 
-def _hold(store: Store, say: Callable[[str], None], key: str) -> int:
-    words = ["turn"]
-    return store.update([key], held(increment(key), lambda: say(words.pop()) if words else None))
+def _hold(store: Store, say: Callable[[str], None], keys: Sequence[str]) -> list[int]:
+    """Count under each key, and say so in the middle."""
+    counts = []
+    for key in keys:
+        counts.append(store.update([key], held(increment(key), _Once(say, "turn"))))
+        say("next")
+    return counts
+
+
+class _Once:
+    """Says a word when it is called for the first time: a change may be called again."""
+
+    def __init__(self, say: Callable[[str], None], word: str) -> None:
+        self._say, self._words = say, [word]
+
+    def __call__(self) -> None:
+        while self._words:
+            self._say(self._words.pop())
