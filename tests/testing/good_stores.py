@@ -200,6 +200,7 @@ class RemoteStore:
             else:
                 self._idle.append(connection)
                 return answer
+        raise AssertionError("it tries once at least")
 
 
 class AsyncRemoteStore:
@@ -257,6 +258,5 @@ def _fails(check):
     try:
         check()
     except BaseException as error:
-        assert any("Broken promise" in note for note in error.__notes__)
-        return True
+        return any("Broken promise" in note for note in error.__notes__)
     return False

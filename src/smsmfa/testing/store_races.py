@@ -54,6 +54,32 @@ class RaceChecks(Suite):
         put(other, {mine: b"0"})
         self._none_lost(one, other, [shared, mine], [shared, theirs])
 
+    @check(4)
+    @in_pairs
+    def test_many_conflicts(self, one: Store, other: Store) -> None:
+        """An update gets through though another comes first ten times in a row."""
+        [key] = fresh("k")
+        first, counted = self._intruded(
+            lambda turn: one.update([key], held(increment(key), turn)), lambda: other.update([key], increment(key)), 10
+        )
+        expect(list(range(len(counted) + 1)), sorted([first, *counted]), "what the updates saw")
+        expect(b"%d" % (len(counted) + 1), one.read(key), "the count after all of them succeeded")
+
+    @check(2)
+    @in_pairs
+    def test_decision_meets_decision(self, one: Store, other: Store) -> None:
+        """Of two updates that each write one key if the other key is absent, only one writes: to see counts too."""
+        keys = fresh("a", "b")
+
+        def claim(mine: str, rival: str) -> Change[bool]:
+            return lambda values: ({}, False) if rival in values else ({mine: Entry(b"1")}, True)
+
+        first, [second] = self._intruded(
+            lambda turn: one.update(keys, held(claim(*keys), turn)), lambda: other.update(keys, claim(*keys[::-1]))
+        )
+        expect({True, False}, {first, second}, "whether the one and the other wrote")
+        expect(1, len(look(one, keys)), "how many keys were written")
+
     @check(2)
     @in_pairs
     def test_deletion_meets_update(self, one: Store, other: Store) -> None:
@@ -107,6 +133,27 @@ class RaceChecks(Suite):
         values, _ = self._intruded(
             lambda turn: one.update(Keys(keys, turn), seen), lambda: other.update(keys, increment(*keys)), _TURNS
         )
+        expect(1, len(set(values.values())), f"how many values keys have that are always equal ({values})")
+
+    @check(5)
+    @in_pairs
+    def test_errors_are_of_values_current_together(self, one: Store, other: Store) -> None:
+        """Nor does an exception come out that a change raised on values that were never current together."""
+        keys = fresh("a", "b", "c")
+        put(one, dict.fromkeys(keys, b"0"))
+
+        def refuse(values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], None]:
+            raise Unwanted(dict(values))
+
+        def refused(turn: Callable[[], None]) -> dict[str, bytes]:
+            try:
+                one.update(Keys(keys, turn), refuse)
+            except Unwanted as error:
+                values: dict[str, bytes] = error.args[0]
+                return values
+            raise AssertionError("an exception of the change was swallowed")
+
+        values, _ = self._intruded(refused, lambda: other.update(keys, increment(*keys)), _TURNS)
         expect(1, len(set(values.values())), f"how many values keys have that are always equal ({values})")
 
     @check(2)

@@ -11,10 +11,13 @@ import pytest
 
 from ..typing import Change, Entry, Store
 from . import report
-from .threads import Hung
+from .threads import Hung, within
 
 S = TypeVar("S", bound="Suite")
 T = TypeVar("T")
+
+#: How many time limits a whole check may take.
+_LONGEST = 2
 
 #: The list "What must hold" of docs/custom-store.md, to which every check belongs.
 PROMISES = {
@@ -34,22 +37,17 @@ PROMISES = {
 
 
 def check(promise: int, *needs: str) -> Callable[[Callable[[S], None]], Callable[[S], None]]:
-    """Make a method a check of a promise: skipped where a flag is off, its stores closed, its failure explained."""
+    """Make a method a check of a promise: skipped where a flag is off, its stores closed, its failure explained.
+
+    It runs in a thread that can be left behind, for whatever it calls may hang.
+    """
 
     def decorate(method: Callable[[S], None]) -> Callable[[S], None]:
         @wraps(method)
         def run(self: S) -> None:
             if missing := [flag for flag in needs if not self.has(flag)]:
                 pytest.skip(f"{report.OFF} {', '.join(missing)}")
-            try:
-                method(self)
-            except BaseException as error:
-                error.add_note(f"Broken promise: {cleandoc(method.__doc__ or method.__name__)}")
-                error.add_note(f'See "Writing a store", What must hold, {promise}: {PROMISES[promise]}.')
-                with suppress(Exception):
-                    self.close(after=error)
-                raise
-            self.close()
+            within(self.time_limit * _LONGEST, lambda: self.run_and_close(method, promise))
 
         return run
 
@@ -111,6 +109,18 @@ class Suite:
         """Whether a capability is there: an attribute that is set, or a hook that is overridden."""
         value = getattr(cls, flag)
         return value is not getattr(Suite, flag) and bool(value)
+
+    def run_and_close(self: S, method: Callable[[S], None], promise: int) -> None:
+        """Run a check; say what a failure means; let go of the stores it opened."""
+        try:
+            method(self)
+        except BaseException as error:
+            error.add_note(f"Broken promise: {cleandoc(method.__doc__ or method.__name__)}")
+            error.add_note(f'See "Writing a store", What must hold, {promise}: {PROMISES[promise]}.')
+            with suppress(Exception):
+                self.close(after=error)
+            raise
+        self.close()
 
     def opened(self) -> Store:
         """Open a store that is closed when the check ends."""

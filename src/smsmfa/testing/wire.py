@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a server, that cuts a connection instead of passing on an answer."""
+"""A TCP proxy in front of a server, that cuts a connection instead of passing on a question or an answer."""
 
 import socket
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Wire:
     def __init__(self, server: tuple[str, int]) -> None:
         self._server = server
         self._lock = Lock()
-        self._answers_left = -1
+        self._due: tuple[str, int] = "", 0
         self._open = Event()
         self._open.set()
         self._ends: list[socket.socket] = []
@@ -28,15 +28,20 @@ class Wire:
         self._cut = False
         _in_thread(self._accept)
 
-    def cut_at(self, answer: int) -> None:
-        """Cut the wire when the server has sent that answer from now, 0 being the next, in its place; only once."""
+    def cut_at(self, kind: str, number: int) -> None:
+        """Cut the wire in place of a chunk that passes from now on, and only once.
+
+        Args:
+            kind: ``"question"`` of the store or ``"answer"`` of the server.
+            number: how many of these pass before it.
+        """
         with self._lock:
-            self._answers_left, self._cut = answer, False
+            self._due, self._cut = (kind, number), False
 
     def mend(self) -> bool:
         """Cut no more; return whether the wire was cut since :meth:`cut_at`."""
         with self._lock:
-            self._answers_left = -1
+            self._due = "", 0
             return self._cut
 
     def hold(self) -> None:
@@ -69,24 +74,26 @@ class Wire:
             client.close()
             return
         self._ends += client, server
-        _in_thread(lambda: self._carry(client, server, lambda: True))
-        _in_thread(lambda: self._carry(server, client, self._may_pass))
+        _in_thread(lambda: self._carry("question", client, server))
+        _in_thread(lambda: self._carry("answer", server, client))
 
-    def _carry(self, source: socket.socket, target: socket.socket, may_pass: Callable[[], bool]) -> None:
+    def _carry(self, kind: str, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
-            while (data := source.recv(_CHUNK)) and may_pass():
+            while (data := source.recv(_CHUNK)) and self._may_pass(kind):
                 target.sendall(data)
         _shut(source)
         _shut(target)
 
-    def _may_pass(self) -> bool:
-        """Count an answer; whether it is to be passed on."""
-        self._open.wait()
+    def _may_pass(self, kind: str) -> bool:
+        """Count a chunk; whether it is to be passed on."""
+        if kind == "answer":
+            self._open.wait()
         with self._lock:
-            self._answers_left -= 1
-            due = self._answers_left == -1
-            self._cut |= due
-            return not due
+            due, left = self._due
+            if kind != due:
+                return True
+            self._due, self._cut = ("", 0) if not left else (due, left - 1), not left
+            return bool(left)
 
 
 def _in_thread(call: Callable[[], None]) -> None:
