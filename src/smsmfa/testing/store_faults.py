@@ -89,6 +89,7 @@ class FaultChecks(Suite):
                 done.set()
 
         def disturb() -> None:
+            self.disturb()
             while not done.is_set():
                 self.disturb()
 

@@ -62,11 +62,15 @@ class TaskChecks(Suite):
                 expect(
                     1, len({values.get(key) for key in keys}), f"how many values keys have that are equal ({values})"
                 )
+
+        async def read(store: AsyncStore) -> None:
+            for _ in range(4 * self.rounds):
                 first, second = [int(await store.read(key) or b"0") for key in keys]
                 expect(True, first <= second, f"that {second}, read after {first}, is not older")
+                await asyncio.sleep(0)
 
-        self._gather(store, [work(_async(store)) for work in (write, watch) * 4])
-        expect(dict.fromkeys(keys, b"%d" % (4 * self.rounds)), look(store, keys), "what is stored")
+        self._gather(store, [work(_async(store)) for work in (write, watch, read) * 3])
+        expect(dict.fromkeys(keys, b"%d" % (3 * self.rounds)), look(store, keys), "what is stored")
 
     @check(12)
     def test_cancelled(self) -> None:

@@ -47,7 +47,12 @@ def check(promise: int, *needs: str) -> Callable[[Callable[[S], None]], Callable
         def run(self: S) -> None:
             if missing := [flag for flag in needs if not self.has(flag)]:
                 pytest.skip(f"{report.OFF} {', '.join(missing)}")
-            within(self.time_limit * _LONGEST, lambda: self.run_and_close(method, promise))
+            try:
+                within(self.time_limit * _LONGEST, lambda: self.run_and_close(method))
+            except BaseException as error:
+                error.add_note(f"Broken promise: {cleandoc(method.__doc__ or method.__name__)}")
+                error.add_note(f'See "Writing a store", What must hold, {promise}: {PROMISES[promise]}.')
+                raise
 
         return run
 
@@ -110,13 +115,11 @@ class Suite:
         value = getattr(cls, flag)
         return value is not getattr(Suite, flag) and bool(value)
 
-    def run_and_close(self: S, method: Callable[[S], None], promise: int) -> None:
-        """Run a check; say what a failure means; let go of the stores it opened."""
+    def run_and_close(self: S, method: Callable[[S], None]) -> None:
+        """Run a check, and let go of the stores it opened."""
         try:
             method(self)
         except BaseException as error:
-            error.add_note(f"Broken promise: {cleandoc(method.__doc__ or method.__name__)}")
-            error.add_note(f'See "Writing a store", What must hold, {promise}: {PROMISES[promise]}.')
             with suppress(Exception):
                 self.close(after=error)
             raise
