@@ -5,6 +5,7 @@ from time import sleep
 import pytest
 from testing.good_stores import DictStore, checked, failed, suite
 
+from smsmfa.testing import store_factor
 from smsmfa.testing.store_factor import FactorChecks
 
 
@@ -36,7 +37,29 @@ class KeepsUsedCodes(DictStore):
         return outcome
 
 
+class CountsOnAnotherClock(DictStore):
+    """Forgets what has expired by the clock of the application, which it was told of."""
+
+    def get(self, key):
+        if key in self.entries and self.entries[key][1] and store_factor.FakeClock.shown.datetime.year > 2030:
+            del self.entries[key]
+        return super().get(key)
+
+
+@pytest.fixture(autouse=True)
+def shown(monkeypatch):
+    """Let a store know the clock."""
+
+    class Clock(store_factor.FakeClock):
+        def __init__(self):
+            super().__init__()
+            Clock.shown = self
+
+    monkeypatch.setattr(store_factor, "FakeClock", Clock)
+
+
 CAUGHT = {
+    "test_limit_when_the_clock_jumps": CountsOnAnotherClock,
     "test_factor": NeverWritesAgain,
     "test_clock_of_the_application": NeverWritesAgain,
     "test_message_not_sent": NeverWritesAgain,

@@ -11,13 +11,13 @@ from uuid import uuid4
 from ..config import FactorConfig, Limits
 from ..enroller import Enroller
 from ..exceptions import CodeExpired, CodeRejected, DeliveryRejected
-from ..limiter import Limit
+from ..limiter import Limit, RateLimiter
 from ..typing import Receipt, Store
 from ..values import Enrollment
 from ..verifier import Verifier
 from .clock import FakeClock
 from .outbox import Outcome, ScriptedSender
-from .suite import Suite, check, expect
+from .suite import Suite, check, expect, fresh
 from .threads import at_once
 
 _MANY = 64
@@ -91,6 +91,17 @@ class FactorChecks(Suite):
         challenge, code = factor.challenge()
         factor.clock.move(minutes=5, seconds=1)
         _rejected(lambda: factor.verifier.verify(factor.user, challenge, code), CodeExpired)
+
+    @check(11)
+    def test_limit_when_the_clock_jumps(self) -> None:
+        """A limit's bucket is kept by the store's clock, though the application's jumps by years and comes back."""
+        clock, [key] = FakeClock(), fresh("k")
+        limiters = [RateLimiter(store, Limit(_SENDS, _HOUR), scope="kit", clock=clock) for store in self.handles()]
+        limiters[0].take(key, 4)
+        clock.move(days=3650)
+        expect(_SENDS, limiters[-1].peek(key).remaining, "what is left of a limit ten years later")
+        clock.move(days=-3650)
+        expect(_SENDS - 4, limiters[-1].peek(key).remaining, "what is left of it when the clock was set back")
 
     @check(1)
     def test_message_not_sent(self) -> None:

@@ -37,22 +37,24 @@ class RaceChecks(Suite):
         """Of two updates of a key, one of which begins while the other computes, none is lost."""
         [key] = fresh("k")
         put(one, {key: b"0"})
-        self._none_lost(one, other, [key], [key])
+        self._none_lost(one, other, key, [key], [key])
 
     @check(2)
     @in_pairs
     def test_first_write_meets_first_write(self, one: Store, other: Store) -> None:
         """Nor is one lost where the key is absent: there is no row to lock."""
         [key] = fresh("k")
-        self._none_lost(one, other, [key], [key])
+        self._none_lost(one, other, key, [key], [key])
 
     @check(2)
     @in_pairs
     def test_overlap_meets_overlap(self, one: Store, other: Store) -> None:
         """Nor of several keys, some absent, of which the updates share only one."""
-        mine, shared, theirs = fresh("mine", "shared", "theirs")
-        put(other, {mine: b"0"})
-        self._none_lost(one, other, [shared, mine], [shared, theirs])
+        for first in (True, False):
+            mine, shared, theirs = fresh("mine", "shared", "theirs")
+            put(other, {mine: b"0"})
+            keys, others = [mine, shared], [shared, theirs]
+            self._none_lost(one, other, shared, keys[::-1] if first else keys, others[::-1] if first else others)
 
     @check(4)
     @in_pairs
@@ -285,14 +287,14 @@ class RaceChecks(Suite):
 
     # --- how it is done
 
-    def _none_lost(self, one: Store, other: Store, keys: Sequence[str], others: Sequence[str]) -> None:
-        """Both have their first key in common, and each counts under it."""
+    def _none_lost(self, one: Store, other: Store, shared: str, keys: Sequence[str], others: Sequence[str]) -> None:
+        """Each counts under its keys; what they say is what they saw of the one that they share."""
         first, counted = self._intruded(
-            lambda turn: one.update(keys, held(increment(*keys), turn)),
-            lambda: other.update(others, increment(*others)),
+            lambda turn: one.update(keys, held(increment(shared, *keys), turn)),
+            lambda: other.update(others, increment(shared, *others)),
         )
         expect([0, 1], sorted([first, *counted]), "what the two updates saw")
-        expect(b"2", one.read(keys[0]), "the count after two updates that both succeeded")
+        expect(b"2", one.read(shared), "the count after two updates that both succeeded")
 
     def _about_to_write(self, store: Store) -> tuple[list[str], dict[str, Entry | None]]:
         keys = fresh("a", "b", "c")

@@ -51,7 +51,9 @@ def check(promise: int, *needs: str) -> Callable[[Callable[[S], None]], Callable
                 within(self.time_limit * _LONGEST, lambda: self.run_and_close(method))
             except BaseException as error:
                 error.add_note(f"Broken promise: {cleandoc(method.__doc__ or method.__name__)}")
-                error.add_note(f'See "Writing a store", What must hold, {promise}: {PROMISES[promise]}.')
+                error.add_note(
+                    f'See "Write a store in twenty minutes", What must hold, {promise}: {PROMISES[promise]}.'
+                )
                 raise
 
         return run
@@ -178,8 +180,8 @@ def increment(*keys: str) -> Change[int]:
     """Return a change that adds one under each key, and says what the first one was."""
 
     def change(values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], int]:
-        counts = [int(values.get(key, b"0")) for key in keys]
-        return {key: Entry(b"%d" % (count + 1)) for key, count in zip(keys, counts, strict=True)}, counts[0]
+        counts = {key: int(values.get(key, b"0")) for key in keys}
+        return {key: Entry(b"%d" % (count + 1)) for key, count in counts.items()}, counts[keys[0]]
 
     return change
 

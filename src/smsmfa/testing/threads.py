@@ -100,8 +100,8 @@ class Intruder(Generic[T]):
         self.results: list[T | BaseException] = []
 
     def turn(self) -> None:
-        """Let it make its call, unless it is still waiting in the one before or had all its turns."""
-        if self._turns and self._idle.is_set():
+        """Let it make its call, unless it is still waiting in the one before, or had all its turns."""
+        if self._turns and self._idle.wait(self._patience / 2):
             self._turns -= 1
             self._idle.clear()
             self._turn.set()
