@@ -14,6 +14,7 @@ from .faults import AsyncFaultyStore, FaultyStore
 from .ids import deterministic
 from .outbox import AsyncRecordingSender, AsyncScriptedSender, RecordingSender, ScriptedSender
 from .sender import AsyncSenderConformance, SenderConformance
+from .store import AsyncStoreConformance, StoreConformance
 
 __all__ = [
     "Answer",
@@ -21,11 +22,13 @@ __all__ = [
     "AsyncRecordingSender",
     "AsyncScriptedSender",
     "AsyncSenderConformance",
+    "AsyncStoreConformance",
     "Carrier",
     "FakeClock",
     "FaultyStore",
     "RecordingSender",
     "ScriptedSender",
     "SenderConformance",
+    "StoreConformance",
     "deterministic",
 ]

@@ -37,22 +37,50 @@ class RaceChecks(Suite):
         """Of two updates of a key, one of which begins while the other computes, none is lost."""
         [key] = fresh("k")
         put(one, {key: b"0"})
-        self._none_lost(one, other, [key], [key])
+        self._none_lost(one, other, key, [key], [key])
 
     @check(2)
     @in_pairs
     def test_first_write_meets_first_write(self, one: Store, other: Store) -> None:
         """Nor is one lost where the key is absent: there is no row to lock."""
         [key] = fresh("k")
-        self._none_lost(one, other, [key], [key])
+        self._none_lost(one, other, key, [key], [key])
 
     @check(2)
     @in_pairs
     def test_overlap_meets_overlap(self, one: Store, other: Store) -> None:
         """Nor of several keys, some absent, of which the updates share only one."""
-        mine, shared, theirs = fresh("mine", "shared", "theirs")
-        put(other, {mine: b"0"})
-        self._none_lost(one, other, [shared, mine], [shared, theirs])
+        for first in (True, False):
+            mine, shared, theirs = fresh("mine", "shared", "theirs")
+            put(other, {mine: b"0"})
+            keys, others = [mine, shared], [shared, theirs]
+            self._none_lost(one, other, shared, keys[::-1] if first else keys, others[::-1] if first else others)
+
+    @check(4)
+    @in_pairs
+    def test_many_conflicts(self, one: Store, other: Store) -> None:
+        """An update gets through though another comes first ten times in a row."""
+        [key] = fresh("k")
+        first, counted = self._intruded(
+            lambda turn: one.update([key], held(increment(key), turn)), lambda: other.update([key], increment(key)), 10
+        )
+        expect(list(range(len(counted) + 1)), sorted([first, *counted]), "what the updates saw")
+        expect(b"%d" % (len(counted) + 1), one.read(key), "the count after all of them succeeded")
+
+    @check(2)
+    @in_pairs
+    def test_decision_meets_decision(self, one: Store, other: Store) -> None:
+        """Of two updates that each write one key if the other key is absent, only one writes: to see counts too."""
+        keys = fresh("a", "b")
+
+        def claim(mine: str, rival: str) -> Change[bool]:
+            return lambda values: ({}, False) if rival in values else ({mine: Entry(b"1")}, True)
+
+        first, [second] = self._intruded(
+            lambda turn: one.update(keys, held(claim(*keys), turn)), lambda: other.update(keys, claim(*keys[::-1]))
+        )
+        expect({True, False}, {first, second}, "whether the one and the other wrote")
+        expect(1, len(look(one, keys)), "how many keys were written")
 
     @check(2)
     @in_pairs
@@ -107,6 +135,27 @@ class RaceChecks(Suite):
         values, _ = self._intruded(
             lambda turn: one.update(Keys(keys, turn), seen), lambda: other.update(keys, increment(*keys)), _TURNS
         )
+        expect(1, len(set(values.values())), f"how many values keys have that are always equal ({values})")
+
+    @check(5)
+    @in_pairs
+    def test_errors_are_of_values_current_together(self, one: Store, other: Store) -> None:
+        """Nor does an exception come out that a change raised on values that were never current together."""
+        keys = fresh("a", "b", "c")
+        put(one, dict.fromkeys(keys, b"0"))
+
+        def refuse(values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], None]:
+            raise Unwanted(dict(values))
+
+        def refused(turn: Callable[[], None]) -> dict[str, bytes]:
+            try:
+                one.update(Keys(keys, turn), refuse)
+            except Unwanted as error:
+                values: dict[str, bytes] = error.args[0]
+                return values
+            raise AssertionError("an exception of the change was swallowed")
+
+        values, _ = self._intruded(refused, lambda: other.update(keys, increment(*keys)), _TURNS)
         expect(1, len(set(values.values())), f"how many values keys have that are always equal ({values})")
 
     @check(2)
@@ -238,14 +287,14 @@ class RaceChecks(Suite):
 
     # --- how it is done
 
-    def _none_lost(self, one: Store, other: Store, keys: Sequence[str], others: Sequence[str]) -> None:
-        """Both have their first key in common, and each counts under it."""
+    def _none_lost(self, one: Store, other: Store, shared: str, keys: Sequence[str], others: Sequence[str]) -> None:
+        """Each counts under its keys; what they say is what they saw of the one that they share."""
         first, counted = self._intruded(
-            lambda turn: one.update(keys, held(increment(*keys), turn)),
-            lambda: other.update(others, increment(*others)),
+            lambda turn: one.update(keys, held(increment(shared, *keys), turn)),
+            lambda: other.update(others, increment(shared, *others)),
         )
         expect([0, 1], sorted([first, *counted]), "what the two updates saw")
-        expect(b"2", one.read(keys[0]), "the count after two updates that both succeeded")
+        expect(b"2", one.read(shared), "the count after two updates that both succeeded")
 
     def _about_to_write(self, store: Store) -> tuple[list[str], dict[str, Entry | None]]:
         keys = fresh("a", "b", "c")

@@ -11,10 +11,13 @@ import pytest
 
 from ..typing import Change, Entry, Store
 from . import report
-from .threads import Hung
+from .threads import Hung, within
 
 S = TypeVar("S", bound="Suite")
 T = TypeVar("T")
+
+#: How many time limits a whole check may take.
+_LONGEST = 2
 
 #: The list "What must hold" of docs/custom-store.md, to which every check belongs.
 PROMISES = {
@@ -34,7 +37,10 @@ PROMISES = {
 
 
 def check(promise: int, *needs: str) -> Callable[[Callable[[S], None]], Callable[[S], None]]:
-    """Make a method a check of a promise: skipped where a flag is off, its stores closed, its failure explained."""
+    """Make a method a check of a promise: skipped where a flag is off, its stores closed, its failure explained.
+
+    It runs in a thread that can be left behind, for whatever it calls may hang.
+    """
 
     def decorate(method: Callable[[S], None]) -> Callable[[S], None]:
         @wraps(method)
@@ -42,14 +48,13 @@ def check(promise: int, *needs: str) -> Callable[[Callable[[S], None]], Callable
             if missing := [flag for flag in needs if not self.has(flag)]:
                 pytest.skip(f"{report.OFF} {', '.join(missing)}")
             try:
-                method(self)
+                within(self.time_limit * _LONGEST, lambda: self.run_and_close(method))
             except BaseException as error:
                 error.add_note(f"Broken promise: {cleandoc(method.__doc__ or method.__name__)}")
-                error.add_note(f'See "Writing a store", What must hold, {promise}: {PROMISES[promise]}.')
-                with suppress(Exception):
-                    self.close(after=error)
+                error.add_note(
+                    f'See "Write a store in twenty minutes", What must hold, {promise}: {PROMISES[promise]}.'
+                )
                 raise
-            self.close()
 
         return run
 
@@ -112,6 +117,16 @@ class Suite:
         value = getattr(cls, flag)
         return value is not getattr(Suite, flag) and bool(value)
 
+    def run_and_close(self: S, method: Callable[[S], None]) -> None:
+        """Run a check, and let go of the stores it opened."""
+        try:
+            method(self)
+        except BaseException as error:
+            with suppress(Exception):
+                self.close(after=error)
+            raise
+        self.close()
+
     def opened(self) -> Store:
         """Open a store that is closed when the check ends."""
         return self._keep(self.open_store())
@@ -165,8 +180,8 @@ def increment(*keys: str) -> Change[int]:
     """Return a change that adds one under each key, and says what the first one was."""
 
     def change(values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], int]:
-        counts = [int(values.get(key, b"0")) for key in keys]
-        return {key: Entry(b"%d" % (count + 1)) for key, count in zip(keys, counts, strict=True)}, counts[0]
+        counts = {key: int(values.get(key, b"0")) for key in keys}
+        return {key: Entry(b"%d" % (count + 1)) for key, count in counts.items()}, counts[keys[0]]
 
     return change
 

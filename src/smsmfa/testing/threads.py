@@ -45,6 +45,18 @@ def at_once(calls: Sequence[Callable[[], T]], limit: float) -> list[T | BaseExce
     return [results[number] for number in range(len(calls))]
 
 
+def within(limit: float, call: Callable[[], T]) -> T:
+    """Call in a daemon thread; return what it returned, or raise what it raised.
+
+    Raises:
+        Hung: it was still running after ``limit`` seconds.
+    """
+    [result] = at_once([call], limit)
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
 def all_of(results: Sequence[T | BaseException]) -> list[T]:
     """Return what calls returned; none may have failed.
 
@@ -88,8 +100,8 @@ class Intruder(Generic[T]):
         self.results: list[T | BaseException] = []
 
     def turn(self) -> None:
-        """Let it make its call, unless it is still waiting in the one before or had all its turns."""
-        if self._turns and self._idle.is_set():
+        """Let it make its call, unless it is still waiting in the one before, or had all its turns."""
+        if self._turns and self._idle.wait(self._patience / 2):
             self._turns -= 1
             self._idle.clear()
             self._turn.set()

@@ -1,0 +1,125 @@
+"""Checks of a store in hostile surroundings: a wire that is cut, a transaction around it, a sweeper beside it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import partial
+from threading import Event
+
+from ..exceptions import StoreContention, StoreError
+from ..typing import Store
+from .suite import Suite, check, expect, fresh, increment, look, put
+from .threads import all_of, at_once
+from .wire import Wire
+
+_MOST_CHUNKS = 100
+_TRIES = 8
+
+
+class FaultChecks(Suite):
+    """What is not the store's fault."""
+
+    @check(6, "server")
+    def test_answer_is_cut(self) -> None:
+        """When the wire is cut at any answer of the server, success means one update, an error none or one."""
+        self._cut_updates("answer")
+
+    @check(6, "server")
+    def test_question_is_cut(self) -> None:
+        """When the wire is cut before any question reaches the server, success still means that the update was made."""
+        self._cut_updates("question")
+
+    @check(6, "server")
+    def test_read_is_cut(self) -> None:
+        """When the wire is cut in the middle of read(), it raises StoreError or returns what is there."""
+        for kind in ("question", "answer"):
+            with self._wire() as (wire, store, direct):
+                [key] = fresh("k")
+                put(direct, {key: b"1"})
+                for number in self._cuts(wire, store, kind):
+                    with suppress(StoreError):
+                        expect(b"1", store.read(key), f"what is read when {kind} {number} is cut")
+
+    def _cut_updates(self, kind: str) -> None:
+        with self._wire() as (wire, store, direct):
+            for number in self._cuts(wire, store, kind):
+                keys = fresh("a", "b")
+                put(direct, dict.fromkeys(keys, b"0"))
+                error = self._error(store, keys)
+                allowed = (1,) if error is None else (0,) if isinstance(error, StoreContention) else (0, 1)
+                counts = look(direct, keys)
+                if counts not in [dict.fromkeys(keys, b"%d" % count) for count in allowed]:
+                    said = type(error).__name__ if error else "success"
+                    raise AssertionError(
+                        f"{kind} {number} of an update was cut, it said {said}, and counts are {counts}"
+                    )
+
+    def _cuts(self, wire: Wire, store: Store, kind: str) -> Iterator[int]:
+        """Have the wire cut at each chunk of one call in turn, as long as there are any."""
+        for number in range(_MOST_CHUNKS):
+            wire.cut_at(kind, number)
+            yield number
+            if not wire.mend():
+                return
+            self._heals(store)
+        raise AssertionError(f"one call takes more than {_MOST_CHUNKS} questions or answers")
+
+    @check(7, "enclosing_transaction")
+    def test_enclosing_transaction(self) -> None:
+        """An update stays, though the application rolls back the transaction it was made in."""
+        store, keys = self.opened(), fresh("a", "b")
+        with self.enclosing_transaction():
+            store.update(keys, increment(*keys))
+            expect(b"1", store.read(keys[0]), "what is read inside the application's transaction")
+        expect(dict.fromkeys(keys, b"1"), look(store, keys), "what is stored after the application rolled back")
+
+    @check(2, "disturb")
+    def test_disturbed(self) -> None:
+        """What goes on beside a store costs it no update and no entry that has to be kept."""
+        stores, done, kept = self.handles(), Event(), dict.fromkeys(fresh("a", "b", "c"), b"1")
+        put(stores[0], kept, 3600)
+        keys = fresh("a", "b")
+
+        def work(number: int) -> None:
+            store = stores[number % len(stores)]
+            try:
+                for _ in range(self.rounds):
+                    store.update(keys, increment(*keys))
+                    store.update(fresh("gone"), lambda _: ({}, "refused"))
+            finally:
+                done.set()
+
+        def disturb() -> None:
+            self.disturb()
+            while not done.is_set():
+                self.disturb()
+
+        calls: list[Callable[[], None]] = [disturb, *(partial(work, number) for number in range(4))]
+        all_of(at_once(calls, self.time_limit))
+        expect(dict.fromkeys(keys, b"%d" % (4 * self.rounds)), look(stores[0], keys), "what was counted meanwhile")
+        expect(kept, look(stores[0], list(kept)), "what was to be kept")
+
+    @contextmanager
+    def _wire(self) -> Iterator[tuple[Wire, Store, Store]]:
+        """A wire, a store that used it and has its connections, and one that reaches its server directly."""
+        server = self.server or ("", 0)
+        with closing(Wire(server)) as wire:
+            store, direct = self.opened_at(wire.address), self.opened_at(server)
+            self._heals(store)
+            yield wire, store, direct
+            self.close()
+
+    def _error(self, store: Store, keys: list[str]) -> StoreError | None:
+        try:
+            store.update(keys, increment(*keys))
+        except StoreError as error:
+            return error
+        return None
+
+    def _heals(self, store: Store) -> None:
+        """Connections that are dead cost a few errors, and no more."""
+        for _ in range(_TRIES):
+            [key] = fresh("k")
+            if self._error(store, [key]) is None:
+                expect(b"1", store.read(key), "what is read when all is well again")
+                return
+        raise AssertionError(f"a store that lost a connection is still failing after {_TRIES} calls")

@@ -1,0 +1,93 @@
+"""A run says how many checks of each suite ran, and what was left out."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from smsmfa.testing import report
+from smsmfa.testing.suite import Suite, check
+
+RUN = """
+from smsmfa import MemoryStore
+from smsmfa.testing import StoreConformance
+
+class TestMine(StoreConformance):
+    def make_store(self):
+        return MemoryStore()
+
+def test_else():
+    pass
+"""
+
+
+def test_in_a_quiet_run(tmp_path):
+    """The lines stand at the end of a quiet run too, without anything being installed or configured."""
+    file = tmp_path / "test_mine.py"
+    file.write_text(RUN)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-k",
+        "absent or fork or processes_share or else",
+        "-p",
+        "no:cacheprovider",
+        str(file),
+    ]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+
+    assert "smsmfa.testing: TestMine: 1 checks ran, 2 left out (fork, processes)" in run.stdout.splitlines()
+
+
+def seen(*calls):
+    """Return what is printed after these calls of checks."""
+    plugin, lines = report.Report(Suite), []
+    for cls, when, error in calls:
+        info = error and SimpleNamespace(value=error)
+        plugin.pytest_runtest_makereport(SimpleNamespace(cls=cls), SimpleNamespace(when=when, excinfo=info))
+    plugin.pytest_terminal_summary(SimpleNamespace(write_line=lines.append))
+    return lines
+
+
+class TestOne(Suite):
+    shared = True
+
+    @check(1)
+    def test_passes(self):
+        """Passes."""
+
+
+class TestTwo(Suite):
+    """Another."""
+
+
+def skipped(reason):
+    with pytest.raises(pytest.skip.Exception) as caught:
+        pytest.skip(reason)
+    return caught.value
+
+
+def test_counts():
+    """Checks are counted once each, those that failed and those that were left out apart, other tests not at all."""
+    off = skipped(f"{report.OFF} server, fork")
+    calls = [
+        (TestOne, "setup", None),
+        (TestOne, "call", None),
+        (TestOne, "call", AssertionError()),
+        (TestOne, "teardown", None),
+    ]
+
+    assert ["smsmfa.testing: TestOne: 2 checks ran, 1 failed"] == seen(*calls)
+    assert [
+        "smsmfa.testing: TestOne: 1 checks ran, 2 left out (fork, server)",
+        "smsmfa.testing: TestTwo: 0 checks ran, 1 left out (processes)",
+    ] == seen(
+        (TestTwo, "call", skipped(f"{report.OFF} processes")),
+        (TestOne, "call", off),
+        (TestOne, "call", off),
+        (TestOne, "call", None),
+    )
+    assert [] == seen((None, "call", None), (dict, "call", None), (SimpleNamespace(), "call", None))

@@ -1,0 +1,139 @@
+"""Contenders start together, may not hang, and one of them cuts in where it is let."""
+
+import sys
+from contextlib import suppress
+from threading import Barrier, Event, Lock
+
+import pytest
+
+from smsmfa.testing.threads import (
+    Hung,
+    Intruder,
+    Keys,
+    Writes,
+    all_of,
+    at_once,
+    intruded,
+    switching,
+    within,
+)
+
+
+def test_at_once():
+    """Calls run at the same time; what each returns or raises stands in its place."""
+    barrier, error = Barrier(3), KeyError("no")
+
+    def call(number):
+        barrier.wait(5)
+        if number == 1:
+            raise error
+        return number
+
+    assert [0, error, 2] == at_once([lambda number=number: call(number) for number in range(3)], 5)
+
+
+def test_hung():
+    """Calls that do not come back are an error, and are left behind."""
+    never = Event()
+
+    with pytest.raises(Hung, match=r"1 of 2 calls did not come back within 0\.05 seconds"):
+        at_once([never.wait, lambda: None], 0.05)
+    with pytest.raises(Hung):
+        within(0.05, never.wait)
+    never.set()
+
+
+def test_within():
+    """What a call returns or raises comes out as it is."""
+    error = KeyboardInterrupt()
+
+    def fail():
+        raise error
+
+    assert 5 == within(5, lambda: 5)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        within(5, fail)
+    assert error is caught.value
+
+
+def test_all_of():
+    """Of calls that all have to succeed the first error is told."""
+    assert [1, 2] == all_of([1, 2])
+    with pytest.raises(AssertionError, match=r"2 of 3 calls failed: KeyError\('no'\)") as caught:
+        all_of([1, KeyError("no"), ValueError("no")])
+    assert KeyError is type(caught.value.__cause__)
+
+
+def test_switching():
+    """Threads take turns more often for a while, also when it ends in an error."""
+    before = sys.getswitchinterval()
+
+    with suppress(KeyError), switching(1e-5):
+        assert pytest.approx(1e-5) == sys.getswitchinterval()
+        raise KeyError
+    assert before == sys.getswitchinterval()
+
+
+def test_intruder_comes_in_the_middle():
+    """The other call is made, and is over, where the first one lets it, as often as it has turns."""
+    log = []
+
+    def first(turn):
+        for number in range(4):
+            log.append(number)
+            turn()
+        return "first"
+
+    outcome = intruded(first, lambda: log.append("second") or len(log), patience=5, limit=5, turns=2)
+
+    assert ("first", [2, 4]) == outcome
+    assert [0, "second", 1, "second", 2, 3] == log
+
+
+def test_intruder_has_to_wait():
+    """Where it is locked out the first call goes on after a while, and gives it no second turn before it is done."""
+    lock = Lock()
+
+    def first(turn):
+        with lock:
+            turn()
+            turn()
+
+    def second():
+        with lock:
+            return "done"
+
+    assert (None, ["done"]) == intruded(first, second, patience=0.05, limit=5, turns=6)
+
+
+def test_intruder_fails():
+    """An error on either side is an error of the whole."""
+
+    def fail(turn=lambda: None):
+        turn()
+        raise KeyError("no")
+
+    for calls in [(fail, lambda: None), (lambda turn: turn(), fail)]:
+        with pytest.raises(AssertionError, match="KeyError"):
+            intruded(*calls, patience=5, limit=5, turns=1)
+
+
+def test_intruder_leaves():
+    """It ends without a turn."""
+    intruder = Intruder(lambda: None, 1, 1)
+    intruder.leave()
+    intruder.serve()
+
+    assert [] == intruder.results
+
+
+def test_between():
+    """Between each two keys, and each two writes, something happens; else they are what they are made of."""
+    happened = []
+    keys = Keys(["a", "b", "c"], lambda: happened.append(1))
+    writes = Writes({"a": 1, "b": 2}, lambda: happened.append(2))
+
+    assert ["a", "b", "c"] == [*keys]
+    assert [("a", 1), ("b", 2)] == [*writes.items()]
+    assert [1, 1, 2] == happened
+    assert ({"a": 1, "b": 2}, 2, 1, True) == (writes, len(writes), writes["a"], "a" in keys)
