@@ -26,7 +26,10 @@ autodoc_member_order = "bysource"
 nitpicky = True
 # What belongs to other projects, whose inventories are not fetched, and names that only annotations use.
 nitpick_ignore_regex = [
-    ("py:.*", r"(abc|attr|attrs|builtins|collections|datetime|enum|msgspec|time|twilio|types|typing|uuid)\..*"),
+    (
+        "py:.*",
+        r"(abc|attr|attrs|builtins|collections|datetime|email|enum|hypothesis|msgspec|pytest|time|twilio|types|typing|uuid)\..*",
+    ),
     ("py:.*", r"(bool|bytes|dict|float|frozenset|int|list|object|set|str|tuple|type|None|Ellipsis)"),
     ("py:.*", r"(AttributeError|Exception|KeyError|OSError|RuntimeError|TypeError|ValueError)"),
     ("py:.*", r"(UUID|date|datetime|timedelta|timezone)"),
@@ -40,7 +43,8 @@ def _at_its_public_name(app, env, node, contnode):
     if node.get("refdomain") != "py":
         return None
     name = node.get("reftarget", "").rpartition(".")[2]
-    for public in (f"smsmfa.{name}", f"smsmfa.typing.{name}", f"smsmfa.senders.console.{name}"):
+    for module in ("", "typing.", "testing.", "senders.console."):
+        public = f"smsmfa.{module}{name}"
         found = env.domains.python_domain.resolve_xref(
             env, node["refdoc"], app.builder, node["reftype"], public, node, contnode
         )
@@ -72,7 +76,12 @@ def _public_types(app, what, name, obj, options, lines):
 
 def _readable(app, what, name, obj, options, signature, returns):
     """Write defaults as one would type them."""
-    for shown, meant in (("datetime.", ""), ("=NOTHING", "=Limits()"), ("<built-in function time_ns>", "time.time_ns")):
+    for shown, meant in (
+        ("datetime.", ""),
+        ("=NOTHING", "=Limits()"),
+        ("<built-in function time_ns>", "time.time_ns"),
+        ("frozenset({'*'})", "ALL_REGIONS"),
+    ):
         signature = signature and signature.replace(shown, meant)
     return signature, returns
 

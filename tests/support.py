@@ -1,7 +1,6 @@
 """What the tests share: a clock that stands still, a sender that keeps what it was given, a ready factor."""
 
 import traceback
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,38 +17,22 @@ from smsmfa import (
 )
 from smsmfa.operation import Operation
 from smsmfa.records import User, decode, encode, user_key
+from smsmfa.testing import FakeClock as Clock
+from smsmfa.testing import RecordingSender
 from smsmfa.typing import Message, Receipt
 
 SECRET = "a secret of the tests, long enough to be one"
 NUMBER = "+14155552671"
 OTHER_NUMBER = "+14155552672"
 THIRD_NUMBER = "+14155552673"
-START = 1_700_000_000_000_000_000
+START = Clock().now
 
 
-class Clock:
-    """A clock like ``time.time_ns`` that moves only when told to, both ways."""
-
-    def __init__(self, now: int = START) -> None:
-        self.now = now
-
-    def __call__(self) -> int:
-        return self.now
-
-    def move(self, **by: float) -> None:
-        """Move by a ``timedelta`` of these arguments, backward too."""
-        self.now += timedelta(**by) // timedelta(microseconds=1) * 1000
-
-    @property
-    def datetime(self) -> datetime:
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self.now // 1000)
-
-
-class Outbox:
+class Outbox(RecordingSender):
     """A sender that keeps every message; ``outcomes`` are raised, one a message, before it takes any."""
 
     def __init__(self, *outcomes: BaseException) -> None:
-        self.messages: list[Message] = []
+        super().__init__()
         self.calls = 0
         self.outcomes = list(outcomes)
 
@@ -57,13 +40,12 @@ class Outbox:
         self.calls += 1
         if self.outcomes:
             raise self.outcomes.pop(0)
-        self.messages.append(message)
-        return Receipt(message_id=f"M{len(self.messages)}", sender="outbox")
+        return super().send(message)
 
     @property
     def code(self) -> str:
         """The code of the last message."""
-        return self.messages[-1].code.reveal()
+        return self.last_code
 
 
 class AsyncOutbox(Outbox):

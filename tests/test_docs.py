@@ -1,6 +1,9 @@
 """What the documentation lists, held to what the package has."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import attrs
@@ -8,7 +11,8 @@ import pytest
 
 import smsmfa
 import smsmfa.typing
-from smsmfa import FactorConfig, Limits, events, profiles
+from smsmfa import FactorConfig, Limits, events, profiles, testing
+from smsmfa.testing import fixtures
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -60,6 +64,22 @@ def test_names_of_events():
     assert set(re.findall(r'"(gd_\w+)"', source)) == set(re.findall(r"`(gd_\w+)`", page))
 
 
+def test_tests_of_the_login(tmp_path):
+    """The tests that the page on testing shows pass as they stand there, each file put together from its blocks."""
+    page = (DOCS / "test-your-login.md").read_text(encoding="utf-8")
+    for name, block in re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        with (tmp_path / name).open("a", encoding="utf-8") as file:
+            file.write(block)
+
+    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    alone = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True, timeout=60, check=False)
+
+    passed = re.search(r"^(\d+) passed in ", done.stdout, re.MULTILINE)
+    assert passed, done.stdout
+    assert len(re.findall(r"^ *def test_", page, re.MULTILINE)) <= int(passed[1])
+
+
 def test_names_of_the_api():
     """The API page documents every public name."""
     page = (DOCS / "api.md").read_text(encoding="utf-8")
@@ -70,3 +90,14 @@ def test_names_of_the_api():
     assert set(smsmfa.__all__) - {"profiles"} <= documented
     assert set(smsmfa.typing.__all__) <= documented
     assert set(profiles.__all__) <= documented
+    assert set(testing.__all__) <= documented
+    assert set(fixtures.__all__) <= documented
+
+
+def test_names_of_fixtures():
+    """The page on testing lists every fixture, and no other."""
+    listed = {
+        name for names, _ in rows("test-your-login.md", below="One line") for name in re.findall(r"`(\w+)`", names)
+    }
+
+    assert set(fixtures.__all__) == listed

@@ -1,7 +1,6 @@
 """Under a seed the package draws the same ids in every run, and afterwards from the system again."""
 
 import os
-from threading import Barrier, Thread
 
 import pytest
 
@@ -71,20 +70,16 @@ def test_inner_seed():
 
 
 def test_ends_in_any_order():
-    """Seeds of several threads may end in any order: the last one to end brings the system's bytes back."""
-    both_in, first_out = Barrier(2), Barrier(2)
+    """Seeds of several threads may end in any order: the last one to begin counts, then the system again."""
+    alone = drawn(2)[:2]
+    seeds = [deterministic(seed) for seed in (1, 2, 3)]
+    for seed in seeds:
+        seed.__enter__()
+    first, second, third = seeds
 
-    def first():
-        with deterministic(1):
-            both_in.wait(10)
-        first_out.wait(10)
-
-    thread = Thread(target=first)
-    thread.start()
-    with deterministic(2):
-        both_in.wait(10)
-        first_out.wait(10)
-        assert codes.urandom is not os.urandom
-    thread.join()
-
+    third.__exit__(None, None, None)
+    assert alone[0] == new_id()
+    first.__exit__(None, None, None)
+    assert alone[1] == new_id()
+    second.__exit__(None, None, None)
     assert codes.urandom is os.urandom

@@ -8,21 +8,27 @@ from importlib.util import find_spec
 if not all(map(find_spec, ("hypothesis", "pytest"))):
     raise ModuleNotFoundError('smsmfa.testing needs pytest and hypothesis: pip install "smsmfa[testing]"')
 
+from .carrier import Answer, Carrier
 from .clock import FakeClock
 from .faults import AsyncFaultyStore, FaultyStore
 from .ids import deterministic
 from .outbox import AsyncRecordingSender, AsyncScriptedSender, RecordingSender, ScriptedSender
+from .sender import AsyncSenderConformance, SenderConformance
 from .store import AsyncStoreConformance, StoreConformance
 
 __all__ = [
+    "Answer",
     "AsyncFaultyStore",
     "AsyncRecordingSender",
     "AsyncScriptedSender",
+    "AsyncSenderConformance",
     "AsyncStoreConformance",
+    "Carrier",
     "FakeClock",
     "FaultyStore",
     "RecordingSender",
     "ScriptedSender",
+    "SenderConformance",
     "StoreConformance",
     "deterministic",
 ]

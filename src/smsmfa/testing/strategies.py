@@ -138,22 +138,6 @@ def configs(**fixed: Any) -> SearchStrategy[FactorConfig]:
     return _configs(fixed)
 
 
-def limits() -> SearchStrategy[Limits]:
-    """The limits of a configuration: buckets of any size that refill in any time, or never."""
-    bucket = st.builds(
-        Limit, st.integers(1, 1000), st.none() | st.timedeltas(timedelta.resolution, timedelta(days=365))
-    )
-    return st.builds(
-        Limits,
-        user=bucket,
-        number=st.none() | bucket,
-        total=st.none() | bucket,
-        guesses=bucket,
-        recovery=bucket,
-        consecutive=st.integers(1, 100),
-    )
-
-
 @st.composite
 def _aliases(draw: st.DrawFn, numbers: SearchStrategy[str]) -> tuple[str, str]:
     number = draw(numbers)
@@ -175,7 +159,7 @@ def _configs(draw: st.DrawFn, fixed: Mapping[str, Any]) -> FactorConfig:
         "digits": st.integers(6, 10),
         "resend_gap": st.timedeltas(timedelta(0), lifetime),
         "attempts": st.integers(1, 10),
-        "limits": limits(),
+        "limits": _limits(),
         "recovery_codes": st.integers(0, 20),
         "number_types": st.sampled_from((SMS_TYPES, NUMBER_TYPES)),
         "max_phones": st.integers(1, 10),
@@ -185,6 +169,22 @@ def _configs(draw: st.DrawFn, fixed: Mapping[str, Any]) -> FactorConfig:
     }
     drawn = {name: draw(strategy) for name, strategy in arguments.items() if name not in fixed}
     return FactorConfig(**{"lifetime": lifetime, **drawn, **fixed})
+
+
+def _limits() -> SearchStrategy[Limits]:
+    """Return the limits of a configuration: buckets of any size that refill in any time, or never."""
+    bucket = st.builds(
+        Limit, st.integers(1, 1000), st.none() | st.timedeltas(timedelta.resolution, timedelta(days=365))
+    )
+    return st.builds(
+        Limits,
+        user=bucket,
+        number=st.none() | bucket,
+        total=st.none() | bucket,
+        guesses=bucket,
+        recovery=bucket,
+        consecutive=st.integers(1, 100),
+    )
 
 
 def _without_digits() -> SearchStrategy[str]:
