@@ -11,6 +11,7 @@ import pytest
 from support import Awaited
 
 from smsmfa import AsyncMemoryStore, MemoryStore
+from smsmfa.testing import AsyncStoreConformance, StoreConformance
 from smsmfa.typing import Entry
 
 LONGEST = 10**11
@@ -64,6 +65,26 @@ def store(request):
     """A store of either kind, called alike: the one for asyncio never waits."""
     store = request.param()
     return Awaited(store) if request.param is AsyncMemoryStore else store
+
+
+class TestMemoryStore(StoreConformance):
+    """It keeps every promise of a store."""
+
+    patience = 0.05
+
+    def make_store(self):
+        return MemoryStore()
+
+
+class TestAsyncMemoryStore(AsyncStoreConformance):
+    """So does its twin, on records that several share."""
+
+    shared = True
+    patience = 0.05
+    records = MemoryStore()
+
+    def make_store(self):
+        return AsyncMemoryStore(self.records)
 
 
 class TestUpdate:

@@ -144,7 +144,7 @@ class Exit(BaseException):
 
 
 @pytest.mark.parametrize("call, kind", [(lambda: 5, "result"), (lambda: 1 / 0, "error")])
-def test_child(call, kind, monkeypatch, tmp_path):
+def test_child(call, kind, monkeypatch):
     """The child of a fork writes what came of its call, and ends there."""
 
     def leave(code):
@@ -152,8 +152,11 @@ def test_child(call, kind, monkeypatch, tmp_path):
 
     monkeypatch.setattr(processes.os, "_exit", leave)
     monkeypatch.setattr(processes.os, "fork", lambda: 0)
-    told = []
-    monkeypatch.setattr(processes.os, "write", lambda end, text: told.append(json.loads(text)))
-    with pytest.raises(Exit):
-        forked(call, bool, 60)
-    assert [kind] == [kind for kind, _ in told]
+    parent, child = processes.socket.socketpair()
+    monkeypatch.setattr(processes.socket, "socketpair", lambda: (None, child))
+    with parent, child:
+        parent.sendall(b"!")
+        with pytest.raises(Exit):
+            forked(call, bool, 60)
+        assert b"?" == parent.recv(1)
+        assert [kind] == json.loads(parent.recv(65_536))[:1]

@@ -53,11 +53,13 @@ def seen(*calls):
 
 
 class TestOne(Suite):
-    shared = True
-
     @check(1)
     def test_passes(self):
         """Passes."""
+
+    @check(1)
+    def test_passes_too(self):
+        """Passes, when the plugin is there already."""
 
 
 class TestTwo(Suite):

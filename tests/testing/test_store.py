@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import pytest
 from testing.good_stores import AsyncRemoteStore, RemoteStore, Server, SqliteStore
 
+from smsmfa import AsyncMemoryStore, MemoryStore
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
 
 
@@ -21,6 +22,7 @@ class TestSqliteStore(StoreConformance):
     """A store that many processes can open, and beside which much goes on."""
 
     shared = processes = fork = True
+    rounds = 8
     patience = 0.05
 
     @pytest.fixture(autouse=True)
@@ -42,6 +44,7 @@ class TestRemoteStore(StoreConformance):
     """A store on a server."""
 
     shared = True
+    rounds = 8
     patience = 0.05
 
     def make_store(self):
@@ -55,6 +58,7 @@ class TestAsyncRemoteStore(AsyncStoreConformance):
     """A store on a server for asyncio."""
 
     shared = True
+    rounds = 8
     patience = 0.05
 
     async def make_store(self):
@@ -62,3 +66,39 @@ class TestAsyncRemoteStore(AsyncStoreConformance):
 
     def make_store_at(self, host, port):
         return AsyncRemoteStore(host, port)
+
+
+@pytest.mark.parametrize("kind", [StoreConformance, AsyncStoreConformance])
+def test_hooks_are_to_be_filled_in(kind):
+    """How a store is made is for the subclass to say."""
+    with pytest.raises(NotImplementedError):
+        kind().make_store()
+    with pytest.raises(NotImplementedError):
+        kind().make_store_at("host", 1)
+
+
+class Closes(AsyncMemoryStore):
+    """A store that says when it is closed."""
+
+    closed = 0
+
+    async def aclose(self):
+        Closes.closed += 1
+
+
+class Quick(AsyncStoreConformance):
+    def make_store(self):
+        return Closes()
+
+
+class Plain(StoreConformance):
+    def make_store(self):
+        return MemoryStore()
+
+
+def test_stores_are_closed():
+    """A store that has a method for it is closed when its check ends, one that has none is left."""
+    Quick().test_absent()
+    Plain().test_absent()
+
+    assert 1 == Closes.closed

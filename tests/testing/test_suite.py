@@ -151,6 +151,7 @@ def test_helpers():
     one, other = fresh("a"), fresh("a")
     put(store, {one[0]: b"5"})
 
+    expect(one, [*one], "keys that are equal")
     assert one != other
     assert 5 == store.update(one, held(increment(*one), lambda: happened.append(1)))
     assert {one[0]: b"6"} == look(store, one + other)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from inspect import isawaitable
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -58,8 +57,8 @@ class Blocking:
     """
 
     def __init__(self, make: Callable[[], Awaitable[AsyncStore] | AsyncStore]) -> None:
-        self.loop = Loop()
-        self.store = self.loop.run(_called(make))
+        self.loop: Loop = Loop()
+        self.store: AsyncStore = self.loop.run(_made(make))
 
     def read(self, key: str) -> bytes | None:
         """Like :meth:`smsmfa.typing.Store.read`."""
@@ -70,6 +69,6 @@ class Blocking:
         return self.loop.run(self.store.update(keys, change))
 
 
-async def _called(make: Callable[[], Awaitable[T] | T]) -> T:
+async def _made(make: Callable[[], Awaitable[AsyncStore] | AsyncStore]) -> AsyncStore:
     made = make()
-    return await made if isawaitable(made) else made
+    return await made if isinstance(made, Awaitable) else made

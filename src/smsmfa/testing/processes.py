@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import socket
 import subprocess
 import sys
 import warnings
@@ -11,7 +12,7 @@ from functools import partial
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from operator import attrgetter
-from threading import Barrier
+from threading import Barrier, Event
 from traceback import format_exc
 from typing import IO, Any
 
@@ -116,16 +117,29 @@ def _found(module: str, file: str, name: str) -> Any:
 
 def forked(call: Callable[[], Any], meanwhile: Callable[[], Any], limit: float) -> list[Any]:
     """Fork; return what came of one call in the child, and of another in this process at the same time."""
-    reading, writing = os.pipe()
+    ours, theirs = socket.socketpair()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns where there are other threads
         child = os.fork()
     if not child:
-        _answer(call, writing)
-    os.close(writing)
-    with open(reading, "rb") as pipe:  # noqa: PTH123
+        _answer(call, theirs)
+    theirs.close()
+    begun = Event()
+
+    def listen() -> bytes:
+        ours.recv(1)
+        begun.set()
+        ours.sendall(b"!")
+        with ours.makefile("rb") as answer:
+            return answer.read()
+
+    def act() -> Any:
+        begun.wait(limit)
+        return meanwhile()
+
+    with ours:
         try:
-            told, own = all_of(at_once([pipe.read, meanwhile], limit))
+            told, own = all_of(at_once([listen, act], limit))
         finally:
             os.kill(child, 9)
             os.waitpid(child, 0)
@@ -135,10 +149,13 @@ def forked(call: Callable[[], Any], meanwhile: Callable[[], Any], limit: float) 
     return [content, own]
 
 
-def _answer(call: Callable[[], Any], writing: int) -> None:
+def _answer(call: Callable[[], Any], parent: socket.socket) -> None:
+    """Say that it is here, wait for the other, and tell what came of the call."""
     try:
+        parent.sendall(b"?")
+        parent.recv(1)
         answer = "result", call()
     except BaseException:
         answer = "error", format_exc()
-    os.write(writing, json.dumps(answer).encode())
+    parent.sendall(json.dumps(answer).encode())
     os._exit(0)

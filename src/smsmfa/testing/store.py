@@ -27,8 +27,27 @@ class StoreConformance(_Checks, ForkChecks):
     ::
 
         class TestMyStore(StoreConformance):
+            shared = True
+
             def make_store(self):
                 return MyStore("dbname=test")
+
+    A check is a method whose docstring is the promise. It runs in a thread that can be left behind, so a store that
+    hangs is a failure. It needs no clean database, waits for no time to pass, and closes the stores that it made.
+
+    What a store need not be able to do is an attribute that is off, or one of the hooks :meth:`enclosing_transaction`
+    and :meth:`disturb`. Checks that need what is off are left out; the run says at its end how many.
+
+    Attributes:
+        shared: each call of ``make_store`` opens the same data, so that there can be two stores of it.
+        processes: in other processes too. They find the suite by its module and name, and get the attributes that were
+            set on ``self``, pickled.
+        fork: a store that was made and used before a fork can be used on both sides of it. (None for asyncio.)
+        server: host and port of the server that the store talks to, over TCP and in clear; needs ``make_store_at``.
+        rounds: how often a race is run.
+        examples: how many sequences of calls Hypothesis makes up; the same ones in each run.
+        patience: seconds that an update is held in the middle for another. A store that locks takes them all.
+        time_limit: seconds within which contenders have to be done. A whole check may take twice that.
     """
 
     def make_store(self) -> Store:
@@ -36,7 +55,7 @@ class StoreConformance(_Checks, ForkChecks):
         raise NotImplementedError
 
     def make_store_at(self, host: str, port: int) -> Store:
-        """Return a store that reaches :attr:`server` at another address, where a wire can be cut."""
+        """Return a store that reaches :attr:`server` at another address, between which and the server a wire is cut."""
         raise NotImplementedError
 
     def close_store(self, store: Store) -> None:

@@ -36,11 +36,13 @@ class Factor:
             attempts=_ATTEMPTS,
             limits=Limits(user=Limit(_SENDS, _HOUR), guesses=Limit(_GUESSES, _HOUR)),
         )
-        self.user, self.number = uuid4().hex, f"+1415{2_000_000 + randbelow(8_000_000)}"
-        self.clock, self.sender = FakeClock(), ScriptedSender(*outcomes, then=Receipt())
-        self.verifiers = [Verifier(config, store, self.sender, clock=self.clock) for store in stores]
-        self.verifier = self.verifiers[-1]
-        self.enroller = Enroller(config, stores[0], self.sender, clock=self.clock)
+        self.user: str = uuid4().hex
+        self.number: str = f"+1415{2_000_000 + randbelow(8_000_000)}"
+        self.clock: FakeClock = FakeClock()
+        self.sender: ScriptedSender = ScriptedSender(*outcomes, then=Receipt())
+        self.verifiers: list[Verifier] = [Verifier(config, store, self.sender, clock=self.clock) for store in stores]
+        self.verifier: Verifier = self.verifiers[-1]
+        self.enroller: Enroller = Enroller(config, stores[0], self.sender, clock=self.clock)
 
     def enrol(self) -> Enrollment:
         """Enrol the number."""

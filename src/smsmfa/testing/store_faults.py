@@ -1,6 +1,6 @@
 """Checks of a store in hostile surroundings: a wire that is cut, a transaction around it, a sweeper beside it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from threading import Event
@@ -75,26 +75,31 @@ class FaultChecks(Suite):
     @check(2, "disturb")
     def test_disturbed(self) -> None:
         """What goes on beside a store costs it no update and no entry that has to be kept."""
-        stores, done, kept = self.handles(), Event(), dict.fromkeys(fresh("a", "b", "c"), b"1")
+        stores, begun, done = self.handles(), Event(), Event()
+        keys, kept = fresh("a", "b"), dict.fromkeys(fresh("c", "d"), b"1")
         put(stores[0], kept, 3600)
-        keys = fresh("a", "b")
 
         def work(number: int) -> None:
-            store = stores[number % len(stores)]
+            for _ in range(self.rounds):
+                stores[number % len(stores)].update(keys, increment(*keys))
+                look(stores[number % len(stores)], fresh("absent"))
+
+        def work_in_threads() -> None:
+            begun.wait(self.time_limit)
             try:
-                for _ in range(self.rounds):
-                    store.update(keys, increment(*keys))
-                    store.update(fresh("gone"), lambda _: ({}, "refused"))
+                all_of(at_once([partial(work, number) for number in range(4)], self.time_limit))
             finally:
                 done.set()
 
         def disturb() -> None:
-            self.disturb()
-            while not done.is_set():
-                self.disturb()
+            try:
+                while not done.is_set():
+                    self.disturb()
+                    begun.set()
+            finally:
+                begun.set()
 
-        calls: list[Callable[[], None]] = [disturb, *(partial(work, number) for number in range(4))]
-        all_of(at_once(calls, self.time_limit))
+        all_of(at_once([disturb, work_in_threads], self.time_limit))
         expect(dict.fromkeys(keys, b"%d" % (4 * self.rounds)), look(stores[0], keys), "what was counted meanwhile")
         expect(kept, look(stores[0], list(kept)), "what was to be kept")
 

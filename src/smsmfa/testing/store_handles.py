@@ -123,15 +123,15 @@ class ForkChecks(Suite):
     @check(2, "fork")
     def test_fork(self) -> None:
         """A store that was made and used before a fork works in both processes, at the same time and after."""
-        store, [key] = self.opened(), fresh("k")
+        store, [key], times = self.opened(), fresh("k"), 5 * self.rounds
         put(store, {key: b"0"})
 
         def count() -> list[int]:
-            return [store.update([key], increment(key)) for _ in range(self.rounds)]
+            return [store.update([key], increment(key)) for _ in range(times)]
 
         counts = forked(count, count, self.time_limit)
-        expect(list(range(2 * self.rounds)), sorted([*counts[0], *counts[1]]), "what parent and child saw")
-        expect(2 * self.rounds, store.update([key], increment(key)), "what the parent sees after the child has ended")
+        expect(list(range(2 * times)), sorted([*counts[0], *counts[1]]), "what parent and child saw")
+        expect(2 * times, store.update([key], increment(key)), "what the parent sees after the child has ended")
 
 
 def _set(store: Store, key: str, value: bytes | None) -> None:

@@ -221,7 +221,7 @@ class RaceChecks(Suite):
         times = max(1, self.rounds // 4)
 
         def contend(number: int, key: str) -> list[int]:
-            store, change = stores[number % len(stores)], held(increment(key), _give_way)
+            store, change = stores[number % len(stores)], _gently(increment(key))
             return [store.update([key], change) for _ in range(times)]
 
         for interval, key in keys.items():
@@ -236,7 +236,7 @@ class RaceChecks(Suite):
 
         def write(number: int, keys: list[str]) -> int:
             order = keys if number % 2 else keys[::-1]
-            return stores[number % len(stores)].update(order, held(increment(*keys), _give_way))
+            return stores[number % len(stores)].update(order, _gently(increment(*keys)))
 
         for number in range(self.rounds):
             keys = fresh("a", "b")
@@ -253,7 +253,7 @@ class RaceChecks(Suite):
             mine = keys[number % 4 : number % 4 + 5]
             for _ in range(self.rounds):
                 order = mine if number % 2 else mine[::-1]
-                stores[number % len(stores)].update(order, increment(*order))
+                stores[number % len(stores)].update(Keys(order, _give_way), _gently(increment(*order)))
 
         for interval in INTERVALS:
             self._at_once(work, 8, interval)
@@ -268,7 +268,7 @@ class RaceChecks(Suite):
         def write(number: int) -> None:
             try:
                 for _ in range(self.rounds):
-                    stores[number % len(stores)].update(keys, increment(*keys))
+                    stores[number % len(stores)].update(keys, _gently(increment(*keys)))
             finally:
                 done.set()
 
@@ -313,6 +313,17 @@ class RaceChecks(Suite):
 
 class Unwanted(Exception):
     """What a change raises that has second thoughts."""
+
+
+def _gently(change: Change[T]) -> Change[T]:
+    """Return a change that gives way to other threads before it says what to write, and between the writes."""
+
+    def run(values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], T]:
+        writes, outcome = change(values)
+        _give_way()
+        return Writes(writes, _give_way), outcome
+
+    return run
 
 
 def _writing(writes: Mapping[str, Entry | None], between: Callable[[], None]) -> Change[None]:

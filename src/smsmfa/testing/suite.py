@@ -88,7 +88,7 @@ class Suite:
     time_limit: ClassVar[float] = 30.0
 
     def enclosing_transaction(self) -> AbstractContextManager[object]:
-        """Begin a transaction on the application's side, and roll it back at the end."""
+        """Return a context in which a transaction of the application is open on this thread; its end rolls back."""
         raise NotImplementedError
 
     def disturb(self) -> None:
