@@ -67,14 +67,14 @@ class TestCodeGenerator:
 
     @pytest.mark.parametrize("digits", range(6, 11))
     def test_length(self, digits):
-        """A code has as many digits as was asked for, leading zeros included."""
+        """R1: a code has as many digits as was asked for, leading zeros included."""
         generator = CodeGenerator(SECRET, digits)
 
         assert {digits} == {len(generator.code(str(number))) for number in range(500)}
         assert digits == generator.digits
 
     def test_default_length(self):
-        """A code has six digits."""
+        """R1: a code has six digits."""
         assert 6 == len(CodeGenerator(SECRET).code("id"))
 
     @pytest.mark.parametrize("digits", [5, 11, 0, -6, 6.0, "6", True, None])
@@ -160,7 +160,7 @@ LEAKS = (SECRET, OTHER_SECRET, codes.EXAMPLE_SECRET, "nearly a secret", "too sho
 class TestSecret:
     @pytest.mark.parametrize("secret", BAD_SECRETS)
     def test_bad_secret(self, secret):
-        """A secret that is too short, public or of another kind is a ConfigurationError that says how to make one."""
+        """R1: a secret that is too short, public or of another kind is refused, with how to make one."""
         with pytest.raises(ConfigurationError, match=r"^secret: .*token_urlsafe"):
             CodeGenerator(secret)
 
@@ -400,7 +400,7 @@ class TestReadRecoveryCode:
         ],
     )
     def test_writing(self, submitted):
-        """R20: case, spaces and hyphens do not matter, O, I and L are 0, 1 and 1, and digits may be of any script."""
+        """Case, spaces and hyphens do not matter, O, I and L are 0, 1 and 1, and digits may be of any script."""
         assert read_recovery_code(RECOVERY_CODE) == read_recovery_code(submitted)
 
     @pytest.mark.parametrize("place", [place for place, symbol in enumerate(RECOVERY_CODE) if symbol != "-"])
@@ -437,7 +437,7 @@ class TestReadRecoveryCode:
         ],
     )
     def test_no_recovery_code(self, submitted):
-        """R20: a wrong length, the letter U and any other symbol cannot be a code, and are no exception of any kind."""
+        """T14: a wrong length, the letter U and any other symbol cannot be a code, and are no exception of any kind."""
         assert read_recovery_code(submitted) is None
 
     @pytest.mark.parametrize("submitted", ["A" * MEGABYTE, " " * 228 + RECOVERY_CODE, "١" * MEGABYTE])

@@ -98,7 +98,7 @@ class TestChange:
         assert before == [*one.keys]
 
     def test_expected_outcome(self):
-        """R26: only what the last change came to is a result, so a store cannot answer without one."""
+        """R26, T7: only what the last change came to is a result, so a store cannot answer without one."""
         one = operation()
         outcome = Outcome()
         stale = one.change(lambda book: outcome, {})[1]

@@ -86,7 +86,7 @@ def test_keyword_only():
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_nothing_is_shown(make):
-    """T10, T12: however a value is turned into text or plain data, it shows no code, no token and no whole number."""
+    """R31, T10, T12: however a value becomes text or plain data, it shows no code, no token and no whole number."""
     value = make()
     fields = attrs.asdict(value, recurse=False)
     texts = [repr(value), str(value), f"{value}", repr(fields), json.dumps(fields, default=repr)]
