@@ -54,8 +54,12 @@ def _docstrings(parent: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator
 
 
 def holding(clause: str, tests: Named) -> list[str]:
-    """Return the tests that name a clause, those that name the fewest others first."""
-    return sorted((test for test, ids in tests.items() if clause in ids), key=lambda test: len(tests[test]))
+    """Return the tests that name a clause: attacks first, then those that name the fewest others, then short names."""
+
+    def order(test: str) -> tuple[bool, int, int]:
+        return not test.startswith("attacks/"), len(tests[test]), len(test)
+
+    return sorted((test for test, ids in tests.items() if clause in ids), key=order)
 
 
 def problems(known: Clauses, tests: Named) -> list[str]:

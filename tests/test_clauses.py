@@ -82,8 +82,10 @@ def test_problems(about, ids, expected):
 
 
 def test_holding():
-    """The tests that hold a clause come in the order of how much else they hold."""
-    assert ["c", "a"] == holding("R1", {"a": ["R1", "T2"], "b": ["T2"], "c": ["R1"]})
+    """The tests that hold a clause come in order: attacks, then by how much else they hold, then by length."""
+    tests = {"a": ["R1", "T2"], "b": ["T2"], "long": ["R1"], "c": ["R1"], "attacks/all::d": ["R1", "T2"]}
+
+    assert ["attacks/all::d", "c", "long", "a"] == holding("R1", tests)
 
 
 @pytest.mark.parametrize(

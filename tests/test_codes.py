@@ -181,7 +181,7 @@ class TestSecret:
 
     @pytest.mark.parametrize("secrets", BAD_SECRETS + BAD_LISTS)
     def test_bad_list_is_not_shown(self, secrets):
-        """T12: nor are the other secrets of a refused list."""
+        """T12: the other secrets of a refused list are in no frame of the traceback that is the package's."""
         with pytest.raises(ConfigurationError) as caught:
             KeyRing(secrets, 6)
 
@@ -190,7 +190,7 @@ class TestSecret:
 
     @pytest.mark.parametrize("build", [CodeGenerator, KeyRing])
     def test_good_secret_is_not_shown(self, build):
-        """T12: nor is a good one, when something else is wrong."""
+        """T12: a good secret is in no such frame either, when something else is wrong."""
         with pytest.raises(ConfigurationError) as caught:
             build(SECRET, 5)
 

@@ -79,7 +79,7 @@ class TestDefaults:
         assert Limits() == config.limits
 
     def test_limits(self):
-        """R6, R8, R28: messages 10 and one back an hour, wrong codes 20 and one back each 10 hours, 100 in a row."""
+        """R6, R28: messages 10 and one back an hour, wrong codes 20 and one back each 10 hours, 100 in a row."""
         limits = Limits()
 
         assert Limit(10, HOUR) == limits.user == limits.number
@@ -272,7 +272,7 @@ class TestSecret:
 
     @pytest.mark.parametrize("argument, value", [case for case in WRONG if case.values[0] != "secret"])
     def test_good_secret(self, argument, value):
-        """T12: nor does one show a good secret when another argument is wrong."""
+        """T12: no frame shows a good secret when another argument is wrong."""
         with pytest.raises(ConfigurationError) as caught:
             a_config(**{argument: value})
 
@@ -280,7 +280,7 @@ class TestSecret:
 
     @pytest.mark.parametrize("argument", ["regions", "number_types", "messages"])
     def test_argument_breaks_down(self, argument):
-        """T12: nor when another argument breaks down while it is looked at."""
+        """T12: no frame shows a secret when another argument breaks down while it is looked at."""
         with pytest.raises(RuntimeError) as caught:
             a_config(**{argument: Sabotaged()})
 
@@ -288,7 +288,7 @@ class TestSecret:
 
     @pytest.mark.parametrize("arguments", [{}, {"app_name": "Acme"}, {"regions": {"US"}, "app_names": "Acme"}])
     def test_forgotten_argument(self, arguments):
-        """T12: nor when another argument is missing or unknown."""
+        """T12: no frame shows a secret when another argument is missing or unknown."""
         with pytest.raises(TypeError) as caught:
             FactorConfig(secret=SECRET, **arguments)
 

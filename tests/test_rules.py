@@ -145,7 +145,7 @@ class TestToReplace:
         ],
     )
     def test_cases(self, phones, most, number, replace, expected):
-        """It is the one named, the only one allowed, or the same one if it is disabled; else there has to be room."""
+        """A new number replaces the one named, the only one allowed, or itself if disabled; else there must be room."""
         found = rules.to_replace(book(User(phones=phones), config=a_config(max_phones=most)), int(number[1:]), replace)
 
         assert expected == (type(found) if isinstance(found, Exception) else found)

@@ -303,7 +303,7 @@ def shown(value):
 
 
 def test_the_journey_went_everywhere(journey):
-    """T12: what is searched is not nothing: codes, tokens and recovery codes were made, and most errors raised."""
+    """What is searched is not nothing: codes, tokens and recovery codes were made, and most errors raised."""
     kinds = {type(error).__name__ for error in journey.errors}
 
     assert len(journey.secrets) > 30
@@ -375,7 +375,7 @@ def test_tracebacks_show_nothing(journey):
 
 
 def test_tracebacks_can_be_shown(journey):
-    """T12: every error can be shown with the local variables of its frames, by tools that trust each repr."""
+    """Every error can be shown with the local variables of its frames, by tools that trust each repr."""
     for error in journey.errors:
         assert traceback.TracebackException.from_exception(error, capture_locals=True).stack
 

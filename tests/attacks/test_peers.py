@@ -140,7 +140,7 @@ def test_every_path_expires(factor):
 
 
 def test_leading_zero_codes_verify():
-    """R1: codes that begin with a zero occur, are sent whole, and are accepted at login and at enrolment."""
+    """A code that begins with a zero is sent whole, and is accepted at login and at enrolment."""
     factor = Factor(a_config(limits=Limits(user=Limit(1000, HOUR), number=None)))
     factor.enrol()
     for n in range(500):
@@ -352,7 +352,7 @@ def test_no_sms_per_render(factor):
 
 
 def test_no_enrolment_sms_per_render():
-    """T4: the same for the page that enrols."""
+    """T4: a page that enrols and is drawn again, reloaded or opened twice sends one message."""
     factor = Factor()
     challenges = [factor.enroller.start("alice", NUMBER) for _ in range(20)]
 

@@ -80,19 +80,19 @@ def refuses(factor, proof, user_id="alice"):
 
 @pytest.mark.parametrize("purpose", ["login", "manage"])
 def test_a_genuine_token_is_accepted(factor, purpose):
-    """R17: a fresh token of purpose login or manage opens every change."""
+    """A fresh token of purpose login or manage opens every change."""
     assert ACCEPTED == Changes(factor).each(factor.log_in(purpose=purpose).token)
 
 
 def test_the_token_of_an_enrolment_is_accepted():
-    """R17: so does that of the enrolment itself, which comes after its change."""
+    """The token of an enrolment, which comes after its change, opens every change."""
     factor = Factor()
 
     assert ACCEPTED == Changes(factor).each(factor.enrol().verification.token)
 
 
 def test_the_token_of_a_recovery_is_accepted():
-    """R17: so does that of a recovery."""
+    """The token of a recovery opens every change."""
     factor = Factor()
     (code,) = factor.enrol().recovery_codes
 
@@ -154,7 +154,7 @@ def test_a_truncated_token_is_refused(factor, cut):
 
 @pytest.mark.parametrize("more", ["A", "=", "==", "AAAA", "\n", " ", "\0"])
 def test_an_extended_token_is_refused(factor, more):
-    """R17: nor is a token with something before or after it."""
+    """R17: a token with something before or after it is refused."""
     token = factor.log_in().token
 
     assert refuses(factor, token + more)

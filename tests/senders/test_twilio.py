@@ -472,7 +472,7 @@ class TestOutcome:
     @both
     @pytest.mark.parametrize("code, expected", CODES)
     def test_code(self, code, expected, kind, serve):
-        """T24: each known code of Twilio's has its class, and its meaning in our own words."""
+        """T12, T24: each known code of Twilio's has its class, and its meaning in our own words."""
         carrier = serve(refusal(code))
 
         error = failure(sender_to(carrier.url, kind))
@@ -498,7 +498,7 @@ class TestOutcome:
 
     @both
     def test_unresolvable_host(self, kind, monkeypatch):
-        """Where the name has no address nothing was sent."""
+        """T12: where the name has no address nothing was sent."""
 
         def fails(*arguments, **options):
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -514,7 +514,7 @@ class TestOutcome:
 
     @both
     def test_connect_timeout(self, kind, monkeypatch):
-        """Where no connection is accepted in time nothing was sent."""
+        """T12: where no connection is accepted in time nothing was sent."""
 
         def fails(*arguments, **options):
             raise TimeoutError("timed out")
@@ -556,7 +556,7 @@ class TestOutcome:
         ],
     )
     def test_tls(self, problem, expected, words, serve, monkeypatch):
-        """Nothing is sent to a server whose certificate is not trusted; other errors of TLS may come later."""
+        """T12: nothing is sent to a server whose certificate is not trusted; other errors of TLS may come later."""
 
         def fails(*arguments, **options):
             raise problem

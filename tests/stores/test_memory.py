@@ -324,7 +324,7 @@ class TestThreads:
         assert {"a": b"2000", "b": b"2000"} == store.update(["a", "b"], nothing)
 
     def test_first_writes(self):
-        """R25: nor is one lost where no key was there before."""
+        """R25: of many threads that count under keys that were not there before, no count is lost."""
         store = MemoryStore()
         race(*(lambda: [store.update([str(key)], increment(str(key))) for key in range(250)] for _ in range(8)))
 
