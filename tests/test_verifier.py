@@ -10,6 +10,7 @@ from support import NUMBER, OTHER_NUMBER, SECRET, AsyncFactor, Factor, a_config,
 
 from smsmfa import (
     CodeExpired,
+    CodeGenerator,
     CodeMalformed,
     FactorDisabled,
     Limit,
@@ -683,6 +684,21 @@ class TestVerify:
         for challenge_id in "nobody's", "", None, 7, [], "x" * 1_000_000:
             assert 0 == rejected(factor.verifier.verify, "alice", challenge_id, "123456").attempts_left
         assert 20 == left(factor)[1]
+
+    @pytest.mark.parametrize("name", ["verify", "confirm"])
+    def test_same_work(self, factor, monkeypatch, name):
+        """R11, R30, T11: an answer to a challenge that is not there derives one code, like to one that is."""
+        derive, derived = CodeGenerator.code, []
+        monkeypatch.setattr(CodeGenerator, "code", lambda *bound: derived.append(bound) or derive(*bound))
+        check = factor.verifier.verify if name == "verify" else factor.enroller.confirm
+        live = factor.verifier.challenge("alice") if name == "verify" else factor.enroller.start("bob", OTHER_NUMBER)
+        code, counts = wrong(factor.outbox.code), []
+        for user_id, challenge_id in (live.user_id, live.id), (live.user_id, "nobody's"), ("nobody", live.id):
+            derived.clear()
+            rejected(check, user_id, challenge_id, code)
+            counts.append(len(derived))
+
+        assert [1, 1, 1] == counts
 
 
 class TestLock:
