@@ -132,7 +132,7 @@ class TestRules:
         "name", ["start", "resend_pending", "confirm", "challenge", "resend", "verify", "recover", "remove", "reset"]
     )
     def test_pure(self, name):
-        """R25: a decision may be run again on the same values, and comes to the same; the values stay as they were."""
+        """R25: a decision may be run again on the same values, and comes to the same."""
         world = World(phone())
         world.challenge()
         world.start(OTHER_NUMBER)
