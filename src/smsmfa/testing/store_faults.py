@@ -1,9 +1,9 @@
 """Checks of a store in hostile surroundings: a wire that is cut, a transaction around it, a sweeper beside it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
-from threading import Event
+from threading import Semaphore
 
 from ..exceptions import StoreContention, StoreError
 from ..typing import Store
@@ -13,6 +13,8 @@ from .wire import Wire
 
 _MOST_CHUNKS = 100
 _TRIES = 8
+#: After how many updates something happens beside the store: not so often that trying again does not help.
+_PACE = 8
 
 
 class FaultChecks(Suite):
@@ -75,31 +77,27 @@ class FaultChecks(Suite):
     @check(2, "disturb")
     def test_disturbed(self) -> None:
         """What goes on beside a store costs it no update and no entry that has to be kept."""
-        stores, begun, done = self.handles(), Event(), Event()
+        stores, made = self.handles(), Semaphore(_PACE)
         keys, kept = fresh("a", "b"), dict.fromkeys(fresh("c", "d"), b"1")
         put(stores[0], kept, 3600)
 
         def work(number: int) -> None:
-            for _ in range(self.rounds):
-                stores[number % len(stores)].update(keys, increment(*keys))
-                look(stores[number % len(stores)], fresh("absent"))
-
-        def work_in_threads() -> None:
-            begun.wait(self.time_limit)
             try:
-                all_of(at_once([partial(work, number) for number in range(4)], self.time_limit))
+                for _ in range(self.rounds):
+                    stores[number % len(stores)].update(keys, increment(*keys))
+                    look(stores[number % len(stores)], fresh("absent"))
+                    made.release()
             finally:
-                done.set()
+                made.release(self.rounds)
 
         def disturb() -> None:
-            try:
-                while not done.is_set():
-                    self.disturb()
-                    begun.set()
-            finally:
-                begun.set()
+            for _ in range(max(1, 4 * self.rounds // _PACE)):
+                for _ in range(_PACE):
+                    made.acquire()
+                self.disturb()
 
-        all_of(at_once([disturb, work_in_threads], self.time_limit))
+        calls: list[Callable[[], None]] = [disturb, *(partial(work, number) for number in range(4))]
+        all_of(at_once(calls, self.time_limit))
         expect(dict.fromkeys(keys, b"%d" % (4 * self.rounds)), look(stores[0], keys), "what was counted meanwhile")
         expect(kept, look(stores[0], list(kept)), "what was to be kept")
 
