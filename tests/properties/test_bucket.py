@@ -1,4 +1,4 @@
-"""The bucket, held to a model in exact fractions."""
+"""The bucket, held to the exact limiter of the kit."""
 
 from datetime import timedelta
 from fractions import Fraction
@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import Awaited, Clock
 
-from smsmfa import AsyncMemoryStore, AsyncRateLimiter, Decision, Limit, MemoryStore, RateLimiter
+from smsmfa import AsyncMemoryStore, AsyncRateLimiter, Limit, MemoryStore, RateLimiter
+from smsmfa.testing import ExactLimiter
 
 ZERO = timedelta(0)
 MICROSECOND = timedelta(microseconds=1)
@@ -44,53 +45,6 @@ def traces(limit):
     return st.integers(1, 50).flatmap(lambda length: st.lists(steps, min_size=length, max_size=length))
 
 
-class Model:
-    """A bucket as a level of water: so much at some instant, and so much more each microsecond, up to the brim.
-
-    When the clock goes back the level sinks as it had risen; below the ground it counts as none, and a
-    refused hit puts it onto the ground. ``None`` is a bucket that was never used, or was filled to the brim.
-    """
-
-    def __init__(self, limit):
-        self.capacity = limit.capacity
-        self.rate = Fraction(0) if limit.refill is None else Fraction(1, limit.refill // MICROSECOND)
-        self.mark = None
-
-    def depth(self, now):
-        """Return the level, below the ground too."""
-        if self.mark is None:
-            return Fraction(self.capacity)
-        level, at = self.mark
-        return min(Fraction(self.capacity), level + (now - at) * self.rate)
-
-    def wait(self, amount):
-        """Return how long it takes for so much to come back; ``None``: it never does."""
-        if not self.rate:
-            return None
-        microseconds = amount / self.rate
-        assert microseconds.denominator == 1
-        return int(microseconds) * MICROSECOND
-
-    def peek(self, now, n):
-        level = max(self.depth(now), 0)
-        wait = ZERO if level >= n else self.wait(n - level)
-        return Decision(level >= n, int(level), wait, self.wait(self.capacity - level))
-
-    def take(self, now, n):
-        level = max(self.depth(now), 0)
-        if level >= n:
-            self.mark = (level - n, now)
-            return Decision(True, int(level - n), ZERO, self.wait(self.capacity - level + n))
-        refusal = self.peek(now, n)
-        if self.depth(now) < 0:
-            self.mark = (Fraction(0), now)
-        return refusal
-
-    def give_back(self, now, n):
-        level = max(self.depth(now), 0) + n
-        self.mark = None if level >= self.capacity else (level, now)
-
-
 class Keeper:
     """A store that forgets nothing, whatever time it was given: expired values may still be returned."""
 
@@ -117,17 +71,16 @@ def a_limiter(kind, limit, clock):
 
 @pytest.mark.parametrize("kind", [RateLimiter, AsyncRateLimiter])
 @given(st.data(), any_limits, starts)
-def test_agrees_with_model(kind, data, limit, start):
-    """T17: whatever is taken, given back and done to the clock, each decision is the model's, to the microsecond."""
-    clock, model = Clock(start), Model(limit)
-    limiter = a_limiter(kind, limit, clock)
+def test_agrees_with_exact_limiter(kind, data, limit, start):
+    """T17: whatever is taken, given back and done to the clock, each decision is the exact one, to the microsecond."""
+    clock = Clock(start)
+    limiter, exact = a_limiter(kind, limit, clock), ExactLimiter(limit, lambda: max(clock(), 0))
 
     for step, amount in data.draw(traces(limit)):
         if step == "move":
             clock.now += amount * 1000
             continue
-        now = max(clock.now // 1000, 0)
-        assert getattr(model, step)(now, amount) == getattr(limiter, step)("k", amount)
+        assert getattr(exact, step)("k", amount) == getattr(limiter, step)("k", amount)
 
 
 @given(st.data(), limits, starts)

@@ -10,8 +10,10 @@ if not all(map(find_spec, ("hypothesis", "pytest"))):
 
 from .carrier import Answer, Carrier
 from .clock import FakeClock
+from .exact import ExactLimiter
 from .faults import AsyncFaultyStore, FaultyStore
 from .ids import deterministic
+from .laws import AsyncLimitLaws, LimitLaws
 from .outbox import AsyncRecordingSender, AsyncScriptedSender, RecordingSender, ScriptedSender
 from .sender import AsyncSenderConformance, SenderConformance
 from .store import AsyncStoreConformance, StoreConformance
@@ -19,13 +21,16 @@ from .store import AsyncStoreConformance, StoreConformance
 __all__ = [
     "Answer",
     "AsyncFaultyStore",
+    "AsyncLimitLaws",
     "AsyncRecordingSender",
     "AsyncScriptedSender",
     "AsyncSenderConformance",
     "AsyncStoreConformance",
     "Carrier",
+    "ExactLimiter",
     "FakeClock",
     "FaultyStore",
+    "LimitLaws",
     "RecordingSender",
     "ScriptedSender",
     "SenderConformance",
