@@ -2,11 +2,23 @@
 
 import os
 
+from hypothesis import HealthCheck, Phase, settings
 from sybil import Sybil
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
 #: What the reader of an example has set; no example shows a usable secret.
 ENVIRONMENT = {"SMSMFA_SECRET": "only the tests of the documentation use this one"}
+
+# For `python -m nox -s mutants`: the same examples in every run, none shrunk, and no verdict that hangs on time.
+# mutmut runs the tests more than once in a process, so Hypothesis would complain of differing executors.
+settings.register_profile(
+    "mutants",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def _enter(namespace):

@@ -94,6 +94,15 @@ def modules(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Show that the core's tests notice every small change of it that counts. Needs ``os.fork``, so not on Windows."""
+    session.install("-e", ".", *group("tests"), *group("mutants"))
+    shutil.rmtree("mutants", ignore_errors=True)  # an earlier run's verdicts say nothing of tests that changed since
+    session.run("mutmut", "run")
+    session.run("python", "tests/survivors.py")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure against peers and floors in one run. Arguments go to ``benchmarks/run.py``."""
     session.install(".", *group("bench"))

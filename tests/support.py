@@ -16,7 +16,7 @@ from smsmfa import (
     Verifier,
 )
 from smsmfa.operation import Operation
-from smsmfa.records import User, decode, encode, user_key
+from smsmfa.records import Phone, User, decode, encode, user_key
 from smsmfa.testing import FakeClock as Clock
 from smsmfa.testing import RecordingSender
 from smsmfa.typing import Message, Receipt
@@ -155,6 +155,8 @@ class Records:
         self.config = config or a_config()
         self.now = START // 1000
         self.values: dict[str, bytes] = {}
+        #: The number that the last decision was about.
+        self.about: Phone | None = None
 
     def run(self, decide, *, user_id: str = "alice"):
         """Run a decision that may be about any number of the tests, store what it writes, return what came of it."""
@@ -162,6 +164,7 @@ class Records:
         for number in (NUMBER, OTHER_NUMBER, THIRD_NUMBER):
             operation.include(int(number[1:]))
         writes, outcome = operation.change(decide, dict(self.values))
+        self.about = operation.phone
         self.values |= {key: entry.value for key, entry in writes.items() if entry is not None}
         for key in [key for key, entry in writes.items() if entry is None]:
             del self.values[key]

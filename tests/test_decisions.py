@@ -78,7 +78,8 @@ class World(Records):
 
     def verify(self, challenge_id="new", *, right=True, purpose="login", details=()):
         issued = next((issued for issued in self.user().issued if issued.id == challenge_id), None)
-        code = self.code("verification", issued, self.user().phones[0]) if issued else "123456"
+        to = next((to for to in self.user().phones if issued and to.id == issued.phone_id), None)
+        code = self.code("verification", issued, to) if to else "123456"
         code = Opaque(code if right else wrong(code))
         check = partial(decisions.verify, challenge_id=challenge_id, code=code, purpose=purpose, details=details)
         return self.run(check)
@@ -150,6 +151,19 @@ class TestRules:
         assert type(outcomes[0]) is type(outcomes[1])
         assert stored != results[0]
 
+    @pytest.mark.parametrize("name", ["resend_pending", "confirm", "challenge", "resend", "verify", "remove"])
+    def test_about(self, name):
+        """A decision that is about a number says so, for the audit trail, whether it refuses or not."""
+        world = World(phone())
+        if name in {"resend_pending", "confirm"}:
+            world.start(OTHER_NUMBER)
+        elif name in {"resend", "verify"}:
+            world.challenge()
+        world.remove = lambda: world.run(partial(decisions.remove, phone_id="phone", proof=world.proof()))
+        getattr(world, name)()
+
+        assert ("phone of new" if name in {"resend_pending", "confirm"} else "phone") == world.about.id
+
 
 class TestStart:
     """A number begins to wait."""
@@ -190,7 +204,7 @@ class TestStart:
         world.start(THIRD_NUMBER, replace="one")
         reply = world.start(THIRD_NUMBER, replace="two", new_id="other")
 
-        assert ("new", False) == (reply.issued.id, reply.sent)
+        assert ("new", "phone of new", False) == (reply.issued.id, reply.phone.id, reply.sent)
         assert ("two", world.now + HOUR) == (world.user().pending.replaces, world.user().sends)
 
     @pytest.mark.parametrize("number, later", [(OTHER_NUMBER, 0), (NUMBER, 30 * SECOND)])
@@ -232,11 +246,15 @@ class TestResendPending:
         world = World()
         world.start()
         dead = world.user().pending
+        dead.replaces = "gone"
+        world.alter(pending=dead)
         world.now += 300 * SECOND
         reply = world.resend_pending()
+        renewed = world.user().pending
 
-        assert ("newer", "fr", dead) == (reply.issued.id, reply.issued.locale, reply.displaced)
-        assert "newer" == world.pending_id
+        assert ("newer", "enrollment", "fr") == (reply.issued.id, reply.issued.purpose, reply.issued.locale)
+        assert (True, dead.phone, dead) == (reply.sent, reply.phone, reply.displaced)
+        assert ("newer", dead.phone, "gone") == (renewed.issued.id, renewed.phone, renewed.replaces)
 
     @pytest.mark.parametrize("phones, later", [([phone()], 300 * SECOND), ([], 300 * SECOND + DAY)])
     def test_not_renewed(self, phones, later):
@@ -336,10 +354,11 @@ class TestConfirm:
         assert PhoneInUse is type(world.confirm())
         assert (None, [], 0) == (world.pending_id, world.user().phones, world.user().guesses)
 
-    def test_no_room(self):
+    @pytest.mark.parametrize("most", [1, 2])
+    def test_no_room(self, most):
         """Where there is no room by now for one more the code is used all the same; a replacement needs none."""
         world = World(phone("one"), phone("two", OTHER_NUMBER), max_phones=3)
-        more, fewer = world.config, a_config(max_phones=1)
+        more, fewer = world.config, a_config(max_phones=most)
         for replace, expected in (None, AlreadyEnrolled), ("one", decisions.Enrolled):
             world.config = more
             world.start(THIRD_NUMBER, replace=replace)
@@ -426,7 +445,7 @@ class TestChallenge:
         world = World(phone())
         reply = world.challenge(details=(("amount", "10"),))
 
-        assert ("new", "phone", True) == (reply.issued.id, reply.phone.id, reply.sent)
+        assert ("new", "fr", "phone", True) == (reply.issued.id, reply.issued.locale, reply.phone.id, reply.sent)
         assert (["new"], world.now + HOUR) == (world.ids, world.user().sends)
 
     @pytest.mark.parametrize("phones, expected", [([], NotEnrolled), ([phone(disabled=True)], Locked)])
@@ -440,7 +459,7 @@ class TestChallenge:
         world.challenge()
         reply = world.challenge(new_id="other")
 
-        assert ("new", False, ["new"]) == (reply.issued.id, reply.sent, world.ids)
+        assert ("new", "phone", False, ["new"]) == (reply.issued.id, reply.phone.id, reply.sent, world.ids)
 
     @pytest.mark.parametrize("arguments", [{"details": (("amount", "10"),)}, {"phone_id": "two"}])
     def test_something_else(self, arguments):
@@ -477,15 +496,24 @@ class TestResend:
         world = World(phone())
         old = world.challenge(purpose="payment", details=(("amount", "10"),)).issued
         world.now += 300 * SECOND
-        new = world.resend().issued
+        reply = world.resend()
+        new = reply.issued
 
-        assert ["newer"] == world.ids
+        assert (["newer"], phone()) == (world.ids, reply.phone)
         assert (old.purpose, old.details, old.locale, old.phone_id) == (
             new.purpose,
             new.details,
             new.locale,
             new.phone_id,
         )
+
+    def test_same_number(self):
+        """The message goes to the number that it went to before, not to the user's first."""
+        world = World(phone(), phone("two", OTHER_NUMBER))
+        world.challenge(phone_id="two")
+        world.now += 30 * SECOND
+
+        assert "two" == world.resend().phone.id
 
     def test_refused(self):
         """What is unknown, a day too old, or went to a disabled number, is refused."""
@@ -532,6 +560,14 @@ class TestVerify:
         assert 4 == world.verify(right=False).attempts_left
         assert (1, 8) == (world.user().issued[0].attempts, world.user().phones[0].failures)
         assert world.user().guesses > world.now
+
+    def test_second_number(self):
+        """The code that went to a number is compared with that number's, not with that of the user's first."""
+        world = World(phone(), phone("two", OTHER_NUMBER))
+        world.challenge(phone_id="two")
+        world.verify()
+
+        assert [0, world.now] == [one.last_used_at for one in world.user().phones]
 
     def test_disables(self):
         """R6: failure 100 in a row disables the number, and from then on it is locked at no cost."""
@@ -611,6 +647,15 @@ class TestSettle:
         world = World(phone())
         before = world.user()
         world.settle(world.challenge())
+
+        assert before == world.user()
+
+    def test_beside_pending(self):
+        """A number that waits, and was sent its message at the same instant, is left alone."""
+        world = World(phone())
+        world.start(OTHER_NUMBER)
+        before = world.user()
+        world.settle(world.challenge(new_id="other"))
 
         assert before == world.user()
 

@@ -544,6 +544,11 @@ class TestLimit:
         with pytest.raises(ConfigurationError, match=r"^capacity x refill: at most 10\^11 seconds"):
             Limit(capacity, refill + MICROSECOND)
 
+    def test_never_refilled(self):
+        """Who gives a refill that is none is told how to say that nothing comes back."""
+        with pytest.raises(ConfigurationError, match=r"\bNone\b"):
+            Limit(10, ZERO)
+
     def test_no_refill(self):
         """What never comes back has to be said; there is no default."""
         with pytest.raises(TypeError, match="refill"):

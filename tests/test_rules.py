@@ -373,6 +373,14 @@ class TestSending:
 
         assert ("resend", timedelta(seconds=29)) == told(rules.repeat(records, issued(at=NOW - SECOND_US), phone()))
 
+    def test_repeat_at_the_end_of_the_gap(self):
+        """A microsecond before the gap ends a repetition is refused, then no more."""
+        challenge = issued(at=NOW - 30 * SECOND_US)
+        early = rules.repeat(book(now=NOW - 1), challenge, phone())
+
+        assert ("resend", timedelta(microseconds=1)) == told(early)
+        assert rules.repeat(book(), challenge, phone()).sent
+
     def test_repeat_is_limited(self):
         """R28: after the gap the limits hold a repetition, and the gap stays as it was."""
         records = book(User(sends=NOW + HOUR_US), config=limits(user=Limit(1, HOUR)))
@@ -405,6 +413,14 @@ class TestComparing:
 
         assert not rules.matches(records, "verification", challenge, phone(), Opaque(code))
         assert (1, NOW + HOUR_US) == (challenge.attempts, records.user.guesses)
+
+    def test_wrong_again(self):
+        """Each wrong code uses one more attempt."""
+        records, challenge = book(), issued(attempts=2)
+        code = wrong(self.code(records, challenge))
+        rules.matches(records, "verification", challenge, phone(), Opaque(code))
+
+        assert 3 == challenge.attempts
 
     def test_reserves_before_comparing(self, monkeypatch):
         """T3: the attempt and the guess are charged before the code is derived."""

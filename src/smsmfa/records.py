@@ -133,4 +133,4 @@ def number_key(number: int) -> str:
 
 def _hashed(data: bytes) -> str:
     """SHA-256 in 43 characters that every store keeps apart."""
-    return b2a_base64(sha256(data).digest(), newline=False)[:43].decode()
+    return b2a_base64(sha256(data).digest())[:43].decode()

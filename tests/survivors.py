@@ -1,0 +1,81 @@
+"""The mutants that no test kills: ``python -m nox -s mutants`` makes them and holds them to ``survivors.toml``.
+
+The list says of each survivor why it is equivalent. It knows a mutant by its function and by what the mutant changes
+there, for mutmut's numbers move with every edit.
+"""
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+LIST = Path(__file__).with_suffix(".toml")
+#: Of a mutant that a test kills: it failed, or never ended.
+KILLED = {"killed", "timeout"}
+
+
+class Mutant(NamedTuple):
+    """A change of one function."""
+
+    function: str
+    was: str
+    becomes: str
+
+    def __str__(self) -> str:
+        return f"{self.function}\n    - {self.was}\n    + {self.becomes}"
+
+
+def listed() -> dict[Mutant, str]:
+    """Return the mutants that are equivalent, each with the reason."""
+    return {
+        Mutant(function, entry["was"], becomes): entry["why"]
+        for function, entries in tomllib.loads(LIST.read_text(encoding="utf-8")).items()
+        for entry in entries
+        for becomes in entry["becomes"]
+    }
+
+
+def mutmut(*arguments: str) -> str:
+    """Return what a command of mutmut prints."""
+    return subprocess.run(["mutmut", *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def alive(ask: Callable[..., str] = mutmut) -> set[Mutant]:
+    """Return the mutants that survived mutmut's last run.
+
+    Raises:
+        ValueError: one was neither killed nor survived, for example because no test calls its function.
+    """
+    found = set()
+    for line in ask("results").splitlines():
+        name, _, verdict = line.strip().partition(": ")
+        if verdict == "survived":
+            found.add(mutant(name, ask("show", name)))
+        elif verdict not in KILLED:
+            raise ValueError(f"{name}: {verdict}")
+    return found
+
+
+def mutant(name: str, diff: str) -> Mutant:
+    """Return the mutant of a name like ``smsmfa.limiter.x_take__mutmut_1`` and of a diff."""
+    match = re.fullmatch(r"smsmfa\.(.+)\.x[_ǁ](.+)__mutmut_\d+", name)
+    if match is None:
+        raise ValueError(f"mutmut names a mutant in another way: {name}")
+    lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
+    was, becomes = (" ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
+    return Mutant(f"{match[1]}.{match[2]}".replace("ǁ", "."), was, becomes)
+
+
+def problems(survivors: Iterable[Mutant], equivalent: Iterable[Mutant]) -> list[str]:
+    """Say where the survivors and the list disagree."""
+    unlisted, stale = set(survivors) - set(equivalent), set(equivalent) - set(survivors)
+    return [f"survives and is not listed: {one}" for one in sorted(unlisted)] + [
+        f"is listed and does not survive: {one}" for one in sorted(stale)
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit("\n".join(problems(alive(), listed())))
