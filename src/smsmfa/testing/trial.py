@@ -62,12 +62,12 @@ class Trial:
         data: Any = None,
     ) -> None:
         self.limit = limit
-        self.limits = all_of(limit)
-        self.capacity = min(one.capacity for one in self.limits)
-        self.max_cost = min(max_cost or self.capacity, self.capacity)
+        self.limits: tuple[Limit, ...] = all_of(limit)
+        self.capacity: int = min(one.capacity for one in self.limits)
+        self.max_cost: int = min(max_cost or self.capacity, self.capacity)
         self.limiter = limiter
-        self.exact = ExactLimiter(limit, clock)
-        self.key = fresh_key()
+        self.exact: ExactLimiter = ExactLimiter(limit, clock)
+        self.key: str = fresh_key()
         self.clock = clock
         self._data = data
 
