@@ -77,5 +77,12 @@ def problems(survivors: Iterable[Mutant], equivalent: Iterable[Mutant]) -> list[
     ]
 
 
+def main(ask: Callable[..., str] = mutmut) -> int:
+    """Print where the survivors and the list disagree, and return the status to exit with."""
+    found = problems(alive(ask), listed())
+    print(*found, sep="\n")
+    return 1 if found else 0
+
+
 if __name__ == "__main__":
-    sys.exit("\n".join(problems(alive(), listed())))
+    sys.exit(main())

@@ -5,7 +5,7 @@ from importlib import import_module
 from operator import attrgetter
 
 import pytest
-from survivors import Mutant, alive, listed, mutant, problems
+from survivors import Mutant, alive, listed, main, mutant, problems
 
 DIFF = """# smsmfa.limiter.xǁLimitǁ_key__mutmut_2: survived
 --- src/smsmfa/limiter.py
@@ -80,3 +80,13 @@ def test_no_verdict(verdict):
 def test_problems(survivors, equivalent, expected):
     """A survivor that is not on the list is told, and so is an entry that does not survive any more."""
     assert expected == problems(survivors, equivalent)
+
+
+def test_status(capsys, monkeypatch):
+    """The status is 0 when all agree and 1 when not, and then it is said why."""
+    assert 1 == main(lambda *_: "")
+    assert f"is listed and does not survive: {min(listed())}" in capsys.readouterr().out
+
+    monkeypatch.setattr("survivors.listed", dict)
+    assert 0 == main(lambda *_: "")
+    assert "" == capsys.readouterr().out.strip()
