@@ -2,8 +2,8 @@
 
 A bucket is one integer. With a limit that refills it is the instant, in microseconds since the
 epoch, at which the bucket is full again; with one that never refills it is minus the number taken.
-A full bucket may be 0, or forgotten. So a bucket refills by itself, two hosts whose clocks differ
-cannot gain from it, and a clock that jumps back gives nothing back.
+A full bucket may be 0, or forgotten. So a bucket refills by itself, and a clock that jumps back gives
+nothing back. Two hosts whose clocks differ gain at most that difference on each refill.
 """
 
 import time
