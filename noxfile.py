@@ -51,7 +51,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def wheel(session: nox.Session) -> None:
     """Build the wheel through the source distribution and test it alone: every branch, no source tree in sight."""
-    built = Path(session.create_tmp(), "dist")
+    built = Path(_scratch(session), "dist")
     shutil.rmtree(built, ignore_errors=True)
     session.install("build")
     session.run("python", "-m", "build", "--outdir", str(built), silent=True)
@@ -65,7 +65,7 @@ def wheel(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the tests against the oldest release of each dependency that the project says it works with."""
     oldest = [requirement.replace(">=", "==") for requirement in PROJECT["project"]["dependencies"]]
-    constraints = Path(session.create_tmp(), "oldest.txt")
+    constraints = Path(_scratch(session), "oldest.txt")
     constraints.write_text("\n".join(oldest) + "\n", encoding="utf-8")
     session.install(".", *group("tests"), "--constraint", str(constraints))
     session.run("python", "-m", "pytest", *session.posargs)
@@ -75,7 +75,7 @@ def lowest(session: nox.Session) -> None:
 def modules(session: nox.Session) -> None:
     """Show that each module is covered, every branch, by the test module of its own name alone."""
     session.install("-e", ".", *group("tests"))
-    data = Path(session.create_tmp(), "coverage")
+    data = Path(_scratch(session), "coverage")
     reached = {}
     for module in sorted(SOURCE.rglob("*.py")):
         if not (test := _test_of(module)).exists():
@@ -109,9 +109,16 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 
+def _scratch(session: nox.Session) -> str:
+    """Return a directory of the session's. Temporary files go elsewhere: pytest in them would find our settings."""
+    directory = session.create_tmp()
+    session.env.pop("TMPDIR", None)
+    return directory
+
+
 def _copy_of_tests(session: nox.Session) -> Path:
     """Copy what the tests need, but not the package, to an empty directory."""
-    copy = Path(session.create_tmp(), "tree").absolute()
+    copy = Path(_scratch(session), "tree").absolute()
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir()
     for path in map(Path, TESTED):
