@@ -54,6 +54,15 @@ def test_unknown_command(run, capsys):
     assert "demmo" in capsys.readouterr().err
 
 
+def test_reader_may_leave(run, monkeypatch):
+    """Whoever stops reading the output ends the command, without a traceback."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        assert 1 == run("demo", "--auto")
+
+
 def test_demo_plays_by_itself(run, capsys):
     """``demo --auto`` plays the whole walk and succeeds."""
     assert 0 == run("demo", "--auto")

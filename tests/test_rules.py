@@ -362,6 +362,11 @@ class TestSending:
         assert (True, NOW, NOW - 30 * SECOND_US) == (reply.sent, challenge.sent, reply.sent_before)
         assert (NOW + 270 * SECOND_US, 3) == (challenge.expires, challenge.attempts)
 
+    @pytest.mark.parametrize("ahead, expected", [(60 * SECOND_US, 90 * SECOND_US), (60 * SECOND_US + 1, 0)])
+    def test_gap_after_a_clock_was_set_back(self, ahead, expected):
+        """A message from further ahead than hosts differ has no gap, so that no clock stretches it (T17)."""
+        assert expected == rules.gap_left(book(), issued(at=NOW, sent=NOW + ahead))
+
     def test_repeat_within_gap(self):
         """Within the gap a repetition is refused, with the exact wait, before any limit."""
         records = book(User(sends=NOW + HOUR_US), config=limits(user=Limit(1, HOUR)))

@@ -1,6 +1,7 @@
 """``python -m smsmfa``: what the package does on a command line."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -14,7 +15,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.run is None:
         parser.print_help(sys.stderr)
         return 2
-    status: int = chosen.run(chosen)
+    try:
+        status: int = chosen.run(chosen)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's own flush complains
+        return 1
     return status
 
 

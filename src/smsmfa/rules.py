@@ -178,7 +178,17 @@ def alive(book: Book, issued: Issued) -> bool:
 
 def within_gap(book: Book, issued: Issued) -> bool:
     """Say whether the last message of a live challenge is too recent for another."""
-    return alive(book, issued) and book.now < issued.sent + book.config.resend_gap_us
+    return alive(book, issued) and gap_left(book, issued) > 0
+
+
+def gap_left(book: Book, issued: Issued) -> int:
+    """Return for how long the last message is too recent for another (microseconds).
+
+    A message from further ahead than hosts' clocks differ is one from before the clock was set back: it has no gap.
+    """
+    gap = book.config.resend_gap_us
+    left = issued.sent + gap - book.now
+    return left if 0 < left <= gap + SKEW else 0
 
 
 def renewable(book: Book, issued: Issued) -> bool:
@@ -195,8 +205,7 @@ def put_in_place(book: Book, old: Issued | None, issued: Issued, phone: Phone) -
 
 def repeat(book: Book, issued: Issued, phone: Phone) -> Reply | Refusal:
     """Reserve one more message with the same code, expiry and attempts."""
-    early = issued.sent + book.config.resend_gap_us - book.now
-    if early > 0:
+    if early := gap_left(book, issued):
         return RateLimited("resend", timedelta(microseconds=early))
     if refusal := reserve(book, phone.number):
         return refusal
