@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -58,6 +59,22 @@ def logging_in(store: SqliteStore, users: Sequence[str]) -> Batch:
     return batch
 
 
+def recorded(store: SqliteStore, users: Sequence[str]) -> list[list[tuple[str, str, bytes, bytes, bytes]]]:
+    """Return two rounds of what cycles write."""
+    factor = enrolled(store, users)
+    rounds = []
+    for _ in range(2):
+        rounds.append([])
+        for subscriber, user in enumerate(users, 2_000_000):
+            one, other = user_key(user), number_key(int(f"1415{subscriber}"))
+            factor.clock.now += HOUR_NS
+            challenge = factor.verifier.challenge(user)
+            written = store.read(one), store.read(other)
+            factor.verifier.verify(user, challenge.id, factor.outbox.message.code.reveal())
+            rounds[-1].append((one, other, *written, store.read(one)))
+    return rounds
+
+
 def enrolled(store: SqliteStore, users: Sequence[str]) -> Factor:
     factor = Factor(store)
     for user in users:
@@ -66,28 +83,24 @@ def enrolled(store: SqliteStore, users: Sequence[str]) -> Factor:
 
 
 def bare(db: sqlite3.Connection, store: SqliteStore, users: Sequence[str], synchronous: str) -> Batch:
-    """Return a batch of what a cycle executes, with records of real users."""
-    enrolled(store, users)
-    records = []
-    for number, user in enumerate(users, 2_000_000):
-        keys = user_key(user), number_key(int(f"1415{number}"))
-        records.append([(key, store.read(key)) for key in keys])
+    """Return a batch of what a cycle executes, with values of real cycles; they alternate, else nothing is written."""
+    turns = cycle(recorded(store, users))
     store.close()
     db.execute("PRAGMA journal_mode = WAL")
     db.execute(f"PRAGMA synchronous = {synchronous}")
     execute = db.execute
 
     def batch() -> None:
-        for (user, one), (number, other) in records:
+        for user, number, challenged, charged, verified in next(turns):
             execute(READ, (user,)).fetchall()
             execute("BEGIN IMMEDIATE")
             execute("SELECT key, value FROM smsmfa WHERE key IN (?,?)", (user, number)).fetchall()
-            execute(WRITE, (user, one, None))
-            execute(WRITE, (number, other, int(time.time()) + 7200))
+            execute(WRITE, (user, challenged, None))
+            execute(WRITE, (number, charged, int(time.time()) + 7200))
             execute("COMMIT")
             execute("BEGIN IMMEDIATE")
             execute("SELECT key, value FROM smsmfa WHERE key IN (?)", (user,)).fetchall()
-            execute(WRITE, (user, one, None))
+            execute(WRITE, (user, verified, None))
             execute("COMMIT")
 
     return batch
