@@ -75,6 +75,14 @@ def test_dependency_has_lower_bound(requirement):
     assert re.fullmatch(r"[0-9]+(\.[0-9]+)+", number)
 
 
+def test_tests_install_what_the_kit_needs():
+    """The extra of the kit and the tests ask for the same releases."""
+    extra = PYPROJECT["project"]["optional-dependencies"]["testing"]
+
+    assert extra
+    assert set(extra) <= set(PYPROJECT["dependency-groups"]["tests"])
+
+
 def test_licence():
     """The licence is MIT, held by the authors, in the file and in the metadata."""
     text = (ROOT / "LICENSE").read_text(encoding="utf-8")

@@ -7,10 +7,10 @@ resend carries the same code, and altering the user, purpose, number or details 
 """
 
 import hmac
-import os
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import repeat
+from os import urandom
 from typing import NoReturn, TypeAlias
 
 from .exceptions import ConfigurationError
@@ -33,7 +33,7 @@ _LOOKALIKES = str.maketrans("OIL", "011")
 
 def new_id() -> str:
     """Return a fresh id of 128 random bits (OWASP ASVS 5.0, 11.5.1)."""
-    return os.urandom(16).hex()
+    return urandom(16).hex()
 
 
 class CodeGenerator:
@@ -152,7 +152,7 @@ def read_code(submitted: object, digits: int) -> Opaque[str] | None:
 
 def new_recovery_code() -> Opaque[str]:
     """Return a fresh recovery code, ``XXXX-XXXX-XXXX-XXXX-XXXX-XXXX``."""
-    number = int.from_bytes(os.urandom(15), "big")
+    number = int.from_bytes(urandom(15), "big")
     symbols = "".join(_ALPHABET[number >> 5 * place & 31] for place in range(_RECOVERY_LENGTH))
     return Opaque("-".join(symbols[start : start + 4] for start in range(0, _RECOVERY_LENGTH, 4)))
 

@@ -1,0 +1,119 @@
+"""Fixtures of pytest for an application's own tests: an outbox, a clock, a ready enroller and verifier.
+
+One line in the top ``conftest.py`` brings them in::
+
+    pytest_plugins = ["smsmfa.testing.fixtures"]
+
+(``from smsmfa.testing.fixtures import *`` does too, in any ``conftest.py``.) A fixture of the same name in your own
+tests takes the place of one of these, for the others as well: define ``sms_config`` to test with your configuration.
+"""
+
+import pytest
+
+from .. import profiles
+from ..config import FactorConfig
+from ..enroller import AsyncEnroller, Enroller
+from ..events import Event
+from ..phone import ALL_REGIONS
+from ..stores.memory import AsyncMemoryStore, MemoryStore
+from ..typing import AsyncSender, AsyncStore, Sender, Store
+from ..verifier import AsyncVerifier, Verifier
+from .clock import FakeClock
+from .outbox import AsyncRecordingSender, RecordingSender
+
+__all__ = [
+    "sms_async_enroller",
+    "sms_async_outbox",
+    "sms_async_store",
+    "sms_async_verifier",
+    "sms_clock",
+    "sms_config",
+    "sms_enroller",
+    "sms_events",
+    "sms_outbox",
+    "sms_store",
+    "sms_verifier",
+]
+
+
+@pytest.fixture
+def sms_config() -> FactorConfig:
+    """Limits that do not get in the way, numbers of every country, and a secret that everybody knows."""
+    secret = "smsmfa.testing: a secret that everybody knows"
+    return FactorConfig(app_name="Test", secret=secret, regions=ALL_REGIONS, **profiles.TESTING)
+
+
+@pytest.fixture
+def sms_clock() -> FakeClock:
+    """The clock of the shells; it moves when the test moves it."""
+    return FakeClock()
+
+
+@pytest.fixture
+def sms_outbox() -> RecordingSender:
+    """What ``sms_enroller`` and ``sms_verifier`` send."""
+    return RecordingSender()
+
+
+@pytest.fixture
+def sms_async_outbox() -> AsyncRecordingSender:
+    """What ``sms_async_enroller`` and ``sms_async_verifier`` send."""
+    return AsyncRecordingSender()
+
+
+@pytest.fixture
+def sms_events() -> list[Event]:
+    """The audit trail of all the shells, in order."""
+    return []
+
+
+@pytest.fixture
+def sms_store() -> MemoryStore:
+    """The records of the shells."""
+    return MemoryStore()
+
+
+@pytest.fixture
+def sms_async_store(sms_store: MemoryStore) -> AsyncMemoryStore:
+    """The same records, for asyncio."""
+    return AsyncMemoryStore(sms_store)
+
+
+@pytest.fixture
+def sms_enroller(
+    sms_config: FactorConfig, sms_store: Store, sms_outbox: Sender, sms_events: list[Event], sms_clock: FakeClock
+) -> Enroller:
+    """An enroller over the fixtures above."""
+    return Enroller(sms_config, sms_store, sms_outbox, on_event=sms_events.append, clock=sms_clock)
+
+
+@pytest.fixture
+def sms_verifier(
+    sms_config: FactorConfig, sms_store: Store, sms_outbox: Sender, sms_events: list[Event], sms_clock: FakeClock
+) -> Verifier:
+    """A verifier over the fixtures above."""
+    return Verifier(sms_config, sms_store, sms_outbox, on_event=sms_events.append, clock=sms_clock)
+
+
+@pytest.fixture
+def sms_async_enroller(
+    sms_config: FactorConfig,
+    sms_async_store: AsyncStore,
+    sms_async_outbox: AsyncSender,
+    sms_events: list[Event],
+    sms_clock: FakeClock,
+) -> AsyncEnroller:
+    """``sms_enroller`` for asyncio."""
+    return AsyncEnroller(sms_config, sms_async_store, sms_async_outbox, on_event=sms_events.append, clock=sms_clock)
+
+
+@pytest.fixture
+def sms_async_verifier(
+    sms_config: FactorConfig,
+    sms_async_store: AsyncStore,
+    sms_async_outbox: AsyncSender,
+    sms_events: list[Event],
+    sms_clock: FakeClock,
+) -> AsyncVerifier:
+    """``sms_verifier`` for asyncio."""
+    return AsyncVerifier(sms_config, sms_async_store, sms_async_outbox, on_event=sms_events.append, clock=sms_clock)

@@ -1,0 +1,242 @@
+"""Hypothesis strategies: numbers, codes and user ids, good and hostile, and configurations."""
+
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import phonenumbers
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from ..config import FactorConfig, Limits
+from ..exceptions import PhoneNumberError
+from ..limiter import Limit
+from ..phone import ALL_REGIONS, NUMBER_TYPES, SMS_TYPES, PhoneNumber, supported_regions
+
+#: Zeros of scripts whose digits are read as ASCII: Latin, full width, Arabic-Indic, Devanagari, mathematical bold.
+_ZEROS = "0０٠०𝟎"
+#: What people and their clipboards put between digits.
+_SEPARATORS = ("", " ", "-", ".", "/", "\u00a0", "\u2011", "\u200b", "\t", "\u202c")
+#: What no reading drops: a number or a code with one of these in it is none.
+_JUNK = (
+    "\0",
+    "²",
+    "Ⅷ",
+    "½",
+    "①",
+    "a",
+    "ext5",
+    "x7",
+    ";ext=5",
+    ";phone-context=+1",
+    "#",
+    "*",
+    ",",
+    "'",
+    "%00",
+    "\ud800",
+)
+#: No number in any country, with or without its country code.
+_NO_NUMBERS = (
+    "+", "++14155552671", "1+4155552671", "0", "911", "+1911", "+0123456789", "+999123456789", "+10000000000",
+    "+4155552671" + "0" * 20, "9" * 17, "1" * 10_000, "1-800-FLOWERS", "()", "tel:", "tel:+",
+)  # fmt: skip
+_NO_TEXTS: tuple[object, ...] = (
+    None, True, False, 0, 7, 123456, 14155552671, 1.5, float("nan"), b"", b"123456", b"+14155552671",
+    [], ["123456"], {},
+)  # fmt: skip
+_NO_USERS: tuple[object, ...] = (
+    None,
+    True,
+    False,
+    "",
+    0.0,
+    float("nan"),
+    b"",
+    b"alice",
+    (),
+    ("alice",),
+    [],
+    {},
+    object,
+)
+_PURPOSES = ("login", "manage", "payment", "x" * 64, "кошелёк")
+_TEMPLATES = ("{{ code }} is your code", "{{app_name}}: {{ code }} ({{ minutes }} min)", "كود: {{ code }}")
+
+
+def phone_numbers(regions: Collection[str] = ALL_REGIONS) -> SearchStrategy[str]:
+    """Numbers in E.164 that can receive SMS, each its own normal form.
+
+    Args:
+        regions: ISO codes of the countries they are of; all countries if left out.
+
+    Raises:
+        ValueError: no number is known for one of ``regions``.
+    """
+    return st.builds(_vary, st.sampled_from(_examples(frozenset(regions))), st.integers(0, 999))
+
+
+def phone_aliases(regions: Collection[str] = ALL_REGIONS) -> SearchStrategy[tuple[str, str]]:
+    """Numbers as people write them, each with the E.164 it stands for: ``("+1 (415) 555-2671", "+14155552671")``.
+
+    They have separators, invisible characters, digits of other scripts, ``tel:``, the ``1`` that Mexico dropped and the
+    ``9`` that Argentina has. All are accepted, and all forms of one number have to count as one number.
+
+    Args:
+        regions: as of :func:`phone_numbers`.
+    """
+    return _aliases(phone_numbers(regions))
+
+
+def hostile_phone_numbers() -> SearchStrategy[object]:
+    """What is no phone number, with any region: each has to be refused as :class:`~smsmfa.PhoneNumberError`.
+
+    Control characters and lone surrogates, extensions, digits that are none, what is too short, too long or in no
+    country, and objects that are no text.
+    """
+    junk = st.builds(_insert, phone_numbers({"US", "GB", "IN"}), st.sampled_from(_JUNK), st.integers(0, 13))
+    return st.one_of(st.sampled_from(_NO_NUMBERS), st.sampled_from(_NO_TEXTS), _without_digits(), junk)
+
+
+def codes(digits: int = 6) -> SearchStrategy[str]:
+    """Codes as they are sent.
+
+    Args:
+        digits: their length, 6 to 10.
+    """
+    return st.integers(0, 10**digits - 1).map(lambda number: str(number).zfill(digits))
+
+
+def hostile_codes(digits: int = 6) -> SearchStrategy[object]:
+    """What cannot be a code: each has to be refused as :class:`~smsmfa.CodeMalformed`, which costs nothing.
+
+    Args:
+        digits: the length of what would be one.
+    """
+    other_lengths = st.text("0123456789", max_size=300).filter(lambda text: len(text) != digits)
+    junk = st.builds(_insert, codes(digits), st.sampled_from(_JUNK), st.integers(0, digits))
+    return st.one_of(other_lengths, st.sampled_from(_NO_TEXTS), _without_digits(), junk, st.just("0" * 10_000))
+
+
+def user_ids() -> SearchStrategy[Any]:
+    """Ids of users, of each type that is taken: ``str``, ``int`` and ``UUID``."""
+    return st.one_of(st.text(min_size=1), st.integers(), st.uuids())
+
+
+def hostile_user_ids() -> SearchStrategy[Any]:
+    """What is nobody's id: each has to be refused with a ``TypeError``, and first of all ``None``."""
+    return st.one_of(st.sampled_from(_NO_USERS), st.floats(), st.binary(), st.builds(object))
+
+
+def configs(**fixed: Any) -> SearchStrategy[FactorConfig]:
+    """Valid configurations of all kinds, turned on unless ``enabled`` says otherwise.
+
+    Args:
+        fixed: arguments of :class:`~smsmfa.FactorConfig` that all of them have, ``regions={"US"}`` for example.
+    """
+    return _configs(fixed)
+
+
+def limits() -> SearchStrategy[Limits]:
+    """The limits of a configuration: buckets of any size that refill in any time, or never."""
+    bucket = st.builds(
+        Limit, st.integers(1, 1000), st.none() | st.timedeltas(timedelta.resolution, timedelta(days=365))
+    )
+    return st.builds(
+        Limits,
+        user=bucket,
+        number=st.none() | bucket,
+        total=st.none() | bucket,
+        guesses=bucket,
+        recovery=bucket,
+        consecutive=st.integers(1, 100),
+    )
+
+
+@st.composite
+def _aliases(draw: st.DrawFn, numbers: SearchStrategy[str]) -> tuple[str, str]:
+    number = draw(numbers)
+    zero = ord(draw(st.sampled_from(_ZEROS)))
+    digits = [chr(zero + int(digit)) for digit in draw(st.sampled_from(_forms(number)))]
+    separated = [digit + draw(st.sampled_from(_SEPARATORS)) for digit in digits]
+    start = draw(st.sampled_from(("+", "＋", "tel:+", " +", "\u200e+")))
+    return start + "".join(separated), number
+
+
+@st.composite
+def _configs(draw: st.DrawFn, fixed: Mapping[str, Any]) -> FactorConfig:
+    shortest = max(timedelta(seconds=1), fixed.get("resend_gap", timedelta(0)))
+    lifetime = fixed.get("lifetime") or draw(st.timedeltas(shortest, timedelta(minutes=10)))
+    arguments = {
+        "app_name": st.sampled_from(("Acme", "Müller & Söhne", "銀行")),
+        "secret": st.lists(st.binary(min_size=32, max_size=64), min_size=1, max_size=3, unique=True),
+        "regions": st.just(ALL_REGIONS) | st.sets(st.sampled_from(("US", "CA", "GB", "DE", "IN")), min_size=1),
+        "digits": st.integers(6, 10),
+        "resend_gap": st.timedeltas(timedelta(0), lifetime),
+        "attempts": st.integers(1, 10),
+        "limits": limits(),
+        "recovery_codes": st.integers(0, 20),
+        "number_types": st.sampled_from((SMS_TYPES, NUMBER_TYPES)),
+        "max_phones": st.integers(1, 10),
+        "max_users_per_number": st.integers(0, 100),
+        "messages": st.none() | st.dictionaries(st.sampled_from(_PURPOSES), st.sampled_from(_TEMPLATES)),
+        "origin": st.sampled_from((None, "login.example.com")),
+    }
+    drawn = {name: draw(strategy) for name, strategy in arguments.items() if name not in fixed}
+    return FactorConfig(**{"lifetime": lifetime, **drawn, **fixed})
+
+
+def _without_digits() -> SearchStrategy[str]:
+    return st.text(st.characters(exclude_categories=["Nd"]))
+
+
+@cache
+def _examples(regions: frozenset[str]) -> tuple[str, ...]:
+    """Return a number of each region: simplest first, which is what Hypothesis shrinks to."""
+    if regions == ALL_REGIONS:
+        found = map(_example, sorted(supported_regions(), key=lambda region: (region != "US", region)))
+        return tuple(number for number in found if number)
+    numbers = {region: _example(region) for region in sorted(regions)}
+    if missing := [region for region, number in numbers.items() if not number]:
+        raise ValueError(f"regions: no number is known for {', '.join(missing)}")
+    return tuple(filter(None, numbers.values()))
+
+
+def _example(region: str) -> str | None:
+    """Return libphonenumber's example, unless a larger country has its numbers (Åland's are Finnish)."""
+    kind = phonenumbers.PhoneNumberType.MOBILE
+    example = phonenumbers.example_number_for_type(region, kind) if region in supported_regions() else None
+    if example is None:
+        return None
+    number = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+    return number if _normal(number) == region else None
+
+
+@cache
+def _normal(number: str) -> str | None:
+    """Return the region of a number, if it is normal, valid and can receive SMS."""
+    try:
+        parsed = PhoneNumber.parse(number)
+    except PhoneNumberError:
+        return None
+    return parsed.region if parsed.e164 == number and parsed.type in SMS_TYPES else None
+
+
+def _vary(example: str, end: int) -> str:
+    """Return another number of the same region, or ``example`` where there is none such."""
+    number = f"{example[:-3]}{end:03}"
+    return number if _normal(number) == _normal(example) else example
+
+
+def _forms(number: str) -> list[str]:
+    """Return the digits of all E.164 forms that reach a number."""
+    if number.startswith("+52"):
+        return [number[1:], "521" + number[3:]]
+    if number.startswith("+549"):
+        return [number[1:], "54" + number[4:]]
+    return [number[1:]]
+
+
+def _insert(text: str, junk: str, place: int) -> str:
+    return text[:place] + junk + text[place:]

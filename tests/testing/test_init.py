@@ -1,0 +1,43 @@
+"""The kit's own names, and what it says where its packages are missing."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from smsmfa import testing
+
+
+def test_all_is_sorted_literal():
+    """``__all__`` is a literal, sorted and without repetition, and it is what the kit has."""
+    tree = ast.parse(Path(testing.__file__).read_text(encoding="utf-8"))
+    [written] = [ast.literal_eval(node.value) for node in tree.body if isinstance(node, ast.Assign)]
+
+    assert sorted(set(written)) == written
+    assert written == testing.__all__
+    assert all(hasattr(testing, name) for name in written)
+
+
+@pytest.mark.parametrize("missing", ["hypothesis", "pytest"])
+def test_missing_package(missing):
+    """Without pytest or hypothesis importing the kit says how to install them."""
+    program = f"""
+import sys
+from importlib.abc import MetaPathFinder
+from importlib.machinery import PathFinder
+
+class Without(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        return None if name == {missing!r} else PathFinder.find_spec(name, path, target)
+
+sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not PathFinder] + [Without()]
+try:
+    import smsmfa.testing
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+
+    assert 'smsmfa.testing needs pytest and hypothesis: pip install "smsmfa[testing]"' == done.stdout.strip()
