@@ -1,0 +1,121 @@
+"""The servers that the tests use: where they are, and a database or a prefix there that is dropped afterwards.
+
+Each has its address in an environment variable. A test is skipped where its server is absent, and fails
+there with ``SMSMFA_REQUIRE_SERVICES=1``.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cached_property
+from importlib import import_module
+from types import ModuleType
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+
+
+class Service:
+    """One server.
+
+    Args:
+        name: what a skipped test calls it.
+        variable: the environment variable with its URL.
+        default: its URL where that is not set.
+        driver: the module that its tests speak to it with.
+    """
+
+    def __init__(self, name: str, variable: str, default: str, driver: str) -> None:
+        self.name = name
+        self.variable = variable
+        self.url = os.environ.get(variable) or default
+        self._driver = driver
+        self._parts, self._default = urlsplit(self.url), urlsplit(default)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return str(self._parts.hostname), int(self._parts.port or self._default.port or 0)
+
+    @property
+    def user(self) -> str:
+        return self._parts.username or ""
+
+    @property
+    def password(self) -> str:
+        return self._parts.password or ""
+
+    def at(self, *, address: tuple[str, int] | None = None, database: str | None = None) -> str:
+        """Return its URL, but for another address (that of a wire) or another database."""
+        host, port = address or self.address
+        login = self._parts.netloc.rpartition("@")[0]
+        path = self._parts.path if database is None else f"/{database}"
+        return self._parts._replace(netloc=f"{login}@{host}:{port}" if login else f"{host}:{port}", path=path).geturl()
+
+    def driver(self) -> ModuleType:
+        """Return its driver; skip the running test, or fail it, if the driver or the server is absent."""
+        if self._absence:
+            missing = f"{self._absence}; set {self.variable}"
+            pytest.fail(missing) if os.environ.get("SMSMFA_REQUIRE_SERVICES") == "1" else pytest.skip(missing)
+        return import_module(self._driver)
+
+    @cached_property
+    def _absence(self) -> str:
+        try:
+            import_module(self._driver)
+            socket.create_connection(self.address, timeout=5).close()
+        except (ImportError, OSError) as error:
+            return f"no {self.name} for the tests at {':'.join(map(str, self.address))} ({error})"
+        return ""
+
+
+POSTGRES = Service(
+    "PostgreSQL", "SMSMFA_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres", driver="psycopg"
+)
+MARIADB = Service("MariaDB", "SMSMFA_TEST_MARIADB", "mysql://root@127.0.0.1:3306/", driver="pymysql")
+REDIS = Service("Redis", "SMSMFA_TEST_REDIS", "redis://127.0.0.1:6379/0", driver="redis")
+
+
+@contextmanager
+def postgres_database() -> Iterator[str]:
+    """Make a database on PostgreSQL, yield its name for :meth:`Service.at`, and drop it with what is connected."""
+    name = _name()
+    with POSTGRES.driver().connect(POSTGRES.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield name
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def mariadb_database() -> Iterator[str]:
+    """Make a database on MariaDB, yield its name for :meth:`Service.at`, and drop it."""
+    name, (host, port) = _name(), MARIADB.address
+    connect = MARIADB.driver().connect
+    with closing(connect(host=host, port=port, user=MARIADB.user, password=MARIADB.password)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(f"CREATE DATABASE {name}")
+        try:
+            yield name
+        finally:
+            cursor.execute("SET lock_wait_timeout = 10")
+            cursor.execute(f"DROP DATABASE {name}")
+
+
+@contextmanager
+def redis_prefix() -> Iterator[str]:
+    """Yield a prefix that no key on Redis has, and delete every key that has it in its name afterwards."""
+    prefix = _name()
+    with closing(REDIS.driver().Redis.from_url(REDIS.url)) as client:
+        try:
+            yield prefix
+        finally:
+            for key in client.scan_iter(f"*{prefix}*", count=1000):
+                client.delete(key)
+
+
+def _name() -> str:
+    return f"smsmfa_test_{uuid4().hex}"
