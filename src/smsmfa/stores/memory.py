@@ -6,13 +6,13 @@ from threading import Lock
 from typing import TypeVar
 
 from ..typing import Change, Entry
+from .writes import check_write
 
 T = TypeVar("T")
 
 #: Many small dictionaries instead of one: growing a small one takes microseconds, a large one a pause.
 _SHARDS = 1024
 _FEWEST = 16
-_LONGEST = 10**11
 
 
 class MemoryStore:
@@ -63,7 +63,7 @@ class MemoryStore:
 
     def _write(self, keys: Sequence[str], writes: Mapping[str, Entry | None]) -> None:
         for key, entry in writes.items():
-            _check(key, entry, keys)
+            check_write(key, entry, keys)
         for key, entry in writes.items():
             index = hash(key) % _SHARDS
             shard, untils = self._shards[index], self._untils[index]
@@ -110,15 +110,3 @@ class AsyncMemoryStore:
 
     def __repr__(self) -> str:
         return f"<Async{repr(self._store)[1:]}"
-
-
-def _check(key: str, entry: Entry | None, keys: Sequence[str]) -> None:
-    if key not in keys:
-        raise ValueError("the change wrote outside its keys")
-    if entry is None:
-        return
-    if type(entry) is not Entry or type(entry.value) is not bytes:
-        raise ValueError("the change wrote what is no Entry of bytes")
-    keep_for = entry.keep_for
-    if keep_for is not None and (type(keep_for) is not int or not 0 <= keep_for <= _LONGEST):
-        raise ValueError("keep_for: None, or from 0 to 10^11 seconds")
