@@ -12,10 +12,11 @@ import cycle
 import imports
 import limiter
 import memory
+import redis_store
 from harness import FULL, QUICK, heading, markdown, pin, table
 
 #: The memory's rows last: they leave the process large.
-PARTS = {"cycle": cycle, "limiter": limiter, "imports": imports, "memory": memory}
+PARTS = {"cycle": cycle, "limiter": limiter, "imports": imports, "redis": redis_store, "memory": memory}
 
 
 def main() -> int:

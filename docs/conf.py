@@ -26,9 +26,10 @@ autodoc_member_order = "bysource"
 nitpicky = True
 # What belongs to other projects, whose inventories are not fetched, and names that only annotations use.
 nitpick_ignore_regex = [
-    ("py:.*", r"(abc|attr|attrs|builtins|collections|datetime|enum|msgspec|time|twilio|types|typing|uuid)\..*"),
+    ("py:.*", r"(abc|attr|attrs|builtins|collections|datetime|enum|msgspec|redis|time|twilio|types|typing|uuid)\..*"),
     ("py:.*", r"(bool|bytes|dict|float|frozenset|int|list|object|set|str|tuple|type|None|Ellipsis)"),
     ("py:.*", r"(AttributeError|Exception|KeyError|OSError|RuntimeError|TypeError|ValueError)"),
+    ("py:.*", r"(Async)?Redis(Cluster)?"),
     ("py:.*", r"(UUID|date|datetime|timedelta|timezone)"),
     ("py:.*", r"(\w+\.)*([A-Z]|Listener)"),  # type variables, and the alias for a function of one Event
     ("py:.*", r"smsmfa\.(codes|opaque|operation|records)\..*"),  # inside only

@@ -3,9 +3,10 @@
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -49,11 +50,18 @@ def redis_server(folder: Path, *options: str) -> Iterator[Server]:
     """Start a server without snapshots, and kill it at the end; skip the test if the program is absent."""
     if BINARY is None:
         pytest.skip("no redis-server or valkey-server here to start")
-    server = Server(folder, "--save", "", *options)
+    server = Server(folder, *options, "--save", "")
     try:
         yield server
     finally:
         server.kill()
+
+
+def wait_until(true: Callable[[], object], patience: float = 20) -> None:
+    """Ask until it is so."""
+    end = monotonic() + patience
+    while not true():
+        assert monotonic() < end, "the servers did not come to an agreement"
 
 
 def _free_port() -> int:

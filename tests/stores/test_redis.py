@@ -8,7 +8,7 @@ import redis
 import redis.asyncio
 from services import REDIS, redis_prefix
 from stores.hammer import Hammer
-from stores.redis_server import redis_server
+from stores.redis_server import redis_server, wait_until
 from support import Factor
 
 from smsmfa import ConfigurationError, StoreError
@@ -319,3 +319,24 @@ class TestServer:
 
         assert values["a"] == values["b"]
         assert sum(counts) <= values["a"] <= sum(counts) + 3
+
+
+def test_cluster(tmp_path):
+    """On a cluster all keys are in one slot, so that a script may have any of them."""
+    options = "--cluster-enabled", "yes"
+    with redis_server(tmp_path, *options) as server, redis.Redis(port=server.port) as node:
+        node.execute_command("CLUSTER ADDSLOTS", *range(16_384))
+        wait_until(lambda: "ok" == node.cluster("INFO")["cluster_state"])
+        client = redis.RedisCluster(host=server.host, port=server.port)
+        with closing(client), closing(RedisStore(client)) as store:
+            keys = ["a", "b{c}", "{d}", "}{", ""]
+            put(store, dict.fromkeys(keys, b"0"))
+            store.update(keys, increment(*keys))
+            assert dict.fromkeys(keys, b"1") == look(store, keys)
+            factor = Factor(store=store)
+            factor.enrol()
+            factor.log_in()
+
+            assert {node.execute_command("CLUSTER KEYSLOT", "{smsmfa}:")} == {
+                node.execute_command("CLUSTER KEYSLOT", key) for key in node.keys("*")
+            }

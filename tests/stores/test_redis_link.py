@@ -2,9 +2,8 @@
 
 import asyncio
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib import import_module
-from time import monotonic
 
 import pytest
 import redis
@@ -13,7 +12,7 @@ import redis.asyncio.sentinel
 from redis.backoff import ConstantBackoff
 from redis.exceptions import ResponseError
 from services import REDIS
-from stores.redis_server import Server, redis_server
+from stores.redis_server import Server, redis_server, wait_until
 
 from smsmfa import ConfigurationError, StoreError
 from smsmfa.stores.redis_link import AsyncDriver, AsyncLink, Driver, Link
@@ -186,7 +185,7 @@ class TestLink:
                 assert [None] == link.ask(SCRIPT_COMMAND)
 
     def test_pool_is_exhausted(self, url):
-        """R25: more callers than connections wait for one another."""
+        """More callers than connections wait for one another."""
         with redis.Redis.from_url(url, max_connections=1) as client, closing(Link.of(client, TAG)) as link:
             asked = at_once([lambda: link.ask((b"ECHO", b"v"))] * 16, PATIENCE)
 
@@ -254,14 +253,8 @@ class Cluster:
         self.ids = [client.execute_command("CLUSTER MYID").decode() for client in self.clients]
         self.slot = first.execute_command("CLUSTER KEYSLOT", TAG)
         for client in self.clients:
-            self.wait(lambda client=client: "ok" == client.cluster("INFO")["cluster_state"])
-            self.wait(lambda client=client: 2 == len(client.cluster("NODES")))
-
-    def wait(self, true):
-        """Wait until the nodes have agreed."""
-        end = monotonic() + PATIENCE
-        while not true():
-            assert monotonic() < end
+            wait_until(lambda client=client: "ok" == client.cluster("INFO")["cluster_state"])
+            wait_until(lambda client=client: 2 == len(client.cluster("NODES")))
 
     def begin_move(self):
         """Begin to move the slot of the tag from the first node to the second."""
@@ -371,6 +364,49 @@ class TestCluster:
         assert await link.ask((b"GET", KEY)) is None
         await link.close()
         await client.aclose()
+
+
+class TestSentinel:
+    @pytest.fixture
+    def servers(self, tmp_path):
+        """A primary, a replica of it, and a Sentinel that watches them."""
+        folders = [tmp_path / name for name in ("primary", "replica", "sentinel")]
+        for folder in folders:
+            folder.mkdir()
+        with (
+            redis_server(folders[0]) as primary,
+            redis_server(folders[1], "--replicaof", primary.host, str(primary.port)) as replica,
+        ):
+            config = folders[2] / "sentinel.conf"
+            config.write_text(
+                f"sentinel monitor tests {primary.host} {primary.port} 1\n"
+                "sentinel down-after-milliseconds tests 200\nsentinel failover-timeout tests 1000\n"
+            )
+            with redis_server(folders[2], str(config), "--sentinel") as sentinel:
+                with redis.Redis(port=sentinel.port) as client:
+                    wait_until(lambda: client.sentinel_slaves("tests"))
+                yield primary, replica, sentinel
+
+    def test_fail_over(self, servers):
+        """After a fail-over the new primary is asked; until then there are errors, and nothing that is not so."""
+        primary, replica, sentinel = servers
+        manager = redis.sentinel.Sentinel([(sentinel.host, sentinel.port)])
+        with manager.slave_for("tests") as client, closing(Link.of(client, TAG)) as link:
+            link.ask((b"SET", KEY, b"v"))
+            assert 1 == link.ask((b"WAIT", 1, 5000))
+            primary.kill()
+            answers = []
+
+            def answered():
+                with suppress(StoreError):
+                    answers.append(link.ask((b"SET", KEY, b"w", b"GET")))
+                return answers
+
+            wait_until(answered)
+            with redis.Redis(port=replica.port) as there:
+                assert b"w" == there.get(KEY)
+
+        assert [b"v"] == answers
 
 
 def test_no_driver(monkeypatch):

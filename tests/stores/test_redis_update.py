@@ -164,3 +164,17 @@ def test_contention(monkeypatch):
     now += 0.1
     with pytest.raises(StoreContention):
         update.answer([b"4", None])
+
+
+def test_pauses(monkeypatch):
+    """Who keeps losing waits before every other try, longer and longer, up to a bound; nobody waits after a read."""
+    monkeypatch.setattr(redis_update, "randbelow", lambda bound: bound)
+    for known, before in ((True, [0.0]), (False, [0.0, 0.0])):
+        update, _ = begin(Recorded({"a": Entry(b"new")}), *([b"1", None] if known else []))
+        pauses = [update.pause]
+        for _ in range(17 + (not known)):
+            update.answer([b"2", None])
+            pauses.append(update.pause)
+
+        assert [*before, 0.0, 0.002, 0.0, 0.004, 0.0, 0.008] == pauses[: len(before) + 6]
+        assert [0.0, 0.128, 0.0, 0.128] == pauses[-5:-1]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..exceptions import ConfigurationError, StoreError
 from ..typing import Change
 from .hints import Hints
-from .redis_link import AsyncLink, Link
+from .redis_link import AsyncDriver, AsyncLink, Driver, Link
 from .redis_update import Command, Update
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class RedisStore:
         """
         update = Update(keys, [self._tag + key.encode() for key in keys], change, self._hints)
         while update.command is not None:
+            if update.pause:
+                Driver.sleep(update.pause)
             update.answer(self._ask(update.command))
         return update.outcome()
 
@@ -120,6 +122,8 @@ class AsyncRedisStore:
         """Like :meth:`RedisStore.update`. A task that is cancelled may have changed all its keys, or none."""
         update = Update(keys, [self._tag + key.encode() for key in keys], change, self._hints)
         while update.command is not None:
+            if update.pause:
+                await AsyncDriver.sleep(update.pause)
             update.answer(await self._ask(update.command))
         return update.outcome()
 

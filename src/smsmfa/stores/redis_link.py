@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any
 
 try:
@@ -69,6 +71,11 @@ class Driver(_Driver):
     retry, pool, sentinel_pool = Retry, BlockingConnectionPool, SentinelConnectionPool
 
     @staticmethod
+    def sleep(seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    @staticmethod
     def find_nodes(cluster: Any) -> None:
         """Have a client ask its cluster where each slot is."""
         cluster.nodes_manager.initialize()
@@ -83,6 +90,11 @@ class AsyncDriver(_Driver):
     """The module ``redis.asyncio``."""
 
     retry, pool, sentinel_pool = AsyncRetry, AsyncBlockingConnectionPool, AsyncSentinelConnectionPool
+
+    @staticmethod
+    async def sleep(seconds: float) -> None:
+        """Like :meth:`Driver.sleep`."""
+        await asyncio.sleep(seconds)
 
     @staticmethod
     async def find_nodes(cluster: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha1
+from secrets import randbelow
 from time import monotonic
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -39,6 +40,8 @@ SHA = sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
 
 #: How long an update that finds its keys changed tries again (seconds).
 _DEADLINE = 5.0
+#: The first pause of one that keeps losing, and the longest (microseconds, and less by chance).
+_FIRST_PAUSE, _LONGEST_PAUSE = 2000, 128_000
 
 
 class Update(Generic[T]):
@@ -59,8 +62,13 @@ class Update(Generic[T]):
         self._until = monotonic() + _DEADLINE
         #: What is to be sent next; ``None``: nothing.
         self.command: Command | None = (b"MGET", *names)
+        #: How many seconds to wait before that.
+        self.pause = 0.0
+        #: How often others were faster; to read is not to lose.
+        self._lost = -1
         known = hints.recall(names)
         if known is not None:
+            self._lost = 0
             self._decide(known, current=False)
 
     def answer(self, answer: Any) -> None:
@@ -75,6 +83,8 @@ class Update(Generic[T]):
             return
         if monotonic() > self._until:
             raise StoreContention("others kept changing the same keys; nothing was changed here")
+        self._lost += 1
+        self.pause = _pause(self._lost)
         self._hints.learn(self._names, answer)
         self._decide(answer, current=True)
 
@@ -86,11 +96,12 @@ class Update(Generic[T]):
 
     def _decide(self, known: Sequence[bytes | None], *, current: bool) -> None:
         """Run the change. What it says of values that may not be current, even a refusal, has to be confirmed."""
-        writes: Mapping[str, Entry | None] = {}
+        writes: dict[str, Entry | None] = {}
         self._error: Exception | None = None
         try:
             present = {key: value for key, value in zip(self._keys, known, strict=True) if value is not None}
-            writes, self._outcome = self._change(present)
+            said, self._outcome = self._change(present)
+            writes = dict(said)
             for key, entry in writes.items():
                 check_write(key, entry, self._keys)
         except Exception as error:
@@ -112,6 +123,16 @@ class Update(Generic[T]):
                 arguments += _present(entry.value), b"" if entry.keep_for is None else max(1, entry.keep_for)
                 self._after[index] = entry.value
         return (b"EVALSHA", SHA, len(self._names), *self._names, *arguments)
+
+
+def _pause(lost: int) -> float:
+    """Return how long to wait, by chance, after so many lost races.
+
+    Every other time: a try after a pause fails where there is a crowd, but it brings back what there is by then.
+    """
+    if lost < 2 or lost % 2:
+        return 0.0
+    return randbelow(min(_FIRST_PAUSE << lost // 2 - 1, _LONGEST_PAUSE)) / 1e6
 
 
 def _present(value: bytes | None) -> bytes:
