@@ -1,6 +1,8 @@
 """The Redis store: the whole conformance suite, exact round trips, servers that evict, forget, die and come back."""
 
+import re
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from threading import Semaphore
 
 import pytest
@@ -16,8 +18,10 @@ from smsmfa.stores.redis import AsyncRedisStore, RedisStore
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
 from smsmfa.testing.suite import increment, look, put
 from smsmfa.testing.threads import all_of, at_once
+from smsmfa.typing import Entry
 
 PATIENCE = 30
+PAGE = Path(__file__).parents[2] / "docs/stores/redis.md"
 
 
 class Redis:
@@ -127,6 +131,16 @@ class TestRoundTrips:
 
         assert ["GET", "EVALSHA", "EVALSHA"] == asked
         assert ["EVALSHA", "EVALSHA"] == checked
+
+    def test_read_again(self, prefix):
+        """What a challenge reads first is remembered, so that what only changed there costs nothing more."""
+        with a_factor(prefix) as one, a_factor(prefix) as other:
+            one.enrol()
+            challenge = one.verifier.challenge("alice")
+            other.verifier.verify("alice", challenge.id, one.outbox.code)
+            _, asked = counted(one.verifier.challenge, "alice")
+
+        assert ["GET", "EVALSHA"] == asked
 
     def test_refused(self, prefix):
         """A refusal takes what it needs to be sure: the script once, or the values once."""
@@ -238,6 +252,29 @@ def a_server(folder):
     """Yield a client and a store of a server of the test's own."""
     with redis_server(folder) as server, redis.Redis(port=server.port) as client, closing(RedisStore(client)) as store:
         yield client, store
+
+
+def test_permissions(prefix):
+    """A user who may do what the documentation lists, on the keys that it names, can use the store."""
+    [listed, keys] = re.search(r"`(\+get [^`]+)`, on the keys `~([^`]+)`", PAGE.read_text(encoding="utf-8")).groups()
+    with redis.Redis.from_url(REDIS.url) as client:
+        client.acl_setuser(
+            prefix,
+            enabled=True,
+            passwords=["+secret"],
+            keys=[keys.replace("smsmfa", prefix)],
+            commands=listed.split(),
+        )
+        try:
+            user = redis.Redis.from_url(REDIS.url, username=prefix, password="secret")
+            with user, closing(RedisStore(user, prefix=prefix)) as store:
+                client.script_flush()
+                put(store, {"a": b"1", "b": b"1"}, 10)
+                store.update(["a", "b"], lambda _: ({"a": None, "b": Entry(b"2")}, None))
+
+                assert [None, b"2"] == [store.read("a"), store.read("b")]
+        finally:
+            client.acl_deluser(prefix)
 
 
 class TestServer:

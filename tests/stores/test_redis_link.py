@@ -4,6 +4,7 @@ import asyncio
 import sys
 from contextlib import closing, suppress
 from importlib import import_module
+from uuid import uuid4
 
 import pytest
 import redis
@@ -20,7 +21,7 @@ from smsmfa.stores.redis_update import SHA
 from smsmfa.testing.threads import at_once
 from smsmfa.testing.wire import Wire
 
-TAG = b"{smsmfa_test_link}:"
+TAG = b"{smsmfa_test_%b}:" % uuid4().hex.encode()
 KEY = TAG + b"k"
 #: The script of an update, which finds that a key is absent.
 SCRIPT_COMMAND = b"EVALSHA", SHA, 1, TAG + b"absent", b"=1", b"", b""
@@ -136,13 +137,13 @@ class TestLink:
     def test_error_closes_connection(self, url):
         """A connection that had an error is closed: it may lead to what is no longer the primary."""
         with redis.Redis.from_url(url) as client, closing(Link.of(client, TAG)) as link:
-            link.ask((b"GET", KEY))
+            link.ask((b"ECHO", b"v"))
             [connection] = link._pool._connections
             with pytest.raises(StoreError):
                 link.ask((b"GET",))
 
             assert connection._sock is None
-            assert link.ask((b"GET", KEY)) is None
+            assert b"v" == link.ask((b"ECHO", b"v"))
 
     @pytest.mark.parametrize("options", [{"decode_responses": True}, {"encoding": "utf-16"}, {"protocol": 3}])
     def test_bytes(self, url, options):
@@ -165,14 +166,15 @@ class TestLink:
 
     def test_permission(self, url):
         """A user who may not give a command is a mistake of configuration."""
+        name = uuid4().hex
         with redis.Redis.from_url(url) as client:
-            client.acl_setuser("smsmfa_test", enabled=True, passwords=["+secret"], keys=["*"], commands=["+get"])
+            client.acl_setuser(name, enabled=True, passwords=["+secret"], keys=["*"], commands=["+get"])
             try:
-                user = redis.Redis.from_url(url, username="smsmfa_test", password="secret")
+                user = redis.Redis.from_url(url, username=name, password="secret")
                 with user, closing(Link.of(user, TAG)) as link, pytest.raises(ConfigurationError) as failed:
                     link.ask((b"INFO",))
             finally:
-                client.acl_deluser("smsmfa_test")
+                client.acl_deluser(name)
 
         assert "secret" not in str(failed.value)
 
@@ -322,6 +324,17 @@ class TestCluster:
         await client.aclose()
 
         assert [b"1", b"2"] == cluster.clients[1].mget(KEY, KEY + b"new")
+
+    @pytest.mark.filterwarnings("ignore:.*read_from_replicas:DeprecationWarning")
+    def test_reads_from_replicas(self, cluster):
+        """A client that reads from replicas does not make the store's connections ready to."""
+        client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port, read_from_replicas=True)
+        with closing(client), closing(Link.of(client, TAG)) as link:
+            link.ask((b"GET", KEY))
+            node = client.get_node_from_key(TAG)
+
+            assert [None] == [pool.connection_kwargs["redis_connect_func"] for pool in link._pools.values()]
+            assert client.get_redis_connection(node).connection_pool.connection_kwargs["redis_connect_func"]
 
     def test_moving_for_ever(self, cluster, monkeypatch):
         """A cluster that sends a command from one node to another for ever is a failed one."""

@@ -147,6 +147,14 @@ def test_stale_error():
     assert "taken" == update.outcome()
 
 
+def test_no_keys():
+    """A change of no keys needs no server."""
+    update = Update([], [], lambda values: ({}, values), Hints())
+
+    assert update.command is None
+    assert {} == update.outcome()
+
+
 def test_stop():
     """What is no Exception is raised at once."""
     with pytest.raises(KeyboardInterrupt):

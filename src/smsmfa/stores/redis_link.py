@@ -8,10 +8,10 @@ from typing import Any
 
 try:
     import redis  # noqa: F401
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
         'smsmfa.stores.redis needs redis-py: pip install "smsmfa[redis]"', name="redis"
-    ) from error
+    ) from _error
 
 from redis import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio import BlockingConnectionPool as AsyncBlockingConnectionPool
@@ -68,7 +68,9 @@ class _Driver:
 class Driver(_Driver):
     """The module ``redis``."""
 
-    retry, pool, sentinel_pool = Retry, BlockingConnectionPool, SentinelConnectionPool
+    retry: Any = Retry
+    pool: Any = BlockingConnectionPool
+    sentinel_pool: Any = SentinelConnectionPool
 
     @staticmethod
     def sleep(seconds: float) -> None:
@@ -89,7 +91,9 @@ class Driver(_Driver):
 class AsyncDriver(_Driver):
     """The module ``redis.asyncio``."""
 
-    retry, pool, sentinel_pool = AsyncRetry, AsyncBlockingConnectionPool, AsyncSentinelConnectionPool
+    retry: Any = AsyncRetry
+    pool: Any = AsyncBlockingConnectionPool
+    sentinel_pool: Any = AsyncSentinelConnectionPool
 
     @staticmethod
     async def sleep(seconds: float) -> None:

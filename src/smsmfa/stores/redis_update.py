@@ -63,13 +63,13 @@ class Update(Generic[T]):
         #: What is to be sent next; ``None``: nothing.
         self.command: Command | None = (b"MGET", *names)
         #: How many seconds to wait before that.
-        self.pause = 0.0
+        self.pause: float = 0.0
         #: How often others were faster; to read is not to lose.
         self._lost = -1
         known = hints.recall(names)
         if known is not None:
             self._lost = 0
-            self._decide(known, current=False)
+            self._decide(known, current=not names)
 
     def answer(self, answer: Any) -> None:
         """Take the server's answer to the command.
