@@ -72,7 +72,7 @@ class Hammer(Suite):
         challenges = {user: crowd.challenge(user) for user in crowd.users}
         outcomes = self._hammer(_answer, crowd.limits, challenges, 1)
         for user in crowd.users:
-            expect({"Verification": 1, "CodeRejected": 7}, outcomes[user], "what came of a right code")
+            expect({"Verification": 1, "CodeRejected 0": 7}, outcomes[user], "what came of a right code")
 
     def test_wrong_codes(self) -> None:
         """Of 40 wrong codes of eight processes five are compared, and each costs a guess."""
@@ -80,8 +80,9 @@ class Hammer(Suite):
         challenges = {user: crowd.challenge(user) for user in crowd.users}
         mistyped = {user: (challenge, wrong(code)) for user, (challenge, code) in challenges.items()}
         outcomes = self._hammer(_answer, crowd.limits, mistyped, 5)
+        compared = {f"CodeRejected {left}": 1 for left in range(1, 5)}
         for user in crowd.users:
-            expect({"CodeRejected": 40}, outcomes[user], "what came of a wrong code")
+            expect({**compared, "CodeRejected 0": 36}, outcomes[user], "what came of a wrong code")
         expect([5] * 5, [-record.guesses for record in crowd.records()], "the guesses charged")
 
     def test_absent_bucket(self) -> None:
@@ -116,7 +117,7 @@ class Hammer(Suite):
         expect(len(accepted), len({challenge for _, challenge, _, _ in accepted}), "the challenges accepted")
         for user, challenge, code, purpose in accepted:
             outcome = _outcome(crowd.verifier.verify, user, challenge, code, purpose=purpose)
-            expect("CodeRejected", outcome, "what comes of a code that was accepted before")
+            expect("CodeRejected 0", outcome, "what comes of a code that was accepted before")
 
     def _hammer(self, task: Callable[..., Any], *given: Any) -> dict[str, Counter[str]]:
         """Have eight processes do something at the same time; return what came of it, by user or by key."""
@@ -179,11 +180,13 @@ def _config(limits: Limits) -> FactorConfig:
 
 
 def _outcome(call: Callable[..., object], *arguments: Any, **named: Any) -> str:
-    """Return the class of what comes of a call, and more of what nobody expects."""
+    """Return the class of what comes of a call, the attempts left, and more of what nobody expects."""
     try:
         return type(call(*arguments, **named)).__name__
-    except (CodeRejected, RateLimited) as refused:
-        return type(refused).__name__
+    except CodeRejected as refused:
+        return f"CodeRejected {refused.attempts_left}"
+    except RateLimited:
+        return "RateLimited"
     except Exception as error:
         return repr(error)
 
@@ -206,13 +209,15 @@ def _together(open_store: Opener, say: object, task: Callable[..., object], give
 
     pipes = [_fork(partial(work, number))[1] for number in range(PROCESSES)]
     began = [os.read(pipe, 1) for pipe in pipes]
-    assert [b"."] * PROCESSES == began, "a process ended before it was ready; its standard error may say why"
+    assert [b"."] * PROCESSES == began, "a process failed; its standard error says how"
     os.close(closing_it)
     total: dict[str, Counter[str]] = {}
     for pipe in pipes:
         with os.fdopen(pipe, "rb") as answer:
-            for key, counts in json.load(answer).items():
-                total[key] = total.get(key, Counter()) + Counter(counts)
+            told = answer.read()
+        assert told, "a process failed; its standard error says how"
+        for key, counts in json.loads(told).items():
+            total[key] = total.get(key, Counter()) + Counter(counts)
     return total
 
 

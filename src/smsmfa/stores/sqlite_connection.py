@@ -1,0 +1,157 @@
+"""A connection to a SQLite file that threads share by turns, and that no fork takes along."""
+
+import os
+import sqlite3
+from contextlib import suppress
+from datetime import timedelta
+from threading import RLock
+from typing import Any
+from weakref import WeakSet, WeakValueDictionary
+
+from ..exceptions import StoreContention, StoreError
+
+#: ``expires``: seconds since the epoch, or NULL: never. The index holds only what may be purged one day.
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS smsmfa (key TEXT PRIMARY KEY, value BLOB NOT NULL, expires INTEGER) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS smsmfa_expires ON smsmfa (expires) WHERE expires IS NOT NULL",
+)
+
+
+class Connection:
+    """Opened when it is needed, used by one thread at a time, and closed when anything failed.
+
+    Closing ends its transaction: that is the one way out of a change that raises, a full disk, an interrupt.
+
+    Args:
+        path: the file, absolute; made with its table if it is absent.
+        synchronous: SQLite's word for when it waits for the disk.
+        timeout: how long to wait for the lock, and how long SQLite then waits for other processes.
+        lock: what its users take turns by.
+    """
+
+    def __init__(self, path: str, synchronous: str, timeout: timedelta, lock: Any) -> None:
+        self._path = path
+        self._synchronous = synchronous
+        self._timeout = timeout.total_seconds()
+        self._process = 0
+        self._db: sqlite3.Connection | None = None
+        self.lock = lock
+        with _guard:
+            _connections.add(self)
+
+    def __enter__(self) -> "Connection":
+        if not self.lock.acquire(timeout=self._timeout):
+            raise StoreContention(f"{self._path}: other threads kept it busy for {self._timeout} s")
+        if self._db is None or self._process != os.getpid():
+            try:
+                self._open()
+            except BaseException:
+                self.drop()
+                self.lock.release()
+                raise
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None:
+            self.drop()
+        self.lock.release()
+
+    def run(self, statement: str, *values: object) -> list[Any]:
+        """Execute a statement, and return its rows.
+
+        Raises:
+            StoreContention: the file stayed locked.
+            StoreError: SQLite failed in another way.
+        """
+        if self._db is None:
+            raise StoreError(f"{self._path}: a change may neither update this store nor fork")
+        try:
+            return self._db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        """Close it when its user has done; the next one opens it again."""
+        with self.lock:
+            self.drop()
+
+    def drop(self) -> None:
+        """Close it at once, unless another process opened it: closing would drop locks there."""
+        if self._db is not None and self._process == os.getpid():
+            with suppress(sqlite3.Error):
+                self._db.rollback()
+            self._db.close()
+            self._db = None
+
+    __del__ = drop
+
+    def _open(self) -> None:
+        if self._db is not None:
+            raise StoreError(
+                f"{self._path}: it was open during a fork that Python knew nothing of, and SQLite would lose updates "
+                "now; open it after the fork (uWSGI: lazy-apps)"
+            )
+        try:
+            _create(self._path)
+            self._process = os.getpid()
+            self._db = sqlite3.connect(self._path, self._timeout, isolation_level=None, check_same_thread=False)
+        except (OSError, sqlite3.Error) as error:
+            raise self._failure(error) from error
+        if self.run("PRAGMA journal_mode = WAL") != [("wal",)]:
+            raise StoreError(f"{self._path}: SQLite cannot keep a write-ahead log there")
+        for statement in (f"PRAGMA synchronous = {self._synchronous}", *SCHEMA):
+            self.run(statement)
+
+    def _failure(self, error: Exception) -> StoreError:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+            return StoreError(f"{self._path}: {error}")
+        return StoreContention(
+            f"{self._path}: locked for {self._timeout} s, by another process or by a transaction of the application; "
+            "a store needs a file of its own"
+        )
+
+
+def _create(path: str) -> None:
+    """Make an empty file for its owner only; SQLite gives the files beside it the same mode.
+
+    A file that exists is not opened: closing it again would drop the locks that this process has on it.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+# --- forks
+#
+# A connection must not cross a fork, not even an idle one. SQLite in the child would believe that it has the
+# locks of the parent; the parent, closing its last connection, would believe that nobody has the file open, and
+# delete the log into which the child goes on writing.
+
+_guard = RLock()
+_connections: WeakSet[Connection] = WeakSet()
+_locks: WeakValueDictionary[str, Any] = WeakValueDictionary()
+_held: list[Connection] = []
+
+
+def lock_of(path: str) -> Any:
+    """Return the lock by which all stores of this process take turns to write to a file."""
+    with _guard:
+        return _locks.setdefault(path, RLock())
+
+
+def _before_fork() -> None:
+    _guard.acquire()
+    _held[:] = _connections
+    for connection in _held:
+        connection.lock.acquire()
+        connection.drop()
+
+
+def _after_fork() -> None:
+    for connection in _held:
+        connection.lock.release()
+    _held.clear()
+    _guard.release()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch  # Windows has no forks
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

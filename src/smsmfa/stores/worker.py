@@ -1,0 +1,55 @@
+"""A thread that works for the tasks of an event loop."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TypeVar
+
+from ..exceptions import StoreContention
+
+T = TypeVar("T")
+
+
+class Worker:
+    """Makes one call after the other, in a thread of its own, in the order in which tasks asked for them.
+
+    Args:
+        timeout: how long a call may have to wait for those before it.
+    """
+
+    def __init__(self, timeout: timedelta) -> None:
+        self._timeout = timeout.total_seconds()
+        self._process = 0
+        self._pool: ThreadPoolExecutor | None = None
+
+    async def call(self, call: Callable[..., T], *arguments: object) -> T:
+        """Return what a call returns. Once it has begun it is made, even if the task is cancelled.
+
+        Raises:
+            StoreContention: calls before it took too long; it was not made.
+        """
+        if self._pool is None or self._process != os.getpid():  # a fork leaves threads behind
+            self._pool, self._process = ThreadPoolExecutor(1, "smsmfa"), os.getpid()
+        due = time.monotonic() + self._timeout
+
+        def run() -> tuple[T, None] | tuple[None, BaseException]:
+            try:
+                if time.monotonic() > due:
+                    raise StoreContention(f"other tasks kept the store busy for {self._timeout} s")
+                return call(*arguments), None
+            except BaseException as error:
+                return None, error  # asyncio puts others in the place of some
+
+        value, error = await asyncio.get_running_loop().run_in_executor(self._pool, run)
+        if error is not None:
+            raise error
+        return value  # type: ignore[return-value]
+
+    def end(self) -> None:
+        """End the thread when it has made its calls; a later call begins another."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+            self._pool = None
