@@ -79,7 +79,7 @@ class TestDefaults:
         assert Limits() == config.limits
 
     def test_limits(self):
-        """R8, R28: messages 10 and one back an hour, wrong codes 20 and one back each 10 hours, 100 in a row."""
+        """R6, R28: messages 10 and one back an hour, wrong codes 20 and one back each 10 hours, 100 in a row."""
         limits = Limits()
 
         assert Limit(10, HOUR) == limits.user == limits.number
@@ -204,7 +204,7 @@ class TestRefused:
 
     @pytest.mark.parametrize("argument, value", WRONG_LIMITS)
     def test_wrong_limits(self, argument, value):
-        """A wrong limit is a ConfigurationError that begins with its name; the user's cannot be removed."""
+        """R6, R28: a wrong limit is a ConfigurationError that begins with its name; the user's cannot be removed."""
         with pytest.raises(ConfigurationError, match=f"^{argument}: "):
             Limits(**{argument: value})
 
@@ -221,7 +221,7 @@ class TestRefused:
 
     @pytest.mark.parametrize("missing", ["app_name", "secret", "regions"])
     def test_missing_argument(self, missing):
-        """The name, the secret and the regions have to be decided."""
+        """T23: the name, the secret and the regions have to be decided."""
         arguments = {"app_name": "Acme", "secret": SECRET, "regions": {"US"}}
         del arguments[missing]
 
@@ -243,7 +243,7 @@ class TestRefused:
 
 
 class TestSecret:
-    """T12: a configuration never shows its secrets."""
+    """A configuration never shows its secrets."""
 
     @pytest.mark.parametrize(
         "secret",
@@ -272,7 +272,7 @@ class TestSecret:
 
     @pytest.mark.parametrize("argument, value", [case for case in WRONG if case.values[0] != "secret"])
     def test_good_secret(self, argument, value):
-        """T12: nor does one show a good secret when another argument is wrong."""
+        """T12: no frame shows a good secret when another argument is wrong."""
         with pytest.raises(ConfigurationError) as caught:
             a_config(**{argument: value})
 
@@ -280,7 +280,7 @@ class TestSecret:
 
     @pytest.mark.parametrize("argument", ["regions", "number_types", "messages"])
     def test_argument_breaks_down(self, argument):
-        """T12: nor when another argument breaks down while it is looked at."""
+        """T12: no frame shows a secret when another argument breaks down while it is looked at."""
         with pytest.raises(RuntimeError) as caught:
             a_config(**{argument: Sabotaged()})
 
@@ -288,7 +288,7 @@ class TestSecret:
 
     @pytest.mark.parametrize("arguments", [{}, {"app_name": "Acme"}, {"regions": {"US"}, "app_names": "Acme"}])
     def test_forgotten_argument(self, arguments):
-        """T12: nor when another argument is missing or unknown."""
+        """T12: no frame shows a secret when another argument is missing or unknown."""
         with pytest.raises(TypeError) as caught:
             FactorConfig(secret=SECRET, **arguments)
 
@@ -337,7 +337,7 @@ class TestCode:
     ISSUED = Issued("id", CodeGenerator(SECRET).key_id, "login", "phone id", (("amount", "10"),), None, 0, 0, 0)
 
     def test_bound(self):
-        """R5, T8: another user, kind, id, purpose, number or detail gives another code, and nothing else does."""
+        """R5, R24, T8: another user, kind, id, purpose, number or detail gives another code, and nothing else does."""
         config = a_config(digits=10)
         details = [(), (("amount", "10"),), (("amount", "1"), ("0", "")), (("amount", "100"),), (("amoun", "t10"),)]
         users, kinds, numbers = ("u:alice", "u:bob"), ("enrollment", "verification"), (14155552671, 14155552672)

@@ -132,7 +132,7 @@ class TestRules:
         "name", ["start", "resend_pending", "confirm", "challenge", "resend", "verify", "recover", "remove", "reset"]
     )
     def test_pure(self, name):
-        """R25: a decision may be run again on the same values, and comes to the same; the values stay as they were."""
+        """R25: a decision may be run again on the same values, and comes to the same."""
         world = World(phone())
         world.challenge()
         world.start(OTHER_NUMBER)
@@ -155,7 +155,7 @@ class TestStart:
     """A number begins to wait."""
 
     def test_waits(self):
-        """R17: the number waits beside the enrolled ones, which stay as they were, and one message is charged."""
+        """R17, T9: the number waits beside the enrolled ones, which stay as they were, and one message is charged."""
         world = World(phone())
         reply = world.start(OTHER_NUMBER)
         user = world.user()
@@ -267,7 +267,7 @@ class TestConfirm:
     """A number that waits becomes the user's."""
 
     def test_first(self):
-        """R20: the first number brings recovery codes, moves the count of changes, and its record names the user."""
+        """The first number brings recovery codes, moves the count of changes, and its record names the user."""
         world = World()
         world.start()
         enrolled = world.confirm()
@@ -309,7 +309,7 @@ class TestConfirm:
         assert (1, 0) == (len(world.user().phones), world.holders())
 
     def test_wrong(self):
-        """A wrong code costs an attempt and a guess, and the number goes on waiting."""
+        """T1: a wrong code costs an attempt and a guess, and the number goes on waiting."""
         world = World()
         world.start()
 
@@ -352,7 +352,7 @@ class TestChanges:
     """Numbers and recovery codes are dropped or drawn anew."""
 
     def test_remove(self):
-        """R19: a number goes, the last with the recovery codes; the count of changes moves; buckets stay."""
+        """R19, T2: a number goes, the last with the recovery codes; the count of changes moves; buckets stay."""
         world = World(phone("one"), phone("two", OTHER_NUMBER))
         world.alter(sends=world.now + HOUR, guesses=world.now + HOUR)
         for phone_id, recovery in ("one", [b"recovery"]), ("two", []):
@@ -364,7 +364,7 @@ class TestChanges:
         assert ([], 3, world.now + HOUR, world.now + HOUR) == (user.phones, user.changes, user.sends, user.guesses)
 
     def test_remove_refused(self):
-        """Without a proof, and of what is not there, nothing goes."""
+        """R17: without a proof, and of what is not there, nothing goes."""
         world = World(phone())
 
         assert ProofRequired is type(world.run(partial(decisions.remove, phone_id="phone", proof=None)))
@@ -372,7 +372,7 @@ class TestChanges:
         assert (1, 1) == (len(world.user().phones), world.user().changes)
 
     def test_new_recovery_codes(self):
-        """R20: new recovery codes take the place of the old, for a user who has a number and a proof."""
+        """R20, R21: new recovery codes take the place of the old, for a user who has a number and a proof."""
         world = World(phone())
         draw = partial(decisions.new_recovery_codes, recovery=[b"fresh"])
         assert ProofRequired is type(world.run(partial(draw, proof=None)))
@@ -383,7 +383,7 @@ class TestChanges:
         assert NotEnrolled is type(World().run(partial(draw, proof=None)))
 
     def test_reset(self):
-        """R19: a reset leaves nothing but the buckets, and the count of changes moves."""
+        """R19, T2: a reset leaves nothing but the buckets, and the count of changes moves."""
         world = World(phone())
         world.challenge()
         world.start(OTHER_NUMBER)
@@ -409,7 +409,7 @@ class TestChanges:
         assert {} == world.values
 
     def test_unlock(self):
-        """An unlock fills the buckets of guesses and of recoveries, and changes nothing else."""
+        """R6: an unlock fills the buckets of guesses and of recoveries, and changes nothing else."""
         world = World(phone(disabled=True, failures=100))
         before = world.user()
         world.alter(guesses=world.now + HOUR, recoveries=world.now + HOUR)
@@ -525,7 +525,7 @@ class TestVerify:
         assert CodeRejected is type(world.verify())
 
     def test_wrong(self):
-        """A wrong code costs an attempt, a guess and a failure in a row."""
+        """T1: a wrong code costs an attempt, a guess and a failure in a row."""
         world = World(phone(failures=7))
         world.challenge()
 
@@ -548,7 +548,7 @@ class TestVerify:
         "arguments", [{"challenge_id": "other"}, {"purpose": "payment"}, {"details": (("amount", "10"),)}]
     )
     def test_unknown(self, arguments):
-        """T8: another challenge, purpose or other details are rejected and cost nothing."""
+        """R5, R24, T8: another challenge, purpose or other details are rejected and cost nothing."""
         world = World(phone())
         world.challenge()
         before = dict(world.values)
@@ -579,7 +579,7 @@ class TestRecover:
         assert ([b"one", b"replaced", b"two"], 0) == (world.user().recovery, world.user().recoveries)
 
     def test_wrong(self):
-        """A wrong code is charged, and when none is left even the right one is refused with the exact wait."""
+        """R20: a wrong code is charged, and when none is left even the right one is refused with the exact wait."""
         world = World(phone(), limits=Limits(recovery=ONE_AN_HOUR))
 
         assert 0 == world.recover(b"wrong").attempts_left

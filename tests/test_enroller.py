@@ -15,6 +15,7 @@ from smsmfa import (
     Limit,
     Limits,
     Locked,
+    MemoryStore,
     NotEnrolled,
     PhoneInUse,
     PhoneNumberError,
@@ -78,7 +79,7 @@ class TestStart:
         assert message.code.reveal() in message.text
 
     def test_number_is_pending(self, factor):
-        """R17: until its code is confirmed a number is not the user's, and nobody is challenged on it."""
+        """R13: until its code is confirmed a number is not the user's, and nobody is challenged on it."""
         challenge = factor.enroller.start("alice", NUMBER)
         status = factor.verifier.status("alice")
 
@@ -118,7 +119,7 @@ class TestStart:
         ],
     )
     def test_refuses_number(self, factor, number, region, reason):
-        """T26: what is no number, or of no allowed region or type, is refused with its reason, at no charge."""
+        """T23, T26: what is no number, or of no allowed region or type, is refused with its reason, at no charge."""
         error = rejected(factor.enroller.start, "alice", number, region=region, error=PhoneNumberError)
 
         assert reason == error.reason
@@ -130,6 +131,12 @@ class TestStart:
         factor = new(a_config(regions=ALL_REGIONS))
 
         assert "MX" == factor.enroller.start("alice", "+524421234567").phone.region
+
+    def test_email_address(self, factor):
+        """R15: an e-mail address is no number, so no code goes there."""
+        error = rejected(factor.enroller.start, "alice", "alice@example.com", region="US", error=PhoneNumberError)
+
+        assert ("malformed", 0) == (error.reason, factor.outbox.calls)
 
     def test_number_types(self, new):
         """R15: which types of number may enrol is the operator's decision."""
@@ -266,7 +273,7 @@ class TestConfirm:
 
     @pytest.mark.parametrize("count", [0, 1, 3])
     def test_recovery_codes(self, new, count):
-        """R20: the first confirmation hands out as many different recovery codes as configured, and each works."""
+        """The first confirmation hands out as many different recovery codes as configured, and each works."""
         factor = new(a_config(recovery_codes=count))
         codes = factor.enrol().recovery_codes
 
@@ -275,7 +282,7 @@ class TestConfirm:
             factor.verifier.recover("alice", code)
 
     def test_recovery_codes_once(self, factor):
-        """R20: a later confirmation hands out no recovery codes, and those of the first one stay good."""
+        """R21: a later confirmation hands out no recovery codes, and those of the first one stay good."""
         first = factor.enrol()
         second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
 
@@ -307,7 +314,7 @@ class TestConfirm:
         assert [2, 1, 0] == guess_wrong(factor, pending, 3)
 
     def test_right_code_is_free(self, factor):
-        """A right code gives its guess back, and none of those that were wrong before it."""
+        """R7: a right code gives its guess back, and none of those that were wrong before it."""
         pending = factor.enroller.start("alice", NUMBER)
         guess_wrong(factor, pending, 2)
         factor.enroller.confirm("alice", pending.id, factor.outbox.code)
@@ -373,7 +380,7 @@ class TestConfirm:
         assert not factor.verifier.status("bob").enrolled
 
     def test_login_code_does_not_confirm(self, factor):
-        """T8: the challenge of a login confirms nothing, and the challenge of an enrolment logs nobody in."""
+        """R5, T8: the challenge of a login confirms nothing, and the challenge of an enrolment logs nobody in."""
         token = factor.enrol().verification.token
         login = factor.verifier.challenge("alice")
         rejected(factor.enroller.confirm, "alice", login.id, factor.outbox.code)
@@ -398,7 +405,7 @@ class TestReplace:
     """How a number takes the place of another, or stands beside it."""
 
     def test_abandoned_change(self, factor):
-        """T9: while a change waits, and when it is abandoned, the old number works and gets the next message."""
+        """R17, T9: while a change waits, and when it is abandoned, the old number works and gets the next message."""
         token = factor.enrol().verification.token
         pending = factor.enroller.start("alice", OTHER_NUMBER, proof=token)
 
@@ -410,7 +417,7 @@ class TestReplace:
         assert [NUMBER] == [phone.e164 for phone in factor.verifier.status("alice").phones]
 
     def test_one_number(self, factor):
-        """With one number allowed, a second one takes its place, and challenges that went to the old one are dead."""
+        """R19: with one number allowed, a second one takes its place, and challenges that went to the old one die."""
         first = factor.enrol()
         login = factor.verifier.challenge("alice")
         its_code = factor.outbox.code
@@ -528,7 +535,7 @@ class TestSharedNumbers:
         assert factor.enrol("one more")
 
     def test_race(self, new):
-        """Of two users that wait for the same number the slower is refused, and the right code cost no guess."""
+        """R16: of two users that wait for the same number the slower is refused, and the right code cost no guess."""
         factor = new(a_config(max_users_per_number=1))
         slow = factor.enroller.start("bob", NUMBER)
         its_code = factor.outbox.code
@@ -633,7 +640,7 @@ class TestResend:
 
     @pytest.mark.parametrize("minutes", [1, 5])
     def test_limits(self, new, minutes):
-        """A resend of a live challenge and one of a dead one are both held by the limits."""
+        """R28: a resend of a live challenge and one of a dead one are both held by the limits."""
         factor = new(a_config(limits=Limits(user=Limit(1, HOUR))))
         pending = factor.enroller.start("alice", NUMBER)
         factor.clock.move(minutes=minutes)
@@ -750,6 +757,21 @@ class TestNewRecoveryCodes:
         assert 0 == factor.verifier.status("alice").recovery_codes_left
 
 
+class Noting(MemoryStore):
+    """A store that knows its keys."""
+
+    def __init__(self):
+        super().__init__()
+        self.keys = set()
+
+    def update(self, keys, change):
+        self.keys.update(keys)
+        return super().update(keys, change)
+
+    def dump(self):
+        return b"".join(self.read(key) or b"" for key in self.keys)
+
+
 class TestReset:
     """The operator makes a user new."""
 
@@ -767,6 +789,19 @@ class TestReset:
         rejected(factor.enroller.confirm, "alice", pending.id, factor.outbox.code)
         rejected(factor.verifier.recover, "alice", enrollment.recovery_codes[0], error=NotEnrolled)
         assert 1 == len(factor.enrol().recovery_codes)
+
+    def test_erases(self, new):
+        """R31: a reset leaves nothing in the store that holds a number of the user's, enrolled or waiting."""
+        factor = new(store=Noting())
+        token = factor.enrol().verification.token
+        factor.enroller.start("alice", OTHER_NUMBER, proof=token)
+        stored = [int(number[1:]).to_bytes(8, "big") for number in (NUMBER, OTHER_NUMBER)]
+        before = factor.store.dump()
+        factor.enroller.reset("alice")
+        after = factor.store.dump()
+
+        assert [True, True] == [number in before for number in stored]
+        assert [False, False] == [number in after for number in stored]
 
     def test_keeps_limits(self, factor):
         """T2: a reset refills no bucket: not messages, guesses or recovery attempts, and not those of the number."""
@@ -795,7 +830,7 @@ class TestReset:
         assert factor.enroller.reset("nobody") is None
 
     def test_proof_is_older(self, factor):
-        """A proof from before a reset is no proof for the numbers enrolled after it."""
+        """R17: a proof from before a reset is no proof for the numbers enrolled after it."""
         before = factor.enrol().verification.token
         factor.enroller.reset("alice")
         factor.enrol()
@@ -820,7 +855,7 @@ def new_codes(factor, token):
 
 @pytest.mark.parametrize("change", [start, remove, new_codes])
 class TestProof:
-    """R17: once a user has a number, changing anything takes a proof."""
+    """Once a user has a number, changing anything takes a proof."""
 
     @pytest.fixture
     def token(self, factor):
@@ -844,7 +879,7 @@ class TestProof:
 
     @pytest.mark.parametrize("forged", [None, "", "no token", "é" * 44, b"bytes", 7, "A" * 1_000_000])
     def test_missing(self, factor, token, change, forged):
-        """Without a proof, and with what is none, a change is refused before any limit is charged."""
+        """R17, R21: without a proof, and with what is none, a change is refused before any limit is charged."""
         sends = factor.verifier.status("alice").sends_left
 
         rejected(change, factor, forged, error=ProofRequired)
@@ -852,13 +887,13 @@ class TestProof:
         assert 1 == factor.outbox.calls
 
     def test_altered(self, factor, token, change):
-        """A token with any one character exchanged is no proof."""
+        """R17, T10: a token with any one character exchanged is no proof."""
         for place in range(len(token)):
             other = "A" if token[place] != "A" else "B"
             rejected(change, factor, token[:place] + other + token[place + 1 :], error=ProofRequired)
 
     def test_stale(self, factor, token, change):
-        """A proof is good for exactly 10 minutes."""
+        """R17: a proof is good for exactly 10 minutes."""
         factor.clock.move(minutes=10, microseconds=1)
         rejected(change, factor, token, error=ProofRequired)
         factor.clock.move(microseconds=-1)
@@ -866,7 +901,7 @@ class TestProof:
         change(factor, token)
 
     def test_future(self, factor, token, change):
-        """T17: a proof from a host whose clock is up to a minute ahead is taken, and no other one from the future."""
+        """R17, T17: a proof of a host whose clock is up to a minute ahead is taken, and no other from the future."""
         factor.clock.move(minutes=-1, microseconds=-1)
         rejected(change, factor, token, error=ProofRequired)
         factor.clock.move(microseconds=1)
@@ -875,23 +910,23 @@ class TestProof:
 
     @pytest.mark.parametrize("bound", [{"purpose": "payment"}, {"details": {"amount": "10"}}])
     def test_other_purpose(self, factor, token, change, bound):
-        """A verification for something else, or with details, is no proof."""
+        """R17: a verification for something else, or with details, is no proof."""
         rejected(change, factor, factor.log_in(**bound).token, error=ProofRequired)
 
     def test_other_user(self, factor, token, change):
-        """T8: the proof of another user is no proof."""
+        """R17, T8: the proof of another user is no proof."""
         others = factor.enrol("bob").verification.token
 
         rejected(change, factor, others, error=ProofRequired)
 
     def test_before_a_change(self, factor, token, change):
-        """A proof from before the user's numbers last changed is no proof, however fresh."""
+        """R17: a proof from before the user's numbers last changed is no proof, however fresh."""
         factor.enrol(number=THIRD_NUMBER, proof=token)
 
         rejected(change, factor, token, error=ProofRequired)
 
     def test_before_a_removal(self, new, change):
-        """A proof from before a number was removed is no proof for those that are left."""
+        """R17: a proof from before a number was removed is no proof for those that are left."""
         factor = new(a_config(max_phones=2))
         first = factor.enrol()
         second = factor.enrol(number=THIRD_NUMBER, proof=first.verification.token)
@@ -904,7 +939,7 @@ class TestProof:
         change(over(new, factor, secret=["the next secret, which is long enough", SECRET]), token)
 
     def test_retired(self, new, factor, token, change):
-        """A proof under a retired secret is no proof."""
+        """R12, R17: a proof under a retired secret is no proof."""
         retired = over(new, factor, secret="the next secret, which is long enough")
 
         rejected(change, retired, token, error=ProofRequired)

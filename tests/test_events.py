@@ -90,10 +90,10 @@ def answer(factor, challenge_id, code=None):
 
 
 class TestEnroller:
-    """R19, R27: what an enroller does is told under the described system's names."""
+    """What an enroller does is told under the described system's names."""
 
     def test_start(self, factor, event):
-        """A message for a new number is told as sent, to the masked number, with the challenge's id."""
+        """R27, R31: a message for a new number is told as sent, to the masked number, with the challenge's id."""
         sent = event(factor.enroller.start, "alice", OTHER_NUMBER, proof=token(factor))
         [challenge] = factor.verifier.status("alice").challenges
 
@@ -102,7 +102,7 @@ class TestEnroller:
         assert ("alice", factor.clock.datetime) == (sent.user_id, sent.at)
 
     def test_start_again(self, factor, event):
-        """A start within the gap is told as begun, not as sent."""
+        """R27: a start within the gap is told as begun, not as sent."""
         pending = factor.enroller.start("bob", OTHER_NUMBER)
         again = event(factor.enroller.start, "bob", OTHER_NUMBER)
 
@@ -110,7 +110,7 @@ class TestEnroller:
         assert (OTHER_MASKED, pending.id, "enrollment") == about(again)
 
     def test_start_refused(self, factor, event):
-        """What is no number, or a change without a proof, is told as refused, with the masked number if any."""
+        """R27: what is no number, or a change without a proof, is told as refused, with the masked number if any."""
         no_number = event(factor.enroller.start, "alice", "no number")
         no_proof = event(factor.enroller.start, "alice", OTHER_NUMBER)
 
@@ -120,7 +120,7 @@ class TestEnroller:
         assert (OTHER_MASKED, None, "enrollment") == about(no_proof)
 
     def test_start_limited(self, factor, event):
-        """A limit is told with its scope."""
+        """R27: a limit is told with its scope."""
         for user in range(9):
             factor.enroller.start(user, NUMBER)
         limited = event(factor.enroller.start, "bob", NUMBER)
@@ -129,7 +129,7 @@ class TestEnroller:
         assert (MASKED, None, "enrollment") == about(limited)
 
     def test_resend(self, factor, event):
-        """A resend is told as sent; one within the gap as limited, and one of nothing as refused."""
+        """R27: a resend is told as sent; one within the gap as limited, and one of nothing as refused."""
         pending = factor.enroller.start("bob", OTHER_NUMBER)
         limited = event(factor.enroller.resend, "bob", pending.id)
         unknown = event(factor.enroller.resend, "bob", "x")
@@ -143,7 +143,7 @@ class TestEnroller:
         assert (None, None, "enrollment") == about(unknown)
 
     def test_confirm(self, factor, event):
-        """A confirmation is told as complete, a wrong or malformed code as failed, an empty budget as limited."""
+        """R19, R27: a confirmation is told as complete, and a wrong or a malformed code as failed."""
         pending = factor.enroller.start("bob", OTHER_NUMBER)
         code = factor.outbox.code
         malformed = event(factor.enroller.confirm, "bob", pending.id, "x")
@@ -157,7 +157,7 @@ class TestEnroller:
         assert [(OTHER_MASKED, pending.id, "enrollment")] * 2 == [about(failed), about(done)]
 
     def test_confirm_limited(self, factor, event):
-        """An empty guess budget is told as limited."""
+        """R27: an empty guess budget is told as limited."""
         pending = factor.enroller.start("bob", OTHER_NUMBER)
         for _ in range(2):
             event(factor.enroller.confirm, "bob", pending.id, wrong(factor.outbox.code))
@@ -166,7 +166,7 @@ class TestEnroller:
         assert (LIMITED, "refused", "rate_limited", "guesses") == told(limited)
 
     def test_remove(self, factor, event):
-        """A removal is told with the number that is gone, and as refused without a proof."""
+        """R19, R27: a removal is told with the number that is gone, and as refused without a proof."""
         refused = event(factor.enroller.remove, "alice", factor.enrollment.phone.id, proof=None)
         done = event(factor.enroller.remove, "alice", factor.enrollment.phone.id, proof=token(factor))
 
@@ -175,7 +175,7 @@ class TestEnroller:
         assert (MASKED, None, None) == about(done)
 
     def test_new_recovery_codes(self, factor, event):
-        """New recovery codes are told as a change of the account, and as refused without a proof."""
+        """R19, R27: new recovery codes are told as a change of the account, and as refused without a proof."""
         refused = event(factor.enroller.new_recovery_codes, "alice", proof=None)
         done = event(factor.enroller.new_recovery_codes, "alice", proof=token(factor))
 
@@ -183,15 +183,15 @@ class TestEnroller:
         assert ("gd_update_device_account", "ok", None, None) == told(done)
 
     def test_reset(self, factor, event):
-        """A reset is told as the deletion of the user."""
+        """R19, R27: a reset is told as the deletion of the user."""
         assert ("gd_user_delete", "ok", None, None) == told(event(factor.enroller.reset, "alice"))
 
 
 class TestVerifier:
-    """R27: what a verifier does is told under the described system's names."""
+    """What a verifier does is told under the described system's names."""
 
     def test_challenge(self, factor, event):
-        """A challenge is told as sent, with its id, its purpose and the masked number, and once more as begun."""
+        """R27: a challenge is told as sent, with its id, its purpose and the masked number, and once more as begun."""
         sent = event(factor.verifier.challenge, "alice", purpose="payment")
         again = event(factor.verifier.challenge, "alice", purpose="payment")
         [challenge] = factor.verifier.status("alice").challenges
@@ -202,14 +202,14 @@ class TestVerifier:
         assert ("alice", factor.clock.datetime) == (sent.user_id, sent.at)
 
     def test_challenge_refused(self, factor, event):
-        """A challenge of a stranger is told as refused."""
+        """R27: a challenge of a stranger is told as refused."""
         refused = event(factor.verifier.challenge, "nobody")
 
         assert (AUTH_FAILED, "refused", "not_enrolled", None) == told(refused)
         assert (None, None, "login") == about(refused)
 
     def test_challenge_limited(self, factor, event):
-        """A limit is told with its scope and the masked number."""
+        """R27: a limit is told with its scope and the masked number."""
         for number in range(9):
             factor.verifier.challenge("alice", purpose=str(number))
         limited = event(factor.verifier.challenge, "alice")
@@ -218,7 +218,7 @@ class TestVerifier:
         assert (MASKED, None, "login") == about(limited)
 
     def test_resend(self, factor, event):
-        """A resend is told as sent, one within the gap as limited, and one of nothing as refused."""
+        """R27: a resend is told as sent, one within the gap as limited, and one of nothing as refused."""
         challenge = factor.verifier.challenge("alice", purpose="payment")
         limited = event(factor.verifier.resend, "alice", challenge.id)
         unknown = event(factor.verifier.resend, "alice", "0" * 32)
@@ -232,7 +232,7 @@ class TestVerifier:
         assert (MASKED, challenge.id, "payment") == about(sent)
 
     def test_renewal(self, factor, event):
-        """A renewal is told with the new challenge's id."""
+        """R27: a renewal is told with the new challenge's id."""
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(minutes=5)
         sent = event(factor.verifier.resend, "alice", challenge.id)
@@ -241,7 +241,7 @@ class TestVerifier:
         assert (MASKED, renewed.id, "login") == about(sent)
 
     def test_verify(self, factor, event):
-        """A right code is told as a success, and a wrong, malformed or late one as a failure by its error."""
+        """R27: a right code is told as a success, and a wrong, malformed or late one as a failure by its error."""
         challenge = factor.verifier.challenge("alice")
         code = factor.outbox.code
         malformed = event(answer, factor, challenge.id, "x")
@@ -258,7 +258,7 @@ class TestVerifier:
         assert [(MASKED, challenge.id, "login")] * 3 == [about(failed), about(late), about(done)]
 
     def test_verify_limited_and_locked(self, factor, event):
-        """An empty guess budget is told as limited, and a disabled number as locked."""
+        """R27: an empty guess budget is told as limited, and a disabled number as locked."""
         challenge = factor.verifier.challenge("alice")
         for _ in range(2):
             event(answer, factor, challenge.id)
@@ -270,7 +270,7 @@ class TestVerifier:
         assert (AUTH_FAILED, "refused", "locked", None) == told(locked)
 
     def test_recover(self, factor, event):
-        """A recovery is told under names of its own, in success, failure and limit."""
+        """R27: a recovery is told under names of its own, in success, failure and limit."""
         [code] = factor.enrollment.recovery_codes
         done = event(factor.verifier.recover, "alice", code)
         malformed = event(factor.verifier.recover, "alice", "x")
@@ -284,7 +284,7 @@ class TestVerifier:
         assert (None, None, "login") == about(done)
 
     def test_unlock(self, factor, event):
-        """An unlock is told as a change of the account."""
+        """R27: an unlock is told as a change of the account."""
         assert ("gd_update_device_account", "ok", None, None) == told(event(factor.verifier.unlock, "alice"))
 
     def test_status(self, factor):
@@ -295,7 +295,7 @@ class TestVerifier:
 
 
 class TestFailures:
-    """R27: what a carrier, a store or a bug does is told as failed, under the error's code."""
+    """What a carrier, a store or a bug does is told as failed, under the error's code."""
 
     @pytest.mark.parametrize(
         "error, code",
@@ -308,7 +308,7 @@ class TestFailures:
     )
     @pytest.mark.parametrize("name", ["start", "challenge"])
     def test_sender(self, factor, event, error, code, name):
-        """A message that did not go out for certain is told as failed, once, with the masked number."""
+        """R27: a message that did not go out for certain is told as failed, once, with the masked number."""
         factor.outbox.outcomes = [error]
         calls = {
             "start": (factor.enroller.start, "bob", NUMBER),
@@ -320,7 +320,7 @@ class TestFailures:
         assert (MASKED, 32) == (failed.phone, len(failed.challenge_id))
 
     def test_no_receipt(self, factor, event):
-        """A sender that returns no receipt is told as misconfigured."""
+        """R27: a sender that returns no receipt is told as misconfigured."""
         factor.outbox.send = lambda message: None
 
         failed = event(factor.verifier.challenge, "alice")
@@ -332,7 +332,7 @@ class TestFailures:
         [(StoreError("no"), "store_error"), (StoreContention("no"), "store_contention"), (OSError(), "OSError")],
     )
     def test_store(self, factor, event, error, code):
-        """What a store raises is told as failed: by its code, and a bug by its class."""
+        """R27: what a store raises is told as failed: by its code, and a bug by its class."""
         challenge = factor.verifier.challenge("alice")
         factor.store.error = error
 
@@ -340,7 +340,7 @@ class TestFailures:
         assert (START_FAILED, "failed", code, None) == told(event(factor.enroller.start, "bob", NUMBER))
 
     def test_interrupt(self, factor):
-        """An operation that is interrupted is told as failed."""
+        """R27: an operation that is interrupted is told as failed."""
         factor.events.clear()
         factor.outbox.outcomes = [KeyboardInterrupt()]
         with pytest.raises(KeyboardInterrupt):
@@ -350,7 +350,7 @@ class TestFailures:
         assert (AUTH_FAILED, "failed", "KeyboardInterrupt", None) == told(event)
 
     def test_disabled_factor(self, factor):
-        """What is refused because the factor is turned off is told as refused."""
+        """R27: what is refused because the factor is turned off is told as refused."""
         off = type(factor)(a_config(enabled=False), store=factor.store)
         with pytest.raises(FactorDisabled):
             off.enroller.start("alice", NUMBER)
@@ -362,10 +362,10 @@ class TestFailures:
 
 
 class TestContent:
-    """R27, T12: what an event holds, and what it never does."""
+    """What an event holds, and what it never does."""
 
     def test_nothing_secret(self, factor):
-        """No event of a whole life shows a code, a token, a recovery code or a whole number."""
+        """R27, R31, T12: no event of a whole life shows a code, a token, a recovery code or a whole number."""
         enrollment = factor.enrollment
         proof = factor.verifier.recover("alice", enrollment.recovery_codes[0])
         factor.enrol(number=OTHER_NUMBER, proof=proof.token)
@@ -389,7 +389,7 @@ class TestContent:
 
     @pytest.mark.parametrize("typed", ["x" * 1_000_000, "x\r\ny", "", None, 7])
     def test_typed_id(self, factor, event, typed):
-        """What somebody made up as the id of a challenge is not in the event, unless it is as short as one."""
+        """R27: what somebody made up as the id of a challenge is not in the event, unless it is as short as one."""
         assert event(factor.verifier.verify, "alice", typed, "123456").challenge_id is None
 
     def test_lines(self, factor, event):

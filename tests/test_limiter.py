@@ -147,7 +147,7 @@ class TestTake:
         assert limiter.take("k").allowed
 
     def test_never_beyond_full(self, make, clock):
-        """However long nobody takes anything, there is never more than the capacity."""
+        """T17: however long nobody takes anything, there is never more than the capacity."""
         limiter = make()
         limiter.take("k")
         clock.move(days=3650)
@@ -354,7 +354,7 @@ class TestStored:
 
     @pytest.mark.parametrize("key", KEYS, ids=lambda key: ascii(key[:20]))
     def test_key(self, make, store, key):
-        """T26: any text is a key, and becomes printable ASCII of at most 250 characters."""
+        """T19: any text is a key, and becomes printable ASCII of at most 250 characters."""
         limiter = make()
         limiter.take(key, 3)
 
@@ -417,7 +417,7 @@ class TestStored:
     @pytest.mark.parametrize("taken", [1, 2, 3])
     @pytest.mark.parametrize("refill", [MICROSECOND, SECOND, HOUR, timedelta(seconds=LONGEST // 3)])
     def test_keep_for(self, make, store, taken, refill):
-        """A bucket is kept for at least as long as it says anything: only then is absent the same as full."""
+        """T19: a bucket is kept for at least as long as it says anything: only then is absent the same as full."""
         decision = make(Limit(3, refill)).take("k", taken)
         (entry,) = store.writes[-1].values()
 
@@ -585,7 +585,7 @@ class TestInTheCore:
         assert 2 == factor.verifier.status("alice").sends_left
 
     def test_full_is_not_stored(self):
-        """A record that holds nothing but full buckets is not stored."""
+        """T19: a record that holds nothing but full buckets is not stored."""
         store = Recorder()
         Factor(store=store).verifier.unlock("alice")
 

@@ -356,7 +356,7 @@ def test_origin_is_refused(origin):
 
 @given(HOST, CODES, st.sampled_from(["enrollment", "verification"]), st.sampled_from(["login", "payment"]))
 def test_last_line_is_for_autofill(host, code, kind, purpose):
-    """With an origin every text ends with the line that binds the code to it, by the grammar of the WICG."""
+    """T16: with an origin every text ends with the line that binds the code to it, by the grammar of the WICG."""
     texts = messages({"payment": "{{ code }} pays {{ details.payee }}"}, digits=len(code), origin=host)
     text = texts.render(kind, purpose, code, (("payee", "@evil.com #1"),), None)
 
@@ -411,7 +411,7 @@ def test_default_texts_have_one_run_of_digits(app_name, code, kind):
 
 
 def test_missing_detail_is_named():
-    """A detail that the text shows and the call does not give raises before anything is charged."""
+    """R24: a detail that the text shows and the call does not give raises before anything is charged."""
     texts = messages({"payment": "{{ code }} {{ details.amount }} {{ details.payee }}"})
 
     with pytest.raises(ValueError, match=r"for purpose 'payment' shows details\.amount, details\.payee, which"):

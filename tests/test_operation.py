@@ -40,7 +40,7 @@ class TestKeys:
         assert [USER_KEY] == [*Operation("verify", a_config(), "alice", NOW).keys]
 
     def test_numbers(self):
-        """It covers the numbers it is about, each once."""
+        """An operation covers the numbers it is about, each once."""
         one = operation()
         one.include(NUMBER_AS_INT)
 
@@ -51,11 +51,11 @@ class TestKeys:
         [("verification", Limit(1, None), True), ("verification", None, False), ("", Limit(1, None), False)],
     )
     def test_total(self, kind, total, expected):
-        """It covers the total where a message may come of it and the total is limited."""
+        """An operation covers the total where a message may come of it and the total is limited."""
         assert expected == (TOTAL_KEY in operation(kind, total=total).keys)
 
     def test_plan(self):
-        """It covers the numbers that a look at the user's record locates."""
+        """An operation covers the numbers that a look at the user's record locates."""
         one = Operation("confirm", a_config(), "alice", NOW)
         one.plan(lambda user: user.phones, None)
         assert [USER_KEY] == [*one.keys]
@@ -98,7 +98,7 @@ class TestChange:
         assert before == [*one.keys]
 
     def test_expected_outcome(self):
-        """R26: only what the last change came to is a result, so a store cannot answer without one."""
+        """R26, T7: only what the last change came to is a result, so a store cannot answer without one."""
         one = operation()
         outcome = Outcome()
         stale = one.change(lambda book: outcome, {})[1]

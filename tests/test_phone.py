@@ -277,7 +277,7 @@ class TestPhoneNumber:
     @pytest.mark.parametrize("show", [repr, str, format, "{}".format, "%s".__mod__, lambda number: repr([number])])
     @pytest.mark.parametrize("e164", NUMBERS)
     def test_masked(self, e164, show):
-        """T12: no text of a number has more than its last two digits."""
+        """R31, T12: no text of a number has more than its last two digits."""
         text = show(PhoneNumber.parse(e164))
 
         assert f"<PhoneNumber ••••{e164[-2:]}>" == text.strip("[]")

@@ -56,7 +56,7 @@ def test_trial():
 
 
 def test_nist():
-    """R2, R6, R16: NIST_AAL2 keeps to 6 digits, 10 minutes and 100 failures in a row, and lets users share numbers."""
+    """R1, R2, R6, R16: NIST_AAL2 keeps to 6 digits, 10 minutes, 100 failures in a row, and lets users share numbers."""
     config = a_config(**profiles.NIST_AAL2)
 
     assert config.digits >= 6

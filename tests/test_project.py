@@ -126,7 +126,7 @@ def test_package_is_typed():
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PACKAGE)))
 def test_module_draws_no_weak_randomness(module):
-    """No module imports random, whose numbers can be predicted (T13)."""
+    """T13: no module imports random, whose numbers can be predicted."""
     assert "random" not in imported(module)
 
 

@@ -149,7 +149,7 @@ def test_repr(record):
 
 
 def test_records_are_not_shown():
-    """T12: nor does a traceback with locals, of an error while it is encoded."""
+    """T12: a traceback with locals, of an error while a record is encoded, shows no number."""
     with pytest.raises(OverflowError) as caught:
         encode(User(phones=[PHONE], sends=2**64))
 

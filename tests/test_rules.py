@@ -93,7 +93,7 @@ class TestUnproven:
     """A proof for a change."""
 
     def test_no_number(self):
-        """R17: a user without a number needs no proof."""
+        """A user without a number needs no proof."""
         assert rules.unproven(book(), None) is None
 
     @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ class TestToReplace:
         ],
     )
     def test_cases(self, phones, most, number, replace, expected):
-        """It is the one named, the only one allowed, or the same one if it is disabled; else there has to be room."""
+        """A new number replaces the one named, the only one allowed, or itself if disabled; else there must be room."""
         found = rules.to_replace(book(User(phones=phones), config=a_config(max_phones=most)), int(number[1:]), replace)
 
         assert expected == (type(found) if isinstance(found, Exception) else found)
@@ -260,7 +260,7 @@ class TestChallenges:
         ],
     )
     def test_closed(self, after, attempts, expected):
-        """R2, T17: a challenge is open from a minute before it was made until its expiry, while attempts are left."""
+        """R2, T1, T17: a challenge is open from a minute before it was made to its expiry, while attempts are left."""
         records, challenge = book(now=NOW + after), issued(attempts=attempts)
         refusal = rules.closed(records, challenge)
 
@@ -303,7 +303,7 @@ class TestSending:
         assert 0 == records.number(NUMBERS[1]).sends
 
     def test_refusal_charges_nothing(self):
-        """A refusal charges none of the buckets, those that would have allowed the message included."""
+        """R28: a refusal charges none of the buckets, those that would have allowed the message included."""
         config = limits(user=Limit(2, HOUR), number=Limit(1, HOUR), total=Limit(3, None))
         records = book(User(sends=NOW + 60), config=config, numbers={NUMBER: Number(sends=NOW + 90)})
 
@@ -374,7 +374,7 @@ class TestSending:
         assert ("resend", timedelta(seconds=29)) == told(rules.repeat(records, issued(at=NOW - SECOND_US), phone()))
 
     def test_repeat_is_limited(self):
-        """After the gap the limits hold a repetition, and the gap stays as it was."""
+        """R28: after the gap the limits hold a repetition, and the gap stays as it was."""
         records = book(User(sends=NOW + HOUR_US), config=limits(user=Limit(1, HOUR)))
         challenge = issued(at=NOW - 30 * SECOND_US)
 
@@ -391,7 +391,7 @@ class TestComparing:
         return records.config.code(records.user_key, kind, challenge, int(number[1:]))
 
     def test_right(self):
-        """T3: a right code uses an attempt and gives its guess back."""
+        """R7, T3: a right code uses an attempt and gives its guess back."""
         records, challenge = book(User(guesses=NOW + 7)), issued()
         code = self.code(records, challenge)
 
@@ -399,7 +399,7 @@ class TestComparing:
         assert (1, NOW + 7) == (challenge.attempts, records.user.guesses)
 
     def test_wrong(self):
-        """T3: a wrong code uses an attempt and a guess."""
+        """T1, T3: a wrong code uses an attempt and a guess."""
         records, challenge = book(config=limits(guesses=Limit(5, HOUR))), issued()
         code = wrong(self.code(records, challenge))
 

@@ -275,7 +275,7 @@ class TestArguments:
 
 @pytest.mark.parametrize("error", REJECTIONS)
 class TestRejected:
-    """R28: a message that certainly did not go out leaves everything as it was."""
+    """A message that certainly did not go out leaves everything as it was."""
 
     @pytest.fixture(params=["number", "total"])
     def factor(self, new, request):
@@ -315,7 +315,7 @@ class TestRejected:
         assert (8, 6) == self.room(factor)
 
     def test_challenge_is_displaced(self, factor, error):
-        """The challenge that the new one took the place of is back, with the attempts that it had."""
+        """R4: the challenge that the new one took the place of is back, with the attempts that it had."""
         challenge = factor.verifier.challenge("alice")
         code = factor.outbox.code
         rejected(factor.verifier.verify, "alice", challenge.id, wrong(code))
@@ -379,7 +379,7 @@ class TestRejected:
         assert (7, 5) == self.room(factor)
 
     def test_used_meanwhile(self, factor, error):
-        """A code that let its user in before the carrier refused a resend stays used, and the charge is given back."""
+        """R3, T5: a code that was used while the carrier refused a resend stays used, and the charge is given back."""
         challenge = factor.verifier.challenge("alice")
         code = factor.outbox.code
         factor.clock.move(seconds=30)
@@ -400,7 +400,7 @@ class TestRejected:
         assert (8, 6) == self.room(factor)
 
     def test_number_removed_meanwhile(self, new, error):
-        """What was displaced stays away when the number that it went to was removed while the carrier refused."""
+        """R19: what was displaced stays away when the number that it went to was removed while the carrier refused."""
         factor = enrolled(new(a_config(max_phones=2)))
         proof = factor.enrollment.verification.token
         second = factor.enrol(number=OTHER_NUMBER, proof=proof)
@@ -442,11 +442,11 @@ class TestRejected:
 
 
 class TestUncertain:
-    """T24: a message of which nobody knows stays charged, and its code stays good."""
+    """A message of which nobody knows stays charged, and its code stays good."""
 
     @pytest.mark.parametrize("error", UNCERTAINTIES)
     def test_challenge(self, factor, error, caplog):
-        """The challenge is returned as sent and uncertain, its gap and its charge stay, and a late code is good."""
+        """T12, T24: the challenge is sent and uncertain, its gap and its charge stay, and a late code is good."""
         factor.outbox.send = self.timing_out(factor, error(f"about {NUMBER}"))
         challenge = factor.verifier.challenge("alice")
         again = factor.verifier.challenge("alice")
@@ -494,7 +494,7 @@ class TestUncertain:
 
     @pytest.mark.parametrize("receipt", [None, True, "SM123", {"message_id": "SM123"}])
     def test_no_receipt(self, factor, receipt):
-        """What is no receipt is the sender's error, but nothing is given back: the message may have gone out."""
+        """T24: what is no receipt is the sender's error, but nothing is given back: the message may have gone out."""
         factor.outbox.send = lambda message: factor.outbox.messages.append(message) or receipt
         rejected(factor.verifier.challenge, "alice", error=SenderMisconfigured)
         [live] = factor.verifier.status("alice").challenges
@@ -505,7 +505,7 @@ class TestUncertain:
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
     def test_interrupted(self, factor, error):
-        """What interrupts a sender is not held up, and the charge stays."""
+        """T24: what interrupts a sender is not held up, and the charge stays."""
         factor.outbox.outcomes = [error()]
         rejected(factor.verifier.challenge, "alice", error=error)
 
@@ -560,7 +560,7 @@ def nothing(keys, change, store):
 
 
 class TestStore:
-    """R26, T7: a store that fails or lies lets nobody in."""
+    """A store that fails or lies lets nobody in."""
 
     LIES = [earlier, something, truth, nothing]
 
@@ -569,7 +569,7 @@ class TestStore:
         "name", ["confirm", "verify", "recover", "remove", "new_recovery_codes", "reset", "unlock"]
     )
     def test_liar(self, factor, lie, name):
-        """A store that returns what is not the outcome of its last call of the change is an error."""
+        """R26, T7: a store that returns what is not the outcome of its last call of the change is an error."""
         login = factor.verifier.challenge("alice")
         its_code = factor.outbox.code
         proof = factor.enrollment.verification.token
@@ -591,7 +591,7 @@ class TestStore:
     @pytest.mark.parametrize("lie", LIES)
     @pytest.mark.parametrize("name", ["challenge", "start"])
     def test_liar_sends_nothing(self, factor, lie, name):
-        """Where the store lies about a reservation nothing is sent."""
+        """R26: where the store lies about a reservation nothing is sent."""
         factor.store.instead = partial(lie, store=factor.store.store)
 
         with pytest.raises(StoreError):
@@ -599,7 +599,7 @@ class TestStore:
         assert 0 == factor.outbox.calls
 
     def test_retries(self, factor):
-        """A store may call a change again, with other values, and only its last call counts."""
+        """R25: a store may call a change again, with other values, and only its last call counts."""
 
         def retrying(keys, change):
             for _ in range(2):
@@ -617,7 +617,7 @@ class TestStore:
     )
     @pytest.mark.parametrize("committed", [False, True])
     def test_failure(self, factor, error, committed):
-        """What a store raises comes out unchanged, nobody is let in, and a code is never good for a second try."""
+        """R3, R26, T7: what a store raises comes out unchanged, nobody is let in, and a code is good once at most."""
         challenge = factor.verifier.challenge("alice")
         verify = partial(factor.verifier.verify, "alice", challenge.id, factor.outbox.code)
 
@@ -635,7 +635,7 @@ class TestStore:
             assert verify()
 
     def test_failure_sends_nothing(self, factor):
-        """Without a reservation nothing is sent."""
+        """R26: without a reservation nothing is sent."""
 
         def failing(keys, change):
             raise StoreError("down")
@@ -647,7 +647,7 @@ class TestStore:
 
     @pytest.mark.parametrize("name", OPERATIONS)
     def test_garbage(self, factor, name):
-        """A record that does not decode is an error, is left as it is, and its bytes are not in the error."""
+        """R26, T12: a record that does not decode is an error, is left as it is, and its bytes are not in the error."""
         key = []
         factor.store.instead = lambda keys, change: key.append(keys[0]) or factor.store.store.update(keys, change)
         factor.verifier.unlock("bob")
@@ -661,7 +661,7 @@ class TestStore:
         assert garbage == factor.store.read(key[0])
 
     def test_number_changes_meanwhile(self, factor):
-        """A number that changes between the look and the decision is looked up again, and gets the message."""
+        """R25: a number that changes between the look and the decision is looked up again, and gets the message."""
 
         def change_number():
             factor.store.meanwhile = lambda: None

@@ -188,7 +188,7 @@ async def test_rejected(world):
 
 
 async def test_cancelled(world):
-    """A task that is cancelled while its message is on the way leaves the code good and the charge in place."""
+    """T24: a task that is cancelled while its message is on the way leaves the code good and the charge in place."""
     enroller, verifier, outbox = world
     arrived, send = asyncio.Event(), outbox.send
 

@@ -86,7 +86,7 @@ def test_keyword_only():
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_nothing_is_shown(make):
-    """T10, T12: however a value is turned into text or plain data, it shows no code, no token and no whole number."""
+    """R31, T10, T12: however a value becomes text or plain data, it shows no code, no token and no whole number."""
     value = make()
     fields = attrs.asdict(value, recurse=False)
     texts = [repr(value), str(value), f"{value}", repr(fields), json.dumps(fields, default=repr)]
@@ -97,7 +97,7 @@ def test_nothing_is_shown(make):
 
 @pytest.mark.parametrize("make", [a_verification, an_enrollment])
 def test_secrets_survive_no_conversion(make):
-    """T10, T12: nor does plain data of all that is inside, and it can be neither pickled nor copied whole."""
+    """T10, T12: plain data of all that is inside shows no secret, and it can be neither pickled nor copied."""
     value = make()
     data = repr(attrs.asdict(value))
 

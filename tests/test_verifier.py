@@ -3,12 +3,14 @@
 from collections import UserDict
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from support import NUMBER, OTHER_NUMBER, SECRET, AsyncFactor, Factor, a_config, limited, rejected, wrong
 
 from smsmfa import (
     CodeExpired,
+    CodeGenerator,
     CodeMalformed,
     FactorDisabled,
     Limit,
@@ -114,7 +116,7 @@ class TestChallenge:
         assert factor.outbox.messages[0].code.reveal() not in repr(challenge)
 
     def test_other_length_and_lifetime(self, new):
-        """R1: codes have as many digits, and live as long, as configured."""
+        """Codes have as many digits, and live as long, as configured."""
         factor = enrolled(new(a_config(digits=8, lifetime=timedelta(minutes=2), resend_gap=timedelta(0))))
         challenge = factor.verifier.challenge("alice")
 
@@ -181,7 +183,7 @@ class TestChallenge:
 
     @pytest.mark.parametrize("details", [None, {"amount": "11"}, {"payee": "10"}, {"amount": "10", "payee": "Bob"}])
     def test_other_details(self, factor, details):
-        """R5: other details have no gap, and make a new challenge in place of the old one."""
+        """R5, R24: other details have no gap, and make a new challenge in place of the old one."""
         first = factor.verifier.challenge("alice", details={"amount": "10"})
         second = factor.verifier.challenge("alice", details=details)
 
@@ -268,7 +270,7 @@ class TestSendLimits:
         assert factor.verifier.challenge("alice", purpose="payment").sent
 
     def test_ten_and_one_an_hour(self, factor):
-        """By default a user has ten messages and gets one back each hour; a success gives none back."""
+        """R28: by default a user has ten messages and gets one back each hour; a success gives none back."""
         for _ in range(9):
             factor.log_in()
 
@@ -279,7 +281,7 @@ class TestSendLimits:
         assert ("user", HOUR) == limited(factor.verifier.challenge, "alice")
 
     def test_number_across_users(self, new):
-        """A number's limit counts the messages of all its users, and another number has its own."""
+        """R28: a number's limit counts the messages of all its users, and another number has its own."""
         factor = enrolled(new(limits(number=Limit(3, HOUR))))
         factor.enrol("bob")
         factor.enrol("carol", OTHER_NUMBER)
@@ -289,7 +291,7 @@ class TestSendLimits:
         assert factor.verifier.challenge("carol").sent
 
     def test_total(self, new):
-        """The total counts the messages of everybody; where it never refills there is no wait to report."""
+        """R28, T23: the total counts the messages of everybody; where it never refills there is no wait to report."""
         factor = enrolled(new(limits(total=Limit(2, None))))
         factor.enrol("bob", OTHER_NUMBER)
 
@@ -314,7 +316,7 @@ class TestSendLimits:
         assert expected == limited(factor.verifier.challenge, "alice")
 
     def test_refusal_charges_nothing(self, new):
-        """A message that one limit refuses is charged to none of the others."""
+        """R28: a message that one limit refuses is charged to none of the others."""
         factor = enrolled(new(limits(user=Limit(1, DAY), number=Limit(4, HOUR), total=Limit(4, HOUR))))
         for _ in range(9):
             assert ("user", DAY) == limited(factor.verifier.challenge, "alice")
@@ -448,7 +450,7 @@ class TestResend:
 
     @pytest.mark.parametrize("minutes", [1, 5])
     def test_limits(self, new, minutes):
-        """A resend of a live challenge and one of a dead one are both held by the limits."""
+        """R28: a resend of a live challenge and one of a dead one are both held by the limits."""
         factor = enrolled(new(limits(number=Limit(2, HOUR))))
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(minutes=minutes)
@@ -464,7 +466,7 @@ class TestResend:
         rejected(factor.verifier.resend, "alice", challenge.id, error=Locked)
 
     def test_replaced_number(self, factor):
-        """A challenge that went to a number that is no more the user's goes nowhere again."""
+        """R19: a challenge that went to a number that is no more the user's goes nowhere again."""
         challenge = factor.verifier.challenge("alice")
         factor.enrol(number=OTHER_NUMBER, proof=factor.enrollment.verification.token)
         factor.clock.move(minutes=1)
@@ -496,7 +498,7 @@ class TestVerify:
 
     @pytest.mark.parametrize("field", ["user", "challenge", "purpose", "details", "no details"])
     def test_bound(self, factor, field):
-        """R5, T8: another user, challenge, purpose or other details make the right code useless, at no cost."""
+        """R5, R24, T8: another user, challenge, purpose or other details make the right code useless, at no cost."""
         factor.enrol("bob")
         bound = {"purpose": "payment", "details": {"amount": "10"}}
         challenge = factor.verifier.challenge("alice", **bound)
@@ -529,7 +531,7 @@ class TestVerify:
         assert factor.verifier.verify("alice", payment.id, its_code, purpose="payment")
 
     def test_details_in_any_order(self, factor):
-        """R24: details are compared as a mapping: in any order and of any class, and an empty one is none."""
+        """Details are compared as a mapping: in any order and of any class, and an empty one is none."""
         challenge = factor.verifier.challenge("alice", details={"amount": "10", "payee": "Bob"})
         reordered = UserDict({"payee": "Bob", "amount": "10"})
         assert factor.verifier.verify("alice", challenge.id, factor.outbox.code, details=reordered)
@@ -563,7 +565,7 @@ class TestVerify:
         assert list(range(attempts))[::-1] == guess_wrong(factor, factor.verifier.challenge("alice"), attempts)
 
     def test_budget_across_sessions(self, new):
-        """R8, T2: resends, renewals, new challenges and other purposes all draw on one budget of wrong codes."""
+        """R4, R8, T2: resends, renewals, new challenges and other purposes all draw on one budget of wrong codes."""
         factor = enrolled(new(limits(user=Limit(100, HOUR), number=None)))
         guesses = 0
         for round_ in range(3):
@@ -578,6 +580,19 @@ class TestVerify:
 
         assert (15, [4, 3, 2, 1, 0]) == (guesses, guess_wrong(factor, last, 5))
         assert "guesses" == limited(factor.verifier.challenge, "alice")[0]
+
+    def test_sent_for_recovery(self, factor):
+        """R22: a code that is sent to recover an account is as long, as short-lived and as throttled as any other."""
+        exhausted = factor.verifier.challenge("alice", purpose="recovery")
+        verify = partial(factor.verifier.verify, "alice", purpose="recovery")
+        assert 6 == len(factor.outbox.code)
+        assert [4, 3, 2, 1, 0] == guess_wrong(factor, exhausted, 5, purpose="recovery")
+        rejected(verify, exhausted.id, factor.outbox.code)
+        assert 15 == left(factor)[1]
+
+        expired = factor.verifier.challenge("alice", purpose="recovery")
+        factor.clock.move(minutes=5)
+        rejected(verify, expired.id, factor.outbox.code, error=CodeExpired)
 
     def test_attempts_left_of_budget(self, new):
         """What a wrong code leaves is what both the challenge and the guess budget still allow."""
@@ -632,7 +647,7 @@ class TestVerify:
 
     @pytest.mark.parametrize("hours", [-1, 87600])
     def test_clock_jump(self, factor, hours):
-        """T17: a jump of the clock, back or far ahead, makes no code live longer and locks nobody out."""
+        """R2, T17: a jump of the clock, back or far ahead, makes no code live longer and locks nobody out."""
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(hours=hours)
 
@@ -665,10 +680,25 @@ class TestVerify:
         assert factor.verifier.verify("alice", challenge.id, typed)
 
     def test_unknown_challenge(self, factor):
-        """A challenge that is not there is rejected like a wrong code, and costs no guess."""
+        """R9: a challenge that is not there is rejected like a wrong code, and costs no guess."""
         for challenge_id in "nobody's", "", None, 7, [], "x" * 1_000_000:
             assert 0 == rejected(factor.verifier.verify, "alice", challenge_id, "123456").attempts_left
         assert 20 == left(factor)[1]
+
+    @pytest.mark.parametrize("name", ["verify", "confirm"])
+    def test_same_work(self, factor, monkeypatch, name):
+        """R11, R30, T11: an answer to a challenge that is not there derives one code, like to one that is."""
+        derive, derived = CodeGenerator.code, []
+        monkeypatch.setattr(CodeGenerator, "code", lambda *bound: derived.append(bound) or derive(*bound))
+        check = factor.verifier.verify if name == "verify" else factor.enroller.confirm
+        live = factor.verifier.challenge("alice") if name == "verify" else factor.enroller.start("bob", OTHER_NUMBER)
+        code, counts = wrong(factor.outbox.code), []
+        for user_id, challenge_id in (live.user_id, live.id), (live.user_id, "nobody's"), ("nobody", live.id):
+            derived.clear()
+            rejected(check, user_id, challenge_id, code)
+            counts.append(len(derived))
+
+        assert [1, 1, 1] == counts
 
 
 class TestLock:
@@ -803,7 +833,7 @@ class TestRecover:
         assert factor.verifier.recover("alice", typed)
 
     def test_only_failures_are_charged(self, new):
-        """R20, R22: ten wrong recovery codes, and one back a day; right ones cost nothing and refill nothing."""
+        """R20: ten wrong recovery codes, and one back a day; right ones cost nothing and refill nothing."""
         factor = enrolled(new())
         [code] = factor.enrollment.recovery_codes
         for tries in range(10):
@@ -842,7 +872,7 @@ class TestRecover:
         assert 9 == rejected(factor.verifier.recover, "nobody", NO_RECOVERY_CODE).attempts_left
 
     def test_whatever_is_empty(self, new):
-        """R6: recovery works with no message and no guess left."""
+        """T18: recovery works with no message and no guess left."""
         factor = enrolled(new(limits(user=Limit(2, DAY), guesses=Limit(1, DAY))))
         guess_wrong(factor, factor.verifier.challenge("alice"))
         assert (0, 0) == left(factor)

@@ -236,7 +236,7 @@ def test_after_a_failure_a_code_is_good_once_at_most(name, fault):
 @pytest.mark.parametrize("fault", FAILURES, ids=lambda fault: fault.__name__)
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_after_a_failure_everything_works(name, fault):
-    """R26: a failure leaves nobody locked out: who is enrolled logs in, and who is not enrols."""
+    """A failure leaves nobody locked out: who is enrolled logs in, and who is not enrols."""
     for scene, _ in each_call(name, fault):
         scene.factor.clock.move(hours=1)
         let_in = scene.factor.log_in() if numbers(scene) else scene.factor.enrol().verification
@@ -254,7 +254,7 @@ def test_a_change_that_is_called_again(name, fault):
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name != "status"])
 def test_a_stale_read_decides_nothing(name):
-    """R25, R26: a read only finds out which numbers to ask about; everything is decided in the update."""
+    """R25: a read only finds out which numbers to ask about; everything is decided in the update."""
     undisturbed = outcome_of(OPERATIONS[name], Scene())
     scene = Scene()
 
@@ -299,7 +299,7 @@ requests = pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
 @requests
 @pytest.mark.parametrize("error", [DeliveryRejected("no such number"), SenderMisconfigured("no such account")])
 def test_a_message_that_was_not_sent_changes_nothing(request_, error):
-    """T24: a definite failure raises the sender's own error and gives back the charge, the gap and the old code."""
+    """A definite failure raises the sender's own error and gives back the charge, the gap and the old code."""
     scene = Scene()
     before = scene.verifier.status("alice")
     scene.outbox.outcomes.append(error)
@@ -383,7 +383,7 @@ def test_what_is_no_receipt_is_charged(request_, receipt):
     ids=lambda e: type(e).__name__,
 )
 def test_a_sender_that_is_interrupted_is_charged(request_, error):
-    """T24, R26: an interruption passes through, and the charge stands since the message may have been sent."""
+    """T24: an interruption passes through, and the charge stands since the message may have been sent."""
     scene = Scene()
     before = scene.verifier.status("alice").sends_left
     use(scene, Arrives(error))
@@ -452,7 +452,7 @@ def test_the_old_code_does_not_come_back_for_a_number_that_is_gone():
 
 
 def test_a_code_that_was_sent_again_meanwhile_stays_good():
-    """T24: a challenge whose first message fails after its second went out is kept, for its code has arrived."""
+    """A challenge whose first message fails after its second went out is kept, for its code has arrived."""
     scene = Scene()
     scene.factor.clock.move(minutes=10)
     meanwhile = copy(scene)

@@ -303,7 +303,7 @@ def shown(value):
 
 
 def test_the_journey_went_everywhere(journey):
-    """T12: what is searched is not nothing: codes, tokens and recovery codes were made, and most errors raised."""
+    """What is searched is not nothing: codes, tokens and recovery codes were made, and most errors raised."""
     kinds = {type(error).__name__ for error in journey.errors}
 
     assert len(journey.secrets) > 30
@@ -319,13 +319,13 @@ def test_the_journey_went_everywhere(journey):
 
 
 def test_values_show_nothing(journey):
-    """T10, T12, R12: no repr or str of anything the package returns shows a secret or a whole number."""
+    """T10, T12, R31: no repr or str of anything the package returns shows a secret or a whole number."""
     for value in journey.values:
         assert [] == found(journey, shown(value))
 
 
 def test_events_show_nothing(journey):
-    """R27, R31: no event holds a code, a token, a recovery code or a whole number, in any of its fields."""
+    """T12, R27, R31: no event holds a code, a token, a recovery code or a whole number, in any of its fields."""
     for event in journey.events:
         assert [] == found(journey, json.dumps(attrs.asdict(event), default=str, ensure_ascii=False))
 
@@ -375,7 +375,7 @@ def test_tracebacks_show_nothing(journey):
 
 
 def test_tracebacks_can_be_shown(journey):
-    """T12: every error can be shown with the local variables of its frames, by tools that trust each repr."""
+    """Every error can be shown with the local variables of its frames, by tools that trust each repr."""
     for error in journey.errors:
         assert traceback.TracebackException.from_exception(error, capture_locals=True).stack
 
@@ -432,7 +432,7 @@ class Dump(MemoryStore):
 
 
 def test_the_store_holds_no_secret():
-    """R12: no record ever holds a code, a token, a recovery code or a secret, and no key a number."""
+    """R12, R20: no record ever holds a code, a token, a recovery code or a secret, and no key a number."""
     factor = Factor(FactorConfig(**ARGUMENTS), store=Dump())
     enrolled = factor.enrol(number=NUMBERS[0])
     factor.verifier.challenge("alice", purpose="payment")

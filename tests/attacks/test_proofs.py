@@ -80,19 +80,19 @@ def refuses(factor, proof, user_id="alice"):
 
 @pytest.mark.parametrize("purpose", ["login", "manage"])
 def test_a_genuine_token_is_accepted(factor, purpose):
-    """R17: a fresh token of purpose login or manage opens every change."""
+    """A fresh token of purpose login or manage opens every change."""
     assert ACCEPTED == Changes(factor).each(factor.log_in(purpose=purpose).token)
 
 
 def test_the_token_of_an_enrolment_is_accepted():
-    """R17: so does that of the enrolment itself, which comes after its change."""
+    """The token of an enrolment, which comes after its change, opens every change."""
     factor = Factor()
 
     assert ACCEPTED == Changes(factor).each(factor.enrol().verification.token)
 
 
 def test_the_token_of_a_recovery_is_accepted():
-    """R17: so does that of a recovery."""
+    """The token of a recovery opens every change."""
     factor = Factor()
     (code,) = factor.enrol().recovery_codes
 
@@ -118,12 +118,12 @@ def test_the_token_of_a_recovery_is_accepted():
     ids=lambda proof: repr(proof)[:12],
 )
 def test_what_is_no_token_is_refused(factor, proof):
-    """R17, T14: whatever else is given as a proof is ``ProofRequired``, and nothing of another kind."""
+    """R17, R21, T14: whatever else is given as a proof is ``ProofRequired``, and nothing of another kind."""
     assert refuses(factor, proof)
 
 
 def test_every_altered_character_is_refused(factor):
-    """R17: a token with one character altered, at whatever place and to whatever, is refused."""
+    """R17, T10: a token with one character altered, at whatever place and to whatever, is refused."""
     token = factor.log_in().token
 
     for place, original in enumerate(token):
@@ -132,7 +132,7 @@ def test_every_altered_character_is_refused(factor):
 
 
 def test_every_altered_bit_is_refused(factor):
-    """R17: a token with one bit altered is refused, that of its claim to be of purpose login included."""
+    """R17, T10: a token with one bit altered is refused, that of its claim to be of purpose login included."""
     factor.clock.move(seconds=30)
     token = factor.log_in(purpose="payment").token
     data = urlsafe_b64decode(token)
@@ -154,7 +154,7 @@ def test_a_truncated_token_is_refused(factor, cut):
 
 @pytest.mark.parametrize("more", ["A", "=", "==", "AAAA", "\n", " ", "\0"])
 def test_an_extended_token_is_refused(factor, more):
-    """R17: nor is a token with something before or after it."""
+    """R17: a token with something before or after it is refused."""
     token = factor.log_in().token
 
     assert refuses(factor, token + more)
@@ -165,7 +165,7 @@ def test_an_extended_token_is_refused(factor, more):
 @settings(max_examples=100, deadline=None)
 @given(st.text(string.ascii_letters + string.digits + "-_=", min_size=44, max_size=44) | st.text(min_size=1))
 def test_a_forged_token_is_refused(proof):
-    """R17: nobody writes a token without the secret."""
+    """R17, T10: nobody writes a token without the secret."""
     factor = Factor()
     factor.enrol()
 
@@ -202,12 +202,12 @@ def test_a_token_from_the_future_is_refused(factor):
 
 @pytest.mark.parametrize("about", [{"purpose": "payment"}, {"details": {"payee": "Ann"}}, {"purpose": "enrol"}])
 def test_a_token_for_something_else_is_refused(factor, about):
-    """R5, T8: the token of another purpose, or of one with details, changes no enrolment."""
+    """R5, R17, T8: the token of another purpose, or of one with details, changes no enrolment."""
     assert refuses(factor, factor.log_in(**about).token)
 
 
 def test_a_token_with_details_is_refused_for_manage_too(factor):
-    """R24: a token that was given for certain details is good for those alone."""
+    """R17, R24: a token that was given for certain details is good for those alone."""
     assert refuses(factor, factor.log_in(purpose="manage", details={"payee": "Ann"}).token)
 
 
@@ -266,7 +266,7 @@ def test_a_token_outlives_a_rotation(factor):
 
 
 def test_a_token_under_a_retired_secret_is_refused(factor):
-    """R12, R17: with the secret its tokens go, and nothing more: the number and the recovery codes stay."""
+    """R12, R17: with the secret its tokens go, while the number stays and gets codes."""
     token = factor.log_in().token
     after = with_secrets(factor, NEWER)
 
@@ -275,7 +275,7 @@ def test_a_token_under_a_retired_secret_is_refused(factor):
 
 
 def test_a_code_under_a_retired_secret_is_refused(factor):
-    """R12: with the secret its codes go too, and a new one can be asked for at once."""
+    """R12: with the secret its codes go too, and not before it is retired."""
     challenge = factor.verifier.challenge("alice")
     rotated, retired = with_secrets(factor, NEWER, SECRET), with_secrets(factor, NEWER)
 
@@ -361,7 +361,7 @@ def test_a_proof_is_asked_for_before_any_limit_is_charged(factor):
 
 
 def test_the_first_number_takes_no_proof():
-    """R17: a user without a number has nothing to prove with, and a token of another time does no harm."""
+    """A user without a number has nothing to prove with, and a token of another time does no harm."""
     factor = Factor(store=MemoryStore(), clock=Clock())
 
     assert NUMBER == factor.enrol(proof="not a token").phone.phone.e164

@@ -195,7 +195,7 @@ def test_50_resends():
 
 
 def test_50_users_on_one_number():
-    """R16, R28, T4: 50 users that start on one number at once get as many messages as the number's bucket holds."""
+    """R28, T4: 50 users that start on one number at once get as many messages as the number's bucket holds."""
     factor = Factor(a_config(max_users_per_number=0))
 
     outcomes = at_once(lambda user: factor.enroller.start(user, NUMBER), [f"user {n}" for n in range(50)])
@@ -285,7 +285,7 @@ def test_removal_beside_a_login():
 
 
 def test_one_proof_used_64_times():
-    """R17: of 64 removals with one proof one happens, since the proof is older than what it left."""
+    """R25: of 64 removals with one proof one happens, and the others find no number."""
     factor = Factor()
     enrolled = factor.enrol()
     token = enrolled.verification.token

@@ -61,7 +61,7 @@ def test_ask_at_the_end(stdin):
 
 
 def test_ask_without_stdin(monkeypatch):
-    """So is an input that was closed before Python began."""
+    """An input that was closed before Python began is an EOFError."""
     monkeypatch.setattr(sys, "stdin", None)
 
     with pytest.raises(EOFError):

@@ -103,7 +103,7 @@ def test_first_login(browser, outbox):
 
 
 def test_later_login(browser, outbox, recovery_code):
-    """A later login asks for a code, and a page that is refreshed sends no second one."""
+    """T4: a later login asks for a code, and a page that is refreshed sends no second one."""
     assert (303, "/code") == give_password(browser)
     assert "••••71" in browser.get("/code")[1]
     assert "••••71" in browser.get("/code")[1]

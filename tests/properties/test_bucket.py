@@ -132,7 +132,7 @@ def test_agrees_with_model(kind, data, limit, start):
 
 @given(st.data(), limits, starts)
 def test_never_more_than_capacity_and_elapsed(data, limit, start):
-    """While the clock goes forward, no window of time grants more than the capacity and what came back in it."""
+    """R28: while the clock goes forward, no window grants more than the capacity and what came back in it."""
     clock = Clock(start)
     limiter = RateLimiter(MemoryStore(), limit, clock=clock)
     amounts = st.integers(1, limit.capacity)
@@ -192,7 +192,7 @@ def test_a_hit_every_40_minutes(kind):
 
 
 class TestClock:
-    """T17: a clock that jumps."""
+    """A clock that jumps."""
 
     @given(st.integers(1, 20), st.integers(0, 20), st.timedeltas(MICROSECOND, TEN_YEARS))
     def test_back_gives_nothing(self, capacity, taken, back):

@@ -131,7 +131,7 @@ def test_default(period, guesses, patient):
     ids=["a day", "30 days", "a year", "auth0, 5 hours", "auth0, a day", "psd2", "few messages", "8 digits"],
 )
 def test_exact(arguments, period, every):
-    """R1, R8: what the patient attacker reaches is the law, and the chance it gives is ``guess_risk``, exactly."""
+    """R8, T2: what the patient attacker reaches is the law, and the chance it gives is ``guess_risk``, exactly."""
     config = a_config(**arguments)
     attack = Attack(config, every=every, patient=True)
 

@@ -738,12 +738,12 @@ class TracesUnderAnyClock(Traces):
 
 
 class TestTraces(Traces.TestCase):
-    """R3, R4, R5, R6, R17, R20, T1, T2, T8, T9, T17: every operation comes out as the model says."""
+    """R3, R4, R5, R6, R7, R16, R17, R20, R28, T1, T2, T8, T9: every operation comes out as the model says."""
 
     settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
 
 
 class TestTracesUnderAnyClock(TracesUnderAnyClock.TestCase):
-    """R3, R5, T17: nor does a clock that jumps back let anybody in, or send or compare beyond the limits."""
+    """R3, R5, R28, T17: a clock that jumps back lets nobody in either, nor send or compare beyond the limits."""
 
     settings = settings(max_examples=100, stateful_step_count=60, deadline=None)

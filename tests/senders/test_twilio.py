@@ -292,7 +292,7 @@ class TestRequest:
         ],
     )
     def test_validity_period(self, left, expected, serve):
-        """Twilio is told what remains of the code's life, in seconds rounded up, between 1 and 36,000."""
+        """R33: Twilio is told what remains of the code's life, in seconds rounded up, between 1 and 36,000."""
         carrier = serve(accepted)
         message = Message(
             to=MESSAGE.to,
@@ -455,7 +455,7 @@ class TestOutcome:
     @both
     @pytest.mark.parametrize("name", FAILURES)
     def test_failure(self, name, kind, serve, caplog):
-        """Each way to fail has its class and its words, costs one request, and shows nothing of the message."""
+        """R33, T12, T24: each way to fail has its class and its words, takes one request, and shows no message."""
         answer, expected, words = FAILURES[name]
         carrier = serve(answer)
         caplog.set_level(logging.DEBUG)
@@ -472,7 +472,7 @@ class TestOutcome:
     @both
     @pytest.mark.parametrize("code, expected", CODES)
     def test_code(self, code, expected, kind, serve):
-        """Each known code of Twilio's has its class, and its meaning in our own words."""
+        """T12, T24: each known code of Twilio's has its class, and its meaning in our own words."""
         carrier = serve(refusal(code))
 
         error = failure(sender_to(carrier.url, kind))
@@ -489,7 +489,7 @@ class TestOutcome:
 
     @both
     def test_refused_connection(self, kind, refused):
-        """Where nothing listens nothing was sent."""
+        """T12: where nothing listens nothing was sent."""
         error = failure(sender_to(refused, kind))
 
         assert DeliveryRejected is type(error)
@@ -498,7 +498,7 @@ class TestOutcome:
 
     @both
     def test_unresolvable_host(self, kind, monkeypatch):
-        """Where the name has no address nothing was sent."""
+        """T12: where the name has no address nothing was sent."""
 
         def fails(*arguments, **options):
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -514,7 +514,7 @@ class TestOutcome:
 
     @both
     def test_connect_timeout(self, kind, monkeypatch):
-        """Where no connection is accepted in time nothing was sent."""
+        """T12: where no connection is accepted in time nothing was sent."""
 
         def fails(*arguments, **options):
             raise TimeoutError("timed out")
@@ -537,7 +537,7 @@ class TestOutcome:
 
     @pytest.mark.parametrize("name", sorted(SLOW))
     def test_slow_proxy(self, name, serve, monkeypatch):
-        """An answer through a proxy has no more time than one without."""
+        """R33: an answer through a proxy has no more time than one without."""
         carrier = serve(FAILURES[name][0])
         monkeypatch.setenv("http_proxy", carrier.url)
 
@@ -556,7 +556,7 @@ class TestOutcome:
         ],
     )
     def test_tls(self, problem, expected, words, serve, monkeypatch):
-        """Nothing is sent to a server whose certificate is not trusted; other errors of TLS may come later."""
+        """T12: nothing is sent to a server whose certificate is not trusted; other errors of TLS may come later."""
 
         def fails(*arguments, **options):
             raise problem
@@ -572,7 +572,7 @@ class TestOutcome:
         assert [] == carrier.requests
 
     def test_late_answer(self, serve, monkeypatch):
-        """Once the time is up nothing more is read, not even for a moment."""
+        """R33: once the time is up nothing more is read, not even for a moment."""
         from smsmfa.senders import _twilio_http
 
         times = iter([0.0, 9.9, 10.0])
@@ -585,7 +585,7 @@ class TestOutcome:
     @both
     @pytest.mark.parametrize("problem", [RuntimeError(TEXT), ValueError(), OSError(TOKEN), TwilioException()])
     def test_unknown_error(self, problem, kind, monkeypatch):
-        """An error that nobody foresaw leaves open whether the message went out."""
+        """T12, T24: an error that nobody foresaw leaves open whether the message went out."""
 
         def fails(**form):
             raise problem
@@ -684,7 +684,7 @@ class TestAsynchronous:
         assert [] == complaints
 
     async def test_no_free_thread(self, serve, monkeypatch):
-        """A message that no thread takes up within the timeout is rejected: it was not sent, and will not be."""
+        """R33: a message that no thread takes up within the timeout is rejected: it was not sent, and will not be."""
         monkeypatch.setattr(module, "_THREADS", 1)
         carrier = serve(accepted)
         sender = sender_to(carrier.url, AsyncTwilioSender, timeout=SHORT)
@@ -769,7 +769,7 @@ class TestConfiguration:
         ],
     )
     def test_refused(self, changes, words, kind):
-        """What cannot work is refused, with words that say how to mend it, and without showing the token."""
+        """T12: what cannot work is refused, with words that say how to mend it, and without showing the token."""
         with pytest.raises(ConfigurationError) as caught:
             kind(**ARGUMENTS | changes)
 
@@ -797,7 +797,7 @@ class TestConfiguration:
         assert TwilioSender(**ARGUMENTS | changes)
 
     def test_default_timeout(self):
-        """Twilio has ten seconds unless told otherwise."""
+        """R33: Twilio has ten seconds unless told otherwise."""
         assert (10.0, 10.0) == TwilioSender(**ARGUMENTS)._client().http_client._timeouts
 
     def test_client_is_made_once(self, monkeypatch):
@@ -851,12 +851,12 @@ class TestSecrets:
     )
     @both
     def test_repr(self, kind, changes, expected):
-        """A sender shows where its messages come from, in part, and nothing else."""
+        """T12: a sender shows where its messages come from, in part, and nothing else."""
         assert kind.__name__ + expected == repr(kind(**ARGUMENTS | changes))
 
     @both
     def test_attributes(self, kind, serve):
-        """The attributes of a sender do not show the token, not even once it has sent."""
+        """T12: the attributes of a sender do not show the token, not even once it has sent."""
         sender = sender_to(serve(accepted).url, kind)
         send(sender)
 
@@ -865,13 +865,13 @@ class TestSecrets:
     @both
     @pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])
     def test_no_copy(self, kind, duplicate):
-        """A sender can be neither pickled nor copied."""
+        """T12: a sender can be neither pickled nor copied."""
         with pytest.raises(TypeError, match=f"^a {kind.__name__} holds a secret and cannot be pickled"):
             duplicate(kind(**ARGUMENTS))
 
     @both
     def test_success_is_silent(self, kind, serve, caplog):
-        """Nothing of a message that is sent gets into the log, at any level."""
+        """T12: nothing of a message that is sent gets into the log, at any level."""
         caplog.set_level(logging.DEBUG)
 
         send(sender_to(serve(accepted).url, kind))
@@ -880,7 +880,7 @@ class TestSecrets:
 
     @pytest.mark.parametrize("answer", [keeps_alive, accepted, refusal(21211), hangs, drops, sends_half])
     def test_http_client_remembers_nothing(self, answer, serve):
-        """After a message, sent or not, the HTTP client holds no text, number or token."""
+        """T12: after a message, sent or not, the HTTP client holds no text, number or token."""
         sender = sender_to(serve(answer).url, timeout=SHORT)
         with contextlib.suppress(DeliveryError):
             send(sender)

@@ -172,7 +172,7 @@ class TestAllOrNone:
 
     @pytest.mark.parametrize("error", [RuntimeError, KeyError, ValueError, KeyboardInterrupt, SystemExit])
     def test_change_fails(self, store, error):
-        """R26: an exception from the change passes unchanged, changes no key, and holds up nobody."""
+        """R25: an exception from the change passes unchanged, changes no key, and holds up nobody."""
         put(store, {"k": b"1"})
         raised = error("no")
 
@@ -242,7 +242,7 @@ class TestKeepFor:
 
 
 class TestSweep:
-    """T19: memory is bounded by what is alive, and what is alive is never dropped."""
+    """Memory is bounded by what is alive, and what is alive is never dropped."""
 
     def test_bounded(self, clock):
         """T19: fifty thousand keys that an attacker invents, a thousand at a time, do not stay."""
@@ -324,7 +324,7 @@ class TestThreads:
         assert {"a": b"2000", "b": b"2000"} == store.update(["a", "b"], nothing)
 
     def test_first_writes(self):
-        """R25: nor is one lost where no key was there before."""
+        """R25: of many threads that count under keys that were not there before, no count is lost."""
         store = MemoryStore()
         race(*(lambda: [store.update([str(key)], increment(str(key))) for key in range(250)] for _ in range(8)))
 
@@ -366,7 +366,7 @@ class TestAsync:
         assert b"200" == await store.read("k")
 
     async def test_shared(self):
-        """One store serves threads and tasks at the same time."""
+        """R25: one store serves threads and tasks at the same time."""
         plain = MemoryStore()
         shared = AsyncMemoryStore(plain)
         threads = [asyncio.to_thread(plain.update, ["k"], increment("k")) for _ in range(50)]
