@@ -51,7 +51,9 @@ class TestRedisStore(Redis, Hammer, StoreConformance):
         return RedisStore(redis.Redis.from_url(REDIS.at(address=(host, port))), prefix=self.prefix)
 
 
-class TestAsyncRedisStore(Redis, AsyncStoreConformance):
+class TestAsyncRedisStore(Redis, Hammer, AsyncStoreConformance):
+    kills = 50
+
     async def make_store(self):
         return AsyncRedisStore(redis.asyncio.Redis.from_url(REDIS.url), prefix=self.prefix)
 
@@ -220,6 +222,7 @@ class TestSetUp:
             for _ in range(2):
                 store.update(["k"], increment("k"))
                 store.close()
+                assert [None] == [connection._sock for connection in store._link._pool._connections]
 
             assert client.ping()
             assert b"2" == store.read("k")

@@ -32,17 +32,8 @@ _TIMEOUT = 5.0
 _MOST_CONNECTIONS = 100
 #: How often a cluster may say that the keys have moved.
 _MOVES = 5
-#: What belongs to the client's pool alone, or would take reads from elsewhere than from the server.
-_NOT_COPIED = {
-    "cache",
-    "cache_config",
-    "connection_pool",
-    "event_dispatcher",
-    "himport_registry",
-    "maint_notifications_config",
-    "maint_notifications_pool_handler",
-    "oss_cluster_maint_notifications_handler",
-}
+#: What is in the name of settings that belong to the client's pool alone; they need the newer protocol.
+_NOT_COPIED = "maint_notifications"
 
 
 class _Driver:
@@ -55,7 +46,7 @@ class _Driver:
     @classmethod
     def pool_like(cls, source: Any, **changed: Any) -> Any:
         """Return a pool like another, or like that of a node of a cluster, but for what a store depends on."""
-        kwargs = {name: value for name, value in source.connection_kwargs.items() if name not in _NOT_COPIED} | changed
+        kwargs = {name: value for name, value in source.connection_kwargs.items() if _NOT_COPIED not in name} | changed
         kwargs |= {"connection_class": source.connection_class, "protocol": 2, "retry": cls.retry(NoBackoff(), 0)}
         kwargs["socket_timeout"] = kwargs.get("socket_timeout") or _TIMEOUT
         if isinstance(source, cls.sentinel_pool):
