@@ -15,6 +15,7 @@ from threading import Event, RLock, Thread
 import pytest
 
 from smsmfa import StoreContention, StoreError
+from smsmfa.stores import sqlite_connection
 from smsmfa.stores.sqlite_connection import Connection, lock_of
 from smsmfa.testing.processes import forked
 
@@ -177,6 +178,24 @@ def test_other_process(opened, path):
     connection.close()
 
 
+def test_other_process_ends(opened, path, monkeypatch):
+    """Whoever finds the file locked tries again soon, and without SQLite's sleeps, which grow."""
+    pauses = []
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+
+        def sleep(seconds):
+            pauses.append(seconds)
+            if len(pauses) == 20:
+                db.execute("ROLLBACK")
+
+        monkeypatch.setattr(sqlite_connection.time, "sleep", sleep)
+        put(opened, "b")
+    with opened:
+        assert [(0,)] == opened.run("PRAGMA busy_timeout")
+    assert [0.001] * 20 == pauses
+
+
 def test_one_lock_a_file(path):
     """All of a process take turns to write to one file by one lock, and another file has another."""
     one = lock_of(path)
@@ -279,6 +298,7 @@ def test_exit(path):
     code = f"""
 from datetime import timedelta
 from threading import RLock
+from smsmfa.stores import sqlite_connection
 from smsmfa.stores.sqlite_connection import Connection
 connection = Connection({path!r}, "FULL", timedelta(1), RLock())
 with connection: connection.run("SELECT 1")
