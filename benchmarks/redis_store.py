@@ -51,7 +51,7 @@ def rows(client: Any, prefix: str, size: Size) -> list[Row]:
         cold._hints.recall = lambda names: None
         sides = {"warm": logging_in(warm, users), "cold": logging_in(cold, users), "bare": bare(client, warm, users)}
         timings = Timings(sides, len(users), size.rounds, clock=time.perf_counter_ns)
-    mode = durability(client)
+    mode = f"{durability(client)}, {len(users)} users"
     return [
         timings.ratio(f"{WHAT}, nothing remembered ({mode})", "cold", "bare", bar=1.4, stretch=1.2),
         timings.ratio(f"{WHAT} ({mode})", "warm", "bare", bar=1.4, stretch=0.9),
