@@ -115,6 +115,15 @@ class TestDriver:
         assert pool is not source
         assert 0 == pool.make_connection().retry._retries
 
+    async def test_sleep(self, monkeypatch):
+        """A pause is one of a thread, or of a task."""
+        slept = []
+        monkeypatch.setattr("time.sleep", slept.append)
+        Driver.sleep(0.5)
+        await AsyncDriver.sleep(0)
+
+        assert [0.5] == slept
+
 
 class TestLink:
     @pytest.mark.parametrize("link, client", [(Link, redis.asyncio.Redis()), (AsyncLink, redis.Redis()), (Link, None)])
