@@ -23,8 +23,18 @@ from smsmfa import (
     Verifier,
 )
 from smsmfa.shell import AsyncShell, Shell
+from smsmfa.stores.redis import AsyncRedisStore, RedisStore
+from smsmfa.stores.redis_link import AsyncClusterLink, AsyncLink, ClusterLink, Link
 
-TWINS = [(Enroller, AsyncEnroller), (Verifier, AsyncVerifier), (Shell, AsyncShell), (RateLimiter, AsyncRateLimiter)]
+TWINS = [
+    (Enroller, AsyncEnroller),
+    (Verifier, AsyncVerifier),
+    (Shell, AsyncShell),
+    (RateLimiter, AsyncRateLimiter),
+    (RedisStore, AsyncRedisStore),
+    (Link, AsyncLink),
+    (ClusterLink, AsyncClusterLink),
+]
 PUBLIC = [name for name in smsmfa.__all__ if name.startswith("Async")]
 
 

@@ -1,0 +1,315 @@
+"""The connections of a Redis store: its own, which never repeat a command and never decode an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+try:
+    import redis  # noqa: F401
+except ModuleNotFoundError as _error:
+    raise ModuleNotFoundError(
+        'smsmfa.stores.redis needs redis-py: pip install "smsmfa[redis]"', name="redis"
+    ) from _error
+
+from redis import BlockingConnectionPool, Redis, RedisCluster
+from redis.asyncio import BlockingConnectionPool as AsyncBlockingConnectionPool
+from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio import RedisCluster as AsyncRedisCluster
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelConnectionPool
+from redis.backoff import NoBackoff
+from redis.exceptions import AskError, ClusterError, MovedError, NoPermissionError, NoScriptError
+from redis.retry import Retry
+from redis.sentinel import SentinelConnectionPool
+
+from ..exceptions import ConfigurationError, StoreError
+from .redis_update import SCRIPT, Command
+
+#: How long to wait for the server, where the client would for ever, and for a connection of the pool (seconds).
+_TIMEOUT = 5.0
+_MOST_CONNECTIONS = 100
+#: How often a cluster may say that the keys have moved.
+_MOVES = 5
+#: What is in the name of settings that belong to the client's pool alone; they need the newer protocol.
+_NOT_COPIED = "maint_notifications"
+
+
+class _Driver:
+    """What the two modules of redis-py have in common."""
+
+    retry: Any
+    pool: Any
+    sentinel_pool: Any
+
+    @classmethod
+    def pool_like(cls, source: Any, **changed: Any) -> Any:
+        """Return a pool like another, or like that of a node of a cluster, but for what a store depends on."""
+        kwargs = {name: value for name, value in source.connection_kwargs.items() if _NOT_COPIED not in name} | changed
+        kwargs |= {"connection_class": source.connection_class, "protocol": 2, "retry": cls.retry(NoBackoff(), 0)}
+        kwargs["socket_timeout"] = kwargs.get("socket_timeout") or _TIMEOUT
+        if isinstance(source, cls.sentinel_pool):
+            kwargs |= {"check_connection": source.check_connection, "max_connections": source.max_connections}
+            return cls.sentinel_pool(source.service_name, source.sentinel_manager, **kwargs)
+        most = min(source.max_connections, _MOST_CONNECTIONS)
+        return cls.pool(max_connections=most, timeout=_TIMEOUT, **kwargs)
+
+
+class Driver(_Driver):
+    """The module ``redis``."""
+
+    retry: Any = Retry
+    pool: Any = BlockingConnectionPool
+    sentinel_pool: Any = SentinelConnectionPool
+
+    @staticmethod
+    def sleep(seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    @staticmethod
+    def find_nodes(cluster: Any) -> None:
+        """Have a client ask its cluster where each slot is."""
+        cluster.nodes_manager.initialize()
+
+    @staticmethod
+    def source(cluster: Any, node: Any) -> Any:
+        """Return what knows how connections to a node are made."""
+        return cluster.get_redis_connection(node).connection_pool
+
+
+class AsyncDriver(_Driver):
+    """The module ``redis.asyncio``."""
+
+    retry: Any = AsyncRetry
+    pool: Any = AsyncBlockingConnectionPool
+    sentinel_pool: Any = AsyncSentinelConnectionPool
+
+    @staticmethod
+    async def sleep(seconds: float) -> None:
+        """Like :meth:`Driver.sleep`."""
+        await asyncio.sleep(seconds)
+
+    @staticmethod
+    async def find_nodes(cluster: Any) -> None:
+        """Like :meth:`Driver.find_nodes`."""
+        await cluster.initialize()
+        await cluster.nodes_manager.initialize()
+
+    @staticmethod
+    def source(_: Any, node: Any) -> Any:
+        """Like :meth:`Driver.source`."""
+        return node
+
+
+class Link:
+    """Connections to one server, made like those of a client.
+
+    Each command is sent at most once, whatever retries the client is configured for: its answer may be lost after
+    the server has obeyed.
+    """
+
+    def __init__(self, client: Redis) -> None:
+        self._pool = Driver.pool_like(client.connection_pool)
+
+    @staticmethod
+    def of(client: Redis | RedisCluster, tag: bytes) -> Link | ClusterLink:
+        """Return the link for a client, to the server with the keys of a hash tag.
+
+        Raises:
+            ConfigurationError: it is no client, or one of the other kind.
+        """
+        if isinstance(client, RedisCluster):
+            return ClusterLink(client, tag)
+        if isinstance(client, Redis):
+            return Link(client)
+        raise ConfigurationError(f"client: a Redis or a RedisCluster like those of {Redis.__module__}")
+
+    def ask(self, command: Command) -> Any:
+        """Send a command, and return the answer.
+
+        Raises:
+            ConfigurationError: the user may not give it.
+            StoreError: the server failed, or its answer was lost.
+        """
+        try:
+            return self._route(command)
+        except Exception as error:
+            raise failure(error) from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.disconnect()
+
+    def _route(self, command: Command) -> Any:
+        return self._exchange(self._pool, command)
+
+    @staticmethod
+    def _exchange(pool: Any, *commands: Command) -> Any:
+        """Send commands on one connection, and return the answer to the last. A connection with an error is closed."""
+        answer = None
+        connection = pool.get_connection()
+        try:
+            for command in commands:
+                connection.send_command(*command)
+                try:
+                    answer = connection.read_response(disable_decoding=True)
+                except NoScriptError:  # after a restart, a fail-over or a flush: this runs it and loads it again
+                    connection.send_command(b"EVAL", SCRIPT, *command[2:])
+                    answer = connection.read_response(disable_decoding=True)
+        except BaseException:
+            connection.disconnect()
+            raise
+        finally:
+            pool.release(connection)
+        return answer
+
+
+class ClusterLink(Link):
+    """Connections to the primary of the slot of a hash tag, wherever in the cluster that is."""
+
+    def __init__(self, client: RedisCluster, tag: bytes) -> None:
+        self._client: Any = client
+        self._tag = tag
+        self._pools: dict[tuple[str, int], Any] = {}
+        self._stale = True
+
+    def _route(self, command: Command) -> Any:
+        """Send a command to where the keys are; a node that sends it away has not obeyed."""
+        for _ in range(_MOVES):
+            try:
+                return self._ask_primary(command)
+            except MovedError:
+                pass
+        raise ClusterError("the cluster keeps saying that the keys have moved")
+
+    def close(self) -> None:
+        """Close the connections."""
+        for pool in self._pools.values():
+            pool.disconnect()
+
+    def _ask_primary(self, command: Command) -> Any:
+        if self._stale:
+            Driver.find_nodes(self._client)
+            self._stale = False
+        node = self._client.get_node_from_key(self._tag)
+        try:
+            return self._exchange(self._pool_of(node, node.host, node.port), command)
+        except MovedError:
+            self._stale = True
+            raise
+        except AskError as there:  # the slot is being moved, and these keys have been
+            return self._exchange(self._pool_of(node, there.host, there.port), (b"ASKING",), command)
+        except Exception:
+            self._stale = True
+            raise
+
+    def _pool_of(self, node: Any, host: str, port: int) -> Any:
+        if (host, port) not in self._pools:
+            source = Driver.source(self._client, node)
+            pool = Driver.pool_like(source, host=host, port=port, redis_connect_func=None)
+            self._pools.setdefault((host, port), pool)
+        return self._pools[host, port]
+
+
+class AsyncLink:
+    """:class:`Link` for asyncio. A task that is cancelled closes its connection, if it had begun to use it."""
+
+    def __init__(self, client: AsyncRedis) -> None:
+        self._pool = AsyncDriver.pool_like(client.connection_pool)
+
+    @staticmethod
+    def of(client: AsyncRedis | AsyncRedisCluster, tag: bytes) -> AsyncLink | AsyncClusterLink:
+        """Like :meth:`Link.of`."""
+        if isinstance(client, AsyncRedisCluster):
+            return AsyncClusterLink(client, tag)
+        if isinstance(client, AsyncRedis):
+            return AsyncLink(client)
+        raise ConfigurationError(f"client: a Redis or a RedisCluster like those of {AsyncRedis.__module__}")
+
+    async def ask(self, command: Command) -> Any:
+        """Like :meth:`Link.ask`."""
+        try:
+            return await self._route(command)
+        except Exception as error:
+            raise failure(error) from error
+
+    async def close(self) -> None:
+        """Like :meth:`Link.close`."""
+        await self._pool.disconnect()
+
+    async def _route(self, command: Command) -> Any:
+        return await self._exchange(self._pool, command)
+
+    @staticmethod
+    async def _exchange(pool: Any, *commands: Command) -> Any:
+        answer = None
+        connection = await pool.get_connection()
+        try:
+            for command in commands:
+                await connection.send_command(*command)
+                try:
+                    answer = await connection.read_response(disable_decoding=True)
+                except NoScriptError:
+                    await connection.send_command(b"EVAL", SCRIPT, *command[2:])
+                    answer = await connection.read_response(disable_decoding=True)
+        except BaseException:
+            await connection.disconnect()
+            raise
+        finally:
+            await pool.release(connection)
+        return answer
+
+
+class AsyncClusterLink(AsyncLink):
+    """:class:`ClusterLink` for asyncio."""
+
+    def __init__(self, client: AsyncRedisCluster, tag: bytes) -> None:
+        self._client: Any = client
+        self._tag = tag
+        self._pools: dict[tuple[str, int], Any] = {}
+        self._stale = True
+
+    async def _route(self, command: Command) -> Any:
+        for _ in range(_MOVES):
+            try:
+                return await self._ask_primary(command)
+            except MovedError:
+                pass
+        raise ClusterError("the cluster keeps saying that the keys have moved")
+
+    async def close(self) -> None:
+        """Like :meth:`ClusterLink.close`."""
+        for pool in self._pools.values():
+            await pool.disconnect()
+
+    async def _ask_primary(self, command: Command) -> Any:
+        if self._stale:
+            await AsyncDriver.find_nodes(self._client)
+            self._stale = False
+        node = self._client.get_node_from_key(self._tag)
+        try:
+            return await self._exchange(self._pool_of(node, node.host, node.port), command)
+        except MovedError:
+            self._stale = True
+            raise
+        except AskError as there:
+            return await self._exchange(self._pool_of(node, there.host, there.port), (b"ASKING",), command)
+        except Exception:
+            self._stale = True
+            raise
+
+    def _pool_of(self, node: Any, host: str, port: int) -> Any:
+        if (host, port) not in self._pools:
+            source = AsyncDriver.source(self._client, node)
+            pool = AsyncDriver.pool_like(source, host=host, port=port, redis_connect_func=None)
+            self._pools.setdefault((host, port), pool)
+        return self._pools[host, port]
+
+
+def failure(error: Exception) -> ConfigurationError | StoreError:
+    """Return what a store raises for an error of the driver."""
+    if isinstance(error, NoPermissionError):
+        return ConfigurationError("Redis forbids this user a command that the store needs: see its documentation")
+    return StoreError("Redis failed, or could not confirm what it did")

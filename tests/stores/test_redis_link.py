@@ -1,0 +1,461 @@
+"""The connections of a Redis store: like the client's, except for what would repeat, decode, cache or hang."""
+
+import asyncio
+import sys
+from contextlib import ExitStack, closing, suppress
+from importlib import import_module
+from uuid import uuid4
+
+import pytest
+import redis
+import redis.asyncio
+import redis.asyncio.sentinel
+from redis.backoff import ConstantBackoff
+from redis.exceptions import ResponseError
+from services import REDIS
+from stores.redis_server import Server, redis_server, wait_until
+
+from smsmfa import ConfigurationError, StoreError
+from smsmfa.stores.redis_link import AsyncDriver, AsyncLink, Driver, Link
+from smsmfa.stores.redis_update import SHA
+from smsmfa.testing.threads import at_once
+from smsmfa.testing.wire import Wire
+
+TAG = b"{smsmfa_test_%b}:" % uuid4().hex.encode()
+KEY = TAG + b"k"
+#: The script of an update, which finds that a key is absent.
+SCRIPT_COMMAND = b"EVALSHA", SHA, 1, TAG + b"absent", b"=1", b"", b""
+PATIENCE = 20
+
+
+@pytest.fixture
+def url():
+    """The address of the tests' server."""
+    REDIS.driver()
+    return REDIS.url
+
+
+class Failing(redis.Connection):
+    """A connection that loses the answer to every GET, and counts them."""
+
+    sent = 0
+
+    def read_response(self, *arguments, **named):
+        if self.getting:
+            raise redis.ConnectionError("lost")
+        return super().read_response(*arguments, **named)
+
+    def send_command(self, *arguments, **named):
+        self.getting = arguments[0] == b"GET"
+        Failing.sent += self.getting
+        super().send_command(*arguments, **named)
+
+
+def a_pool(**kwargs):
+    return redis.ConnectionPool(host="nowhere", **kwargs)
+
+
+class TestDriver:
+    def test_copied(self):
+        """A pool connects as the application's does: the same place, user, password and kind of connection."""
+        source = redis.Redis(
+            host="h", port=1, db=3, username="u", password="p", ssl=True, ssl_ca_certs="ca", max_connections=7
+        ).connection_pool
+        pool = Driver.pool_like(source)
+        kwargs = pool.connection_kwargs
+
+        assert ("h", 1, 3, "u", "p", "ca") == tuple(
+            kwargs[name] for name in ("host", "port", "db", "username", "password", "ssl_ca_certs")
+        )
+        assert (redis.SSLConnection, 7, 5) == (pool.connection_class, pool.max_connections, pool.timeout)
+
+    def test_unix(self):
+        """A Unix socket is one for the store too."""
+        pool = Driver.pool_like(redis.Redis(unix_socket_path="/nowhere").connection_pool)
+
+        assert "/nowhere" == pool.make_connection().path
+
+    @pytest.mark.parametrize("driver, module", [(Driver, redis), (AsyncDriver, redis.asyncio)])
+    def test_retries(self, driver, module):
+        """R25: nothing is ever tried again by the driver, whatever the client has been told."""
+        retry = module.retry.Retry(ConstantBackoff(1), 10)
+        source = module.Redis(retry=retry, retry_on_error=[ResponseError, OSError]).connection_pool
+        connection = driver.pool_like(source).make_connection()
+
+        assert 0 == connection.retry._retries
+        assert 10 == source.connection_kwargs["retry"]._retries
+
+    @pytest.mark.parametrize("given, own", [({}, 5), ({"socket_timeout": None}, 5), ({"socket_timeout": 0.5}, 0.5)])
+    def test_timeout(self, given, own):
+        """A client that would wait for ever for an answer is waited for five seconds."""
+        assert own == Driver.pool_like(a_pool(**given)).connection_kwargs["socket_timeout"]
+
+    def test_connections_are_bounded(self):
+        """A pool without a bound is bounded, because it waits when it is exhausted and does not fail."""
+        assert 100 == Driver.pool_like(a_pool(max_connections=2**31)).max_connections
+
+    @pytest.mark.parametrize("version", [2, 3])
+    def test_protocol(self, version):
+        """The protocol is the plain one, without a cache or notifications of the client's."""
+        pool = Driver.pool_like(redis.Redis(protocol=version).connection_pool)
+
+        assert 2 == pool.connection_kwargs["protocol"]
+        assert "maint_notifications_pool_handler" not in pool.connection_kwargs
+
+    @pytest.mark.parametrize("driver, module", [(Driver, redis.sentinel), (AsyncDriver, redis.asyncio.sentinel)])
+    def test_sentinel(self, driver, module):
+        """With a Sentinel it is the primary that is asked, even if the client reads from replicas."""
+        manager = module.Sentinel([("nowhere", 1)])
+        source = manager.slave_for("name", max_connections=3).connection_pool
+        pool = driver.pool_like(source)
+
+        assert ("name", True, manager, 3) == (
+            pool.service_name, pool.is_master, pool.sentinel_manager, pool.max_connections
+        )  # fmt: skip
+        assert pool is not source
+        assert 0 == pool.make_connection().retry._retries
+
+    async def test_sleep(self, monkeypatch):
+        """A pause is one of a thread, or of a task."""
+        slept = []
+        monkeypatch.setattr("time.sleep", slept.append)
+        Driver.sleep(0.5)
+        await AsyncDriver.sleep(0)
+
+        assert [0.5] == slept
+
+
+class TestLink:
+    @pytest.mark.parametrize("link, client", [(Link, redis.asyncio.Redis()), (AsyncLink, redis.Redis()), (Link, None)])
+    def test_wrong_client(self, link, client):
+        """A client of the other kind, or none, is refused, and the message says which kind it has to be."""
+        with pytest.raises(ConfigurationError, match=r"redis\.(asyncio\.)?client"):
+            link.of(client, TAG)
+
+    def test_answer_is_lost(self, url):
+        """R25: a command whose answer is lost is not sent again; the error is the driver's, wrapped."""
+        retry = redis.retry.Retry(ConstantBackoff(0), 10)
+        client = redis.Redis(connection_pool=redis.ConnectionPool.from_url(url, connection_class=Failing, retry=retry))
+        Failing.sent = 0
+        with closing(client), closing(Link.of(client, TAG)) as link, pytest.raises(StoreError) as failed:
+            link.ask((b"GET", KEY))
+
+        assert isinstance(failed.value.__cause__, redis.ConnectionError)
+        assert 1 == Failing.sent
+
+    def test_error_closes_connection(self, url):
+        """A connection that had an error is closed: it may lead to what is no longer the primary."""
+        with redis.Redis.from_url(url) as client, closing(Link.of(client, TAG)) as link:
+            link.ask((b"ECHO", b"v"))
+            [connection] = link._pool._connections
+            with pytest.raises(StoreError):
+                link.ask((b"GET",))
+
+            assert connection._sock is None
+            assert b"v" == link.ask((b"ECHO", b"v"))
+
+    @pytest.mark.parametrize("options", [{"decode_responses": True}, {"encoding": "utf-16"}, {"protocol": 3}])
+    def test_bytes(self, url, options):
+        """Bytes come back as they are from a client that decodes, or encodes strangely."""
+        with redis.Redis.from_url(url, **options) as client, closing(Link.of(client, TAG)) as link:
+            link.ask((b"SET", KEY, b"\xff\x00", b"EX", 10))
+
+            assert b"\xff\x00" == link.ask((b"GET", KEY))
+
+    def test_cache(self, url):
+        """A client that answers from a cache of its own does not answer for the store."""
+        from redis.cache import CacheConfig
+
+        client = redis.Redis.from_url(url, protocol=3, cache_config=CacheConfig())
+        with client, closing(Link.of(client, TAG)) as link, redis.Redis.from_url(url) as other:
+            for value in (b"1", b"2"):
+                other.set(KEY, value, ex=10)
+
+                assert value == link.ask((b"GET", KEY))
+
+    def test_permission(self, url):
+        """A user who may not give a command is a mistake of configuration."""
+        name = uuid4().hex
+        with redis.Redis.from_url(url) as client:
+            client.acl_setuser(name, enabled=True, passwords=["+secret"], keys=["*"], commands=["+get"])
+            try:
+                user = redis.Redis.from_url(url, username=name, password="secret")
+                with user, closing(Link.of(user, TAG)) as link, pytest.raises(ConfigurationError) as failed:
+                    link.ask((b"INFO",))
+            finally:
+                client.acl_deluser(name)
+
+        assert "secret" not in str(failed.value)
+
+    def test_script_is_forgotten(self, url):
+        """A script that the server has forgotten is run, and loaded again, by the next command."""
+        with redis.Redis.from_url(url) as client, closing(Link.of(client, TAG)) as link:
+            for _ in range(2):
+                client.script_flush()
+
+                assert [None] == link.ask(SCRIPT_COMMAND)
+
+    def test_pool_is_exhausted(self, url):
+        """More callers than connections wait for one another."""
+        with redis.Redis.from_url(url, max_connections=1) as client, closing(Link.of(client, TAG)) as link:
+            asked = at_once([lambda: link.ask((b"ECHO", b"v"))] * 16, PATIENCE)
+
+            assert [b"v"] * 16 == asked
+            assert 1 == len(link._pool._connections)
+
+
+class TestAsyncLink:
+    async def test_cancelled(self, url):
+        """A task that is cancelled anywhere leaves no connection with an answer that is another's, and loses none."""
+        client = redis.asyncio.Redis.from_url(url, max_connections=2)
+        link = AsyncLink.of(client, TAG)
+        await link.ask((b"SET", KEY, b"v", b"EX", 10))
+        for turns in range(40):
+            task = asyncio.ensure_future(link.ask((b"ECHO", b"wrong")))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+            assert b"v" == await link.ask((b"GET", KEY))
+        answers = await asyncio.gather(*(link.ask((b"GET", KEY)) for _ in range(100)))
+        await link.close()
+        await client.aclose()
+
+        assert [b"v"] * 100 == answers
+
+    async def test_script_is_forgotten(self, url):
+        """A script that the server has forgotten is run, and loaded again, by the next command."""
+        client = redis.asyncio.Redis.from_url(url)
+        link = AsyncLink.of(client, TAG)
+        for _ in range(2):
+            await client.script_flush()
+
+            assert [None] == await link.ask(SCRIPT_COMMAND)
+        await link.close()
+        await client.aclose()
+
+    async def test_answer_is_lost(self, url):
+        """R25: a command whose answer is lost is not sent again, and the next one works."""
+        with closing(Wire(REDIS.address)) as wire:
+            host, port = wire.address
+            client = redis.asyncio.Redis(host=host, port=port)
+            link = AsyncLink.of(client, TAG)
+            await link.ask((b"SET", KEY, b"0", b"EX", 10))
+            wire.cut_at(0)
+            with pytest.raises(StoreError):
+                await link.ask((b"INCR", KEY))
+
+            assert b"1" == await link.ask((b"GET", KEY))
+            await link.close()
+            await client.aclose()
+
+
+class Cluster:
+    """A cluster of two nodes, of which the first has the slot of the tag at the beginning."""
+
+    def __init__(self, *servers: Server) -> None:
+        self.servers = servers
+        self.clients = [redis.Redis(port=server.port) for server in servers]
+        first, second = self.clients
+        first.execute_command("CLUSTER ADDSLOTS", *range(1, 16_384))
+        second.execute_command("CLUSTER ADDSLOTS", 0)  # a node that lost its last one would become a replica
+        second.execute_command("CLUSTER MEET", servers[0].host, servers[0].port)
+        self.ids = [client.execute_command("CLUSTER MYID").decode() for client in self.clients]
+        self.slot = first.execute_command("CLUSTER KEYSLOT", TAG)
+        for client in self.clients:
+            wait_until(lambda client=client: "ok" == client.cluster("INFO")["cluster_state"])
+            wait_until(lambda client=client: 2 == len(client.cluster("NODES")))
+
+    def begin_move(self):
+        """Begin to move the slot of the tag from the first node to the second."""
+        self.clients[1].execute_command("CLUSTER SETSLOT", self.slot, "IMPORTING", self.ids[0])
+        self.clients[0].execute_command("CLUSTER SETSLOT", self.slot, "MIGRATING", self.ids[1])
+
+    def end_move(self):
+        """Move what is there, and say so to both."""
+        keys = self.clients[0].execute_command("CLUSTER GETKEYSINSLOT", self.slot, 100)
+        there = self.servers[1]
+        if keys:
+            self.clients[0].execute_command("MIGRATE", there.host, there.port, "", 0, 5000, "KEYS", *keys)
+        for client in reversed(self.clients):
+            client.execute_command("CLUSTER SETSLOT", self.slot, "NODE", self.ids[1])
+
+    def move_back(self):
+        """Give the slot to the first node again."""
+        self.clients[1].flushall()
+        for client in self.clients:
+            client.execute_command("CLUSTER SETSLOT", self.slot, "NODE", self.ids[0])
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory):
+    folders = [tmp_path_factory.mktemp("node") for _ in range(2)]
+    options = "--cluster-enabled", "yes"
+    with redis_server(folders[0], *options) as one, redis_server(folders[1], *options) as other:
+        cluster = Cluster(one, other)
+        yield cluster
+        for client in cluster.clients:
+            client.close()
+
+
+@pytest.fixture
+def cluster(nodes):
+    yield nodes
+    nodes.move_back()
+
+
+class TestCluster:
+    def test_moved(self, cluster):
+        """Keys that are moved to another node, and meanwhile are on both, are found where they are."""
+        client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
+        with closing(client), closing(Link.of(client, TAG)) as link:
+            link.ask((b"SET", KEY, b"1"))
+            cluster.begin_move()
+            assert b"1" == link.ask((b"GET", KEY))
+            assert b"OK" == link.ask((b"SET", KEY + b"new", b"2"))
+            cluster.end_move()
+            assert [b"1", b"2"] == link.ask((b"MGET", KEY, KEY + b"new"))
+
+            assert [b"1", b"2"] == cluster.clients[1].mget(KEY, KEY + b"new")
+
+    async def test_moved_async(self, cluster):
+        """So they are on an event loop."""
+        client = redis.asyncio.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
+        link = AsyncLink.of(client, TAG)
+        await link.ask((b"SET", KEY, b"1"))
+        cluster.begin_move()
+        assert b"1" == await link.ask((b"GET", KEY))
+        assert b"OK" == await link.ask((b"SET", KEY + b"new", b"2"))
+        cluster.end_move()
+        assert [b"1", b"2"] == await link.ask((b"MGET", KEY, KEY + b"new"))
+        await link.close()
+        await client.aclose()
+
+        assert [b"1", b"2"] == cluster.clients[1].mget(KEY, KEY + b"new")
+
+    @pytest.mark.filterwarnings("ignore:.*read_from_replicas:DeprecationWarning")
+    def test_reads_from_replicas(self, cluster):
+        """A client that reads from replicas does not make the store's connections ready to."""
+        client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port, read_from_replicas=True)
+        with closing(client), closing(Link.of(client, TAG)) as link:
+            link.ask((b"GET", KEY))
+            node = client.get_node_from_key(TAG)
+
+            assert [None] == [pool.connection_kwargs["redis_connect_func"] for pool in link._pools.values()]
+            assert client.get_redis_connection(node).connection_pool.connection_kwargs["redis_connect_func"]
+
+    def test_moving_for_ever(self, cluster, monkeypatch):
+        """A cluster that sends a command from one node to another for ever is a failed one."""
+        client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
+        with closing(client), closing(Link.of(client, TAG)) as link:
+            monkeypatch.setattr(
+                client, "get_node_from_key", lambda _: client.get_node("127.0.0.1", cluster.servers[1].port)
+            )
+            with pytest.raises(StoreError):
+                link.ask((b"GET", KEY))
+
+    async def test_moving_for_ever_async(self, cluster, monkeypatch):
+        """So it is on an event loop."""
+        client = redis.asyncio.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
+        link = AsyncLink.of(client, TAG)
+        monkeypatch.setattr(
+            client, "get_node_from_key", lambda _: client.get_node("127.0.0.1", cluster.servers[1].port)
+        )
+        with pytest.raises(StoreError):
+            await link.ask((b"GET", KEY))
+        await link.close()
+        await client.aclose()
+
+    def test_error(self, cluster, monkeypatch):
+        """After an error the cluster is asked anew where the keys are, once, and the next command works."""
+        client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
+        looked = counted(client, monkeypatch)
+        with closing(client), closing(Link.of(client, TAG)) as link:
+            for times in (1, 2):
+                assert link.ask((b"GET", KEY)) is None
+                assert link.ask((b"GET", KEY)) is None
+                assert times == len(looked)
+                with pytest.raises(StoreError):
+                    link.ask((b"GET",))
+
+    async def test_error_async(self, cluster, monkeypatch):
+        """So it is on an event loop."""
+        client = redis.asyncio.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
+        await client.initialize()
+        looked = counted(client, monkeypatch)
+        link = AsyncLink.of(client, TAG)
+        for times in (1, 2):
+            assert await link.ask((b"GET", KEY)) is None
+            assert await link.ask((b"GET", KEY)) is None
+            assert times == len(looked)
+            with pytest.raises(StoreError):
+                await link.ask((b"GET",))
+        await link.close()
+        await client.aclose()
+
+
+def counted(client, monkeypatch):
+    """Return a list that grows whenever a client asks its cluster where the slots are."""
+    looked, manager = [], type(client.nodes_manager)
+    look = manager.initialize
+
+    def initialize(self):
+        looked.append("again")
+        return look(self)
+
+    monkeypatch.setattr(manager, "initialize", initialize)
+    return looked
+
+
+class TestSentinel:
+    @pytest.fixture
+    def servers(self, tmp_path):
+        """A primary, a replica that is in step with it, and a Sentinel that watches them."""
+        folders = [tmp_path / name for name in ("primary", "replica", "sentinel")]
+        for folder in folders:
+            folder.mkdir()
+        with ExitStack() as stack:
+            primary = stack.enter_context(redis_server(folders[0], "--repl-diskless-sync-delay", "0"))
+            replica = stack.enter_context(redis_server(folders[1], "--replicaof", primary.host, str(primary.port)))
+            config = folders[2] / "sentinel.conf"
+            config.write_text(
+                f"sentinel monitor tests {primary.host} {primary.port} 1\nsentinel failover-timeout tests 2000\n"
+            )
+            sentinel = stack.enter_context(redis_server(folders[2], str(config), "--sentinel"))
+            client = stack.enter_context(redis.Redis(port=sentinel.port))
+            wait_until(lambda: [one for one in client.sentinel_slaves("tests") if "ok" == one["master-link-status"]])
+            yield primary, replica, sentinel, client
+
+    def test_fail_over(self, servers):
+        """After a fail-over the new primary is asked; until then there are errors, and nothing that is not so."""
+        primary, replica, sentinel, watching = servers
+        manager = redis.sentinel.Sentinel([(sentinel.host, sentinel.port)])
+        with manager.slave_for("tests") as client, closing(Link.of(client, TAG)) as link:
+            link.ask((b"SET", KEY, b"v"))
+            assert 1 == link.ask((b"WAIT", 1, 2000))
+            watching.sentinel_set("tests", "down-after-milliseconds", 200)
+            primary.kill()
+            answers = []
+
+            def answered():
+                with suppress(StoreError):
+                    answers.append(link.ask((b"SET", KEY, b"w", b"GET")))
+                return answers
+
+            wait_until(answered, 60)
+            with redis.Redis(port=replica.port) as there:
+                assert b"w" == there.get(KEY)
+
+        assert [b"v"] == answers
+
+
+def test_no_driver(monkeypatch):
+    """Without redis-py the import says what to install."""
+    monkeypatch.setitem(sys.modules, "redis", None)
+    for name in ("redis", "redis_link"):
+        monkeypatch.delitem(sys.modules, f"smsmfa.stores.{name}", raising=False)
+    with pytest.raises(ModuleNotFoundError) as missing:
+        import_module("smsmfa.stores.redis")
+
+    assert 'smsmfa.stores.redis needs redis-py: pip install "smsmfa[redis]"' == str(missing.value)
