@@ -17,7 +17,14 @@ import sqlite_store
 from harness import FULL, QUICK, heading, markdown, pin, table
 
 #: The memory's rows last: they leave the process large.
-PARTS = {"cycle": cycle, "limiter": limiter, "imports": imports, "redis": redis_store, "sqlite": sqlite_store, "memory": memory}
+PARTS = {
+    "cycle": cycle,
+    "limiter": limiter,
+    "imports": imports,
+    "redis": redis_store,
+    "sqlite": sqlite_store,
+    "memory": memory,
+}
 
 
 def main() -> int:
