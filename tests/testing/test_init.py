@@ -1,6 +1,7 @@
 """The kit's own names, and what it says where its packages are missing."""
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -41,3 +42,12 @@ except ModuleNotFoundError as error:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
 
     assert 'smsmfa.testing needs pytest and hypothesis: pip install "smsmfa[testing]"' == done.stdout.strip()
+
+
+def test_refused_while_loading(monkeypatch):
+    """The kit looks for both packages before it loads anything of its own."""
+    monkeypatch.setattr(testing, "find_spec", testing.find_spec)  # put back at the end
+    monkeypatch.setattr(importlib.util, "find_spec", {"pytest": True}.get)
+
+    with pytest.raises(ModuleNotFoundError, match="needs pytest and hypothesis"):
+        importlib.reload(testing)

@@ -68,6 +68,10 @@ class TestPhoneNumbers:
         """Hypothesis shrinks to a number of the United States."""
         assert find(strategies.phone_numbers(), lambda number: True).startswith("+1")
 
+    def test_no_number(self):
+        """What is no number is of no region, so it is never given."""
+        assert strategies._normal("+999000000") is None
+
 
 class TestPhoneAliases:
     @QUIET
