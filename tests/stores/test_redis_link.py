@@ -242,7 +242,7 @@ class TestAsyncLink:
             client = redis.asyncio.Redis(host=host, port=port)
             link = AsyncLink.of(client, TAG)
             await link.ask((b"SET", KEY, b"0", b"EX", 10))
-            wire.cut_at(0)
+            wire.cut_at("answer", 0)
             with pytest.raises(StoreError):
                 await link.ask((b"INCR", KEY))
 
