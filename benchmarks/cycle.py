@@ -4,12 +4,12 @@ import hmac
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from threading import Lock
 
 import pyotp
-from harness import Row, Size, Timings
+from harness import Batch, Row, Size, Timings
 
 from smsmfa import Enroller, FactorConfig, MemoryStore, RateLimited, Verifier
 from smsmfa.typing import Message, Receipt, Store
@@ -84,9 +84,9 @@ def measure(size: Size) -> list[Row]:
     ]
 
 
-def logging_in(users: list[str]):
+def logging_in(users: Sequence[str], store: Store | None = None) -> Batch:
     """Return a batch in which every user logs in, an hour after the one before, so that nobody is refused."""
-    factor = Factor()
+    factor = Factor(store)
     for user in users:
         factor.enrol(user)
 

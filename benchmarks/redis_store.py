@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
-from cycle import HOUR_NS, Factor
+from cycle import logging_in
 from harness import Batch, Row, Size, Timings
 
 from smsmfa.records import number_key, user_key
@@ -49,7 +49,7 @@ def rows(client: Any, prefix: str, size: Size) -> list[Row]:
     random.Random(1).shuffle(users)
     with closing(store(client, prefix)) as warm, closing(store(client, f"{prefix}_")) as cold:
         cold._hints.recall = lambda names: None
-        sides = {"warm": logging_in(warm, users), "cold": logging_in(cold, users), "bare": bare(client, warm, users)}
+        sides = {"warm": logging_in(users, warm), "cold": logging_in(users, cold), "bare": bare(client, warm, users)}
         timings = Timings(sides, len(users), size.rounds, clock=time.perf_counter_ns)
     mode = f"{durability(client)}, {len(users)} users"
     return [
@@ -62,20 +62,6 @@ def store(client: Any, prefix: str) -> Any:
     from smsmfa.stores.redis import RedisStore
 
     return RedisStore(client, prefix=prefix)
-
-
-def logging_in(store: Any, users: Sequence[str]) -> Batch:
-    """Return a batch in which every user logs in, an hour after the one before."""
-    factor = Factor(store)
-    for user in users:
-        factor.enrol(user)
-
-    def batch() -> None:
-        for user in users:
-            factor.clock.now += HOUR_NS
-            factor.log_in(user)
-
-    return batch
 
 
 def bare(client: Any, store: Any, users: Sequence[str]) -> Batch:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeVar
 
-from cycle import HOUR_NS, Factor
+from cycle import HOUR_NS, Factor, logging_in
 from harness import Batch, Row, Size, Timings
 
 from smsmfa.records import number_key, user_key
@@ -75,9 +75,9 @@ def compare(size: Size, synchronous: Literal["FULL", "NORMAL"], *, bar: float, s
 
         ours = stack.enter_context(closing(SqliteStore(directory / "ours.db", synchronous=synchronous)))
         sides = {
-            "cycle": logging_in(ours, users),
+            "cycle": logging_in(users, ours),
             "bare": bare(database("bare.db"), users),
-            "shortest": logging_in(Shortest(database("shortest.db")), users),
+            "shortest": logging_in(users, Shortest(database("shortest.db"))),
         }
         timings = Timings(sides, len(users), size.rounds, clock=time.perf_counter_ns)
     what = f"SQLite file, synchronous={synchronous}: challenge + verify"
@@ -85,18 +85,6 @@ def compare(size: Size, synchronous: Literal["FULL", "NORMAL"], *, bar: float, s
         timings.ratio(f"{what} / the same statements by sqlite3", "cycle", "bare", bar=bar, stretch=stretch),
         timings.ratio(f"{what} / on the shortest store", "cycle", "shortest", bar=1.2, stretch=1.1),
     ]
-
-
-def logging_in(store: Store, users: Sequence[str]) -> Batch:
-    """Return a batch in which every user logs in, an hour after the one before."""
-    factor = enrolled(store, users)
-
-    def batch() -> None:
-        for user in users:
-            factor.clock.now += HOUR_NS
-            factor.log_in(user)
-
-    return batch
 
 
 def recorded(store: Store, users: Sequence[str]) -> list[list[tuple[str, str, bytes, bytes, bytes]]]:

@@ -48,7 +48,7 @@ class TestRedisStore(Redis, Hammer, StoreConformance):
         return RedisStore(redis.Redis.from_url(REDIS.url), prefix=self.prefix)
 
     def make_store_at(self, host, port):
-        return RedisStore(redis.Redis.from_url(REDIS.at(address=(host, port))), prefix=self.prefix)
+        return RedisStore(redis.Redis.from_url(REDIS.at((host, port))), prefix=self.prefix)
 
 
 class TestAsyncRedisStore(Redis, Hammer, AsyncStoreConformance):
@@ -58,7 +58,7 @@ class TestAsyncRedisStore(Redis, Hammer, AsyncStoreConformance):
         return AsyncRedisStore(redis.asyncio.Redis.from_url(REDIS.url), prefix=self.prefix)
 
     async def make_store_at(self, host, port):
-        return AsyncRedisStore(redis.asyncio.Redis.from_url(REDIS.at(address=(host, port))), prefix=self.prefix)
+        return AsyncRedisStore(redis.asyncio.Redis.from_url(REDIS.at((host, port))), prefix=self.prefix)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from threading import Lock, Thread, local
 
 from testing.broken_races import Compared
 from testing.broken_stores import Locked
-from testing.good_stores import checked
+from testing.good_stores import TaskStore, checked
 
 from smsmfa import StoreContention, StoreError
 
@@ -252,41 +252,14 @@ class SharesItsConnection(Remote):
 # --- asyncio
 
 
-class Tasks:
-    """It keeps every promise: tasks take turns, wait where a database would make them, and write without a wait."""
-
-    def __init__(self):
-        self.lock, self.store = asyncio.Lock(), Locked()
-
-    async def read(self, key):
-        await asyncio.sleep(0)
-        return self.store.read(key)
-
-    async def update(self, keys, change):
-        async with self.lock:
-            return await self.run(keys, change)
-
-    async def run(self, keys, change):
-        await asyncio.sleep(0)
-        values = self.store.see(keys)
-        await asyncio.sleep(0)
-        writes, outcome = change(values)
-        await self.write(checked(writes, keys))
-        return outcome
-
-    async def write(self, writes):
-        await asyncio.sleep(0)
-        self.store.write(writes)
-
-
-class WaitsBetween(Tasks):
+class WaitsBetween(TaskStore):
     """It waits between the reading and the writing, and nothing keeps other tasks out."""
 
     async def update(self, keys, change):
         return await self.run(keys, change)
 
 
-class WaitsBetweenWrites(Tasks):
+class WaitsBetweenWrites(TaskStore):
     """It waits between two writes, so that a task which is cancelled there leaves half of them."""
 
     async def write(self, writes):
@@ -295,7 +268,7 @@ class WaitsBetweenWrites(Tasks):
             await asyncio.sleep(0)
 
 
-class KeepsTheLockWhenCancelled(Tasks):
+class KeepsTheLockWhenCancelled(TaskStore):
     """A task that is cancelled leaves the lock locked."""
 
     async def update(self, keys, change):
@@ -305,7 +278,7 @@ class KeepsTheLockWhenCancelled(Tasks):
         return outcome
 
 
-class SwallowsCancellation(Tasks):
+class SwallowsCancellation(TaskStore):
     """A task that is cancelled goes on, and returns None."""
 
     async def update(self, keys, change):
@@ -313,7 +286,7 @@ class SwallowsCancellation(Tasks):
             return await super().update(keys, change)
 
 
-class HoldsUpTheLoop(Tasks):
+class HoldsUpTheLoop(TaskStore):
     """Its lock is one of threads, which a task that waits for it never lets another task give back."""
 
     def __init__(self):

@@ -57,6 +57,33 @@ class DictStore:
             self.entries[key] = entry.value, None if entry.keep_for is None else time.monotonic() + entry.keep_for
 
 
+class TaskStore:
+    """It keeps every promise: a dictionary that is reached by way of the loop, under a lock of its tasks."""
+
+    def __init__(self) -> None:
+        self.lock, self.store = asyncio.Lock(), DictStore()
+
+    async def read(self, key):
+        async with self.lock:
+            return self.store.read(key)
+
+    async def update(self, keys, change):
+        async with self.lock:
+            return await self.run(keys, change)
+
+    async def run(self, keys, change):
+        await asyncio.sleep(0)
+        values = self.store.values(keys)
+        await asyncio.sleep(0)
+        writes, outcome = change(values)
+        await self.write(checked(writes, keys))
+        return outcome
+
+    async def write(self, writes):
+        await asyncio.sleep(0)
+        self.store.write(writes)
+
+
 class SqliteStore:
     """Everything in a SQLite file; a connection for each thread and process, and one writer of a process at a time."""
 

@@ -11,8 +11,9 @@ from testing import broken_databases as databases
 from testing import broken_races as races
 from testing import broken_stores as stores
 from testing import broken_values as values
-from testing.broken_databases import Database, Remote, RidesOnATransaction, Server, Tasks
+from testing.broken_databases import Database, Remote, RidesOnATransaction, Server
 from testing.broken_stores import Data, Locked
+from testing.good_stores import TaskStore
 
 from smsmfa import StoreError
 from smsmfa.testing import AsyncStoreConformance, StoreConformance, store_factor
@@ -84,7 +85,7 @@ def server():
     return Server()
 
 
-KINDS = {Database: File, Remote: Network, Tasks: Loop, Locked: Memory}
+KINDS = {Database: File, Remote: Network, TaskStore: Loop, Locked: Memory}
 
 
 def suite_for(store, path):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from smsmfa import AsyncMemoryStore, AsyncRateLimiter, Limit, MemoryStore, RateLimiter
+from smsmfa.testing import report
 from smsmfa.testing.harness import HITTERS, AsyncHarness, Harness, law, plain_law
 from smsmfa.testing.trial import Diverged
 
@@ -161,9 +162,11 @@ def test_race_of_tasks():
 
 
 def test_failed_hit():
-    """What a hit raises in a race comes out."""
-    with pytest.raises(AttributeError):
+    """A hit that raises in a race fails the law, which names the error."""
+    with pytest.raises(AssertionError, match="8 of 8 calls failed: AttributeError") as caught:
         Suite().race(None, "k", 1, 1)
+
+    assert isinstance(caught.value.__cause__, AttributeError)
 
 
 def test_no_limiter():
@@ -174,3 +177,9 @@ def test_no_limiter():
         asyncio.run(AsyncHarness().make_limiter(Limit(1, None), lambda: 0))
     assert Harness().close_limiter(None) is None
     assert asyncio.run(AsyncHarness().close_limiter(None)) is None
+
+
+class TestCounted(Harness):
+    def test_counted(self, request):
+        """What a law's suite runs is counted for the end of the run."""
+        assert Harness in request.config.pluginmanager.get_plugin(report.__name__).bases

@@ -10,12 +10,18 @@ from smsmfa.testing import report
 from smsmfa.testing.suite import Suite, check
 
 RUN = """
-from smsmfa import MemoryStore
-from smsmfa.testing import StoreConformance
+from smsmfa import MemoryStore, RateLimiter
+from smsmfa.testing import LimitLaws, StoreConformance
 
 class TestMine(StoreConformance):
     def make_store(self):
         return MemoryStore()
+
+class TestLimiter(LimitLaws):
+    examples = 2
+
+    def make_limiter(self, limit, clock):
+        return RateLimiter(MemoryStore(), limit, clock=clock)
 
 def test_else():
     pass
@@ -32,19 +38,23 @@ def test_in_a_quiet_run(tmp_path):
         "pytest",
         "-q",
         "-k",
-        "absent or fork or processes_share or else",
+        "absent or fork or processes_share or else or reset_fills or reopened",
         "-p",
         "no:cacheprovider",
         str(file),
     ]
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
 
-    assert "smsmfa.testing: TestMine: 1 checks ran, 2 left out (fork, processes)" in run.stdout.splitlines()
+    assert [
+        "smsmfa.testing: TestLimiter: 1 checks ran, 1 left out (limiters do not share their buckets: shared is False)",
+        "smsmfa.testing: TestMine: 1 checks ran, 2 left out (fork, processes)",
+    ] == [line for line in run.stdout.splitlines() if line.startswith("smsmfa.testing")]
 
 
 def seen(*calls):
     """Return what is printed after these calls of checks."""
-    plugin, lines = report.Report(Suite), []
+    plugin, lines = report.Report(), []
+    plugin.bases.add(Suite)
     for cls, when, error in calls:
         info = error and SimpleNamespace(value=error)
         plugin.pytest_runtest_makereport(SimpleNamespace(cls=cls), SimpleNamespace(when=when, excinfo=info))

@@ -3,37 +3,10 @@
 import asyncio
 
 import pytest
-from testing.good_stores import AsyncRemoteStore, RemoteStore, Server, checked, failed, names
+from testing.good_stores import AsyncRemoteStore, RemoteStore, Server, TaskStore, failed, names
 
 from smsmfa.testing.loop import Blocking
 from smsmfa.testing.store_tasks import TaskChecks
-
-
-class TaskStore:
-    """A dictionary that is reached by way of the loop, under a lock of its tasks."""
-
-    def __init__(self):
-        self.values, self.lock = {}, asyncio.Lock()
-
-    async def read(self, key):
-        async with self.lock:
-            return self.values.get(key)
-
-    async def update(self, keys, change):
-        async with self.lock:
-            return await self.run(keys, change)
-
-    async def run(self, keys, change):
-        await asyncio.sleep(0)
-        values = {key: self.values[key] for key in keys if key in self.values}
-        await asyncio.sleep(0)
-        writes, outcome = change(values)
-        await self.write(checked(writes, keys))
-        return outcome
-
-    async def write(self, writes):
-        await asyncio.sleep(0)
-        self.values |= {key: entry.value for key, entry in writes.items()}
 
 
 class NeverLocks(TaskStore):
@@ -45,12 +18,12 @@ class WritesOneByOne(TaskStore):
     async def write(self, writes):
         for key, entry in writes.items():
             await asyncio.sleep(0)
-            self.values[key] = entry.value
+            self.store.put(key, entry)
 
 
 class ReadsWithoutALock(WritesOneByOne):
     async def read(self, key):
-        return self.values.get(key)
+        return self.store.read(key)
 
 
 class KeepsItsLock(TaskStore):

@@ -1,25 +1,27 @@
 """What a law is tried with: the hooks and flags of a suite, and tests of one law each."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from inspect import cleandoc
-from threading import Barrier
 from typing import Any, ClassVar
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject, SearchStrategy
 
 from ..typing import Clock
+from . import report
 from .clock import FakeClock
 from .limits import limits
+from .threads import INTERVALS, all_of, at_once, switching
 from .trial import START, Diverged, Trial, allowed
 
 #: How many hit at once.
 HITTERS = 8
+#: How long that may take, all in all (seconds).
+_TIME_LIMIT = 60
 Check = Callable[[Any, Trial], None]
 
 
@@ -101,6 +103,10 @@ class Harness:
     def close_limiter(self, limiter: Any) -> Any:
         """Let go of a limiter, where that takes anything."""
 
+    @pytest.fixture(autouse=True)
+    def _counted(self, request: pytest.FixtureRequest) -> None:
+        report.install(request.config, Harness)
+
     def _limits(self) -> SearchStrategy[Any]:
         if self.limits is not None:
             return self.limits
@@ -129,14 +135,12 @@ class Harness:
 
     def race(self, limiter: Any, key: str, n: int, times: int) -> int:
         """Let several hit one key, so many times each, all at once; return how many were granted."""
-        barrier = Barrier(HITTERS, timeout=60)
 
-        def hit(_: int) -> int:
-            barrier.wait()
+        def hit() -> int:
             return sum([allowed(limiter.take(key, n)) for _ in range(times)])
 
-        with _switching_often(), ThreadPoolExecutor(HITTERS) as pool:
-            return sum(pool.map(hit, range(HITTERS)))
+        with switching(min(INTERVALS)):
+            return sum(all_of(at_once([hit] * HITTERS, _TIME_LIMIT)))
 
 
 class AsyncHarness(Harness):
@@ -186,14 +190,3 @@ class _Awaited:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self.limiter, name)
         return lambda *arguments: self._runner.run(method(*arguments))
-
-
-@contextmanager
-def _switching_often() -> Iterator[None]:
-    """Let threads take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)

@@ -15,8 +15,9 @@ OFF = "left out, because these are off:"
 class Report:
     """A pytest plugin, registered by the first check that runs."""
 
-    def __init__(self, base: type) -> None:
-        self._base = base
+    def __init__(self) -> None:
+        #: The classes whose subclasses' tests are checks.
+        self.bases: set[type] = set()
         self._ran: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
         self._off: dict[str, list[str]] = {}
@@ -24,7 +25,7 @@ class Report:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
         """Count one check."""
         cls = getattr(item, "cls", None)
-        if call.when != "call" or not (isinstance(cls, type) and issubclass(cls, self._base)):
+        if call.when != "call" or not (isinstance(cls, type) and issubclass(cls, tuple(self.bases))):
             return
         error = call.excinfo.value if call.excinfo else None
         if isinstance(error, pytest.skip.Exception):
@@ -47,6 +48,9 @@ class Report:
 
 
 def install(config: pytest.Config, base: type) -> None:
-    """Register the plugin once."""
-    if not config.pluginmanager.has_plugin(__name__):
-        config.pluginmanager.register(Report(base), __name__)
+    """Count the checks of a kind of suite too; the plugin is registered once."""
+    plugin = config.pluginmanager.get_plugin(__name__)
+    if plugin is None:
+        plugin = Report()
+        config.pluginmanager.register(plugin, __name__)
+    plugin.bases.add(base)

@@ -93,9 +93,7 @@ class SenderChecks(ABC):
 
     @pytest.fixture(autouse=True)
     def _counted(self, request: pytest.FixtureRequest) -> None:
-        plugins = request.config.pluginmanager
-        if not plugins.has_plugin(__name__):
-            plugins.register(report.Report(SenderChecks), __name__)
+        report.install(request.config, SenderChecks)
 
     # What it says.
 
