@@ -3,6 +3,7 @@
 Every session works with nothing but CPython, pip and the package index: no service, no uv, no root.
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into ``docs/_build/html``; a warning is an error."""
-    session.install(".[redis,testing]", *group("docs"))
+    session.install(".[django,encryption,postgres,redis,sqlalchemy,testing]", *group("docs"))
     session.run("sphinx-build", "-W", "--keep-going", "-n", "-E", "-b", "html", "docs", "docs/_build/html")
 
 
@@ -64,7 +65,8 @@ def wheel(session: nox.Session) -> None:
 @nox.session
 def lowest(session: nox.Session) -> None:
     """Run the tests against the oldest release of each dependency that the project says it works with."""
-    oldest = [requirement.replace(">=", "==") for requirement in PROJECT["project"]["dependencies"]]
+    bounds = [*PROJECT["project"]["dependencies"], *group("stores")]
+    oldest = [re.sub(r"\[.*\]", "", requirement).replace(">=", "==") for requirement in bounds]
     constraints = Path(_scratch(session), "oldest.txt")
     constraints.write_text("\n".join(oldest) + "\n", encoding="utf-8")
     session.install(".", *group("tests"), "--constraint", str(constraints))

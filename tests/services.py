@@ -1,4 +1,4 @@
-"""The servers that the tests use: where they are, and a prefix there whose keys are deleted afterwards.
+"""The servers that the tests use: where they are, and a database or a prefix there that is dropped afterwards.
 
 Each has its address in an environment variable. A test is skipped where its server is absent, and fails
 there with ``SMSMFA_REQUIRE_SERVICES=1``.
@@ -39,11 +39,20 @@ class Service:
         """Host and port."""
         return str(self._parts.hostname), int(self._parts.port or self._default.port or 0)
 
-    def at(self, address: tuple[str, int]) -> str:
-        """Return its URL, but for another address: that of a wire."""
-        host, port = address
+    @property
+    def user(self) -> str:
+        return self._parts.username or ""
+
+    @property
+    def password(self) -> str:
+        return self._parts.password or ""
+
+    def at(self, address: tuple[str, int] | None = None, *, database: str | None = None) -> str:
+        """Return its URL, but for another address (that of a wire) or another database."""
+        host, port = address or self.address
         login = self._parts.netloc.rpartition("@")[0]
-        return self._parts._replace(netloc=f"{login}@{host}:{port}" if login else f"{host}:{port}").geturl()
+        path = self._parts.path if database is None else f"/{database}"
+        return self._parts._replace(netloc=f"{login}@{host}:{port}" if login else f"{host}:{port}", path=path).geturl()
 
     def driver(self) -> ModuleType:
         """Return its driver; skip the running test, or fail it, if the driver or the server is absent."""
@@ -62,7 +71,38 @@ class Service:
         return ""
 
 
+POSTGRES = Service(
+    "PostgreSQL", "SMSMFA_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres", driver="psycopg"
+)
+MARIADB = Service("MariaDB", "SMSMFA_TEST_MARIADB", "mysql://root@127.0.0.1:3306/", driver="pymysql")
 REDIS = Service("Redis", "SMSMFA_TEST_REDIS", "redis://127.0.0.1:6379/0", driver="redis")
+
+
+@contextmanager
+def postgres_database() -> Iterator[str]:
+    """Make a database on PostgreSQL, yield its name for :meth:`Service.at`, and drop it with what is connected."""
+    name = _name()
+    with POSTGRES.driver().connect(POSTGRES.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield name
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def mariadb_database() -> Iterator[str]:
+    """Make a database on MariaDB, yield its name for :meth:`Service.at`, and drop it."""
+    name, (host, port) = _name(), MARIADB.address
+    connect = MARIADB.driver().connect
+    with closing(connect(host=host, port=port, user=MARIADB.user, password=MARIADB.password)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(f"CREATE DATABASE {name}")
+        try:
+            yield name
+        finally:
+            cursor.execute("SET lock_wait_timeout = 10")
+            cursor.execute(f"DROP DATABASE {name}")
 
 
 @contextmanager
