@@ -19,6 +19,8 @@ from smsmfa import (
     Limit,
     Limits,
     MemoryStore,
+    RateLimited,
+    RecipientOptedOut,
     SenderMisconfigured,
     StoreContention,
     StoreError,
@@ -302,6 +304,8 @@ class TestFailures:
         [
             (DeliveryRejected("no"), "delivery_rejected"),
             (SenderMisconfigured("no"), "sender_misconfigured"),
+            (RecipientOptedOut("no"), "recipient_opted_out"),
+            (RateLimited("carrier"), "rate_limited"),
             (DeliveryUncertain("no"), "delivery_uncertain"),
             (RuntimeError("no"), "delivery_uncertain"),
         ],
@@ -316,7 +320,8 @@ class TestFailures:
         }
         failed = event(*calls[name])
 
-        assert (DELIVERY_FAILED, "failed", code, None) == told(failed)
+        scope = "carrier" if code == "rate_limited" else None
+        assert (DELIVERY_FAILED, "failed", code, scope) == told(failed)
         assert (MASKED, 32) == (failed.phone, len(failed.challenge_id))
 
     def test_no_receipt(self, factor, event):

@@ -51,6 +51,7 @@ CONTRACT = [
     "Locked",
     "DeliveryError",
     "DeliveryRejected",
+    "RecipientOptedOut",
     "SenderMisconfigured",
     "DeliveryUncertain",
     "StoreError",

@@ -28,6 +28,7 @@ from smsmfa import (
     MemoryStore,
     ProofRequired,
     RateLimited,
+    RecipientOptedOut,
     SenderMisconfigured,
     SmsMfaError,
     StoreContention,
@@ -39,7 +40,7 @@ from smsmfa.typing import Entry
 HOUR = timedelta(hours=1)
 SHELLS = [Enroller, Verifier, AsyncEnroller, AsyncVerifier]
 #: What a sender may raise that says for certain that nothing went out.
-REJECTIONS = [DeliveryRejected, SenderMisconfigured]
+REJECTIONS = [DeliveryRejected, RecipientOptedOut, SenderMisconfigured, RateLimited]
 #: What it may raise that does not.
 UNCERTAINTIES = [DeliveryUncertain, DeliveryError, ConfigurationError, StoreError, TimeoutError, ValueError, Exception]
 #: Every operation on a user, and what else it is given.

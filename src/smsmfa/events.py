@@ -113,7 +113,7 @@ def _name(names: tuple[str, str, str, str], error: BaseException | None, sent: b
     done, unsent, refused, limited = names
     if error is None:
         return done if sent else unsent
-    if isinstance(error, DeliveryError):
+    if _is_carriers(error):
         return "gd_send_sms_failure"
     return limited if isinstance(error, RateLimited) else refused
 
@@ -121,7 +121,12 @@ def _name(names: tuple[str, str, str, str], error: BaseException | None, sent: b
 def _outcome(error: BaseException | None) -> str:
     if error is None:
         return "ok"
-    return "refused" if isinstance(error, SmsMfaError) and error.http_status < 500 else "failed"
+    refused = isinstance(error, SmsMfaError) and error.http_status < 500 and not _is_carriers(error)
+    return "refused" if refused else "failed"
+
+
+def _is_carriers(error: BaseException) -> bool:
+    return isinstance(error, DeliveryError) or (isinstance(error, RateLimited) and error.scope == "carrier")
 
 
 def _complain(failure: Exception) -> None:

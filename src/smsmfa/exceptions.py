@@ -17,6 +17,7 @@
     ├── Locked                    the number is disabled after too many wrong codes in a row
     ├── DeliveryError             raised by senders
     │   ├── DeliveryRejected      the message certainly did not go out
+    │   │   ├── RecipientOptedOut     and will not before the recipient answers START
     │   │   └── SenderMisconfigured   and will not before the operator acts
     │   └── DeliveryUncertain     the message may have gone out
     └── StoreError                the store failed; nobody was let in
@@ -129,7 +130,8 @@ class RateLimited(SmsMfaError):
 
     ``scope`` is ``"user"``, ``"number"``, ``"total"`` (messages), ``"resend"`` (the gap between two
     messages), ``"guesses"`` (wrong codes) or ``"recovery"`` (wrong recovery codes). ``retry_after``
-    is exact, or ``None`` where only the operator can help.
+    is exact, or ``None`` where only the operator can help. A sender raises it with the scope ``"carrier"``:
+    the carrier took no message and asks for a pause, of unknown length where ``retry_after`` is ``None``.
     """
 
     code = "rate_limited"
@@ -217,6 +219,16 @@ class DeliveryRejected(DeliveryError):
     """The message certainly did not go out; what was charged for it has been given back."""
 
     code = "delivery_rejected"
+
+
+class RecipientOptedOut(DeliveryRejected):
+    """The recipient answered STOP: no message goes out before they answer START (47 CFR 64.1200(a)(10)).
+
+    Nothing was charged, and asking again changes nothing. Offer a recovery code, or another factor.
+    """
+
+    code = "recipient_opted_out"
+    http_status = 409
 
 
 class SenderMisconfigured(DeliveryRejected):

@@ -20,7 +20,9 @@ from .exceptions import (
     DeliveryRejected,
     DeliveryUncertain,
     FactorDisabled,
+    RateLimited,
     SenderMisconfigured,
+    SmsMfaError,
     StoreContention,
 )
 from .lazy import lazy
@@ -191,8 +193,8 @@ class Shell(Base):
         try:
             message = self._message(reply, operation, challenge)
             receipt = self._sender.send(message)
-        except DeliveryRejected as error:
-            rejected = error
+        except (DeliveryRejected, RateLimited) as error:
+            rejected: SmsMfaError = error
         except Exception as error:
             if message is None:
                 raise  # a fault of ours, before any sender had it
@@ -248,8 +250,8 @@ class AsyncShell(Base):
         try:
             message = self._message(reply, operation, challenge)
             receipt = await self._sender.send(message)
-        except DeliveryRejected as error:
-            rejected = error
+        except (DeliveryRejected, RateLimited) as error:
+            rejected: SmsMfaError = error
         except Exception as error:
             if message is None:
                 raise  # a fault of ours, before any sender had it

@@ -123,10 +123,11 @@ class Receipt:
 class Sender(Protocol):
     """Hands one message to a carrier.
 
-    It returns a :class:`Receipt`, or raises :class:`~smsmfa.DeliveryRejected` (certainly not sent),
-    :class:`~smsmfa.SenderMisconfigured` (certainly not sent, and the operator must act) or
-    :class:`~smsmfa.DeliveryUncertain`. Whatever else it raises counts as uncertain. It never retries
-    what may have been sent, and bounds its time.
+    It returns a :class:`Receipt`, or raises :class:`~smsmfa.DeliveryRejected` (certainly not sent), under it
+    :class:`~smsmfa.RecipientOptedOut` (nor will it be before the recipient answers START) and
+    :class:`~smsmfa.SenderMisconfigured` (nor before the operator acts), ``RateLimited("carrier", pause)`` (certainly
+    not sent, and the carrier wants a pause) or :class:`~smsmfa.DeliveryUncertain`. Whatever else it raises counts
+    as uncertain. It never retries what may have been sent, and bounds its time.
     """
 
     def send(self, message: Message) -> Receipt:
