@@ -37,8 +37,8 @@ class EncryptedStore:
     def __init__(self, store: Store, keys: Secret | Iterable[Secret], *, name_key: Secret) -> None:
         hidden, hidden_name_key = Opaque(keys), Opaque(name_key)
         del keys, name_key  # what a traceback with locals shows of this frame must not be the keys
-        check_methods(store, "store", ("read", "update"), asynchronous=iscoroutinefunction(self.read))
         self._store = store
+        check_methods(store, "store", ("read", "update"), asynchronous=iscoroutinefunction(self.read))
         self._sealer = Sealer(hidden, hidden_name_key)
         self._prepared = False
 
@@ -106,8 +106,8 @@ class AsyncEncryptedStore:
     def __init__(self, store: AsyncStore, keys: Secret | Iterable[Secret], *, name_key: Secret) -> None:
         hidden, hidden_name_key = Opaque(keys), Opaque(name_key)
         del keys, name_key  # what a traceback with locals shows of this frame must not be the keys
-        check_methods(store, "store", ("read", "update"), asynchronous=iscoroutinefunction(self.read))
         self._store = store
+        check_methods(store, "store", ("read", "update"), asynchronous=iscoroutinefunction(self.read))
         self._sealer = Sealer(hidden, hidden_name_key)
         self._prepared = False
 
