@@ -65,7 +65,7 @@ class TestOverMemory(StoreConformance):
     """Two encrypted stores share one that they wrap."""
 
     shared = True
-    patience, rounds = 0.05, 10
+    patience, rounds, examples = 0.05, 10, 10
 
     @pytest.fixture(autouse=True)
     def _wrapped(self):
@@ -77,7 +77,7 @@ class TestOverMemory(StoreConformance):
 
 class TestAsyncOverMemory(AsyncStoreConformance):
     shared = True
-    patience, rounds = 0.05, 10
+    patience, rounds, examples = 0.05, 10, 10
 
     @pytest.fixture(autouse=True)
     def _wrapped(self):
@@ -89,7 +89,7 @@ class TestAsyncOverMemory(AsyncStoreConformance):
 
 class OnFile(Wrapping):
     shared = processes = True
-    kills, patience, rounds = 50, 0.05, 10
+    kills, patience, rounds, examples = 25, 0.05, 10, 10
 
     @pytest.fixture(autouse=True)
     def _path(self, tmp_path):
@@ -115,7 +115,7 @@ class TestAsyncOverSqlite(OnFile, AsyncStoreConformance):
 class OnRedis(Wrapping):
     shared = processes = True
     server = REDIS.address
-    kills, patience, rounds = 50, 0.05, 10
+    kills, patience, rounds, examples = 25, 0.05, 10, 10
 
     @pytest.fixture(autouse=True)
     def _prefix(self):
