@@ -216,7 +216,6 @@ def secrets_of(factor):
         "t:total",
         "MOBILE",
         "FIXED_LINE_OR_MOBILE",
-        "US\xab",
     )
     yield from (KEY, NAME_KEY)
 

@@ -12,7 +12,7 @@ from itertools import permutations
 
 import pytest
 from cryptography.exceptions import InvalidTag
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import shown
 
@@ -88,6 +88,7 @@ def test_format(one):
     assert b"value\x80" + bytes(506) == plain
 
 
+@settings(deadline=None)
 @given(key=st.text(max_size=250), value=st.binary(max_size=3000))
 def test_round_trip(key, value):
     """Any value comes back as it was, as exactly bytes, under any key."""
@@ -237,6 +238,7 @@ def test_name_says_nothing():
         assert sha256(key.encode()).digest().hex()[:8] not in name
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=250), unique=True, max_size=50))
 def test_names_differ(keys):
     """Keys that differ have names that differ."""
