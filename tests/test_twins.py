@@ -23,6 +23,7 @@ from smsmfa import (
     Verifier,
 )
 from smsmfa.shell import AsyncShell, Shell
+from smsmfa.stores.encrypted import AsyncEncryptedStore, EncryptedStore
 from smsmfa.stores.redis import AsyncRedisStore, RedisStore
 from smsmfa.stores.redis_link import AsyncClusterLink, AsyncLink, ClusterLink, Link
 
@@ -31,6 +32,7 @@ TWINS = [
     (Verifier, AsyncVerifier),
     (Shell, AsyncShell),
     (RateLimiter, AsyncRateLimiter),
+    (EncryptedStore, AsyncEncryptedStore),
     (RedisStore, AsyncRedisStore),
     (Link, AsyncLink),
     (ClusterLink, AsyncClusterLink),

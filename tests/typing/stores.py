@@ -1,9 +1,10 @@
-"""The suites for stores, subclassed as people do who write one. Only type checkers read this file; nothing runs it."""
+"""The suites for stores, subclassed as people do, and a store that wraps one. Only type checkers read this file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from smsmfa import AsyncMemoryStore, MemoryStore
+from smsmfa.stores.encrypted import AsyncEncryptedStore, EncryptedStore
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
 from smsmfa.typing import AsyncStore, Store
 
@@ -50,3 +51,17 @@ class TestPlainlyMade(AsyncStoreConformance):
 
     def close_store(self, store: AsyncStore) -> None:
         """Nothing to close."""
+
+
+def wrap(store: Store) -> Store:
+    encrypted = EncryptedStore(store, ["new", b"old"], name_key="name")
+    encrypted.prepare()
+    encrypted.renew("name")
+    return EncryptedStore(encrypted, b"one key", name_key=b"name")
+
+
+async def wrap_async(store: AsyncStore) -> AsyncStore:
+    encrypted = AsyncEncryptedStore(store, "one key", name_key="name")
+    await encrypted.prepare()
+    await encrypted.renew("name")
+    return AsyncEncryptedStore(encrypted, iter(["one key"]), name_key="name")
