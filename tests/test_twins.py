@@ -23,6 +23,9 @@ from smsmfa import (
     Verifier,
 )
 from smsmfa.shell import AsyncShell, Shell
+from smsmfa.stores.postgres import AsyncPostgresStore, PostgresStore
+from smsmfa.stores.postgres_pool import AsyncLender, Lender
+from smsmfa.stores.postgres_session import AsyncSession, Session
 from smsmfa.stores.redis import AsyncRedisStore, RedisStore
 from smsmfa.stores.redis_link import AsyncClusterLink, AsyncLink, ClusterLink, Link
 
@@ -31,6 +34,9 @@ TWINS = [
     (Verifier, AsyncVerifier),
     (Shell, AsyncShell),
     (RateLimiter, AsyncRateLimiter),
+    (PostgresStore, AsyncPostgresStore),
+    (Lender, AsyncLender),
+    (Session, AsyncSession),
     (RedisStore, AsyncRedisStore),
     (Link, AsyncLink),
     (ClusterLink, AsyncClusterLink),
@@ -53,6 +59,9 @@ class Plain(ast.NodeTransformer):
 
     def visit_Await(self, node):
         return self.visit(node.value)
+
+    def visit_AsyncWith(self, node):
+        return self.generic_visit(ast.With(**{name: getattr(node, name, None) for name in node._fields}))
 
     def visit_Name(self, node):
         node.id = node.id.removeprefix("Async")
