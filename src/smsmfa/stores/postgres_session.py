@@ -23,6 +23,13 @@ DEADLINE = 5.0
 #: transaction is rolled back.
 _ROLLED_BACK = {"40001", "40P01", "55P03", "57014"}
 
+#: What else PostgreSQL says that the operator can mend.
+_HINTS = {
+    "0A000": "this PostgreSQL is a standby; its records may be old",
+    "42P01": "PostgreSQL has no such table: call create_schema()",
+    "42501": "PostgreSQL forbids this user what the store needs: see its documentation",
+}
+
 
 class Undone(Exception):
     """What failed has changed nothing, and may be tried again.
@@ -77,13 +84,12 @@ class _Session:
         self._sound = pgconn.status == ConnStatus.OK and pgconn.pipeline_status == PipelineStatus.OFF
         if error.sqlstate in _ROLLED_BACK:
             return Undone(StoreContention(f"others kept PostgreSQL busy ({error.sqlstate}); nothing was changed here"))
+        if self._sound:
+            state = error.sqlstate or type(error).__name__
+            return StoreError(_HINTS.get(state, f"PostgreSQL failed ({state})"))
         if commit:
-            return StoreError("PostgreSQL failed, or could not confirm what it did")
-        if not self._sound:
-            return Undone(StoreError("the connection to PostgreSQL was lost"))
-        if isinstance(error, psycopg.errors.UndefinedTable):
-            return StoreError("PostgreSQL has no such table: call create_schema()")
-        return StoreError(f"PostgreSQL refused ({error.sqlstate})")
+            return StoreError("PostgreSQL did not confirm what it did")
+        return Undone(StoreError("the connection to PostgreSQL was lost"))
 
 
 class Session(_Session):
