@@ -49,8 +49,16 @@ def connected(url, **options):
     return psycopg.connect(url, autocommit=True, **options)
 
 
-@pytest.fixture(scope="module")
-def url():
+def end_all(db):
+    """End all connections but one."""
+    db.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid != pg_backend_pid()"
+    )
+
+
+@pytest.fixture(name="url", scope="module")
+def a_database():
     """Where a database with the table is."""
     with postgres_database() as name:
         url = POSTGRES.at(database=name)
@@ -59,28 +67,28 @@ def url():
         yield url
 
 
-@pytest.fixture
-def db(url):
+@pytest.fixture(name="db")
+def an_empty_table(url):
     """A connection of somebody else to an empty table."""
     with connected(url) as db:
         db.execute("TRUNCATE smsmfa")
         yield db
 
 
-@pytest.fixture(params=[a_store, an_async_store], ids=["threads", "asyncio"])
-def make(request, url):
+@pytest.fixture(name="make", params=[a_store, an_async_store], ids=["threads", "asyncio"])
+def a_maker(request, url):
     """What makes stores of either kind, with some options; they are closed at the end."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(request.param(options.pop("url", url), **options))
 
 
-@pytest.fixture
-def store(make):
+@pytest.fixture(name="store")
+def a_store_of_either_kind(make):
     """A store of either kind."""
     return make(max_size=4)
 
 
-@pytest.fixture
-def short(monkeypatch):
+@pytest.fixture(name="short")
+def a_short_deadline(monkeypatch):
     """Have operations wait for a fifth of a second only."""
     monkeypatch.setattr(postgres_pool, "DEADLINE", 0.2)

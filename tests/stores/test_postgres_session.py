@@ -7,7 +7,15 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 from services import POSTGRES
-from stores.postgres_pools import connected, db, make, short, store, url  # noqa: F401
+from stores.postgres_pools import (  # noqa: F401
+    a_database,
+    a_maker,
+    a_short_deadline,
+    a_store_of_either_kind,
+    an_empty_table,
+    connected,
+    end_all,
+)
 
 from smsmfa import ConfigurationError, StoreContention, StoreError
 from smsmfa.stores.postgres_session import Undone, _first, check_connection
@@ -71,14 +79,6 @@ def backends(db):
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
     )
     return [pid for (pid,) in rows]
-
-
-def end_all(db):
-    """End all connections but one."""
-    db.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-        "WHERE datname = current_database() AND pid != pg_backend_pid()"
-    )
 
 
 # --- what is tried again
@@ -185,6 +185,18 @@ def test_connection_is_lost_before_commit(store, db):
     assert StoreError is raised.type
     assert 1 == change.times
     assert {"a": b"1"} == look(store, ["a", "b"])
+
+
+def test_connection_is_lost_and_change_fails(store, db):
+    """An error of the change passes as it is, though the connection is lost meanwhile."""
+
+    def change(values):
+        end_all(db)
+        raise KeyError("no")
+
+    with pytest.raises(KeyError):
+        store.update(["a"], change)
+    assert 0 == store.update(["a"], increment("a"))
 
 
 @pytest.mark.parametrize("state", ["23514", "53100", "XX000"])
@@ -339,7 +351,11 @@ class TestConnection:
 
 def test_first():
     """Of the errors of a pipeline the first counts; one that says only that there was one, counts if it is alone."""
-    lost, aborted, alone = psycopg.OperationalError(), psycopg.errors.PipelineAborted(), psycopg.errors.PipelineAborted()
+    lost, aborted, alone = (
+        psycopg.OperationalError(),
+        psycopg.errors.PipelineAborted(),
+        psycopg.errors.PipelineAborted(),
+    )
     aborted.__context__, alone.__context__ = lost, KeyError()
 
     assert [lost, lost, alone] == [_first(lost), _first(aborted), _first(alone)]

@@ -19,12 +19,15 @@ except ModuleNotFoundError as _error:
 from psycopg_pool import AsyncConnectionPool, AsyncNullConnectionPool, ConnectionPool, NullConnectionPool
 
 from ..exceptions import ConfigurationError, StoreError
-from .postgres_session import DEADLINE, AsyncSession, Session, Undone
+from .postgres_session import AsyncSession, Session, Undone
 
 T = TypeVar("T")
 #: What an operation says on a connection.
 Work: TypeAlias = Callable[[Session], T]
 AsyncWork: TypeAlias = Callable[[AsyncSession], Awaitable[T]]
+
+#: How long an operation waits, and tries again (seconds).
+DEADLINE = 5.0
 
 NO_CONNECTION = (
     "the pool has no connection to PostgreSQL: the server is away, the pool is closed, or too small for those who wait"

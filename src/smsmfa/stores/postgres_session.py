@@ -16,9 +16,6 @@ from ..exceptions import ConfigurationError, StoreContention, StoreError
 if TYPE_CHECKING:
     from .postgres_sql import Statement
 
-#: How long an operation waits, and tries again (seconds).
-DEADLINE = 5.0
-
 #: Serialization failure, deadlock, lock or statement that took too long or was cancelled: by the server's word, the
 #: transaction is rolled back.
 _ROLLED_BACK = {"40001", "40P01", "55P03", "57014"}
@@ -79,7 +76,6 @@ class _Session:
 
     def _failure(self, error: psycopg.Error, commit: bool) -> Exception:
         """Return what to raise for an error of the driver."""
-        error = _first(error)
         pgconn = self._connection.pgconn
         self._sound = pgconn.status == ConnStatus.OK and pgconn.pipeline_status == PipelineStatus.OFF
         if error.sqlstate in _ROLLED_BACK:
@@ -120,7 +116,8 @@ class Session(_Session):
                     cursor: RawCursor[Any] = RawCursor(self._connection, row_factory=tuple_row)
                     cursors.append(cursor.execute(text, values, binary=True))
         except psycopg.Error as error:
-            raise self._failure(error, commit) from error
+            first = _first(error)
+            raise self._failure(first, commit) from first
         self._sound = True
         return cursors
 
@@ -159,7 +156,8 @@ class AsyncSession(_Session):
                     cursor: AsyncRawCursor[Any] = AsyncRawCursor(self._connection, row_factory=tuple_row)
                     cursors.append(await cursor.execute(text, values, binary=True))
         except psycopg.Error as error:
-            raise self._failure(error, commit) from error
+            first = _first(error)
+            raise self._failure(first, commit) from first
         self._sound = True
         return cursors
 
