@@ -12,6 +12,7 @@ import cycle
 import imports
 import limiter
 import memory
+import postgres_store
 import redis_store
 import sqlite_store
 from harness import FULL, QUICK, heading, markdown, pin, table
@@ -21,6 +22,7 @@ PARTS = {
     "cycle": cycle,
     "limiter": limiter,
     "imports": imports,
+    "postgres": postgres_store,
     "redis": redis_store,
     "sqlite": sqlite_store,
     "memory": memory,

@@ -24,6 +24,9 @@ from smsmfa import (
 )
 from smsmfa.shell import AsyncShell, Shell
 from smsmfa.stores.encrypted import AsyncEncryptedStore, EncryptedStore
+from smsmfa.stores.postgres import AsyncPostgresStore, PostgresStore
+from smsmfa.stores.postgres_pool import AsyncLender, Lender
+from smsmfa.stores.postgres_session import AsyncSession, Session
 from smsmfa.stores.redis import AsyncRedisStore, RedisStore
 from smsmfa.stores.redis_link import AsyncClusterLink, AsyncLink, ClusterLink, Link
 
@@ -33,6 +36,9 @@ TWINS = [
     (Shell, AsyncShell),
     (RateLimiter, AsyncRateLimiter),
     (EncryptedStore, AsyncEncryptedStore),
+    (PostgresStore, AsyncPostgresStore),
+    (Lender, AsyncLender),
+    (Session, AsyncSession),
     (RedisStore, AsyncRedisStore),
     (Link, AsyncLink),
     (ClusterLink, AsyncClusterLink),
@@ -55,6 +61,9 @@ class Plain(ast.NodeTransformer):
 
     def visit_Await(self, node):
         return self.visit(node.value)
+
+    def visit_AsyncWith(self, node):
+        return self.generic_visit(ast.With(**{name: getattr(node, name, None) for name in node._fields}))
 
     def visit_Name(self, node):
         node.id = node.id.removeprefix("Async")
