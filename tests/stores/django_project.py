@@ -6,6 +6,7 @@ pickled, so that another process adds it by :func:`add`.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -77,6 +78,8 @@ def set_up() -> None:
         USE_TZ=True,
     )
     django.setup()
+    for backend in ("mysql", "postgresql", "sqlite3"):  # so that a forked process need not
+        import_module(f"django.db.backends.{backend}.base")
 
 
 def add(database: Settings) -> str:

@@ -12,6 +12,18 @@ from smsmfa.stores.django import AsyncDjangoStore, DjangoStore
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
 
 
+@pytest.fixture(scope="module")
+def postgres():
+    with project.on_postgres() as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def mariadb():
+    with project.on_mariadb() as database:
+        yield database
+
+
 class Rollback(Exception):
     """What ends a transaction of the application."""
 
@@ -53,26 +65,18 @@ class Application:
 class OnPostgres(OnDjango, Application):
     server = POSTGRES.address
 
-    @pytest.fixture(autouse=True, scope="class")
-    def _database(self, request):
-        with project.on_postgres() as request.cls.database:
-            yield
+    @pytest.fixture(autouse=True)
+    def _database(self, postgres):
+        self.database = postgres
 
     def make_store_at(self, host, port):
         return self.made({**self.database, "HOST": host, "PORT": str(port)})
 
-    def __getstate__(self):
-        return {**super().__getstate__(), "database": self.database}
-
 
 class OnMariadb(OnDjango, Application):
-    @pytest.fixture(autouse=True, scope="class")
-    def _database(self, request):
-        with project.on_mariadb() as request.cls.database:
-            yield
-
-    def __getstate__(self):
-        return {**super().__getstate__(), "database": self.database}
+    @pytest.fixture(autouse=True)
+    def _database(self, mariadb):
+        self.database = mariadb
 
 
 class OnSqlite(OnDjango):
@@ -83,6 +87,11 @@ class OnSqlite(OnDjango):
 
 class TestPostgres(OnPostgres, Hammer, StoreConformance):
     fork = True
+
+    def make_store(self):
+        store = super().make_store()
+        store.ping()  # to connect takes a process longer than it lives before it is killed
+        return store
 
 
 class TestMariadb(OnMariadb, Hammer, StoreConformance):

@@ -198,8 +198,10 @@ def _locked(database: Connection, names: Sequence[bytes]) -> tuple[dict[str, byt
         return {}, []
     statements = database.statements
     rows = database.run(statements.select(len(names)), names)
-    claimed = len(rows) < len(names) and bool(statements.keep)
-    if claimed:
+    if len(rows) < len(names) and statements.keep:
+        # Whoever held a lock and waited for one of a smaller key, which was absent when it looked, could wait for ever.
+        database.roll_back()
+        database.begin()
         database.run(statements.claim(len(names)), names)
         rows = database.run(statements.select(len(names)), names)
     values = {bytes(key).decode(): bytes(value) for key, value in rows if value is not None}
