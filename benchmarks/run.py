@@ -9,6 +9,7 @@ import sys
 from dataclasses import asdict
 
 import cycle
+import django_store
 import imports
 import limiter
 import memory
@@ -23,6 +24,7 @@ PARTS = {
     "imports": imports,
     "redis": redis_store,
     "sqlite": sqlite_store,
+    "django": django_store,
     "memory": memory,
 }
 
