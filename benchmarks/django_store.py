@@ -56,8 +56,8 @@ def rows(server: Any, name: str, size: Size) -> list[Row]:
 
     users = [f"user {number}" for number in range(size.users // 10)]
     random.Random(1).shuffle(users)
-    url = urlsplit(URL)._replace(path=f"/{name}")
-    with closing(store(url)) as ours, closing(psycopg.connect(url.geturl(), autocommit=True)) as connection:
+    url = urlsplit(URL)._replace(path=f"/{name}").geturl()
+    with closing(store(url)) as ours, closing(psycopg.connect(url, autocommit=True)) as connection:
         sides = {"cycle": logging_in(users, ours), "bare": bare(connection, users)}
         timings = Timings(sides, len(users), size.rounds, clock=time.perf_counter_ns)
     [(durability,)] = server.execute("SHOW synchronous_commit").fetchall()
@@ -66,18 +66,14 @@ def rows(server: Any, name: str, size: Size) -> list[Row]:
     return [timings.ratio(f"{WHAT} ({mode})", "cycle", "bare", bar=2.8, stretch=2)]
 
 
-def store(url: Any) -> Any:
+def store(url: str) -> Any:
     """Return a store of a project that keeps its connections open."""
-    import django
-    from django.conf import settings
+    import django_project
 
-    login = {"USER": url.username or "", "PASSWORD": url.password or "", "HOST": url.hostname, "PORT": url.port or ""}
-    engine = {"ENGINE": "django.db.backends.postgresql", "NAME": url.path[1:], "CONN_MAX_AGE": None}
-    settings.configure(DATABASES={"default": engine | login}, INSTALLED_APPS=["smsmfa.stores.django"])
-    django.setup()
+    alias = django_project.postgresql(url)
     from smsmfa.stores.django import DjangoStore
 
-    made = DjangoStore()
+    made = DjangoStore(using=alias)
     made.create_schema()
     return made
 

@@ -9,6 +9,7 @@ import sys
 from dataclasses import asdict
 
 import cycle
+import django_peer
 import django_store
 import imports
 import limiter
@@ -25,6 +26,7 @@ PARTS = {
     "redis": redis_store,
     "sqlite": sqlite_store,
     "django": django_store,
+    "django-peer": django_peer,
     "memory": memory,
 }
 

@@ -1,6 +1,6 @@
-"""A page of the admin site that says how many records there are, and of which kind, size and age; nothing of a value."""
+"""A page of the admin site: of which kind, size and age records are, and nothing of what is in them."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -9,7 +9,7 @@ from django.db.models.functions import Length
 
 from .models import Record
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @admin.register(Record)

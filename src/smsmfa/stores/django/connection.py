@@ -18,7 +18,7 @@ from .statements import STATEMENTS, Statements
 
 #: How long an update may try, in seconds; the servers are told to wait as long for a lock.
 PATIENCE = 5.0
-#: Between two tries to get the lock of a SQLite file (seconds). SQLite's own handler waits for up to 100 ms, and unfairly.
+#: Between two tries to get the lock of a SQLite file (seconds). SQLite itself waits longer each time, for up to 100 ms.
 _PAUSE = 0.001
 
 _SQLITE_BUSY = 5
@@ -235,7 +235,7 @@ def _copied(alias: str) -> Any:
 
 
 @cache
-def _quiet(kind: type, process: int) -> type:
+def _quiet(kind: Any, process: int) -> Any:
     """Return a class of connections that log no values, with pools that it shares with no other class and process."""
     return type(kind.__name__, (kind,), {"queries_logged": False, "_connection_pools": {}})
 

@@ -15,6 +15,7 @@ except ModuleNotFoundError as _error:
 
 from django.core.management import call_command
 from django.db import router
+from django.views.decorators.debug import sensitive_variables
 
 from ...exceptions import ConfigurationError, StoreContention
 from ...typing import Change, Entry
@@ -176,6 +177,7 @@ class AsyncDjangoStore:
         return f"<Async{repr(self._store)[1:]}"
 
 
+@sensitive_variables()  # pages and mails about an error show nothing of what is in here, or is called from here
 def _update(database: Connection, names: Sequence[bytes], keys: Sequence[str], change: Change[T]) -> T:
     database.begin()
     values, claimed = _locked(database, names)

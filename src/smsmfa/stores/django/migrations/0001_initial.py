@@ -9,7 +9,6 @@ class Migration(migrations.Migration):
     """Makes it."""
 
     initial = True
-    dependencies = []
     operations = [
         migrations.CreateModel(
             name="Record",
