@@ -228,8 +228,8 @@ def _copied(alias: str) -> Any:
     elif routed.vendor == "sqlite":
         options["timeout"] = 0
     options.pop("prepare_threshold", None)  # a transaction begins with two statements in one, which cannot be prepared
-    kind = _quiet(type(routed), os.getpid())
-    wrapper = kind({**settings, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "OPTIONS": options}, alias)
+    base: Any = type(routed)
+    wrapper = _quiet(base, os.getpid())({**settings, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "OPTIONS": options}, alias)
     wrapper.inc_thread_sharing()  # so that a fork in another thread may close it
     return wrapper
 

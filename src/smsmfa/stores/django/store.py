@@ -70,7 +70,8 @@ class DjangoStore:
             StoreError: the database failed, or could not confirm the commit.
         """
         names = sorted(key.encode() for key in keys)
-        return self._run(lambda database: _update(database, names, keys, change))
+        outcome: T = self._run(lambda database: _update(database, names, keys, change))
+        return outcome
 
     def create_schema(self) -> None:
         """Run the app's migrations on its database, as ``manage.py migrate smsmfa`` does.
