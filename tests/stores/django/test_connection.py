@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 from contextlib import contextmanager, suppress
+from functools import partial
 from threading import Thread
 
 import pytest
@@ -17,7 +18,7 @@ from smsmfa import ConfigurationError, StoreContention, StoreError
 from smsmfa.stores.django import DjangoStore, connection
 from smsmfa.stores.django.connection import Connection, Lost, connection_to
 from smsmfa.testing.processes import forked
-from smsmfa.testing.suite import increment, look, put
+from smsmfa.testing.suite import held, increment, look, put
 
 SECRET = b"what nobody shall see"
 
@@ -108,14 +109,17 @@ class TestCopies:
     @pytest.mark.parametrize("name", [":memory:", "file:shared?mode=memory&cache=shared"])
     def test_memory(self, name):
         """A SQLite database in memory is refused, with what to do instead."""
-        with project.known(project.sqlite_settings(name)) as alias, pytest.raises(ConfigurationError, match="MemoryStor"):
+        with (
+            project.known(project.sqlite_settings(name)) as alias,
+            pytest.raises(ConfigurationError, match="MemoryStor"),
+        ):
             DjangoStore(using=alias).ping()
 
     def test_other_databases(self):
         """A database whose locks the store does not know is refused."""
-        with project.known({"ENGINE": "django.db.backends.dummy", "OPTIONS": {}}) as alias:
-            with pytest.raises(ConfigurationError, match="PostgreSQL, MySQL, MariaDB or SQLite"):
-                DjangoStore(using=alias).ping()
+        unknown = {"ENGINE": "django.db.backends.dummy", "OPTIONS": {}}
+        with project.known(unknown) as alias, pytest.raises(ConfigurationError, match="MariaDB or SQLite; not unknown"):
+            DjangoStore(using=alias).ping()
 
     @pytest.mark.parametrize("level", ["serializable", "repeatable read"])
     def test_isolation(self, postgres, mariadb, level):
@@ -123,7 +127,11 @@ class TestCopies:
         number = {"serializable": 4, "repeatable read": 3}[level]
         for database, option, question in (
             (postgres, {"isolation_level": number}, "SHOW transaction_isolation"),
-            (postgres, {"options": f"-c default_transaction_isolation={level.replace(' ', chr(92) + ' ')}"}, "SHOW transaction_isolation"),
+            (
+                postgres,
+                {"options": f"-c default_transaction_isolation={level.replace(' ', chr(92) + ' ')}"},
+                "SHOW transaction_isolation",
+            ),
             (mariadb, {"isolation_level": level}, "SELECT lower(replace(@@tx_isolation, '-', ' '))"),
         ):
             with project.known({**database, "OPTIONS": option}) as alias, connection_to(alias) as ours:
@@ -148,7 +156,9 @@ class TestCopies:
 
     def test_pool(self, postgres):
         """A project with a pool of connections gets another for its stores, on both sides of a fork."""
-        with project.known({**postgres, "CONN_MAX_AGE": 0, "OPTIONS": {"pool": {"min_size": 1, "max_size": 1}}}) as alias:
+        with project.known(
+            {**postgres, "CONN_MAX_AGE": 0, "OPTIONS": {"pool": {"min_size": 1, "max_size": 1}}}
+        ) as alias:
             store = DjangoStore(using=alias)
             with connections[alias].cursor():  # the project's only one
                 before = store.update(["pooled"], increment("pooled"))
@@ -232,7 +242,11 @@ class TestSilence:
             logged = [*ours.queries, *connections[alias].queries]
         [*records] = caplog.get_records("call")
 
-        assert ([], [], []) == (logged, list(ours.queries_log), [one for one in records if one.name.startswith("django.db")])
+        assert ([], [], []) == (
+            logged,
+            list(ours.queries_log),
+            [one for one in records if one.name.startswith("django.db")],
+        )
 
     def test_no_password(self):
         """An error of a server that cannot be reached does not say the password."""
@@ -248,9 +262,9 @@ class TestFaults:
     def test_in_use(self, alias):
         """A change that uses its own store is refused, and its update changes nothing."""
         store = DjangoStore(using=alias)
-        for use in (store.ping, lambda: store.read("k"), lambda: put(DjangoStore(using=alias), {"k": b"1"})):
+        for use in (store.ping, partial(store.read, "k"), partial(put, DjangoStore(using=alias), {"k": b"1"})):
             with pytest.raises(StoreError, match="its own store"):
-                store.update(["nested"], lambda values: (use(), {})[1])
+                store.update(["nested"], held(increment("nested"), use))
             assert {} == look(store, ["nested"])
 
     def test_idle_connection_dies(self, server):
@@ -305,30 +319,31 @@ class TestFaults:
         def interrupt(*_):
             raise KeyboardInterrupt
 
-        with pytest.raises(KeyboardInterrupt), connection_to(alias) as ours:
-            ours.begin()
+        def work(ours):
             monkeypatch.setattr(ours._wrapper, "cursor", interrupt)
             ours.run("SELECT 1")
+
+        with pytest.raises(KeyboardInterrupt):
+            within_transaction(alias, work)
         DjangoStore(using=alias).ping()
         assert before is not opened(alias)
 
-    @pytest.mark.parametrize("code, sqlstate", [(1213, None), (1205, None), ("", "40001"), ("", "40P01"), ("", "55P03")])
+    @pytest.mark.parametrize(
+        "code, sqlstate", [(1213, None), (1205, None), ("", "40001"), ("", "40P01"), ("", "55P03")]
+    )
     def test_contention(self, alias, code, sqlstate):
-        """A deadlock, a lock that is not granted and a serialization failure can be tried again on the same connection."""
+        """A deadlock, a lock not granted, a serialization failure: the same connection can be used to try again."""
         DjangoStore(using=alias).ping()
         before = opened(alias)
-        with pytest.raises(Lost), connection_to(alias) as ours:
-            ours.begin()
-            raise ours._failure(failure(code, sqlstate))
+        with pytest.raises(Lost):
+            within_transaction(alias, partial(fail, code, sqlstate))
         DjangoStore(using=alias).ping()
         assert before is opened(alias)
 
     def test_contention_at_the_commit(self, alias):
         """At the COMMIT the same is an error that is not tried again: whether it took effect is not known."""
-        with pytest.raises(StoreError, match="not known"), connection_to(alias) as ours:
-            ours.begin()
-            ours._committing = True
-            raise ours._failure(failure(1213, "40001"))
+        with pytest.raises(StoreError, match="not known"):
+            within_transaction(alias, partial(fail, 1213, "40001", committing=True))
         assert opened(alias) is None
 
     def test_rollback_fails(self, server):
@@ -340,11 +355,19 @@ class TestFaults:
         DjangoStore(using=server).ping()
 
 
-def failure(code, sqlstate):
-    """Return an error as Django raises it from a driver's."""
-    error, error.__cause__ = OperationalError(code, "no"), Exception()
+def within_transaction(alias, work):
+    with connection_to(alias) as ours:
+        ours.begin()
+        work(ours)
+
+
+def fail(code, sqlstate, ours, *, committing=False):
+    """Fail as a connection does whose driver raises an error."""
+    error = OperationalError(code, "no")
+    error.__cause__ = Exception()
     error.__cause__.sqlstate = sqlstate
-    return error
+    ours._committing = committing
+    raise ours._failure(error)
 
 
 class TestSqlite:
@@ -407,9 +430,10 @@ class TestSqlite:
         store = DjangoStore(using=file)
         store.ping()
         before = opened(file)
-        with monkeypatch.context() as patch, pytest.raises(StoreError, match="lazy-apps"):
+        with monkeypatch.context() as patch:
             patch.setattr(os, "getpid", lambda: -1)
-            store.ping()
+            with pytest.raises(StoreError, match="lazy-apps"):
+                store.ping()
         store.ping()
         assert before is opened(file)
 

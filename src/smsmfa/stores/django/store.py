@@ -14,7 +14,7 @@ except ModuleNotFoundError as _error:
     ) from _error
 
 from django.core.management import call_command
-from django.db import router
+from django.db import connections, router
 from django.views.decorators.debug import sensitive_variables
 
 from ...exceptions import ConfigurationError, StoreContention
@@ -80,7 +80,12 @@ class DjangoStore:
             ConfigurationError: as with :meth:`read`.
             StoreError: the table is not there then; a router may forbid it.
         """
-        call_command("migrate", "smsmfa", database=self._alias(), interactive=False, verbosity=0)
+        alias = self._alias()
+        models = connections[alias]
+        idle = models.connection is None
+        call_command("migrate", "smsmfa", database=alias, interactive=False, verbosity=0)
+        if idle:
+            models.close()
         self.ping()
 
     def ping(self) -> None:
