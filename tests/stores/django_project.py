@@ -27,10 +27,12 @@ class Router:
     """Sends the app where the test says, and lets it be migrated nowhere else."""
 
     alias: str | None = None
+    #: Where everything else goes.
+    others: str | None = None
     reads: str | None = None
 
     def db_for_write(self, model: Any, **hints: object) -> str | None:
-        return Router.alias if model._meta.app_label == "smsmfa" else None
+        return Router.alias if model._meta.app_label == "smsmfa" else Router.others
 
     def db_for_read(self, model: Any, **hints: object) -> str | None:
         return Router.reads or self.db_for_write(model)
@@ -99,6 +101,16 @@ def forget(alias: str) -> None:
             getattr(kept, "drop", connections[alias].close)()
     del connections[alias]
     del connections.settings[alias]
+
+
+@contextmanager
+def routed(alias: str, *, others: str | None = None) -> Iterator[str]:
+    """Send the app to a database meanwhile, and all other apps to it or to another."""
+    Router.alias, Router.others = alias, others or alias
+    try:
+        yield alias
+    finally:
+        Router.alias = Router.others = None
 
 
 @contextmanager
