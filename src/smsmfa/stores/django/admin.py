@@ -1,7 +1,7 @@
 """A page of the admin site: of which kind, size and age records are, and nothing of what is in them."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -9,18 +9,23 @@ from django.db.models.functions import Length
 
 from .models import Record
 
+if TYPE_CHECKING:  # Django's own class takes no type arguments
+    ModelAdmin = admin.ModelAdmin[Record]
+else:
+    from django.contrib.admin import ModelAdmin
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @admin.register(Record)
-class RecordAdmin(admin.ModelAdmin):
+class RecordAdmin(ModelAdmin):
     """A list without links, keys and values: nothing can be added, opened, changed or deleted."""
 
-    list_display = ("kind", "size", "kept_until")
-    list_display_links = None
-    ordering = ("expires",)
+    list_display: Any = ("kind", "size", "kept_until")
+    list_display_links: Any = None
+    ordering: ClassVar[Any] = ("expires",)
     show_full_result_count = False
-    actions = None
+    actions: Any = None
 
     def get_queryset(self, request: Any) -> QuerySet[Record]:
         """Return records without their values."""

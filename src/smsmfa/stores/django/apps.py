@@ -8,4 +8,4 @@ class SmsMfaConfig(AppConfig):
 
     name = "smsmfa.stores.django"
     label = "smsmfa"
-    verbose_name = "SMS second factor"
+    verbose_name: str = "SMS second factor"

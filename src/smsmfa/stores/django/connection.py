@@ -47,7 +47,7 @@ class Connection:
         self._wrapper: Any = None
         self._process = 0
         self._new = self._in_use = self._begun = self._committing = self._broken = False
-        self.lock = RLock()
+        self.lock: Any = RLock()
 
     def __enter__(self) -> "Connection":
         self.lock.acquire()
@@ -213,7 +213,7 @@ def _copied(alias: str) -> Any:
     Raises:
         ConfigurationError: that cannot be, or cannot be made safe.
     """
-    routed = connections[alias]
+    routed: Any = connections[alias]
     if routed.vendor not in STATEMENTS:
         raise ConfigurationError(f"{alias}: PostgreSQL, MySQL, MariaDB or SQLite; not {routed.display_name}")
     if routed.vendor == "sqlite" and routed.is_in_memory_db():
@@ -228,8 +228,9 @@ def _copied(alias: str) -> Any:
     elif routed.vendor == "sqlite":
         options["timeout"] = 0
     options.pop("prepare_threshold", None)  # a transaction begins with two statements in one, which cannot be prepared
-    base: Any = type(routed)
-    wrapper = _quiet(base, os.getpid())({**settings, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "OPTIONS": options}, alias)
+    wrapper = _quiet(type(routed), os.getpid())(
+        {**settings, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "OPTIONS": options}, alias
+    )
     wrapper.inc_thread_sharing()  # so that a fork in another thread may close it
     return wrapper
 

@@ -1,15 +1,21 @@
 """The table, for Django to migrate and to show; the store speaks SQL to it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
+
+if TYPE_CHECKING:  # Django's own classes take no type arguments
+    BinaryField = models.BinaryField[Any, Any]
+    BigIntegerField = models.BigIntegerField[Any, Any]
+else:
+    from django.db.models import BigIntegerField, BinaryField
 
 __all__ = ["KeyField", "Record"]
 
 _KINDS = {"u": "user", "n": "number", "t": "total", "l": "limiter"}
 
 
-class KeyField(models.BinaryField):
+class KeyField(BinaryField):
     """A key, compared as bytes: the collations of MySQL and MariaDB would take some keys for equal."""
 
     def db_type(self, connection: Any) -> str:
@@ -22,16 +28,16 @@ class KeyField(models.BinaryField):
 class Record(models.Model):
     """What is stored under a key. To read or write one goes past the store, its locks and its commits."""
 
-    key = KeyField(primary_key=True, max_length=250)
+    key: KeyField = KeyField(primary_key=True, max_length=250)
     #: NULL only within an update, in a row that is there to be locked.
-    value = models.BinaryField(null=True)
+    value: BinaryField = BinaryField(null=True)
     #: Seconds since the epoch, by the clock of the database; NULL: never.
-    expires = models.BigIntegerField(null=True)
+    expires: BigIntegerField = BigIntegerField(null=True)
 
     class Meta:
         """The index that a purge goes by, and the name that people see."""
 
-        indexes = [models.Index(fields=["expires"], name="smsmfa_expires")]
+        indexes: list[models.Index] = [models.Index(fields=["expires"], name="smsmfa_expires")]
         verbose_name = "record"
 
     def __str__(self) -> str:

@@ -70,8 +70,7 @@ class DjangoStore:
             StoreError: the database failed, or could not confirm the commit.
         """
         names = sorted(key.encode() for key in keys)
-        outcome: T = self._run(lambda database: _update(database, names, keys, change))
-        return outcome
+        return self._run(lambda database: _update(database, names, keys, change))
 
     def create_schema(self) -> None:
         """Run the app's migrations on its database, as ``manage.py migrate smsmfa`` does.

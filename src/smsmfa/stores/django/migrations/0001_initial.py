@@ -1,5 +1,7 @@
 """The table."""
 
+from typing import Any, ClassVar
+
 from django.db import migrations, models
 
 import smsmfa.stores.django.models
@@ -8,8 +10,8 @@ import smsmfa.stores.django.models
 class Migration(migrations.Migration):
     """Makes it."""
 
-    initial = True
-    operations = [
+    initial: ClassVar[bool | None] = True
+    operations: ClassVar[Any] = [
         migrations.CreateModel(
             name="Record",
             fields=[
