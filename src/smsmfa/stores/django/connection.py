@@ -228,9 +228,9 @@ def _copied(alias: str) -> Any:
     elif routed.vendor == "sqlite":
         options["timeout"] = 0
     options.pop("prepare_threshold", None)  # a transaction begins with two statements in one, which cannot be prepared
-    wrapper = _quiet(type(routed), os.getpid())(
-        {**settings, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "OPTIONS": options}, alias
-    )
+    kind: Any = type(routed)
+    own = {**settings, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "OPTIONS": options}
+    wrapper = _quiet(kind, os.getpid())(own, alias)
     wrapper.inc_thread_sharing()  # so that a fork in another thread may close it
     return wrapper
 
