@@ -9,6 +9,8 @@ import sys
 from dataclasses import asdict
 
 import cycle
+import django_peer
+import django_store
 import imports
 import limiter
 import memory
@@ -25,6 +27,8 @@ PARTS = {
     "postgres": postgres_store,
     "redis": redis_store,
     "sqlite": sqlite_store,
+    "django": django_store,
+    "django-peer": django_peer,
     "memory": memory,
 }
 

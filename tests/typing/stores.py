@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from smsmfa import AsyncMemoryStore, MemoryStore
 from smsmfa.stores.encrypted import AsyncEncryptedStore, EncryptedStore
+from smsmfa.stores.django import AsyncDjangoStore, DjangoStore
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
 from smsmfa.typing import AsyncStore, Store
 
@@ -43,6 +44,16 @@ class TestAsyncStore(AsyncStoreConformance):
 
     async def close_store(self, store: AsyncStore) -> None:
         """Nothing to close."""
+
+
+class TestDjangoStore(StoreConformance):
+    def make_store(self) -> DjangoStore:
+        return DjangoStore(using="default")
+
+
+class TestAsyncDjangoStore(AsyncStoreConformance):
+    def make_store(self) -> AsyncDjangoStore:
+        return AsyncDjangoStore()
 
 
 class TestPlainlyMade(AsyncStoreConformance):
