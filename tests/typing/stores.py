@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from smsmfa import AsyncMemoryStore, MemoryStore
-from smsmfa.stores.encrypted import AsyncEncryptedStore, EncryptedStore
 from smsmfa.stores.django import AsyncDjangoStore, DjangoStore
+from smsmfa.stores.encrypted import AsyncEncryptedStore, EncryptedStore
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
 from smsmfa.typing import AsyncStore, Store
 
