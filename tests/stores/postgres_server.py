@@ -2,11 +2,12 @@
 
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -28,8 +29,7 @@ class Server:
     def __init__(self, folder: Path, user: str | None) -> None:
         self._folder = folder / "data"
         self._as = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = _free_port()
         self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         self._run(INITDB, "-D", self._folder, "-A", "trust", "-U", "postgres", "--no-sync")
         self._settings = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
@@ -80,3 +80,11 @@ def postgres_server() -> Iterator[Server]:
             server.stop()
     finally:
         shutil.rmtree(folder)
+
+
+def _free_port() -> int:
+    """Return a free port that the system gives to nobody while the server is stopped."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port

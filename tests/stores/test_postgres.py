@@ -70,6 +70,7 @@ def at(address, url):
 
 class TestPostgresStore(OnPostgres, StoreConformance):
     fork = True
+    kills = 200
 
     def make_store(self):
         return self.make_store_at(*POSTGRES.address)
@@ -83,7 +84,7 @@ class TestPostgresStore(OnPostgres, StoreConformance):
 
 
 class TestAsyncPostgresStore(OnPostgres, AsyncStoreConformance):
-    kills = 100
+    kills = 50
 
     async def make_store(self):
         return await self.make_store_at(*POSTGRES.address)

@@ -1,9 +1,11 @@
 """One connection during one operation: how it is left, what is tried again, and what is not."""
 
+import asyncio
 import contextlib
 from threading import Event
 
 import psycopg
+import psycopg_pool
 import pytest
 from psycopg.pq import TransactionStatus
 from services import POSTGRES
@@ -11,13 +13,16 @@ from stores.postgres_pools import (  # noqa: F401
     a_database,
     a_maker,
     a_short_deadline,
+    a_store,
     a_store_of_either_kind,
+    an_async_store,
     an_empty_table,
     connected,
     end_all,
 )
 
 from smsmfa import ConfigurationError, StoreContention, StoreError
+from smsmfa.stores.postgres import AsyncPostgresStore
 from smsmfa.stores.postgres_session import Undone, _first, check_connection
 from smsmfa.stores.postgres_sql import lock_numbers
 from smsmfa.testing.suite import increment, look, put
@@ -197,6 +202,63 @@ def test_connection_is_lost_and_change_fails(store, db):
     with pytest.raises(KeyError):
         store.update(["a"], change)
     assert 0 == store.update(["a"], increment("a"))
+
+
+class Losing(psycopg.Connection):
+    """A connection that is lost when the answers to a commit have come."""
+
+    @contextlib.contextmanager
+    def pipeline(self):
+        with super().pipeline() as pipeline:
+            yield pipeline
+        lose(self)
+
+
+class AsyncLosing(psycopg.AsyncConnection):
+    """:class:`Losing` for asyncio."""
+
+    @contextlib.asynccontextmanager
+    async def pipeline(self):
+        async with super().pipeline() as pipeline:
+            yield pipeline
+        lose(self)
+
+
+def lose(connection):
+    if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+        connection.pgconn.finish()
+        raise psycopg.OperationalError("lost")
+
+
+@pytest.mark.parametrize("maker, cls", [(a_store, Losing), (an_async_store, AsyncLosing)])
+def test_connection_is_lost_after_commit(url, db, maker, cls):
+    """When the server's word that it committed has arrived, what is lost after it does not matter."""
+    with maker(url, connection_class=cls) as store:
+        assert [0, 1] == [store.update(["a"], increment("a")) for _ in range(2)]
+
+    assert [(b"2",)] == db.execute("SELECT value FROM smsmfa").fetchall()
+
+
+async def until_it_waits(db):
+    while not db.execute("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchall():
+        await asyncio.sleep(0)  # noqa: ASYNC110  # the server tells nobody
+
+
+async def test_cancelled(url, db):
+    """A task that is cancelled while it waits for a lock leaves a pool whose connections are as they were."""
+    [number] = lock_numbers("a")
+    async with psycopg_pool.AsyncConnectionPool(url, open=False, min_size=1, max_size=1) as pool:
+        store = AsyncPostgresStore(pool)
+        with held(url, f"SELECT pg_advisory_xact_lock({number})"):
+            task = asyncio.ensure_future(store.update(["a"], increment("a")))
+            await until_it_waits(db)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            async with pool.connection() as connection:
+                assert not connection.autocommit
+                await connection.execute("SELECT 1")
+        assert 0 == await store.update(["a"], increment("a"))
 
 
 @pytest.mark.parametrize("state", ["23514", "53100", "XX000"])

@@ -116,6 +116,8 @@ class Session(_Session):
                     cursor: RawCursor[Any] = RawCursor(self._connection, row_factory=tuple_row)
                     cursors.append(cursor.execute(text, values, binary=True))
         except psycopg.Error as error:
+            if commit and cursors and cursors[-1].statusmessage == "COMMIT":
+                return cursors  # the server had said so before the connection was lost
             first = _first(error)
             raise self._failure(first, commit) from first
         self._sound = True
@@ -156,6 +158,8 @@ class AsyncSession(_Session):
                     cursor: AsyncRawCursor[Any] = AsyncRawCursor(self._connection, row_factory=tuple_row)
                     cursors.append(await cursor.execute(text, values, binary=True))
         except psycopg.Error as error:
+            if commit and cursors and cursors[-1].statusmessage == "COMMIT":
+                return cursors  # the server had said so before the connection was lost
             first = _first(error)
             raise self._failure(first, commit) from first
         self._sound = True

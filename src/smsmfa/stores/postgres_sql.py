@@ -46,7 +46,7 @@ class Sql:
             raise ConfigurationError(
                 'table: the name of a table in ASCII letters, digits and "_", or that of a schema, a full stop and it'
             )
-        self.table = ".".join(f'"{part}"' for part in table.split("."))
+        self.table: str = ".".join(f'"{part}"' for part in table.split("."))
         self._index = f'"{table.rpartition(".")[2]}_expires"'
 
     def schema(self) -> list[str]:
