@@ -1,10 +1,15 @@
 """The store in a database of a Django project: the kit on three databases, what it costs, and what may break."""
 
+import os
+import re
+import subprocess
+import sys
 import time
 import unittest
 from contextlib import contextmanager
 from inspect import iscoroutinefunction, signature
 from io import StringIO
+from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
@@ -478,3 +483,36 @@ class TestFaults:
 
         assert {"update", "_run", "_update", "_write", "run"} <= shown.keys()
         assert "secret" not in str(shown)
+
+
+def test_page(tmp_path):
+    """The project that the page shows migrates, passes its own tests as they stand there, and is purged."""
+    page = (Path(__file__).parents[3] / "docs/stores/django.md").read_text(encoding="utf-8")
+    for name, block in re.findall(r"^```python\n# (\w+/\w+\.py)\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).with_name("__init__.py").touch()
+        with (tmp_path / name).open("a", encoding="utf-8") as file:
+            file.write(block)
+    secrets = dict.fromkeys(("DJANGO_SECRET_KEY", "SMSMFA_SECRET"), "only the tests of the documentation use this one")
+    said = []
+    for command in (
+        ["check"],
+        ["makemigrations", "--check"],
+        ["test", "--noinput", "mysite"],
+        ["migrate"],
+        ["smsmfa_purge"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "django", *command],
+            cwd=tmp_path,
+            env=os.environ | secrets | {"DJANGO_SETTINGS_MODULE": "mysite.settings", "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert not done.returncode, done.stderr
+        said.append(done.stdout + done.stderr)
+
+    assert "Ran 2 tests" in said[2]
+    assert "0 expired records deleted\n" == said[4]
