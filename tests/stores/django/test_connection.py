@@ -392,7 +392,7 @@ class TestRaces:
 
     @pytest.mark.parametrize("turn", [1, 3])
     def test_no_deadlocks(self, server, turn):
-        """Updates of overlapping keys, absent at first, in whatever orders, lock each other out without one deadlock."""
+        """Updates of overlapping keys, absent at first, in whatever orders, wait for each other without a deadlock."""
 
         def work(number):
             for keys in rounds:
@@ -403,6 +403,24 @@ class TestRaces:
         all_of(at_once([partial(work, number) for number in range(6)], 60))
 
         assert [] == self.failures
+
+    def test_nothing_is_held(self, server, monkeypatch):
+        """Who is about to wait for an absent row holds no lock that another could wait for."""
+        from smsmfa.stores.django.models import Record
+
+        store, keys, run, free = DjangoStore(using=server), fresh("absent", "there"), Connection.run, []
+        put(store, {keys[1]: b"1"})
+
+        def watched(ours, statement, parameters=None):
+            if statement.startswith("INSERT") and not free:
+                with transaction.atomic(using=server):
+                    free.append(Record.objects.using(server).select_for_update(nowait=True).get(key=keys[1].encode()))
+            return run(ours, statement, parameters)
+
+        monkeypatch.setattr(Connection, "run", watched)
+        store.update(keys, increment(*keys))
+
+        assert 1 == len(free)
 
 
 class TestSqlite:
