@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 from django.core.exceptions import SynchronousOnlyOperation
 from django.core.signals import request_finished, request_started
-from django.db import DatabaseError, OperationalError, connections
+from django.db import DatabaseError, OperationalError, connections, transaction
 from django.test import override_settings
 from stores import django_project as project
 
@@ -18,7 +18,8 @@ from smsmfa import ConfigurationError, StoreContention, StoreError
 from smsmfa.stores.django import DjangoStore, connection
 from smsmfa.stores.django.connection import Connection, Lost, connection_to
 from smsmfa.testing.processes import forked
-from smsmfa.testing.suite import held, increment, look, put
+from smsmfa.testing.suite import fresh, held, increment, look, put
+from smsmfa.testing.threads import all_of, at_once
 
 SECRET = b"what nobody shall see"
 
@@ -113,6 +114,13 @@ class TestCopies:
             project.known(project.sqlite_settings(name)) as alias,
             pytest.raises(ConfigurationError, match="MemoryStor"),
         ):
+            DjangoStore(using=alias).ping()
+
+    def test_transaction_of_a_test(self, alias):
+        """Within the transaction of a TestCase a store is refused, with what to do instead."""
+        block = transaction.atomic(using=alias)
+        block._from_testcase = True
+        with block, pytest.raises(ConfigurationError, match="TransactionTestCase"):
             DjangoStore(using=alias).ping()
 
     def test_other_databases(self):
@@ -368,6 +376,51 @@ def fail(code, sqlstate, ours, *, committing=False):
     error.__cause__.sqlstate = sqlstate
     ours._committing = committing
     raise ours._failure(error)
+
+
+class TestRaces:
+    @pytest.fixture(autouse=True)
+    def _counted(self, monkeypatch):
+        """Count the errors of the database."""
+        self.failures, failure = [], Connection._failure
+
+        def counted(connection, error):
+            self.failures.append(error)
+            return failure(connection, error)
+
+        monkeypatch.setattr(Connection, "_failure", counted)
+
+    @pytest.mark.parametrize("turn", [1, 3])
+    def test_no_deadlocks(self, server, turn):
+        """Updates of overlapping keys, absent at first, in whatever orders, wait for each other without a deadlock."""
+
+        def work(number):
+            for keys in rounds:
+                mine = [*keys[number:], *keys[:number]][:5:turn]
+                DjangoStore(using=server).update(mine[:: -1 if number % 2 else 1], increment(*mine))
+
+        rounds = [fresh(*"abcdefgh") for _ in range(30)]
+        all_of(at_once([partial(work, number) for number in range(6)], 60))
+
+        assert [] == self.failures
+
+    def test_nothing_is_held(self, server, monkeypatch):
+        """Who is about to wait for an absent row holds no lock that another could wait for."""
+        from smsmfa.stores.django.models import Record
+
+        store, keys, run, free = DjangoStore(using=server), fresh("absent", "there"), Connection.run, []
+        put(store, {keys[1]: b"1"})
+
+        def watched(ours, statement, parameters=None):
+            if statement.startswith("INSERT") and not free:
+                with transaction.atomic(using=server):
+                    free.append(Record.objects.using(server).select_for_update(nowait=True).get(key=keys[1].encode()))
+            return run(ours, statement, parameters)
+
+        monkeypatch.setattr(Connection, "run", watched)
+        store.update(keys, increment(*keys))
+
+        assert 1 == len(free)
 
 
 class TestSqlite:

@@ -1,10 +1,16 @@
 """The store in a database of a Django project: the kit on three databases, what it costs, and what may break."""
 
+import os
+import re
+import subprocess
+import sys
 import time
 import unittest
 from contextlib import contextmanager
+from importlib import import_module
 from inspect import iscoroutinefunction, signature
 from io import StringIO
+from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
@@ -46,6 +52,13 @@ class OnDjango:
     shared = processes = True
     database = None
     store = DjangoStore
+
+    @pytest.fixture(autouse=True)
+    def _aliases(self):
+        before = set(connections.settings)
+        yield
+        for alias in set(connections.settings) - before:
+            del connections.settings[alias]
 
     def make_store(self):
         return self.made(self.database)
@@ -96,6 +109,7 @@ class OnSqlite(OnDjango):
 
 class TestPostgres(OnPostgres, Hammer, StoreConformance):
     fork = True
+    kills = 100
 
     def make_store(self):
         store = super().make_store()
@@ -103,22 +117,19 @@ class TestPostgres(OnPostgres, Hammer, StoreConformance):
         return store
 
 
-class TestMariadb(OnMariadb, Hammer, StoreConformance):
+class TestMariadb(OnMariadb, StoreConformance):
     fork = True
-    kills = 100
+    rounds = 10
 
 
-class TestSqlite(OnSqlite, Hammer, StoreConformance):
+class TestSqlite(OnSqlite, StoreConformance):
     fork = True
-    kills = 100
+    rounds = 10
 
 
 class TestAsyncPostgres(OnPostgres, AsyncStoreConformance):
     store = AsyncDjangoStore
-
-
-class TestAsyncSqlite(OnSqlite, AsyncStoreConformance):
-    store = AsyncDjangoStore
+    rounds = 10
 
 
 @pytest.fixture
@@ -190,7 +201,10 @@ class TestSetUp:
             with pytest.raises(StoreError, match="no such table"):
                 store.ping()
             store.create_schema()
+            assert connections[alias].connection is None
+            connections[alias].ensure_connection()
             store.create_schema()
+            assert connections[alias].connection is not None
             store.ping()
 
     def test_migration_is_complete(self, alias):
@@ -478,3 +492,45 @@ class TestFaults:
 
         assert {"update", "_run", "_update", "_write", "run"} <= shown.keys()
         assert "secret" not in str(shown)
+
+
+COMMANDS = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("check")
+call_command("makemigrations", "--check")
+call_command("migrate", verbosity=0)
+call_command("smsmfa_purge")
+call_command("test", "mysite", interactive=False)
+"""
+
+
+def test_page(tmp_path):
+    """The project that the page shows migrates, is purged, and passes its own tests as they stand there."""
+    page = (Path(__file__).parents[3] / "docs/stores/django.md").read_text(encoding="utf-8")
+    for name, block in re.findall(r"^```python\n# (\w+/\w+\.py)\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).with_name("__init__.py").touch()
+        with (tmp_path / name).open("a", encoding="utf-8") as file:
+            file.write(block)
+    secrets = dict.fromkeys(("DJANGO_SECRET_KEY", "SMSMFA_SECRET"), "only the tests of the documentation use this one")
+    environment = os.environ | secrets | {"DJANGO_SETTINGS_MODULE": "mysite.settings", "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", COMMANDS]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert not done.returncode, done.stderr
+    assert "0 expired records deleted\n" in done.stdout
+    assert "Ran 2 tests" in done.stderr
+
+
+def test_without_django(monkeypatch):
+    """Without Django it is said what to install."""
+    monkeypatch.setitem(sys.modules, "django.apps", None)
+    monkeypatch.delitem(sys.modules, "smsmfa.stores.django.store")
+    with pytest.raises(ModuleNotFoundError) as missing:
+        import_module("smsmfa.stores.django.store")
+
+    assert 'smsmfa.stores.django needs Django: pip install "smsmfa[django]"' == str(missing.value)
