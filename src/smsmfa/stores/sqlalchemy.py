@@ -175,13 +175,10 @@ class Records:
 
     def create_schema(self) -> None:
         """Make what is absent."""
-        sql = self.link.sql
 
         def work(session: Session) -> None:
             session.begin()
-            session.ask_all(sql.making)
-            session.make(sql.table)
-            session.ask_all(sql.made)
+            session.make(self.link.sql.table)
             session.commit()
 
         self.link.run(work)

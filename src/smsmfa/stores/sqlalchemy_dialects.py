@@ -98,7 +98,6 @@ class Sql:
     skip_locked = " FOR UPDATE SKIP LOCKED"
     #: Makes the processes that make the table take turns.
     make_with: Sequence[str] = ()
-    made_with: Sequence[str] = ()
     #: Of errors after which the transaction is rolled back, or should be, and may be tried again.
     contention: frozenset[object]
 
@@ -106,7 +105,7 @@ class Sql:
         self.table = schema(MetaData(), table)
         quoted = dialect.identifier_preparer
         names = {"table": quoted.format_table(self.table), "key": quoted.quote("key"), "now": self.now}
-        self.begin, self.making, self.made = map(_plain, (self.begin_with, self.make_with, self.made_with))
+        self.begin, self.making = _plain(self.begin_with), _plain(self.make_with)
         self._read = text(f"SELECT {self.stale}, (SELECT value FROM {names['table']} WHERE {names['key']} = :k)")  # noqa: S608
         self._lock = self.lock.format(**names)
         self._select = f"SELECT {names['key']}, value FROM {names['table']} WHERE {names['key']} IN ({{}}){self.for_update}"  # noqa: S608
@@ -198,7 +197,6 @@ class MySql(Sql):
     for_update = " FOR UPDATE"
     write = "REPLACE INTO {table} ({key}, value, expires) VALUES {{}}"
     make_with = (f"SELECT GET_LOCK('smsmfa create_schema', {PATIENCE})",)
-    made_with = ("SELECT RELEASE_LOCK('smsmfa create_schema')",)
     contention = frozenset({1205, 1213})  # a lock was waited for too long; a deadlock
 
     def encoded(self, key: str) -> object:

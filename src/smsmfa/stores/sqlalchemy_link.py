@@ -220,7 +220,9 @@ class Session:
         self._begun = False
 
     def make(self, table: Any) -> None:
-        """Make a table and its indexes, but for what is there."""
+        """Make a table and its indexes, but for what is there. Whatever lock that takes ends with the connection."""
+        self._broken = True
+        self.ask_all(self._sql.making)
         self._call(table.create, self._connection, True)
         for index in table.indexes:
             self._call(index.create, self._connection, True)
