@@ -163,7 +163,9 @@ class Records:
         def work(session: Session) -> T:
             session.begin()
             session.ask_all(sql.locking(keys))
-            values = {_text(key): bytes(value) for key, value in session.ask_all(sql.selecting(keys)) if value is not None}
+            values = {
+                _text(key): bytes(value) for key, value in session.ask_all(sql.selecting(keys)) if value is not None
+            }
             said, outcome = change(values)
             writes = _checked(said, keys)
             if writes:

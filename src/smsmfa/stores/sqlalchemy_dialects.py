@@ -91,6 +91,8 @@ class Sql:
     #: Locks rows, whether they exist or not. The order is the same for everybody, so none waits in a circle.
     lock = ""
     for_update = ""
+    #: How bytes are said, and keys.
+    blob = ":{}"
     write = (
         "INSERT INTO {table} ({key}, value, expires) VALUES {{}} "
         "ON CONFLICT ({key}) DO UPDATE SET value = excluded.value, expires = excluded.expires"
@@ -104,57 +106,60 @@ class Sql:
     def __init__(self, dialect: Dialect, table: str) -> None:
         self.table = schema(MetaData(), table)
         quoted = dialect.identifier_preparer
-        names = {"table": quoted.format_table(self.table), "key": quoted.quote("key"), "now": self.now}
+        names = {"table": quoted.format_table(self.table), "key": quoted.quote("key")}
         self.begin, self.making = _plain(self.begin_with), _plain(self.make_with)
-        self._read = text(f"SELECT {self.stale}, (SELECT value FROM {names['table']} WHERE {names['key']} = :k)")  # noqa: S608
-        self._lock = self.lock.format(**names)
-        self._select = f"SELECT {names['key']}, value FROM {names['table']} WHERE {names['key']} IN ({{}}){self.for_update}"  # noqa: S608
-        self._write = self.write.format(**names)
-        self._row = f"(:k{{n}}, :v{{n}}, {self.now} + 1 + :e{{n}})"
-        self._delete = f"DELETE FROM {names['table']} WHERE {names['key']} IN ({{}})"  # noqa: S608
+        key, value = self.blob.format("k{n}"), self.blob.format("v{n}")
+        self._key, self._row = key, f"({key}, {value}, {self.now} + 1 + :e{{n}})"
+        self._lock, self._write = self.lock.format(**names), self.write.format(**names)
+        self._select = "SELECT {key}, value FROM {table} WHERE {key} IN ({{}})".format(**names) + self.for_update
+        self._delete = "DELETE FROM {table} WHERE {key} IN ({{}})".format(**names)
+        self._read = "SELECT {stale}, (SELECT value FROM {table} WHERE {key} = {{}})".format(stale=self.stale, **names)
         self._expired = text(
-            f"SELECT {names['key']} FROM {names['table']} WHERE expires < {self.now} ORDER BY expires LIMIT :n"  # noqa: S608
-            f"{self.skip_locked}"
+            "SELECT {key} FROM {table} WHERE expires < {now} ORDER BY expires LIMIT :n".format(now=self.now, **names)
+            + self.skip_locked
         )
 
     # --- statements
 
     def reading(self, key: str) -> Statement:
         """Read a key; say too whether the server's records may be old."""
-        return self._read, {"k": self.encoded(key)}
+        return self._of(self._read, self._key, [key])[0]
 
     def locking(self, keys: Iterable[str]) -> list[Statement]:
         """Lock keys, whether they exist or not."""
-        return self._filled(self._lock, "(:k{n})", sorted(set(keys))) if self._lock else []
+        return self._of(self._lock, f"({self._key})", sorted(set(keys))) if self._lock else []
 
     def selecting(self, keys: Iterable[str]) -> list[Statement]:
         """Read keys."""
-        return self._filled(self._select, ":k{n}", keys)
+        return self._of(self._select, self._key, keys)
 
     def writing(self, writes: Mapping[str, Entry]) -> list[Statement]:
         """Write entries. What was kept for ``n`` seconds from the last whole one is kept for one more."""
-        entries = enumerate(writes.values())
-        values = {f"{name}{n}": value for n, entry in entries for name, value in (("v", entry.value), ("e", entry.keep_for))}
-        return [(statement, {**keys, **values}) for statement, keys in self._filled(self._write, self._row, writes)]
+        rows = [
+            {"k": self.encoded_key(key), "v": self.encoded(entry.value), "e": entry.keep_for}
+            for key, entry in writes.items()
+        ]
+        return _filled(self._write, self._row, rows)
 
     def deleting(self, keys: Iterable[str]) -> list[Statement]:
         """Delete keys."""
-        return self._filled(self._delete, ":k{n}", keys)
+        return self._of(self._delete, self._key, keys)
 
     def expired(self, limit: int) -> Statement:
         """Lock expired entries, the oldest first, but for those that an update is about to write; return their keys."""
         return self._expired, {"n": limit}
 
-    def _filled(self, template: str, row: str, keys: Iterable[str]) -> list[Statement]:
-        """Return a statement for keys: none for none, and more than one where they are too many."""
-        names = [self.encoded(key) for key in keys]
-        chunks = [names[n : n + _CHUNK] for n in range(0, len(names), _CHUNK)]
-        return [(_text(template, row, len(chunk)), {f"k{n}": key for n, key in enumerate(chunk)}) for chunk in chunks]
+    def _of(self, template: str, row: str, keys: Iterable[str]) -> list[Statement]:
+        return _filled(template, row, [{"k": self.encoded_key(key)} for key in keys])
 
     # --- what differs more
 
-    def encoded(self, key: str) -> object:
-        """Return a key as the database has it."""
+    def encoded(self, value: bytes) -> object:
+        """Return a value as the driver takes it."""
+        return value
+
+    def encoded_key(self, key: str) -> object:
+        """Return a key as the driver takes it."""
         return key
 
     def prepare(self, dialect: Dialect, connection: Any) -> None:
@@ -193,15 +198,21 @@ class MySql(Sql):
     now = "UNIX_TIMESTAMP()"
     stale = "@@global.read_only NOT IN ('0', 'OFF') OR @@global.innodb_read_only"
     lock = "INSERT INTO {table} ({key}) VALUES {{}} ON DUPLICATE KEY UPDATE {key} = {key}"
+    #: Text has a collation, which makes keys equal. Not every driver takes bytes: aiomysql with PyMySQL 1.2 does not.
+    blob = "UNHEX(:{})"
     #: Of what is committed now, whatever the isolation level.
     for_update = " FOR UPDATE"
     write = "REPLACE INTO {table} ({key}, value, expires) VALUES {{}}"
     make_with = (f"SELECT GET_LOCK('smsmfa create_schema', {PATIENCE})",)
     contention = frozenset({1205, 1213})  # a lock was waited for too long; a deadlock
 
-    def encoded(self, key: str) -> object:
-        """Return a key as bytes: text has a collation, which makes keys equal."""
-        return key.encode()
+    def encoded(self, value: bytes) -> object:
+        """Return a value in hexadecimal digits."""
+        return value.hex()
+
+    def encoded_key(self, key: str) -> object:
+        """Return a key likewise."""
+        return key.encode().hex()
 
     def prepare(self, dialect: Dialect, connection: Any) -> None:
         """Have the server refuse what it cannot store whole, and wait for no lock for long."""
@@ -324,6 +335,18 @@ def sql_for(dialect: Dialect, table: str) -> Sql:
 
 def _plain(texts: Iterable[str]) -> list[Statement]:
     return [(text(statement), {}) for statement in texts]
+
+
+def _filled(template: str, row: str, rows: Sequence[Mapping[str, object]]) -> list[Statement]:
+    """Return a statement for rows: none for none, and more than one where they are too many."""
+    chunks = [rows[n : n + _CHUNK] for n in range(0, len(rows), _CHUNK)]
+    return [
+        (
+            _text(template, row, len(chunk)),
+            {f"{name}{n}": value for n, values in enumerate(chunk) for name, value in values.items()},
+        )
+        for chunk in chunks
+    ]
 
 
 @lru_cache(maxsize=256)
