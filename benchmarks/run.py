@@ -13,6 +13,7 @@ import imports
 import limiter
 import memory
 import redis_store
+import sqlalchemy_store
 import sqlite_store
 from harness import FULL, QUICK, heading, markdown, pin, table
 
@@ -22,6 +23,7 @@ PARTS = {
     "limiter": limiter,
     "imports": imports,
     "redis": redis_store,
+    "sqlalchemy": sqlalchemy_store,
     "sqlite": sqlite_store,
     "memory": memory,
 }

@@ -25,6 +25,7 @@ from smsmfa import (
 from smsmfa.shell import AsyncShell, Shell
 from smsmfa.stores.redis import AsyncRedisStore, RedisStore
 from smsmfa.stores.redis_link import AsyncClusterLink, AsyncLink, ClusterLink, Link
+from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
 
 TWINS = [
     (Enroller, AsyncEnroller),
@@ -34,6 +35,7 @@ TWINS = [
     (RedisStore, AsyncRedisStore),
     (Link, AsyncLink),
     (ClusterLink, AsyncClusterLink),
+    (SqlAlchemyStore, AsyncSqlAlchemyStore),
 ]
 PUBLIC = [name for name in smsmfa.__all__ if name.startswith("Async")]
 

@@ -1,9 +1,9 @@
-"""Keep records in MariaDB, MySQL, PostgreSQL or SQLite by an engine of SQLAlchemy: ``pip install "smsmfa[sqlalchemy]"``."""
+"""Keep records in MariaDB, MySQL, PostgreSQL or SQLite, through SQLAlchemy: ``pip install "smsmfa[sqlalchemy]"``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from ..exceptions import StoreError
 from ..typing import Change, Entry
@@ -55,7 +55,8 @@ class SqlAlchemyStore:
             StoreContention: others kept the same keys for 5 seconds, or all connections; nothing is changed.
             StoreError: the database failed, or could not confirm what it did.
         """
-        return Driver.call(self._records.update, keys, change)
+        outcome: T = Driver.call(self._records.update, keys, change)
+        return outcome
 
     def create_schema(self) -> None:
         """Make the table and its index, if they are absent. Any number of processes may do so at once.
@@ -111,7 +112,8 @@ class AsyncSqlAlchemyStore:
 
     async def update(self, keys: Sequence[str], change: Change[T]) -> T:
         """Like :meth:`SqlAlchemyStore.update`. A task that is cancelled may have changed all its keys, or none."""
-        return await AsyncDriver.call(self._records.update, keys, change)
+        outcome: T = await AsyncDriver.call(self._records.update, keys, change)
+        return outcome
 
     async def create_schema(self) -> None:
         """Like :meth:`SqlAlchemyStore.create_schema`."""
@@ -207,13 +209,13 @@ class Records:
     def __repr__(self) -> str:
         return f"{self.link.sql.table} of {self.link.sql.database}"
 
-    def _run(self, work: Any) -> Any:
+    def _run(self, work: Callable[[Session], T]) -> T:
         if not self._checked:
             self.link.run(self._check)
         return self.link.run(work)
 
     def _check(self, session: Session) -> None:
-        self._checked = self.link.sql.check(session.ask)
+        self._checked = self.link.sql.check(lambda text, **values: session.ask((text, values)))
 
     def _write(self, session: Session, absent: Sequence[str], writes: Mapping[str, Entry | None]) -> None:
         """Write entries, and delete what is to be deleted, with what was there only to be locked."""

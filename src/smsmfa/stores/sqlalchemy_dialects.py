@@ -19,18 +19,24 @@ from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String,
 from sqlalchemy.dialects.mysql import LONGBLOB, VARBINARY
 from sqlalchemy.engine import Connection, Dialect
 
-from ..exceptions import ConfigurationError, StoreError
+from ..exceptions import ConfigurationError
 from ..typing import Entry
 
 #: A text with ``:names``, and what they stand for.
 Statement: TypeAlias = tuple[TextClause, Mapping[str, object]]
-Ask: TypeAlias = Callable[[Statement], Sequence[Any]]
+Ask: TypeAlias = Callable[..., Sequence[Any]]
 
 #: How long to wait for a lock (seconds).
 PATIENCE = 5
 
 _NAME = re.compile(r"(?:([A-Za-z_][A-Za-z0-9_]{0,62})\.)?([A-Za-z_][A-Za-z0-9_]{0,54})")
+_READ = "SELECT {stale}, (SELECT value FROM {table} WHERE {key} = {{}})"
+_SELECT = "SELECT {key}, value FROM {table} WHERE {key} IN ({{}})"
+_DELETE = "DELETE FROM {table} WHERE {key} IN ({{}})"
+_EXPIRED = "SELECT {key} FROM {table} WHERE expires < {now} ORDER BY expires LIMIT :n"
+
 _LONGEST_KEY = 250
+#: How many rows a statement has at most: databases count the parameters.
 _CHUNK = 500
 
 
@@ -111,13 +117,10 @@ class Sql:
         key, value = self.blob.format("k{n}"), self.blob.format("v{n}")
         self._key, self._row = key, f"({key}, {value}, {self.now} + 1 + :e{{n}})"
         self._lock, self._write = self.lock.format(**names), self.write.format(**names)
-        self._select = "SELECT {key}, value FROM {table} WHERE {key} IN ({{}})".format(**names) + self.for_update
-        self._delete = "DELETE FROM {table} WHERE {key} IN ({{}})".format(**names)
-        self._read = "SELECT {stale}, (SELECT value FROM {table} WHERE {key} = {{}})".format(stale=self.stale, **names)
-        self._expired = text(
-            "SELECT {key} FROM {table} WHERE expires < {now} ORDER BY expires LIMIT :n".format(now=self.now, **names)
-            + self.skip_locked
-        )
+        self._select = _SELECT.format(**names) + self.for_update
+        self._delete = _DELETE.format(**names)
+        self._read = _READ.format(stale=self.stale, **names)
+        self._expired = text(_EXPIRED.format(now=self.now, **names) + self.skip_locked)
 
     # --- statements
 
@@ -226,8 +229,7 @@ class MySql(Sql):
 
     def check(self, ask: Ask) -> bool:
         """Look at the table's engine, and at the type of its keys."""
-        names = {"s": self.table.schema, "t": self.table.name}
-        found = ask((_MYSQL_TABLE, names))
+        found = ask(_MYSQL_TABLE, s=self.table.schema, t=self.table.name)
         for engine, kind in found:
             if engine.upper() != "INNODB":
                 raise ConfigurationError(
@@ -253,19 +255,22 @@ class MySql(Sql):
         return (*getattr(error, "args", ()), None)[0]
 
 
+#: For this transaction: no lock is waited for longer; one whose client has vanished ends; a commit waits for the disk.
+_LIMITS = (
+    f"SELECT set_config('lock_timeout', '{PATIENCE}s', true), "
+    f"set_config('idle_in_transaction_session_timeout', '{PATIENCE}s', true), "
+    "set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)"
+)
+
+
 class PostgreSql(Sql):
     """PostgreSQL."""
 
     database = "PostgreSQL"
     now = "CAST(floor(extract(epoch FROM clock_timestamp())) AS bigint)"
     stale = "pg_is_in_recovery()"
-    #: A standby refuses it. Locks are not waited for for long; a commit waits for the disk.
-    begin_with = (
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
-        f"SELECT set_config('lock_timeout', '{PATIENCE}s', true), "
-        f"set_config('idle_in_transaction_session_timeout', '{PATIENCE}s', true), "
-        "set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)",
-    )
+    #: Both said, whatever the defaults of the database are; a standby refuses it.
+    begin_with = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", _LIMITS
     #: It writes nothing to a row that exists, but locks it. What reads has to be another, later statement.
     lock = "INSERT INTO {table} ({key}) VALUES {{}} ON CONFLICT ({key}) DO UPDATE SET value = NULL WHERE false"
     make_with = ("SELECT pg_advisory_xact_lock(hashtext('smsmfa create_schema'))",)
@@ -295,9 +300,9 @@ class Sqlite(Sql):
 
     def check(self, ask: Ask) -> bool:
         """Look for a database in memory, and for one that does not wait for the disk."""
-        if not any(file for _, name, file in ask((_SQLITE_FILES, {})) if name == "main"):
+        if not any(file for _, name, file in ask(_SQLITE_FILES) if name == "main"):
             raise ConfigurationError("a SQLite database in memory: give a file, or use MemoryStore")
-        if ask((_SQLITE_SYNCHRONOUS, {}))[0][0] == 0:
+        if ask(_SQLITE_SYNCHRONOUS)[0][0] == 0:
             raise ConfigurationError("SQLite with synchronous = OFF may lose the whole file: set it to FULL")
         return True
 
@@ -328,7 +333,8 @@ def sql_for(dialect: Dialect, table: str) -> Sql:
     """
     if dialect.name not in _SQL:
         raise ConfigurationError(
-            f"engine: {dialect.name} is not known to lock as the store needs it; use MariaDB, MySQL, PostgreSQL or SQLite"
+            f"engine: whether {dialect.name} locks as the store needs it is not known; use MariaDB, MySQL, PostgreSQL "
+            "or SQLite"
         )
     return _SQL[dialect.name](dialect, table)
 

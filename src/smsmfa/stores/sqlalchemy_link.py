@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from itertools import count
 from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import event
@@ -28,6 +28,9 @@ T = TypeVar("T")
 _DEADLINE = 5.0
 #: Between two tries of a statement that did nothing, and at most between two tries of an operation (seconds).
 _PAUSE, _LONGEST_PAUSE = 0.001, 0.05
+#: Where SQLAlchemy would log the values of rows, if the application logs what its own engines do.
+_LOGGER = "sqlalchemy.engine.Engine.smsmfa"
+_WHY = "the store needs connections of its own, whose transactions end when it says so"
 
 
 class Driver:
@@ -41,7 +44,7 @@ class Driver:
         return work(*arguments)
 
     @staticmethod
-    def engine(engine: Engine) -> Engine:
+    def engine(engine: object) -> Engine:
         """Return an engine of the right kind.
 
         Raises:
@@ -51,8 +54,7 @@ class Driver:
             raise ConfigurationError("engine: it is one for asyncio; use AsyncSqlAlchemyStore")
         if not isinstance(engine, Engine):
             raise ConfigurationError(
-                f"engine: an Engine, as create_engine() returns it, and no {type(engine).__name__}: the store needs "
-                "connections of its own, whose transactions end when it says so"
+                f"engine: an Engine, as create_engine() returns it, and no {type(engine).__name__}: {_WHY}"
             )
         return engine
 
@@ -71,14 +73,13 @@ class AsyncDriver:
         return await greenlet_spawn(work, *arguments)
 
     @staticmethod
-    def engine(engine: AsyncEngine) -> Engine:
+    def engine(engine: object) -> Engine:
         """Like :meth:`Driver.engine`."""
         if isinstance(engine, Engine):
             raise ConfigurationError("engine: it is one for threads; use SqlAlchemyStore, or create_async_engine()")
         if not isinstance(engine, AsyncEngine):
             raise ConfigurationError(
-                f"engine: an AsyncEngine, as create_async_engine() returns it, and no {type(engine).__name__}: the store "
-                "needs connections of its own, whose transactions end when it says so"
+                f"engine: an AsyncEngine, as create_async_engine() returns it, and no {type(engine).__name__}: {_WHY}"
             )
         return engine.sync_engine
 
@@ -96,7 +97,10 @@ class Undone(Exception):
 
 
 class Link:
-    """An engine like the application's, with a pool of its own: for its isolation level, and for what it logs.
+    """Connections like those of the application's engine, in a pool of the store's own.
+
+    So they have the isolation level that it needs, from the beginning, and are there when the application's are all in
+    use by who waits for the store.
 
     Args:
         engine: the application's.
@@ -114,6 +118,7 @@ class Link:
                 f"engine: its {type(engine.pool).__name__} gives one connection to several at a time; make the engine "
                 "with poolclass=QueuePool or NullPool, and of a file where the database is SQLite"
             )
+        logging.getLogger(_LOGGER).setLevel(logging.WARNING)
         self._source = engine
         self._sleep = sleep
         #: By process. Those of a parent are kept, so that nobody closes its connections.
@@ -126,15 +131,15 @@ class Link:
             StoreContention: it was in the way of others for 5 seconds, or the pool had no connection.
             StoreError: the database failed.
         """
-        until = time.monotonic() + _DEADLINE
-        for turn in count():
+        until, pause = time.monotonic() + _DEADLINE, _PAUSE
+        while True:
             try:
                 return self._try(work, until)
             except Undone as failed:
                 if time.monotonic() >= until:
                     raise failed.error from failed.__cause__
-            self._sleep(random.uniform(0, min(_PAUSE * 2**turn, _LONGEST_PAUSE)))  # noqa: S311
-        raise AssertionError  # for the type checker
+            self._sleep(random.uniform(0, pause))  # noqa: S311
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def close(self) -> None:
         """Close the connections of this process."""
@@ -161,14 +166,14 @@ class Link:
     def _opened(self) -> Engine:
         if self.sql.database == "SQLite" and any(process != os.getpid() for process in self._engines):
             raise StoreError(
-                "the store was in use during a fork, and SQLite would lose updates now: close it before, and dispose of "
-                "the engine; or use smsmfa.stores.sqlite"
+                "the store was in use during a fork, and SQLite would lose updates now: close it before, and dispose "
+                "of the engine; or use SqliteStore"
             )
         pool: Any = self._source.pool.recreate()
         pool._reset_on_return = reset_none  # what it takes back is at rest: a round trip less
         pool._pre_ping = False  # a connection that turns out to be dead costs another try: a round trip less
         event.listen(pool, "connect", self._prepare)  # after whatever the application and SQLAlchemy do
-        return Engine(pool, self._source.dialect, self._source.url, hide_parameters=True)
+        return Engine(pool, self._source.dialect, self._source.url, logging_name="smsmfa", hide_parameters=True)
 
     def _prepare(self, connection: Any, record: object) -> None:
         self.sql.prepare(self._source.dialect, connection)
