@@ -131,12 +131,13 @@ class Link:
             StoreContention: it was in the way of others for 5 seconds, or the pool had no connection.
             StoreError: the database failed.
         """
-        until, pause = time.monotonic() + _DEADLINE, _PAUSE
+        until, pause, lost = time.monotonic() + _DEADLINE, _PAUSE, 0
         while True:
             try:
                 return self._try(work, until)
             except Undone as failed:
-                if time.monotonic() >= until:
+                lost += not isinstance(failed.error, StoreContention)  # the pool has no other connection as old
+                if lost > 1 or time.monotonic() >= until:
                     raise failed.error from failed.__cause__
             self._sleep(random.uniform(0, pause))  # noqa: S311
             pause = min(2 * pause, _LONGEST_PAUSE)
