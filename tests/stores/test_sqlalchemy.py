@@ -3,11 +3,16 @@
 import asyncio
 from contextlib import closing, contextmanager, suppress
 from inspect import iscoroutinefunction, signature
+from pathlib import Path
 
 import pytest
 from services import MARIADB, POSTGRES
 from sqlalchemy import MetaData, create_engine, inspect
+from sqlalchemy.dialects.mysql.base import MySQLDialect
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.schema import CreateIndex, CreateTable
 from stores.hammer import Hammer
 from stores.sqlalchemy_databases import at, counted, end_idle, engine_of, mariadb, postgres, session, sqlite
 from support import Factor, rejected
@@ -18,6 +23,7 @@ from smsmfa.testing import AsyncStoreConformance, StoreConformance
 from smsmfa.testing.suite import increment, look, put
 from smsmfa.typing import Entry
 
+PAGE = Path(__file__).parents[2] / "docs/stores/sqlalchemy.md"
 DATABASES = [mariadb, postgres, sqlite]
 #: How the statements of a challenge and of a check begin.
 LOCKED = ["INSERT", "SELECT"]
@@ -333,6 +339,18 @@ def test_schema(url):
 
 def shape(engine, table):
     return [(column["name"], str(column["type"]), column["nullable"]) for column in inspect(engine).get_columns(table)]
+
+
+@pytest.mark.parametrize("dialect", [MySQLDialect, PGDialect, SQLiteDialect])
+def test_documented_schema(dialect):
+    """The page on the store has what is made."""
+    table = schema(MetaData())
+    for made in (CreateTable(table), *map(CreateIndex, table.indexes)):
+        assert plain(str(made.compile(dialect=dialect()))) in plain(PAGE.read_text(encoding="utf-8"))
+
+
+def plain(statement):
+    return "".join(statement.split())
 
 
 def test_no_table(store, url):

@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import Engine, MetaData, Table
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from smsmfa import AsyncMemoryStore, MemoryStore
+from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore, schema
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
 from smsmfa.typing import AsyncStore, Store
 
@@ -50,3 +54,12 @@ class TestPlainlyMade(AsyncStoreConformance):
 
     def close_store(self, store: AsyncStore) -> None:
         """Nothing to close."""
+
+
+def on_sqlalchemy(engine: Engine, async_engine: AsyncEngine, metadata: MetaData) -> None:
+    store: Store = SqlAlchemyStore(engine, table="smsmfa")
+    twin: AsyncStore = AsyncSqlAlchemyStore(async_engine)
+    AsyncSqlAlchemyStore(engine)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    table: Table = schema(metadata, "smsmfa")
+    deleted: int = SqlAlchemyStore(engine).purge(limit=10)
+    print(store, twin, table, deleted)

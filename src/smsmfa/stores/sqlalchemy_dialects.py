@@ -91,29 +91,30 @@ class Sql:
     #: Seconds since the epoch, rounded down.
     now: str
     #: Whether the server's records may be old.
-    stale = "0"
+    stale: str = "0"
     #: What it takes to begin a transaction.
     begin_with: Sequence[str] = ()
     #: Locks rows, whether they exist or not. The order is the same for everybody, so none waits in a circle.
-    lock = ""
-    for_update = ""
+    lock: str = ""
+    for_update: str = ""
     #: How bytes are said, and keys.
-    blob = ":{}"
-    write = (
+    blob: str = ":{}"
+    write: str = (
         "INSERT INTO {table} ({key}, value, expires) VALUES {{}} "
         "ON CONFLICT ({key}) DO UPDATE SET value = excluded.value, expires = excluded.expires"
     )
-    skip_locked = " FOR UPDATE SKIP LOCKED"
+    skip_locked: str = " FOR UPDATE SKIP LOCKED"
     #: Makes the processes that make the table take turns.
     make_with: Sequence[str] = ()
     #: Of errors after which the transaction is rolled back, or should be, and may be tried again.
     contention: frozenset[object]
 
     def __init__(self, dialect: Dialect, table: str) -> None:
-        self.table = schema(MetaData(), table)
+        self.table: Table = schema(MetaData(), table)
         quoted = dialect.identifier_preparer
         names = {"table": quoted.format_table(self.table), "key": quoted.quote("key")}
-        self.begin, self.making = _plain(self.begin_with), _plain(self.make_with)
+        self.begin: list[Statement] = _plain(self.begin_with)
+        self.making: list[Statement] = _plain(self.make_with)
         key, value = self.blob.format("k{n}"), self.blob.format("v{n}")
         self._key, self._row = key, f"({key}, {value}, {self.now} + 1 + :e{{n}})"
         self._lock, self._write = self.lock.format(**names), self.write.format(**names)
@@ -206,8 +207,8 @@ class MySql(Sql):
     #: Of what is committed now, whatever the isolation level.
     for_update = " FOR UPDATE"
     write = "REPLACE INTO {table} ({key}, value, expires) VALUES {{}}"
-    make_with = (f"SELECT GET_LOCK('smsmfa create_schema', {PATIENCE})",)
-    contention = frozenset({1205, 1213})  # a lock was waited for too long; a deadlock
+    make_with: Sequence[str] = (f"SELECT GET_LOCK('smsmfa create_schema', {PATIENCE})",)
+    contention: frozenset[object] = frozenset({1205, 1213})  # a lock was waited for too long; a deadlock
 
     def encoded(self, value: bytes) -> object:
         """Return a value in hexadecimal digits."""
@@ -270,11 +271,13 @@ class PostgreSql(Sql):
     now = "CAST(floor(extract(epoch FROM clock_timestamp())) AS bigint)"
     stale = "pg_is_in_recovery()"
     #: Both said, whatever the defaults of the database are; a standby refuses it.
-    begin_with = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", _LIMITS
+    begin_with: Sequence[str] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", _LIMITS
     #: It writes nothing to a row that exists, but locks it. What reads has to be another, later statement.
     lock = "INSERT INTO {table} ({key}) VALUES {{}} ON CONFLICT ({key}) DO UPDATE SET value = NULL WHERE false"
-    make_with = ("SELECT pg_advisory_xact_lock(hashtext('smsmfa create_schema'))",)
-    contention = frozenset({"40001", "40P01", "55P03", "57014"})  # serialization, deadlock, lock, statement_timeout
+    make_with: Sequence[str] = ("SELECT pg_advisory_xact_lock(hashtext('smsmfa create_schema'))",)
+    contention: frozenset[object] = frozenset(
+        {"40001", "40P01", "55P03", "57014"}
+    )  # serialization, deadlock, lock, statement_timeout
 
     def code(self, error: object) -> object:
         """Return the SQLSTATE of an error: psycopg and asyncpg have it by one name, psycopg2 by another."""
@@ -287,9 +290,9 @@ class Sqlite(Sql):
     database = "SQLite"
     now = "CAST(strftime('%s', 'now') AS INTEGER)"
     #: A deferred one fails as soon as another connection writes, however long it may wait.
-    begin_with = ("BEGIN IMMEDIATE",)
+    begin_with: Sequence[str] = ("BEGIN IMMEDIATE",)
     skip_locked = ""
-    contention = frozenset({sqlite3.SQLITE_BUSY})
+    contention: frozenset[object] = frozenset({sqlite3.SQLITE_BUSY})
 
     def prepare(self, dialect: Dialect, connection: Any) -> None:
         """Leave transactions and waiting to the store: SQLite's own waiting leaves out one of many for seconds."""

@@ -36,7 +36,10 @@ _WHY = "the store needs connections of its own, whose transactions end when it s
 class Driver:
     """Threads."""
 
-    sleep = staticmethod(time.sleep)
+    @staticmethod
+    def sleep(seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
 
     @staticmethod
     def call(work: Callable[..., T], *arguments: object) -> T:
@@ -64,7 +67,7 @@ class AsyncDriver:
 
     @staticmethod
     def sleep(seconds: float) -> None:
-        """Wait; called inside :meth:`call`."""
+        """Like :meth:`Driver.sleep`; called inside :meth:`call`."""
         await_only(asyncio.sleep(seconds))
 
     @staticmethod
@@ -112,7 +115,7 @@ class Link:
     """
 
     def __init__(self, engine: Engine, table: str, sleep: Callable[[float], None]) -> None:
-        self.sql = sql_for(engine.dialect, table)
+        self.sql: Sql = sql_for(engine.dialect, table)
         if not isinstance(engine.pool, QueuePool | NullPool):
             raise ConfigurationError(
                 f"engine: its {type(engine.pool).__name__} gives one connection to several at a time; make the engine "
