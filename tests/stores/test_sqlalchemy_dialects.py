@@ -8,6 +8,7 @@ from threading import Thread
 import pytest
 from sqlalchemy import MetaData, NullPool, create_engine, event, text
 from sqlalchemy.dialects.mssql.base import MSDialect
+from sqlalchemy.dialects.postgresql.base import PGDialect
 from stores.sqlalchemy_databases import engine_of, mariadb, postgres, session, sqlite
 
 from smsmfa import ConfigurationError, StoreContention, StoreError
@@ -59,6 +60,14 @@ def test_no_code_is_made_up():
     assert 0 == sqlalchemy_dialects.Sqlite.code(None, ValueError())
     with pytest.raises(NotImplementedError):
         Sql.code(None, ValueError())
+
+
+def test_one_order():
+    """Keys are locked in the same order by everybody, each once, and written in chunks."""
+    sql = sql_for(PGDialect(), "smsmfa")
+    [(_, values)] = sql.locking(["b", "c", "a", "b"])
+    assert {"k0": "a", "k1": "b", "k2": "c"} == values
+    assert [500, 500, 1] == [len(values) for _, values in sql.locking(map(str, range(1001)))]
 
 
 # --- defaults that would break it
