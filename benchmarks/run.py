@@ -16,6 +16,7 @@ import limiter
 import memory
 import postgres_store
 import redis_store
+import sqlalchemy_store
 import sqlite_store
 from harness import FULL, QUICK, heading, markdown, pin, table
 
@@ -26,6 +27,7 @@ PARTS = {
     "imports": imports,
     "postgres": postgres_store,
     "redis": redis_store,
+    "sqlalchemy": sqlalchemy_store,
     "sqlite": sqlite_store,
     "django": django_store,
     "django-peer": django_peer,

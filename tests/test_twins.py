@@ -29,6 +29,7 @@ from smsmfa.stores.postgres_pool import AsyncLender, Lender
 from smsmfa.stores.postgres_session import AsyncSession, Session
 from smsmfa.stores.redis import AsyncRedisStore, RedisStore
 from smsmfa.stores.redis_link import AsyncClusterLink, AsyncLink, ClusterLink, Link
+from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
 
 TWINS = [
     (Enroller, AsyncEnroller),
@@ -42,6 +43,7 @@ TWINS = [
     (RedisStore, AsyncRedisStore),
     (Link, AsyncLink),
     (ClusterLink, AsyncClusterLink),
+    (SqlAlchemyStore, AsyncSqlAlchemyStore),
 ]
 PUBLIC = [name for name in smsmfa.__all__ if name.startswith("Async")]
 

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import Engine, MetaData, Table
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from smsmfa import AsyncMemoryStore, MemoryStore
 from smsmfa.stores.django import AsyncDjangoStore, DjangoStore
 from smsmfa.stores.encrypted import AsyncEncryptedStore, EncryptedStore
+from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore, schema
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
 from smsmfa.typing import AsyncStore, Store
 
@@ -76,3 +80,10 @@ async def wrap_async(store: AsyncStore) -> AsyncStore:
     await encrypted.prepare()
     await encrypted.renew("name")
     return AsyncEncryptedStore(encrypted, iter(["one key"]), name_key="name")
+def on_sqlalchemy(engine: Engine, async_engine: AsyncEngine, metadata: MetaData) -> None:
+    store: Store = SqlAlchemyStore(engine, table="smsmfa")
+    twin: AsyncStore = AsyncSqlAlchemyStore(async_engine)
+    AsyncSqlAlchemyStore(engine)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    table: Table = schema(metadata, "smsmfa")
+    deleted: int = SqlAlchemyStore(engine).purge(limit=10)
+    print(store, twin, table, deleted)
