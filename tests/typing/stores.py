@@ -80,6 +80,8 @@ async def wrap_async(store: AsyncStore) -> AsyncStore:
     await encrypted.prepare()
     await encrypted.renew("name")
     return AsyncEncryptedStore(encrypted, iter(["one key"]), name_key="name")
+
+
 def on_sqlalchemy(engine: Engine, async_engine: AsyncEngine, metadata: MetaData) -> None:
     store: Store = SqlAlchemyStore(engine, table="smsmfa")
     twin: AsyncStore = AsyncSqlAlchemyStore(async_engine)
