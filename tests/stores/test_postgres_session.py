@@ -240,8 +240,7 @@ def test_connection_is_lost_after_commit(url, db, maker, cls):
 
 
 async def until_it_waits(db):
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    while not db.execute(waiting).fetchall():  # noqa: ASYNC110  # the server tells nobody
+    while not db.execute("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchall():  # noqa: ASYNC110
         await asyncio.sleep(0)
 
 
