@@ -227,7 +227,7 @@ def sent_to_postgres(alias, call):
 
 class TestCost:
     def test_postgres(self, postgres):
-        """On PostgreSQL a challenge is five statements and a check four, two round trips more where rows are absent."""
+        """On PostgreSQL a challenge is five statements and a check four; four more where a row is absent."""
         with project.known(postgres) as alias:
             factor = Factor(store=DjangoStore(using=alias))
             factor.enrol()
