@@ -12,13 +12,13 @@ import attrs
 from .codes import KeyRing, Secret
 from .exceptions import ConfigurationError
 from .limiter import Limit
-from .messages import Messages
 from .opaque import Opaque
 from .phone import ALL_REGIONS, NUMBER_TYPES, SMS_TYPES, supported_regions
-from .wording import Wording
 
 if TYPE_CHECKING:
+    from .messages import Messages
     from .records import Issued
+    from .wording import Wording
 
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR = timedelta(hours=1)
@@ -161,14 +161,14 @@ class FactorConfig:
     number_types: frozenset[str] = attrs.field(default=SMS_TYPES, converter=_codes)
     max_phones: int = attrs.field(default=1, validator=_whole(1, 10))
     max_users_per_number: int = attrs.field(default=5, validator=_whole(0, 100))
-    messages: Mapping[str, Wording] | None = attrs.field(default=None, repr=False)
+    messages: "Mapping[str, Wording] | None" = attrs.field(default=None, repr=False)
     origin: str | None = None
     languages: Collection[str] | None = attrs.field(default=None, converter=_listed)
     android_hash: str | None = None
 
     #: What the core works with.
     keys: KeyRing = attrs.field(init=False, repr=False)
-    texts: Messages = attrs.field(init=False, repr=False)
+    texts: "Messages" = attrs.field(init=False, repr=False)
     lifetime_us: int = attrs.field(init=False, repr=False)
     resend_gap_us: int = attrs.field(init=False, repr=False)
 
@@ -190,6 +190,8 @@ class FactorConfig:
             raise ConfigurationError("resend_gap: at most the lifetime of a code")
 
     def __attrs_post_init__(self) -> None:
+        from .messages import Messages  # what an import of the package need not wait for
+
         texts = Messages(
             self.messages,
             app_name=self.app_name,
