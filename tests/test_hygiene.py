@@ -46,6 +46,12 @@ def test_joiner_elsewhere(joiner, around):
     assert "no line break" in text_problem(around.replace("{}", joiner))
 
 
+def test_joiner_before_virama():
+    """Before the sign that takes a vowel away a joiner is spelling, as in Bengali; a non-joiner there is none."""
+    assert text_problem(f"র{ZWJ}্য") is None
+    assert "no line break" in text_problem(f"র{ZWNJ}্য")
+
+
 def test_joiner_in_arabic():
     """In Arabic script a non-joiner parts letters; a joiner between them changes nothing and is refused."""
     assert text_problem(f"می{ZWNJ}خ") is None

@@ -45,10 +45,15 @@ SCRIPT = {language: names for names, languages in SCRIPTS.items() for language i
 EVERY = [(language, name) for language in WORDS for name in ("verification", "enrollment")]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _read():
+    """Let this module see the file read."""
+    texts.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def _forget():
-    """Let each test see the file and the choice made, and not what an earlier test left in a cache."""
-    texts.cache_clear()
+    """Let each test see the choice made, and not what an earlier test left in a cache."""
     match.cache_clear()
 
 
