@@ -177,6 +177,14 @@ class TestLanguage:
                 assert not set(texts()[language].values()) & set(texts()[other].values())
 
 
+def test_read_only():
+    """What is built in cannot be changed by accident, for all configurations of the process."""
+    with pytest.raises(TypeError):
+        texts()["de"] = {}
+    with pytest.raises(TypeError):
+        texts()["de"]["voice"] = ""
+
+
 def test_file_is_shipped():
     """The texts are one file of the package, with a comment on its sources and on how to contribute."""
     file = Path(languages.__file__).with_name("languages.toml").read_text(encoding="utf-8")

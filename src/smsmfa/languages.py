@@ -9,6 +9,7 @@ same language.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
+from types import MappingProxyType
 
 #: A language tag, short of what no text here depends on (RFC 5646, 2.1).
 _TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
@@ -29,12 +30,13 @@ _ALIASES = {
 def texts() -> Mapping[str, Mapping[str, str]]:
     """Return the built-in templates by language: ``"verification"``, ``"enrollment"`` and ``"voice"`` of each.
 
-    The first is English. Treat it as read-only.
+    The first is English. They cannot be changed in place: give ``messages`` texts of your own.
     """
     import tomllib  # all of this takes some milliseconds: for the first configuration, not for an import
     from importlib.resources import files
 
-    return tomllib.loads((files(__package__) / "languages.toml").read_text(encoding="utf-8"))
+    read = tomllib.loads((files(__package__) / "languages.toml").read_text(encoding="utf-8"))
+    return MappingProxyType({language: MappingProxyType(of) for language, of in read.items()})
 
 
 def negotiate(header: str | None, languages: Iterable[str] | None = None) -> str | None:
