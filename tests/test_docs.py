@@ -12,6 +12,7 @@ import pytest
 import smsmfa
 import smsmfa.typing
 from smsmfa import FactorConfig, Limits, events, profiles, testing
+from smsmfa.languages import texts
 from smsmfa.testing import fixtures
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -101,3 +102,12 @@ def test_names_of_fixtures():
     }
 
     assert set(fixtures.__all__) == listed
+
+
+def test_number_of_languages():
+    """Wherever the number of languages is told, it is that of the built-in texts."""
+    pages = [*DOCS.glob("*.md"), DOCS.parent / "README.md", DOCS.parent / "CHANGELOG.md"]
+    told = {page.name: re.findall(r"(\d+) languages", page.read_text(encoding="utf-8")) for page in pages}
+
+    assert {str(len(texts()))} == {number for numbers in told.values() for number in numbers} - {"20", "30"}
+    assert told["texts.md"]

@@ -1,7 +1,9 @@
 """Segments: which alphabet a text needs, and what it costs."""
 
+import random
 import string
 import unicodedata
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -71,6 +73,33 @@ def test_segments_agree_with_wire(text):
     assert reference(text) == segments(text)
 
 
+def drawn(count: int) -> Iterator[str]:
+    """Draw texts, the same in each run: of either alphabet, long and short, many just around the end of a segment."""
+    source = random.Random(23040)
+    basic, extension = sorted(ONE_SEPTET), sorted(TWO_SEPTETS)
+    wide = [*"яжЩ你好שلاไทย한글ñ’–ç`\xa0", *TRAPS]
+    mixtures = [(basic, 1, extension, 0), (basic, 9, extension, 1), (basic, 1, extension, 1)]
+    mixtures += [(basic, 9, wide, 1), (wide, 9, list("😀🇩👩\U0001d7d8"), 1), (wide, 1, list("😀🇩👩"), 1)]
+    ends = [length + by for length in (67, 70, 134, 153, 160) for by in range(-3, 4)]
+    for number in range(count):
+        often, weight, seldom, other = mixtures[number % len(mixtures)]
+        length = source.choice(ends) if number % 2 else source.randrange(0, 800 if number % 50 == 0 else 160)
+        kinds = source.choices((often, seldom), (weight, other), k=length)
+        yield "".join([source.choice(kind) for kind in kinds])
+
+
+def test_hundred_thousand_texts():
+    """Of a hundred thousand texts of all kinds and lengths, none is counted otherwise than the wire has it."""
+    seen = set()
+    for text in drawn(100_000):
+        counted = segments(text)
+        if reference(text) != counted:
+            pytest.fail(f"{text!r} was counted as {counted}")
+        seen.add((counted.encoding, counted.count))
+
+    assert seen >= {("GSM-7", count) for count in range(1, 6)} | {("UCS-2", count) for count in range(1, 12)}
+
+
 def test_alphabet_is_that_of_the_specification():
     """Of the basic plane just the 127 of the alphabet take one septet, and the 10 of its extension two."""
     every = [chr(point) for point in range(0x10000)]  # GSM-7 has nothing beyond the basic plane
@@ -100,6 +129,8 @@ def test_alphabet_is_that_of_the_specification():
         ("😀" * 36, Segments("UCS-2", 72, 2)),
         ("😀" * 67, Segments("UCS-2", 134, 3)),
         ("a" * 66 + "😀" + "a" * 66, Segments("UCS-2", 134, 3)),
+        ("\uffff" * 70, Segments("UCS-2", 70, 1)),
+        ("\U00010000" * 36, Segments("UCS-2", 72, 2)),
         ("\ud83d", Segments("UCS-2", 1, 1)),
         ("\ude00", Segments("UCS-2", 1, 1)),
     ],

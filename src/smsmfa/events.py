@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import attrs
 
 from .exceptions import DeliveryError, DeliveryUncertain, RateLimited, SmsMfaError
+from .segments import Segments, segments
+from .typing import Message
 from .values import instant
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ class Event:
         error: the ``code`` of the error, if there was one.
         challenge_id: which challenge, where there is one.
         purpose: what the code is for.
+        channel: how a message went out, if one did or may have.
+        segments: what that cost, of an SMS: each segment is paid for.
+        encoding: why: ``"GSM-7"``, or ``"UCS-2"``, of which less than half fits into a segment.
     """
 
     name: str
@@ -42,6 +47,9 @@ class Event:
     error: str | None = None
     challenge_id: str | None = None
     purpose: str | None = None
+    channel: str | None = None
+    segments: int | None = None
+    encoding: str | None = None
 
 
 Listener: TypeAlias = Callable[[Event], object]
@@ -70,15 +78,23 @@ class Trail:
         operation: what the block does.
     """
 
-    __slots__ = ("_listener", "_operation", "sent", "uncertain")
+    __slots__ = ("_channel", "_listener", "_operation", "_size", "sent", "uncertain")
 
     def __init__(self, listener: Listener | None, operation: "Operation") -> None:
         self._listener = listener
         self._operation = operation
+        self._channel: str | None = None
+        self._size: Segments | None = None
         #: Whether the operation sent a message, where it is one that may.
         self.sent: bool = True
         #: Whether a carrier left the fate of the message open.
         self.uncertain: bool = False
+
+    def weigh(self, message: Message) -> None:
+        """Note what a message is about to cost, and nothing else of it."""
+        if self._listener is not None:
+            self._channel = message.channel
+            self._size = segments(message.text) if message.channel == "sms" else None
 
     def __enter__(self) -> "Trail":
         return self
@@ -96,6 +112,7 @@ class Trail:
 
     def _event(self, error: BaseException | None) -> Event:
         operation = self._operation
+        size = self._size if error is None or self.uncertain else None
         return Event(
             name=_name(_NAMES[operation.name], error, self.sent),
             outcome=_outcome(error),
@@ -106,6 +123,9 @@ class Trail:
             error=error.code if isinstance(error, SmsMfaError) else type(error).__name__ if error else None,
             challenge_id=operation.challenge_id,
             purpose=operation.purpose,
+            channel=self._channel if error is None or self.uncertain else None,
+            segments=size.count if size else None,
+            encoding=size.encoding if size else None,
         )
 
 
