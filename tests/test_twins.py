@@ -22,6 +22,7 @@ from smsmfa import (
     RateLimiter,
     Verifier,
 )
+from smsmfa.senders.failover import AsyncFailoverSender, FailoverSender
 from smsmfa.shell import AsyncShell, Shell
 from smsmfa.stores.redis import AsyncRedisStore, RedisStore
 from smsmfa.stores.redis_link import AsyncClusterLink, AsyncLink, ClusterLink, Link
@@ -31,6 +32,7 @@ TWINS = [
     (Verifier, AsyncVerifier),
     (Shell, AsyncShell),
     (RateLimiter, AsyncRateLimiter),
+    (FailoverSender, AsyncFailoverSender),
     (RedisStore, AsyncRedisStore),
     (Link, AsyncLink),
     (ClusterLink, AsyncClusterLink),
