@@ -65,7 +65,7 @@ def wheel(session: nox.Session) -> None:
 @nox.session
 def lowest(session: nox.Session) -> None:
     """Run the tests against the oldest release of each dependency that the project says it works with."""
-    bounds = [*PROJECT["project"]["dependencies"], *group("stores")]
+    bounds = [*PROJECT["project"]["dependencies"], *group("stores"), *group("senders")]
     oldest = [re.sub(r"\[.*\]", "", requirement).replace(">=", "==") for requirement in bounds]
     constraints = Path(_scratch(session), "oldest.txt")
     constraints.write_text("\n".join(oldest) + "\n", encoding="utf-8")

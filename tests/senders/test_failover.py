@@ -599,6 +599,7 @@ class TestConfiguration:
         """A mistake is found when the sender is made."""
         with pytest.raises(ConfigurationError) as caught:
             FailoverSender(senders, **options)
+        assert "<FailoverSender >" in shown(caught.value)
         assert str(caught.value).startswith(words)
 
     def test_wrong_kind(self):

@@ -1,5 +1,9 @@
 """An HTTP session whose requests end in time. Importing this module imports requests."""
 
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from io import BufferedReader, RawIOBase
@@ -15,6 +19,9 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
 #: Bytes of the longest answer that is read; those of carriers have about a thousand.
 _LONGEST = 64 * 1024
+
+#: A pause in seconds, of at most some thirty years.
+_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 #: How many connections stay open for the next messages.
 _KEPT = 32
@@ -46,6 +53,24 @@ def body_of(answer: Response) -> bytes:
         if len(body) > _LONGEST:
             raise AnswerTooLongError
     return body
+
+
+def retry_after(headers: Mapping[str, str], now: int) -> timedelta | None:
+    """Return the pause that an answer asks for (RFC 9110, 10.2.3), ``None`` where it names none that can be read.
+
+    Args:
+        headers: those of the answer.
+        now: nanoseconds since the epoch.
+    """
+    text = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(text):
+        return timedelta(seconds=int(text))
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    pause = until.replace(tzinfo=until.tzinfo or UTC) - datetime.fromtimestamp(now // 10**9, UTC)
+    return max(pause, timedelta(0))
 
 
 def never_connected(error: Exception) -> bool:

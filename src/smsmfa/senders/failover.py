@@ -59,6 +59,7 @@ class _Failover(ABC, Generic[S]):
         pause: timedelta = timedelta(seconds=30),
         clock: Clock = time.monotonic_ns,
     ) -> None:
+        self._routes: dict[str, list[_Carrier[S]]] = {}  # a traceback with locals shows a repr
         routes = _checked_routes(senders)
         if type(failures) is not int or failures < 1:
             raise ConfigurationError("failures: a whole number from 1")
