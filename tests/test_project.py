@@ -17,7 +17,19 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = Path(smsmfa.__file__).parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 MODULES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = {"asyncio", "cryptography", "django", "phonenumbers", "psycopg", "redis", "requests", "sqlalchemy", "twilio"}
+HEAVY = {
+    "apprise",
+    "asyncio",
+    "boto3",
+    "cryptography",
+    "django",
+    "phonenumbers",
+    "psycopg",
+    "redis",
+    "requests",
+    "sqlalchemy",
+    "twilio",
+}
 
 
 def run(*arguments: str) -> str:

@@ -1,5 +1,6 @@
 """Requests of a bounded session end in time, and say whether they began."""
 
+import io
 import socket
 import ssl
 from contextlib import ExitStack
@@ -95,6 +96,27 @@ class TestAnswer:
         monkeypatch.setattr(bounded, "monotonic", lambda: next(times))
 
         assert isinstance(failure(session, serve(stall(ANSWER)).url), requests.ConnectionError)
+
+    def test_less_and_less(self, monkeypatch):
+        """R33: each read has what is left of the time."""
+
+        class Socket:
+            def __init__(self):
+                self.timeouts = []
+
+            def gettimeout(self):
+                return 10.0
+
+            def settimeout(self, timeout):
+                self.timeouts.append(timeout)
+
+        times = iter([0.0, 4.0, 9.0])
+        monkeypatch.setattr(bounded, "monotonic", lambda: next(times))
+        sock = Socket()
+        reading = bounded._Reading(sock, io.BytesIO(b"yes"))
+
+        assert [3, 0] == [reading.readinto(bytearray(8)) for _ in range(2)]
+        assert [6.0, 1.0] == sock.timeouts
 
     def test_connection_is_reused(self, session, serve):
         """One connection serves one request after the other, each with the whole timeout."""

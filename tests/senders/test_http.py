@@ -27,7 +27,7 @@ from smsmfa.exceptions import (
     SenderMisconfigured,
     SmsMfaError,
 )
-from smsmfa.senders.http import AsyncHttpSender, HttpSender
+from smsmfa.senders.http import AsyncHttpSender, HttpSender, _receipt
 from smsmfa.senders.webhook import read_webhook
 from smsmfa.testing import Answer, AsyncSenderConformance, Carrier, FakeClock, SenderConformance
 from smsmfa.testing.carrier import drip, drop, half, hang, kept, reset, stall
@@ -200,6 +200,10 @@ class TestAccepted:
     def test_receipt(self, answer, message_id, kind, serve):
         """An answer of 2xx is a receipt; an id is welcome, and so is an empty answer."""
         assert Receipt(message_id, "http") == send(kind(serve(answer).url, SECRET))
+
+    def test_empty_but_announced(self):
+        """An empty answer that was to be a longer one is half an answer, where an HTTP client lets it pass."""
+        assert DeliveryUncertain is type(_receipt(b"", {"Content-Length": "1"}))
 
     def test_longest_answer(self, serve):
         """An answer of 64 KiB is read."""

@@ -7,6 +7,7 @@ from typing import Any, assert_type
 from smsmfa import AsyncConsoleSender, ConsoleSender, TwilioSender
 from smsmfa.senders.failover import AsyncFailoverSender, FailoverSender
 from smsmfa.senders.http import AsyncHttpSender, HttpSender
+from smsmfa.senders.sns import AsyncSnsSender, SnsSender
 from smsmfa.senders.webhook import read_webhook
 from smsmfa.testing import FakeClock
 from smsmfa.typing import AsyncSender, Sender
@@ -37,3 +38,10 @@ def gateway(body: bytes, headers: Mapping[str, str]) -> None:
     """Be that gateway."""
     assert_type(read_webhook(body, headers, "a secret"), dict[str, Any])
     read_webhook(body, headers, ["the new one", b"the old one"], tolerance=timedelta(minutes=1), clock=FakeClock())
+
+
+def sns(timeout: timedelta) -> tuple[Sender, AsyncSender]:
+    """Send with Amazon SNS."""
+    SnsSender(region="eu-central-1", sender_id="Acme", from_number="+14155550106", endpoint_url=None, timeout=timeout)
+    SnsSender("eu-central-1")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    return SnsSender(), AsyncSnsSender(session=None)
