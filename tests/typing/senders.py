@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, assert_type
 
 from smsmfa import AsyncConsoleSender, ConsoleSender, TwilioSender
+from smsmfa.senders.apprise import AppriseSender, AsyncAppriseSender
 from smsmfa.senders.failover import AsyncFailoverSender, FailoverSender
 from smsmfa.senders.http import AsyncHttpSender, HttpSender
 from smsmfa.senders.sns import AsyncSnsSender, SnsSender
@@ -45,3 +46,9 @@ def sns(timeout: timedelta) -> tuple[Sender, AsyncSender]:
     SnsSender(region="eu-central-1", sender_id="Acme", from_number="+14155550106", endpoint_url=None, timeout=timeout)
     SnsSender("eu-central-1")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     return SnsSender(), AsyncSnsSender(session=None)
+
+
+def apprise(timeout: timedelta) -> tuple[Sender, AsyncSender]:
+    """Send with a service of Apprise's."""
+    AppriseSender()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    return AppriseSender("vonage://KEY:SECRET@FROM/{to}", timeout=timeout), AsyncAppriseSender("vonage://...")
