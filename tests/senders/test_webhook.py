@@ -64,14 +64,14 @@ class TestRead:
 
     @pytest.mark.parametrize("seconds", [-300, -299, 0, 299, 300])
     def test_time(self, seconds, clock):
-        """T21: the two clocks may differ by five minutes, either way."""
+        """The two clocks may differ by five minutes, either way."""
         clock.move(seconds=seconds)
 
         assert FIELDS == read_webhook(BODY, signed(), SECRET, clock=clock)
 
     @pytest.mark.parametrize("seconds", [-300.001, 300.001, 10**9])
     def test_replay(self, seconds, clock):
-        """T21: what was signed longer ago is refused, and so is what will be."""
+        """What was signed longer ago is refused, and so is what will be."""
         clock.move(seconds=seconds)
 
         with pytest.raises(WebhookRejected, match="too far from now"):
@@ -93,7 +93,7 @@ class TestRead:
 
     @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
     def test_missing(self, name, clock):
-        """T21: each of the headers is needed."""
+        """Each of the headers is needed."""
         headers = signed()
         del headers[name]
 
@@ -102,7 +102,7 @@ class TestRead:
 
     @pytest.mark.parametrize("seconds", ["", "x", "-1", "1.5", "١٧", "1" * 12, " 1"])
     def test_no_time(self, seconds, clock):
-        """T21: a time is a number of seconds."""
+        """A time is a number of seconds."""
         with pytest.raises(WebhookRejected, match="is no time"):
             read_webhook(BODY, signed() | {"webhook-timestamp": seconds}, SECRET, clock=clock)
 
@@ -124,7 +124,7 @@ class TestRead:
         ],
     )
     def test_forged(self, changes, clock):
-        """T21: id, time, body and secret are all signed."""
+        """Id, time, body and secret are all signed."""
         with pytest.raises(WebhookRejected, match="the signature is not the sender's"):
             read_webhook(BODY, HEADERS | changes, SECRET, clock=clock)
 
