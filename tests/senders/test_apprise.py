@@ -219,6 +219,12 @@ class TestConfiguration:
         assert str(caught.value).startswith(words)
         assert TOKEN not in shown(caught.value) + "\n".join(log)
 
+    def test_timeout(self):
+        """R33: the service has our timeout, to accept a connection and between two bytes, in place of its own."""
+        sender = AppriseSender(url_of("localhost"), timeout=timedelta(seconds=7))
+
+        assert (7.0, 7.0) == sender._service(MESSAGE.to).request_timeout
+
     def test_wrong_timeout(self):
         """A timeout is a duration."""
         with pytest.raises(ConfigurationError, match="timeout: a timedelta above zero"):

@@ -1,6 +1,7 @@
 """A failover sender tries another carrier only after one that certainly did not send and is itself the reason."""
 
 import asyncio
+import json
 import logging
 import pickle
 import threading
@@ -28,7 +29,16 @@ from smsmfa.exceptions import (
 )
 from smsmfa.phone import PhoneNumber
 from smsmfa.senders.failover import AsyncFailoverSender, FailoverSender
-from smsmfa.testing import AsyncScriptedSender, FakeClock, RecordingSender, ScriptedSender, SenderConformance
+from smsmfa.senders.http import AsyncHttpSender, HttpSender
+from smsmfa.testing import (
+    Answer,
+    AsyncScriptedSender,
+    AsyncSenderConformance,
+    FakeClock,
+    RecordingSender,
+    ScriptedSender,
+    SenderConformance,
+)
 from smsmfa.testing.threads import all_of, at_once
 from smsmfa.typing import Receipt
 
@@ -54,6 +64,29 @@ STOPS = [
 UNFORESEEN = [DeliveryError("?"), ConfigurationError("?"), TimeoutError("?"), RuntimeError("?"), ConnectionError]
 
 both = pytest.mark.parametrize("make", ["sync", "async"], indirect=True)
+
+
+# What every sender promises, by carriers of which the first is never there.
+
+SECRET = "a secret that the gateway has too"
+NOBODY = "http://127.0.0.1:9"
+
+
+class Promises:
+    accepted = Answer(202, '{"message_id": "m1"}')
+    rejected = Answer(400, json.dumps({"error": f"{MESSAGE.to.e164} is not a mobile number"}))
+    misconfigured = None
+    secrets = (SECRET,)
+
+
+class TestConformance(Promises, SenderConformance):
+    def make_sender(self, url, timeout):
+        return FailoverSender([HttpSender(NOBODY, SECRET), HttpSender(url, SECRET, timeout=timeout)])
+
+
+class TestAsyncConformance(Promises, AsyncSenderConformance):
+    def make_sender(self, url, timeout):
+        return AsyncFailoverSender([AsyncHttpSender(NOBODY, SECRET), AsyncHttpSender(url, SECRET, timeout=timeout)])
 
 
 class Threads:
