@@ -2,6 +2,8 @@
 
 import os
 
+import coverage
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from sybil import Sybil
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
@@ -39,3 +41,10 @@ pytest_collect_file = Sybil(
     setup=_enter,
     teardown=_leave,
 ).pytest()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item):
+    """Note for ``tests/each_module.py`` which test module runs what follows, where anything is measured."""
+    if measured := coverage.Coverage.current():
+        measured.switch_context(item.nodeid.partition("::")[0])

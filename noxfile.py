@@ -14,7 +14,6 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
-SOURCE = Path("src", "smsmfa")
 #: What the tests read, beside the package itself.
 TESTED = ("tests", "docs", "examples", "benchmarks", "conftest.py", "pyproject.toml", "LICENSE", *Path().glob("*.md"))
 
@@ -51,7 +50,10 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """Build the wheel through the source distribution and test it alone: every branch, no source tree in sight."""
+    """Build the wheel through the source distribution and test it alone: no source tree in sight.
+
+    Every branch is covered, and that of each module by the test module of its own name.
+    """
     built = Path(_scratch(session), "dist")
     shutil.rmtree(built, ignore_errors=True)
     session.install("build")
@@ -60,6 +62,7 @@ def wheel(session: nox.Session) -> None:
     with session.chdir(_copy_of_tests(session)):
         session.run("coverage", "run", "-m", "pytest", *session.posargs)
         session.run("coverage", "report", "--fail-under=100")
+        session.run("python", "tests/each_module.py")
 
 
 @nox.session
@@ -71,28 +74,6 @@ def lowest(session: nox.Session) -> None:
     constraints.write_text("\n".join(oldest) + "\n", encoding="utf-8")
     session.install(".", *group("tests"), "--constraint", str(constraints))
     session.run("python", "-m", "pytest", *session.posargs)
-
-
-@nox.session
-def modules(session: nox.Session) -> None:
-    """Show that each module is covered, every branch, by the test module of its own name alone."""
-    session.install("-e", ".", *group("tests"))
-    data = Path(_scratch(session), "coverage")
-    reached = {}
-    for module in sorted(SOURCE.rglob("*.py")):
-        if not (test := _test_of(module)).exists():
-            reached[module] = "none"
-            continue
-        run = ("coverage", "run", f"--data-file={data}", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test))
-        session.run(*run, silent=True)
-        report = ("coverage", "report", f"--data-file={data}", f"--include=*/{module.relative_to('src')}")
-        reached[module] = session.run(*report, "--format=total", silent=True).strip()
-        if reached[module] != "100":
-            session.run(*report)
-    for module, total in reached.items():
-        print(f"{total:>4}  {module}")
-    if short := [str(module) for module, total in reached.items() if total not in {"100", "none"}]:
-        session.error(f"not covered by the test module of its own name: {', '.join(short)}")
 
 
 @nox.session
@@ -129,9 +110,3 @@ def _copy_of_tests(session: nox.Session) -> Path:
         elif path.exists():
             shutil.copy(path, copy)
     return copy
-
-
-def _test_of(module: Path) -> Path:
-    """``src/smsmfa/stores/memory.py`` has ``tests/stores/test_memory.py``."""
-    inner = module.relative_to(SOURCE)
-    return Path("tests", inner.parent, f"test_{inner.stem.strip('_')}.py")

@@ -8,6 +8,7 @@ import pytest
 from smsmfa import AsyncMemoryStore, ConfigurationError, MemoryStore
 from smsmfa.arguments import (
     check_methods,
+    checked_channel,
     checked_details,
     checked_locale,
     checked_purpose,
@@ -102,6 +103,25 @@ class TestLocale:
         """A locale that is no text is a TypeError."""
         with pytest.raises(TypeError, match="locale: a str"):
             checked_locale(locale)
+
+
+class TestChannel:
+    @pytest.mark.parametrize("channel", ["sms", "voice", "whatsapp"])
+    def test_is_kept(self, channel):
+        """A channel that there is is taken as it is."""
+        assert channel == checked_channel(channel)
+
+    @pytest.mark.parametrize("channel", ["", "SMS", "email", "sms "])
+    def test_unknown_is_refused(self, channel):
+        """A channel that there is not is a ValueError that names those there are."""
+        with pytest.raises(ValueError, match="channel: one of sms, voice, whatsapp"):
+            checked_channel(channel)
+
+    @pytest.mark.parametrize("channel", [None, 1, b"sms", ["sms"]])
+    def test_of_another_kind_is_refused(self, channel):
+        """A channel that is no text is a TypeError."""
+        with pytest.raises(TypeError, match="channel: a str"):
+            checked_channel(channel)
 
 
 class TestDetails:

@@ -56,12 +56,12 @@ class World(Records):
         """Return a proof that is good now."""
         return Proof(self.now, self.user().changes, True)
 
-    def start(self, number=NUMBER, *, new_id="new", replace=None, proof=None):
+    def start(self, number=NUMBER, *, new_id="new", replace=None, proof=None, channel="sms"):
         begin = partial(decisions.start, new_id=new_id, phone=phone(f"phone of {new_id}", number), replace=replace)
-        return self.run(partial(begin, proof=proof or self.proof(), locale="fr"))
+        return self.run(partial(begin, proof=proof or self.proof(), locale="fr", channel=channel))
 
-    def resend_pending(self, challenge_id="new", *, new_id="newer"):
-        return self.run(partial(decisions.resend_pending, new_id=new_id, challenge_id=challenge_id))
+    def resend_pending(self, challenge_id="new", *, new_id="newer", channel=None):
+        return self.run(partial(decisions.resend_pending, new_id=new_id, challenge_id=challenge_id, channel=channel))
 
     def confirm(self, challenge_id="new", *, right=True, recovery=(b"fresh",)):
         pending = self.user().pending
@@ -69,12 +69,12 @@ class World(Records):
         code = Opaque(code if right else wrong(code))
         return self.run(partial(decisions.confirm, challenge_id=challenge_id, code=code, recovery=list(recovery)))
 
-    def challenge(self, *, new_id="new", phone_id=None, purpose="login", details=()):
+    def challenge(self, *, new_id="new", phone_id=None, purpose="login", details=(), channel="sms"):
         begin = partial(decisions.challenge, new_id=new_id, phone_id=phone_id, purpose=purpose)
-        return self.run(partial(begin, details=details, locale="fr"))
+        return self.run(partial(begin, details=details, locale="fr", channel=channel))
 
-    def resend(self, challenge_id="new", *, new_id="newer"):
-        return self.run(partial(decisions.resend, new_id=new_id, challenge_id=challenge_id))
+    def resend(self, challenge_id="new", *, new_id="newer", channel=None):
+        return self.run(partial(decisions.resend, new_id=new_id, challenge_id=challenge_id, channel=channel))
 
     def verify(self, challenge_id="new", *, right=True, purpose="login", details=()):
         issued = next((issued for issued in self.user().issued if issued.id == challenge_id), None)
@@ -175,7 +175,7 @@ class TestStart:
         user = world.user()
 
         assert ("new", "enrollment", "fr") == (reply.issued.id, reply.issued.purpose, reply.issued.locale)
-        assert (True, None, None) == (reply.sent, reply.displaced, reply.sent_before)
+        assert (True, None, None) == (reply.sent, reply.displaced, reply.before)
         assert ([phone()], "phone of new", "phone") == (user.phones, user.pending.phone.id, user.pending.replaces)
         assert world.now + HOUR == user.sends
 
@@ -230,7 +230,7 @@ class TestResendPending:
         world.now += 30 * SECOND
         reply = world.resend_pending()
 
-        assert ("new", True, before) == (reply.issued.id, reply.sent, reply.sent_before)
+        assert ("new", True, (before, "sms")) == (reply.issued.id, reply.sent, reply.before)
         assert world.now == world.user().pending.issued.sent
 
     def test_unknown(self):
@@ -489,7 +489,7 @@ class TestResend:
         world.now += 30 * SECOND
         reply = world.resend()
 
-        assert ("new", True, world.now - 30 * SECOND) == (reply.issued.id, reply.sent, reply.sent_before)
+        assert ("new", True, (world.now - 30 * SECOND, "sms")) == (reply.issued.id, reply.sent, reply.before)
 
     def test_renews(self):
         """A dead challenge is renewed with all that it was about."""
@@ -733,3 +733,68 @@ class TestSettle:
         world.settle(reply)
 
         assert ([], 0) == (world.ids, world.user().sends)
+
+
+class TestChannels:
+    """A message is repeated as the last one went, or by another channel; the code and the limits are the same."""
+
+    @staticmethod
+    def pair(name):
+        """Return a world, what makes a challenge in it, what repeats it, and how to look at it."""
+        if name == "pending":
+            world = World()
+            return world, world.start, world.resend_pending, lambda: world.user().pending.issued
+        world = World(phone())
+        return world, world.challenge, world.resend, lambda: world.user().issued[0]
+
+    @pytest.mark.parametrize("name", ["pending", "login"])
+    @pytest.mark.parametrize("first, then, last", [("sms", "voice", "voice"), ("voice", None, "voice")])
+    def test_repeated(self, name, first, then, last):
+        """A live challenge keeps its channel, unless another is asked for."""
+        world, make, repeat, look = self.pair(name)
+        make(channel=first)
+        assert first == look().channel
+        world.now += 30 * SECOND
+        repeat(channel=then)
+
+        assert ("new", last) == (look().id, look().channel)
+
+    @pytest.mark.parametrize("name", ["pending", "login"])
+    @pytest.mark.parametrize("then, last", [("sms", "sms"), (None, "voice")])
+    def test_renewed(self, name, then, last):
+        """A dead challenge is renewed by its channel, unless another is asked for."""
+        world, make, repeat, look = self.pair(name)
+        make(channel="voice")
+        world.now += HOUR
+        repeat(channel=then)
+
+        assert ("newer", last) == (look().id, look().channel)
+
+    @pytest.mark.parametrize("name", ["pending", "login"])
+    def test_not_sent(self, name):
+        """A repetition by another channel that did not go out leaves the channel as it was."""
+        world, make, repeat, look = self.pair(name)
+        make(channel="sms")
+        world.now += 30 * SECOND
+        world.settle(repeat(channel="voice"))
+
+        assert "sms" == look().channel
+
+    def test_one_limit(self):
+        """A call is taken from the same buckets as an SMS."""
+        world = World(phone())
+        world.config = a_config(limits=Limits(user=ONE_AN_HOUR))
+        world.challenge(purpose="login")
+
+        assert "user" == world.challenge(purpose="payment", channel="voice").scope
+
+    def test_method(self):
+        """What is accepted says how its code last went out; a recovery code came by none."""
+        world = World(phone())
+        world.challenge(channel="whatsapp")
+        assert "whatsapp" == world.verify().method
+        world.alter(recovery=[b"recovery"])
+        assert "recovery" == world.recover().method
+        world = World()
+        world.start(channel="voice")
+        assert "voice" == world.confirm().method

@@ -1005,3 +1005,28 @@ def test_clock_jump(factor, jump):
 
     rejected(factor.enroller.confirm, "alice", pending.id, factor.outbox.code, error=CodeExpired)
     assert factor.enrol()
+
+
+class TestChannels:
+    """A number can be confirmed by a call or by WhatsApp as well."""
+
+    def test_start(self, factor):
+        """The message goes by the channel that was asked for, and a resend by the same or another."""
+        pending = factor.enroller.start("alice", NUMBER, channel="whatsapp")
+        assert ("whatsapp", "whatsapp") == (pending.channel, factor.outbox.messages[-1].channel)
+        for channel, expected in (None, "whatsapp"), ("voice", "voice"):
+            factor.clock.move(seconds=30)
+            assert expected == factor.enroller.resend("alice", pending.id, channel=channel).channel
+            assert expected == factor.outbox.messages[-1].channel
+
+        assert "voice" == factor.enroller.confirm("alice", pending.id, factor.outbox.code).verification.method
+
+    @pytest.mark.parametrize("channel, error", [("fax", ValueError), (7, TypeError)])
+    def test_unknown(self, factor, channel, error):
+        """A channel that there is not is refused before anything happens."""
+        pending = factor.enroller.start("alice", NUMBER)
+        factor.clock.move(seconds=30)
+
+        rejected(factor.enroller.start, "alice", OTHER_NUMBER, channel=channel, error=error)
+        rejected(factor.enroller.resend, "alice", pending.id, channel=channel, error=error)
+        assert 1 == factor.outbox.calls

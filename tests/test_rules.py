@@ -240,11 +240,11 @@ class TestChallenges:
     def test_issue(self):
         """A challenge begins now, under the newest secret, and ends after the lifetime, with no attempt used."""
         config = a_config(lifetime=timedelta(minutes=1), resend_gap=timedelta(0))
-        made = rules.issue(book(config=config), "id", "login", phone(), (("amount", "10"),), "fr")
+        made = rules.issue(book(config=config), "id", "login", phone(), (("amount", "10"),), "fr", "voice")
 
         assert (NOW, NOW, NOW + 60 * SECOND_US, 0) == (made.created, made.sent, made.expires, made.attempts)
-        assert (config.keys.newest.key_id, "phone", (("amount", "10"),), "fr") == (
-            made.key_id, made.phone_id, made.details, made.locale,
+        assert (config.keys.newest.key_id, "phone", (("amount", "10"),), "fr", "voice") == (
+            made.key_id, made.phone_id, made.details, made.locale, made.channel,
         )  # fmt: skip
 
     @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ class TestSending:
         reply = rules.put_in_place(records, stored, issued("new"), phone())
 
         assert ["other", "new"] == [challenge.id for challenge in records.user.issued]
-        assert ("new", True, stored, None) == (reply.issued.id, reply.sent, reply.displaced, reply.sent_before)
+        assert ("new", True, stored, None) == (reply.issued.id, reply.sent, reply.displaced, reply.before)
 
     def test_put_in_place_is_bounded(self):
         """T19: a record holds 32 challenges, and the oldest makes room."""
@@ -357,9 +357,9 @@ class TestSending:
     def test_repeat(self):
         """R4: a repeated message moves the gap, and neither expiry nor attempts."""
         challenge = issued(at=NOW - 30 * SECOND_US, attempts=3)
-        reply = rules.repeat(book(), challenge, phone())
+        reply = rules.repeat(book(), challenge, phone(), None)
 
-        assert (True, NOW, NOW - 30 * SECOND_US) == (reply.sent, challenge.sent, reply.sent_before)
+        assert (True, NOW, (NOW - 30 * SECOND_US, "sms")) == (reply.sent, challenge.sent, reply.before)
         assert (NOW + 270 * SECOND_US, 3) == (challenge.expires, challenge.attempts)
 
     @pytest.mark.parametrize("ahead, expected", [(60 * SECOND_US, 90 * SECOND_US), (60 * SECOND_US + 1, 0)])
@@ -371,22 +371,24 @@ class TestSending:
         """Within the gap a repetition is refused, with the exact wait, before any limit."""
         records = book(User(sends=NOW + HOUR_US), config=limits(user=Limit(1, HOUR)))
 
-        assert ("resend", timedelta(seconds=29)) == told(rules.repeat(records, issued(at=NOW - SECOND_US), phone()))
+        assert ("resend", timedelta(seconds=29)) == told(
+            rules.repeat(records, issued(at=NOW - SECOND_US), phone(), None)
+        )
 
     def test_repeat_at_the_end_of_the_gap(self):
         """A microsecond before the gap ends a repetition is refused, then no more."""
         challenge = issued(at=NOW - 30 * SECOND_US)
-        early = rules.repeat(book(now=NOW - 1), challenge, phone())
+        early = rules.repeat(book(now=NOW - 1), challenge, phone(), None)
 
         assert ("resend", timedelta(microseconds=1)) == told(early)
-        assert rules.repeat(book(), challenge, phone()).sent
+        assert rules.repeat(book(), challenge, phone(), None).sent
 
     def test_repeat_is_limited(self):
         """R28: after the gap the limits hold a repetition, and the gap stays as it was."""
         records = book(User(sends=NOW + HOUR_US), config=limits(user=Limit(1, HOUR)))
         challenge = issued(at=NOW - 30 * SECOND_US)
 
-        assert ("user", HOUR) == told(rules.repeat(records, challenge, phone()))
+        assert ("user", HOUR) == told(rules.repeat(records, challenge, phone(), None))
         assert NOW - 30 * SECOND_US == challenge.sent
 
 

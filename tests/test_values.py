@@ -122,7 +122,10 @@ def test_shown_once():
     assert CODES == an_enrollment().recovery_codes
 
 
-@pytest.mark.parametrize("method, amr", [("sms", ("sms", "otp")), ("recovery", ("otp",))])
+@pytest.mark.parametrize(
+    "method, amr",
+    [("sms", ("sms", "otp")), ("voice", ("tel", "otp")), ("whatsapp", ("otp",)), ("recovery", ("otp",))],
+)
 def test_amr(method, amr):
     """The methods go by their names of RFC 8176."""
     assert amr == a_verification(method=method).amr

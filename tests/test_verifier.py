@@ -993,6 +993,49 @@ def test_retired_secret(factor):
     assert verify("alice", renewed.id, retired.outbox.code)
 
 
+class TestChannels:
+    """A code can go out by a call or by WhatsApp as well, under the same limits."""
+
+    def test_challenge(self, factor):
+        """The message says by which channel it goes, and so does the challenge."""
+        challenge = factor.verifier.challenge("alice", channel="voice")
+
+        assert ("voice", "voice") == (challenge.channel, factor.outbox.messages[-1].channel)
+        other = factor.verifier.challenge("alice", purpose="payment")
+        assert ("sms", "sms") == (other.channel, factor.outbox.messages[-1].channel)
+
+    def test_resend(self, factor):
+        """The same code goes out once more by another channel; left out, the channel stays what it was."""
+        challenge = factor.verifier.challenge("alice")
+        code = factor.outbox.code
+        for channel in "voice", None:
+            factor.clock.move(seconds=30)
+            assert "voice" == factor.verifier.resend("alice", challenge.id, channel=channel).channel
+            assert ("voice", code) == (factor.outbox.messages[-1].channel, factor.outbox.code)
+        proof = factor.verifier.verify("alice", challenge.id, code)
+
+        assert ("voice", ("tel", "otp")) == (proof.method, proof.amr)
+        assert 6 == factor.verifier.status("alice").sends_left
+
+    def test_within_gap(self, factor):
+        """Within the gap another channel sends nothing either."""
+        challenge = factor.verifier.challenge("alice")
+
+        assert (challenge.id, False) == (factor.verifier.challenge("alice", channel="voice").id, False)
+        assert "resend" == limited(factor.verifier.resend, "alice", challenge.id, channel="voice")[0]
+        assert 1 == factor.outbox.calls
+
+    @pytest.mark.parametrize("channel, error", [("fax", ValueError), ("", ValueError), (7, TypeError)])
+    def test_unknown(self, factor, channel, error):
+        """A channel that there is not is refused before anything happens."""
+        challenge = factor.verifier.challenge("alice")
+        factor.clock.move(seconds=30)
+
+        rejected(factor.verifier.challenge, "alice", channel=channel, error=error)
+        rejected(factor.verifier.resend, "alice", challenge.id, channel=channel, error=error)
+        assert (1, 8) == (factor.outbox.calls, factor.verifier.status("alice").sends_left)
+
+
 def test_same_work_for_strangers(new):
     """R30, T11: a challenge, a check and a status take the same calls of the store, enrolled or not."""
     factor = enrolled(new(store=Counting()))

@@ -7,6 +7,9 @@ from uuid import UUID
 
 from .exceptions import ConfigurationError
 
+#: How a message can go out. All of them are charged to the same limits.
+CHANNELS = ("sms", "voice", "whatsapp")
+
 
 def check_methods(value: object, name: str, methods: tuple[str, ...], *, asynchronous: bool) -> None:
     """Check that a store or a sender is one, and of the kind that is needed.
@@ -75,6 +78,20 @@ def checked_locale(locale: object) -> str | None:
     ):
         return locale
     raise ValueError('locale: a language tag, for example "pt-BR"')
+
+
+def checked_channel(channel: object) -> str:
+    """Return how a message goes out.
+
+    Raises:
+        TypeError: it is no ``str``.
+        ValueError: there is no such channel.
+    """
+    if not isinstance(channel, str):
+        raise TypeError('channel: a str, for example "sms"')
+    if channel not in CHANNELS:
+        raise ValueError(f"channel: one of {', '.join(CHANNELS)}")
+    return channel
 
 
 def checked_details(details: object) -> tuple[tuple[str, str], ...]:

@@ -56,6 +56,8 @@ class Accepted(Outcome):
 
     #: How often the user's numbers have changed, for the proof.
     changes: int
+    #: How the code got to the user: a channel, or ``"recovery"``.
+    method: str
 
 
 class Enrolled(Accepted):
@@ -74,8 +76,9 @@ class Done(Outcome):
 
 
 def start(
-    book: Book, *, new_id: str, phone: Phone, replace: str | None, proof: Proof | None, locale: str | None
-) -> Reply | Refusal:
+    book: Book, *, new_id: str, phone: Phone, replace: str | None, proof: Proof | None, locale: str | None,
+    channel: str,
+) -> Reply | Refusal:  # fmt: skip
     """Put a number beside the enrolled ones, waiting for its first code."""
     user = book.user
     if refusal := spent(book) or unproven(book, proof):
@@ -89,12 +92,12 @@ def start(
         return Reply(pending.issued, pending.phone, sent=False)
     if refusal := in_use(book, phone.number) or reserve(book, phone.number):
         return refusal
-    issued = issue(book, new_id, "enrollment", phone, (), locale)
+    issued = issue(book, new_id, "enrollment", phone, (), locale, channel)
     user.pending = Pending(issued, phone, replaces)
     return Reply(issued, phone, sent=True, displaced=pending)
 
 
-def resend_pending(book: Book, *, new_id: str, challenge_id: str) -> Reply | Refusal:
+def resend_pending(book: Book, *, new_id: str, challenge_id: str, channel: str | None) -> Reply | Refusal:
     """Repeat the message of the number that waits; renew a dead one only while the user has no number."""
     pending = book.user.pending
     if refusal := spent(book):
@@ -104,12 +107,13 @@ def resend_pending(book: Book, *, new_id: str, challenge_id: str) -> Reply | Ref
     book.phone = pending.phone
     dead = closed(book, pending.issued)
     if dead is None:
-        return repeat(book, pending.issued, pending.phone)
+        return repeat(book, pending.issued, pending.phone, channel)
     if book.user.phones or not renewable(book, pending.issued):
         return dead
     if refusal := in_use(book, pending.phone.number) or reserve(book, pending.phone.number):
         return refusal
-    issued = issue(book, new_id, "enrollment", pending.phone, (), pending.issued.locale)
+    old = pending.issued
+    issued = issue(book, new_id, "enrollment", pending.phone, (), old.locale, channel or old.channel)
     book.user.pending = Pending(issued, pending.phone, pending.replaces)
     return Reply(issued, pending.phone, sent=True, displaced=pending)
 
@@ -141,7 +145,7 @@ def confirm(book: Book, *, challenge_id: str, code: Opaque[str], recovery: list[
     user.changes += 1
     drawn = bool(recovery) and not user.recovery
     user.recovery = recovery if drawn else user.recovery
-    return Enrolled(user.changes, phone, drawn)
+    return Enrolled(user.changes, pending.issued.channel, phone, drawn)
 
 
 def remove(book: Book, *, phone_id: str, proof: Proof | None) -> Done | Refusal:
@@ -185,7 +189,7 @@ def reset(book: Book) -> Done:
 
 def challenge(
     book: Book, *, new_id: str, phone_id: str | None, purpose: str, details: tuple[tuple[str, str], ...],
-    locale: str | None,
+    locale: str | None, channel: str,
 ) -> Reply | Refusal:  # fmt: skip
     """Make a new code for a purpose, unless the last message about the same thing is recent."""
     user = book.user
@@ -200,10 +204,10 @@ def challenge(
         return Reply(old, phone, sent=False)
     if refusal := reserve(book, phone.number):
         return refusal
-    return put_in_place(book, old, issue(book, new_id, purpose, phone, details, locale), phone)
+    return put_in_place(book, old, issue(book, new_id, purpose, phone, details, locale, channel), phone)
 
 
-def resend(book: Book, *, new_id: str, challenge_id: str) -> Reply | Refusal:
+def resend(book: Book, *, new_id: str, challenge_id: str, channel: str | None) -> Reply | Refusal:
     """Repeat the message of a challenge; for a day, renew one that is dead."""
     if refusal := spent(book):
         return refusal
@@ -216,12 +220,13 @@ def resend(book: Book, *, new_id: str, challenge_id: str) -> Reply | Refusal:
     book.phone = phone
     dead = closed(book, issued)
     if dead is None:
-        return repeat(book, issued, phone)
+        return repeat(book, issued, phone, channel)
     if not renewable(book, issued):
         return dead
     if refusal := reserve(book, phone.number):
         return refusal
-    return put_in_place(book, issued, issue(book, new_id, issued.purpose, phone, issued.details, issued.locale), phone)
+    purpose, details, locale, channel = issued.purpose, issued.details, issued.locale, channel or issued.channel
+    return put_in_place(book, issued, issue(book, new_id, purpose, phone, details, locale, channel), phone)
 
 
 def settle(book: Book, *, reply: Reply) -> Done:
@@ -235,8 +240,8 @@ def settle(book: Book, *, reply: Reply) -> Done:
         return Done()  # used or replaced meanwhile
     if kept.sent != reply.issued.sent:
         return Done()  # another message with this code has gone out
-    if reply.sent_before is not None:
-        kept.sent = reply.sent_before
+    if reply.before is not None:
+        kept.sent, kept.channel = reply.before
     elif waits:
         user.pending = reply.displaced if isinstance(reply.displaced, Pending) else None
     else:
@@ -265,7 +270,7 @@ def verify(
     if matches(book, "verification", issued, phone, code):
         user.issued.remove(issued)
         phone.failures, phone.last_used_at = 0, book.now
-        return Accepted(user.changes)
+        return Accepted(user.changes, issued.channel)
     phone.failures += 1
     phone.disabled = phone.failures >= book.config.limits.consecutive
     return CodeRejected() if phone.disabled else wrong(book, issued)
@@ -285,7 +290,7 @@ def recover(book: Book, *, hashed: bytes, replacement: bytes) -> Accepted | Refu
         user.recoveries = bucket
         return CodeRejected(remaining(limit, user.recoveries, book.now))
     user.recovery[matches.index(True)] = replacement
-    return Accepted(user.changes)
+    return Accepted(user.changes, "recovery")
 
 
 def unlock(book: Book) -> Done:

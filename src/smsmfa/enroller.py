@@ -3,7 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .arguments import checked_locale
+from .arguments import checked_channel, checked_locale
 from .codes import new_id
 from .exceptions import PhoneNumberError
 from .lazy import lazy
@@ -47,7 +47,7 @@ class Enroller(EnrollerBase, Shell):
 
     def start(
         self, user_id: object, number: str, *, region: str | None = None, replace: str | None = None,
-        proof: str | None = None, locale: str | None = None,
+        proof: str | None = None, locale: str | None = None, channel: str = "sms",
     ) -> Challenge:  # fmt: skip
         """Send a code to a number that the user wants to enrol. It stays pending until :meth:`confirm`.
 
@@ -60,6 +60,7 @@ class Enroller(EnrollerBase, Shell):
             replace: the id of the number it takes the place of, where several are allowed.
             proof: the ``token`` of a fresh :class:`~smsmfa.Verification`, once the user has a number.
             locale: the user's language, for the text.
+            channel: ``"sms"``, ``"voice"`` or ``"whatsapp"``, if the sender has it.
 
         Raises:
             PhoneNumberError: it is no number that may enrol; see ``reason``.
@@ -73,7 +74,7 @@ class Enroller(EnrollerBase, Shell):
         """
         text, token = Opaque(number), Opaque(proof)
         del number, proof  # what a traceback with locals shows of this frame must be neither
-        locale = checked_locale(locale)
+        locale, channel = checked_locale(locale), checked_channel(channel)
         self._config.texts.check("enrollment", (), locale)
         operation = self._operation("start", user_id, "enrollment")
         with self._trail(operation, purpose="enrollment") as trail:
@@ -88,11 +89,17 @@ class Enroller(EnrollerBase, Shell):
                 replace=replace,
                 proof=self._read_proof(operation, token),
                 locale=locale,
+                channel=channel,
             )
             return self._request(trail, operation, decide)
 
-    def resend(self, user_id: object, challenge_id: str) -> Challenge:
+    def resend(self, user_id: object, challenge_id: str, *, channel: str | None = None) -> Challenge:
         """Send the same code once more, under the same expiry and attempts.
+
+        Args:
+            user_id: a ``str``, ``int`` or ``UUID``.
+            challenge_id: that of the number that waits.
+            channel: how, for example ``"voice"`` for who cannot read it; ``None``: as the last message.
 
         Raises:
             RateLimited: too soon (``"resend"``), or a limit refuses.
@@ -100,10 +107,11 @@ class Enroller(EnrollerBase, Shell):
             DeliveryRejected: the message did not go out, and was not charged.
             FactorDisabled, StoreError: as everywhere.
         """
+        channel = None if channel is None else checked_channel(channel)
         operation = self._operation("resend enrollment", user_id, "enrollment")
         with self._trail(operation, challenge_id=challenge_id, purpose="enrollment") as trail:
             self._check_enabled()
-            decide = partial(decisions.resend_pending, new_id=new_id(), challenge_id=challenge_id)
+            decide = partial(decisions.resend_pending, new_id=new_id(), challenge_id=challenge_id, channel=channel)
             return self._request(trail, operation, decide, rules.about_pending)
 
     def confirm(self, user_id: object, challenge_id: str, code: str) -> Enrollment:
@@ -129,7 +137,7 @@ class Enroller(EnrollerBase, Shell):
                 user_id=operation.user_id,
                 phone=enrolled_phone(accepted.phone),
                 recovery_codes=shown if accepted.recovery else Opaque(()),
-                verification=self._verification(operation, accepted, "sms", "login"),
+                verification=self._verification(operation, accepted, "login"),
             )
 
     def remove(self, user_id: object, phone_id: str, *, proof: str | None) -> None:
@@ -181,12 +189,12 @@ class AsyncEnroller(EnrollerBase, AsyncShell):
 
     async def start(
         self, user_id: object, number: str, *, region: str | None = None, replace: str | None = None,
-        proof: str | None = None, locale: str | None = None,
+        proof: str | None = None, locale: str | None = None, channel: str = "sms",
     ) -> Challenge:  # fmt: skip
         """Like :meth:`Enroller.start`."""
         text, token = Opaque(number), Opaque(proof)
         del number, proof  # what a traceback with locals shows of this frame must be neither
-        locale = checked_locale(locale)
+        locale, channel = checked_locale(locale), checked_channel(channel)
         self._config.texts.check("enrollment", (), locale)
         operation = self._operation("start", user_id, "enrollment")
         with self._trail(operation, purpose="enrollment") as trail:
@@ -201,15 +209,17 @@ class AsyncEnroller(EnrollerBase, AsyncShell):
                 replace=replace,
                 proof=self._read_proof(operation, token),
                 locale=locale,
+                channel=channel,
             )
             return await self._request(trail, operation, decide)
 
-    async def resend(self, user_id: object, challenge_id: str) -> Challenge:
+    async def resend(self, user_id: object, challenge_id: str, *, channel: str | None = None) -> Challenge:
         """Like :meth:`Enroller.resend`."""
+        channel = None if channel is None else checked_channel(channel)
         operation = self._operation("resend enrollment", user_id, "enrollment")
         with self._trail(operation, challenge_id=challenge_id, purpose="enrollment") as trail:
             self._check_enabled()
-            decide = partial(decisions.resend_pending, new_id=new_id(), challenge_id=challenge_id)
+            decide = partial(decisions.resend_pending, new_id=new_id(), challenge_id=challenge_id, channel=channel)
             return await self._request(trail, operation, decide, rules.about_pending)
 
     async def confirm(self, user_id: object, challenge_id: str, code: str) -> Enrollment:
@@ -226,7 +236,7 @@ class AsyncEnroller(EnrollerBase, AsyncShell):
                 user_id=operation.user_id,
                 phone=enrolled_phone(accepted.phone),
                 recovery_codes=shown if accepted.recovery else Opaque(()),
-                verification=self._verification(operation, accepted, "sms", "login"),
+                verification=self._verification(operation, accepted, "login"),
             )
 
     async def remove(self, user_id: object, phone_id: str, *, proof: str | None) -> None:

@@ -55,6 +55,8 @@ class Issued(Record):
     expires: int
     sent: int
     attempts: int = 0
+    #: How its last message went out.
+    channel: str = "sms"
 
 
 class Pending(Record):

@@ -38,8 +38,8 @@ class Reply(Outcome):
     sent: bool
     #: What the new challenge took the place of, to be put back if the message does not go out.
     displaced: Issued | Pending | None = None
-    #: When the message before this one went out, where this one repeats it.
-    sent_before: int | None = None
+    #: When and how the message before this one went out, where this one repeats it.
+    before: tuple[int, str] | None = None
 
 
 def spent(book: Book) -> Refusal | None:
@@ -156,12 +156,13 @@ def about_all(user: User) -> list[Phone]:
 
 
 def issue(
-    book: Book, new_id: str, purpose: str, phone: Phone, details: tuple[tuple[str, str], ...], locale: str | None
-) -> Issued:
+    book: Book, new_id: str, purpose: str, phone: Phone, details: tuple[tuple[str, str], ...], locale: str | None,
+    channel: str = "sms",
+) -> Issued:  # fmt: skip
     """Make a challenge that begins now."""
     config, now = book.config, book.now
     key_id = config.keys.newest.key_id
-    return Issued(new_id, key_id, purpose, phone.id, details, locale, now, now + config.lifetime_us, now)
+    return Issued(new_id, key_id, purpose, phone.id, details, locale, now, now + config.lifetime_us, now, 0, channel)
 
 
 def closed(book: Book, issued: Issued) -> Refusal | None:
@@ -203,14 +204,15 @@ def put_in_place(book: Book, old: Issued | None, issued: Issued, phone: Phone) -
     return Reply(issued, phone, sent=True, displaced=old)
 
 
-def repeat(book: Book, issued: Issued, phone: Phone) -> Reply | Refusal:
-    """Reserve one more message with the same code, expiry and attempts."""
+def repeat(book: Book, issued: Issued, phone: Phone, channel: str | None) -> Reply | Refusal:
+    """Reserve one more message with the same code, expiry and attempts, by the same channel or another."""
     if early := gap_left(book, issued):
         return RateLimited("resend", timedelta(microseconds=early))
     if refusal := reserve(book, phone.number):
         return refusal
-    before, issued.sent = issued.sent, book.now
-    return Reply(issued, phone, sent=True, sent_before=before)
+    before = issued.sent, issued.channel
+    issued.sent, issued.channel = book.now, channel or issued.channel
+    return Reply(issued, phone, sent=True, before=before)
 
 
 def reserve(book: Book, number: int) -> Refusal | None:

@@ -122,6 +122,7 @@ class Base:
             kind=kind,
             challenge_id=issued.id,
             expires_at=challenge.expires_at,
+            channel=issued.channel,
             locale=issued.locale,
         )
 
@@ -134,16 +135,17 @@ class Base:
             expires_at=instant(issued.expires),
             resend_at=instant(issued.sent + self._config.resend_gap_us),
             sent=sent,
+            channel=issued.channel,
         )
 
     def _verification(
-        self, operation: Operation, accepted: Accepted, method: str, purpose: str, *, plain: bool = True,
+        self, operation: Operation, accepted: Accepted, purpose: str, *, plain: bool = True,
         recovery_codes: Opaque[tuple[str, ...]] | None = None,
     ) -> Verification:  # fmt: skip
         proof = proofs.Proof(operation.now, accepted.changes, plain and purpose in _MANAGING)
         return Verification(
             user_id=operation.user_id,
-            method=method,
+            method=accepted.method,
             at=instant(operation.now),
             purpose=purpose,
             recovery_codes=recovery_codes or _NO_CODES,

@@ -93,7 +93,8 @@ class Message:
         kind: ``"enrollment"``, ``"verification"`` or ``"notice"``.
         challenge_id: the challenge this message belongs to; no secret.
         expires_at: when the code stops being accepted.
-        channel: ``"sms"``.
+        channel: ``"sms"``, ``"voice"`` (the text is to be spoken) or ``"whatsapp"``. A sender without it raises
+            :class:`~smsmfa.SenderMisconfigured`.
         locale: the language the application asked for, or ``None``.
     """
 

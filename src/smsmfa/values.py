@@ -10,6 +10,8 @@ from .phone import PhoneNumber
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+#: The channels that RFC 8176, 2, has a word for.
+_AMR = {"sms": ("sms",), "voice": ("tel",)}
 
 
 def instant(microseconds: int) -> datetime:
@@ -33,6 +35,7 @@ class Challenge:
         resend_at: from then on ``resend`` sends it again.
         sent: whether this call sent a message; ``False``: the last one is recent enough.
         uncertain: whether the carrier's answer to this call's message is unknown. It may arrive.
+        channel: how the last message went: ``"sms"``, ``"voice"`` or ``"whatsapp"``.
     """
 
     id: str
@@ -43,6 +46,7 @@ class Challenge:
     resend_at: datetime
     sent: bool
     uncertain: bool = False
+    channel: str = "sms"
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +55,7 @@ class Verification:
 
     Args:
         user_id: who did.
-        method: ``"sms"`` or ``"recovery"``.
+        method: ``"sms"``, ``"voice"`` or ``"whatsapp"``, by which the code last went out, or ``"recovery"``.
         at: when.
         purpose: what the code was asked for.
         recovery_codes: after a recovery, the replacement of the code that was used. Shown once.
@@ -69,7 +73,7 @@ class Verification:
     @property
     def amr(self) -> tuple[str, ...]:
         """The methods used, in the words of RFC 8176, 2: for the ``amr`` claim of an ID token."""
-        return ("sms", "otp") if self.method == "sms" else ("otp",)
+        return (*_AMR.get(self.method, ()), "otp")
 
     @property
     def recovery_codes(self) -> tuple[str, ...]:

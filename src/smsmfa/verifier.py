@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .arguments import checked_details, checked_locale, checked_purpose
+from .arguments import checked_channel, checked_details, checked_locale, checked_purpose
 from .codes import new_id
 from .lazy import lazy
 from .limiter import remaining
@@ -66,7 +66,7 @@ class Verifier(VerifierBase, Shell):
 
     def challenge(
         self, user_id: object, *, phone_id: str | None = None, purpose: str = "login",
-        details: Mapping[str, str] | None = None, locale: str | None = None,
+        details: Mapping[str, str] | None = None, locale: str | None = None, channel: str = "sms",
     ) -> Challenge:  # fmt: skip
         """Send a code to a number of the user's.
 
@@ -80,6 +80,7 @@ class Verifier(VerifierBase, Shell):
             details: what exactly, for example amount and payee; bound into it, and there for the
                 template (RTS (EU) 2018/389, Art. 5).
             locale: the user's language, for the text.
+            channel: ``"sms"``, ``"voice"`` or ``"whatsapp"``, if the sender has it.
 
         Raises:
             NotEnrolled: the user has no number, or no such number.
@@ -90,6 +91,7 @@ class Verifier(VerifierBase, Shell):
             ValueError: the text would not fit with these details, or lacks one.
         """
         purpose, bound, language = checked_purpose(purpose), checked_details(details), checked_locale(locale)
+        channel = checked_channel(channel)
         self._config.texts.check(purpose, bound, language)
         operation = self._operation("challenge", user_id, "verification")
         with self._trail(operation, purpose=purpose) as trail:
@@ -101,11 +103,17 @@ class Verifier(VerifierBase, Shell):
                 purpose=purpose,
                 details=bound,
                 locale=language,
+                channel=channel,
             )
             return self._request(trail, operation, decide, partial(rules.about_phone, phone_id=phone_id))
 
-    def resend(self, user_id: object, challenge_id: str) -> Challenge:
+    def resend(self, user_id: object, challenge_id: str, *, channel: str | None = None) -> Challenge:
         """Send the same code once more, under the same expiry and attempts; renew a challenge that is dead.
+
+        Args:
+            user_id: a ``str``, ``int`` or ``UUID``.
+            challenge_id: which one.
+            channel: how, for example ``"voice"`` for who cannot read it; ``None``: as the last message.
 
         Raises:
             RateLimited: too soon (``"resend"``), or a limit refuses.
@@ -114,10 +122,11 @@ class Verifier(VerifierBase, Shell):
             DeliveryRejected: the message did not go out, and was not charged.
             FactorDisabled, StoreError: as everywhere.
         """
+        channel = None if channel is None else checked_channel(channel)
         operation = self._operation("resend", user_id, "verification")
         with self._trail(operation, challenge_id=challenge_id) as trail:
             self._check_enabled()
-            decide = partial(decisions.resend, new_id=new_id(), challenge_id=challenge_id)
+            decide = partial(decisions.resend, new_id=new_id(), challenge_id=challenge_id, channel=channel)
             located = partial(rules.about_challenge, challenge_id=challenge_id)
             return self._request(trail, operation, decide, located)
 
@@ -155,7 +164,7 @@ class Verifier(VerifierBase, Shell):
                 details=bound,
             )
             accepted = self._run(operation, decide)
-            return self._verification(operation, accepted, "sms", purpose, plain=not bound)
+            return self._verification(operation, accepted, purpose, plain=not bound)
 
     def recover(self, user_id: object, recovery_code: str) -> Verification:
         """Let the user in with a recovery code; its replacement is in the result, to be shown once.
@@ -175,7 +184,7 @@ class Verifier(VerifierBase, Shell):
             shown, hashes = self._new_recovery_codes(1)
             decide = partial(decisions.recover, hashed=hashed, replacement=hashes[0])
             accepted = self._run(operation, decide)
-            return self._verification(operation, accepted, "recovery", "login", recovery_codes=shown)
+            return self._verification(operation, accepted, "login", recovery_codes=shown)
 
     def unlock(self, user_id: object) -> None:
         """The operator's: fill the guess and recovery buckets. It does not revive a disabled number.
@@ -203,10 +212,11 @@ class AsyncVerifier(VerifierBase, AsyncShell):
 
     async def challenge(
         self, user_id: object, *, phone_id: str | None = None, purpose: str = "login",
-        details: Mapping[str, str] | None = None, locale: str | None = None,
+        details: Mapping[str, str] | None = None, locale: str | None = None, channel: str = "sms",
     ) -> Challenge:  # fmt: skip
         """Like :meth:`Verifier.challenge`."""
         purpose, bound, language = checked_purpose(purpose), checked_details(details), checked_locale(locale)
+        channel = checked_channel(channel)
         self._config.texts.check(purpose, bound, language)
         operation = self._operation("challenge", user_id, "verification")
         with self._trail(operation, purpose=purpose) as trail:
@@ -218,15 +228,17 @@ class AsyncVerifier(VerifierBase, AsyncShell):
                 purpose=purpose,
                 details=bound,
                 locale=language,
+                channel=channel,
             )
             return await self._request(trail, operation, decide, partial(rules.about_phone, phone_id=phone_id))
 
-    async def resend(self, user_id: object, challenge_id: str) -> Challenge:
+    async def resend(self, user_id: object, challenge_id: str, *, channel: str | None = None) -> Challenge:
         """Like :meth:`Verifier.resend`."""
+        channel = None if channel is None else checked_channel(channel)
         operation = self._operation("resend", user_id, "verification")
         with self._trail(operation, challenge_id=challenge_id) as trail:
             self._check_enabled()
-            decide = partial(decisions.resend, new_id=new_id(), challenge_id=challenge_id)
+            decide = partial(decisions.resend, new_id=new_id(), challenge_id=challenge_id, channel=channel)
             located = partial(rules.about_challenge, challenge_id=challenge_id)
             return await self._request(trail, operation, decide, located)
 
@@ -248,7 +260,7 @@ class AsyncVerifier(VerifierBase, AsyncShell):
                 details=bound,
             )
             accepted = await self._run(operation, decide)
-            return self._verification(operation, accepted, "sms", purpose, plain=not bound)
+            return self._verification(operation, accepted, purpose, plain=not bound)
 
     async def recover(self, user_id: object, recovery_code: str) -> Verification:
         """Like :meth:`Verifier.recover`."""
@@ -260,7 +272,7 @@ class AsyncVerifier(VerifierBase, AsyncShell):
             shown, hashes = self._new_recovery_codes(1)
             decide = partial(decisions.recover, hashed=hashed, replacement=hashes[0])
             accepted = await self._run(operation, decide)
-            return self._verification(operation, accepted, "recovery", "login", recovery_codes=shown)
+            return self._verification(operation, accepted, "login", recovery_codes=shown)
 
     async def unlock(self, user_id: object) -> None:
         """Like :meth:`Verifier.unlock`."""

@@ -167,7 +167,7 @@ def log_in(store: Store, sender: Sender) -> Verification:
     challenge = verifier.challenge("alice")
     verifier.challenge("alice", phone_id="p", purpose="payment", details={"amount": "10 EUR"}, locale="pt-BR")
     assert_type(challenge, Challenge)
-    assert_type(verifier.resend("alice", challenge.id), Challenge)
+    assert_type(verifier.resend("alice", challenge.id, channel="voice"), Challenge)
     proof = verifier.verify("alice", challenge.id, "123456", purpose="login", details=None)
     assert_type(proof, Verification)
     assert_type(proof.user_id, str)
