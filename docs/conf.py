@@ -28,7 +28,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(abc|attr|attrs|builtins|collections|contextlib|datetime|cryptography|django|email|enum|fractions|hypothesis|msgspec|os|psycopg|psycopg_pool|pytest|redis|sqlalchemy|time|twilio|types|typing|uuid)\..*",
+        r"(abc|attr|attrs|boto3|builtins|collections|contextlib|datetime|cryptography|django|email|enum|fractions|hypothesis|msgspec|os|psycopg|psycopg_pool|pytest|redis|sqlalchemy|time|twilio|types|typing|uuid)\..*",
     ),
     ("py:.*", r"(bool|bytes|dict|float|frozenset|int|list|object|set|str|tuple|type|None|Ellipsis)"),
     ("py:.*", r"(AttributeError|Exception|KeyError|OSError|RuntimeError|TypeError|ValueError)"),

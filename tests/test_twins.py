@@ -22,6 +22,7 @@ from smsmfa import (
     RateLimiter,
     Verifier,
 )
+from smsmfa.senders.failover import AsyncFailoverSender, FailoverSender
 from smsmfa.shell import AsyncShell, Shell
 from smsmfa.stores.encrypted import AsyncEncryptedStore, EncryptedStore
 from smsmfa.stores.postgres import AsyncPostgresStore, PostgresStore
@@ -40,6 +41,7 @@ TWINS = [
     (PostgresStore, AsyncPostgresStore),
     (Lender, AsyncLender),
     (Session, AsyncSession),
+    (FailoverSender, AsyncFailoverSender),
     (RedisStore, AsyncRedisStore),
     (Link, AsyncLink),
     (ClusterLink, AsyncClusterLink),

@@ -505,10 +505,10 @@ class TestOutcome:
 
     def test_late_answer(self, serve, monkeypatch):
         """R33: once the time is up nothing more is read, not even for a moment."""
-        from smsmfa.senders import _twilio_http
+        from smsmfa.senders import bounded
 
         times = iter([0.0, 9.9, 10.0])
-        monkeypatch.setattr(_twilio_http, "monotonic", lambda: next(times))
+        monkeypatch.setattr(bounded, "monotonic", lambda: next(times))
 
         error = failure(sender_to(serve(stall(accepted)).url, timeout=timedelta(seconds=10)))
 
