@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from psycopg import AsyncConnection, Connection
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
 from smsmfa import AsyncMemoryStore, MemoryStore
+from smsmfa.stores.postgres import AsyncPostgresStore, PostgresStore, schema
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
 from smsmfa.typing import AsyncStore, Store
 
@@ -50,3 +54,11 @@ class TestPlainlyMade(AsyncStoreConformance):
 
     def close_store(self, store: AsyncStore) -> None:
         """Nothing to close."""
+
+
+pool: ConnectionPool[Connection] = ConnectionPool("dbname=acme", open=False)
+async_pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool("dbname=acme", open=False)
+postgres: Store = PostgresStore(pool, table="auth.factor")
+async_postgres: AsyncStore = AsyncPostgresStore(async_pool)
+purged: int = PostgresStore(ConnectionPool(open=False)).purge(limit=10)
+statements: str = schema("auth.factor")
