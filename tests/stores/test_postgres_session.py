@@ -261,6 +261,55 @@ async def test_cancelled(url, db):
         assert 0 == await store.update(["a"], increment("a"))
 
 
+class AsyncCancelling(psycopg.AsyncConnection):
+    """A connection that puts another error in the place of a cancellation, as some releases of psycopg do."""
+
+    @contextlib.asynccontextmanager
+    async def pipeline(self):
+        try:
+            async with super().pipeline() as pipeline:
+                yield pipeline
+        except asyncio.CancelledError as error:
+            raise TypeError("an integer is required") from error
+
+
+class AsyncCancelled(AsyncCancelling):
+    """A connection that is cancelled."""
+
+    @contextlib.asynccontextmanager
+    async def pipeline(self):
+        asyncio.current_task().cancel()
+        async with super().pipeline() as pipeline:
+            yield pipeline
+            await asyncio.sleep(0)
+
+
+async def test_cancellation_is_hidden(url, db):
+    """A cancellation that the driver hides behind another error is one again, and nothing is tried again."""
+    calls = []
+    pool = psycopg_pool.AsyncConnectionPool(url, open=False, min_size=1, connection_class=AsyncCancelled)
+    async with pool:
+        store = AsyncPostgresStore(pool)
+        task = asyncio.ensure_future(store.update(["a"], lambda values: calls.append(1) or ({}, None)))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    assert [] == calls
+
+
+def test_error_of_another_kind(url, db):
+    """Whatever the driver raises is a StoreError."""
+
+    class Failing(psycopg.Connection):
+        def pipeline(self):
+            raise RuntimeError("broken")
+
+    with a_store(url, connection_class=Failing) as store, pytest.raises(StoreError, match="RuntimeError") as raised:
+        store.ping()
+
+    assert isinstance(raised.value.__cause__, RuntimeError)
+
+
 @pytest.mark.parametrize("state", ["23514", "53100", "XX000"])
 def test_refused(store, db, state):
     """Another failure is not tried again, and what the server says of it is not in the message."""

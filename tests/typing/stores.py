@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from psycopg import AsyncConnection, Connection
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from sqlalchemy import Engine, MetaData, Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from smsmfa import AsyncMemoryStore, MemoryStore
 from smsmfa.stores.django import AsyncDjangoStore, DjangoStore
 from smsmfa.stores.encrypted import AsyncEncryptedStore, EncryptedStore
+from smsmfa.stores.postgres import AsyncPostgresStore, PostgresStore
+from smsmfa.stores.postgres import schema as postgres_schema
 from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore, schema
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
 from smsmfa.typing import AsyncStore, Store
@@ -89,3 +93,11 @@ def on_sqlalchemy(engine: Engine, async_engine: AsyncEngine, metadata: MetaData)
     table: Table = schema(metadata, "smsmfa")
     deleted: int = SqlAlchemyStore(engine).purge(limit=10)
     print(store, twin, table, deleted)
+
+
+pool: ConnectionPool[Connection] = ConnectionPool("dbname=acme", open=False)
+async_pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool("dbname=acme", open=False)
+postgres: Store = PostgresStore(pool, table="auth.factor")
+async_postgres: AsyncStore = AsyncPostgresStore(async_pool)
+purged: int = PostgresStore(ConnectionPool(open=False)).purge(limit=10)
+statements: str = postgres_schema("auth.factor")

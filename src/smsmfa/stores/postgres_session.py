@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from asyncio import CancelledError, current_task
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,25 @@ class Undone(Exception):
         self.error = error
 
 
+class Task:
+    """What runs a :class:`Session`: nothing that can be cancelled."""
+
+    @staticmethod
+    def cancellations() -> int:
+        """Return how often it was asked to end."""
+        return 0
+
+
+class AsyncTask:
+    """The task that runs an :class:`AsyncSession`."""
+
+    @staticmethod
+    def cancellations() -> int:
+        """Return how often it was asked to end."""
+        task = current_task()
+        return task.cancelling() if task else 0
+
+
 class _Session:
     """What both kinds have in common.
 
@@ -53,8 +73,11 @@ class _Session:
         Undone: it was closed.
     """
 
+    _task: type[Task | AsyncTask]
+
     def __init__(self, connection: Any, until: float) -> None:
         check_connection(connection.pgconn)
+        self._cancellations = self._task.cancellations()
         self._connection = connection
         self._until = until
         self._autocommit = connection.autocommit
@@ -74,14 +97,16 @@ class _Session:
         """Close the connection, so that its pool opens another; ``close()`` may give it back to the pool instead."""
         self._connection.pgconn.finish()
 
-    def _failure(self, error: psycopg.Error, commit: bool) -> Exception:
+    def _failure(self, error: Exception, commit: bool) -> BaseException:
         """Return what to raise for an error of the driver."""
+        if self._task.cancellations() > self._cancellations:
+            return CancelledError()  # psycopg cancels the statement, and may raise what comes of that instead
         pgconn = self._connection.pgconn
         self._sound = pgconn.status == ConnStatus.OK and pgconn.pipeline_status == PipelineStatus.OFF
-        if error.sqlstate in _ROLLED_BACK:
-            return Undone(StoreContention(f"others kept PostgreSQL busy ({error.sqlstate}); nothing was changed here"))
+        state = getattr(error, "sqlstate", None) or type(error).__name__
+        if state in _ROLLED_BACK:
+            return Undone(StoreContention(f"others kept PostgreSQL busy ({state}); nothing was changed here"))
         if self._sound:
-            state = error.sqlstate or type(error).__name__
             return StoreError(_HINTS.get(state, f"PostgreSQL failed ({state})"))
         if commit:
             return StoreError("PostgreSQL did not confirm what it did")
@@ -90,6 +115,8 @@ class _Session:
 
 class Session(_Session):
     """A connection that is lent for one operation."""
+
+    _task = Task
 
     def begin(self) -> None:
         """Have the connection begin no transaction of its own accord."""
@@ -115,7 +142,7 @@ class Session(_Session):
                 for text, values in statements:
                     cursor: RawCursor[Any] = RawCursor(self._connection, row_factory=tuple_row)
                     cursors.append(cursor.execute(text, values, binary=True))
-        except psycopg.Error as error:
+        except Exception as error:
             if commit and cursors and cursors[-1].statusmessage == "COMMIT":
                 return cursors  # the server had said so before the connection was lost
             first = _first(error)
@@ -142,6 +169,8 @@ class Session(_Session):
 class AsyncSession(_Session):
     """:class:`Session` for asyncio. If its task is cancelled meanwhile, the connection is closed."""
 
+    _task = AsyncTask
+
     async def begin(self) -> None:
         """Like :meth:`Session.begin`."""
         if not self._autocommit:
@@ -157,7 +186,7 @@ class AsyncSession(_Session):
                 for text, values in statements:
                     cursor: AsyncRawCursor[Any] = AsyncRawCursor(self._connection, row_factory=tuple_row)
                     cursors.append(await cursor.execute(text, values, binary=True))
-        except psycopg.Error as error:
+        except Exception as error:
             if commit and cursors and cursors[-1].statusmessage == "COMMIT":
                 return cursors  # the server had said so before the connection was lost
             first = _first(error)
@@ -201,7 +230,7 @@ def check_connection(pgconn: Any) -> None:
         raise ConfigurationError("CockroachDB and YugabyteDB keep no advisory locks: updates would be lost")
 
 
-def _first(error: psycopg.Error) -> psycopg.Error:
+def _first(error: Exception) -> Exception:
     """Return what failed first: what came after it in a pipeline was not done."""
     while isinstance(error, psycopg.errors.PipelineAborted) and isinstance(error.__context__, psycopg.Error):
         error = error.__context__
