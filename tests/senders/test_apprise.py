@@ -161,6 +161,18 @@ class TestSend:
         assert [] == [secret for secret in HIDDEN if secret in shown(error)]
 
     @both
+    @pytest.mark.parametrize("channel", ["voice", "whatsapp"])
+    def test_channel(self, channel, kind, serve):
+        """A text that is to be spoken does not go out as an SMS."""
+        gateway = serve(accepted)
+
+        error = failure(kind(url_of(gateway.url)), attrs.evolve(MESSAGE, channel=channel))
+
+        assert SenderMisconfigured is type(error)
+        assert f"apprise: no {channel} here, only SMS" == str(error)
+        assert [] == gateway.requests
+
+    @both
     def test_number_is_dropped(self, kind, serve, monkeypatch):
         """Where the service drops this number nothing is sent, not to anybody else either."""
         gateway = serve(accepted)

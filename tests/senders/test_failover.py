@@ -374,6 +374,17 @@ class TestBreaker:
         assert [3, 3] == counts([first, second])
 
     @both
+    def test_channels(self, make):
+        """A carrier that fails on one channel, because it does not have it for example, goes on with the others."""
+        first, second = make.script(BROKE, RECEIPT, RECEIPT), make.script(then=RECEIPT)
+        sender = make.sender([first, second], failures=1)
+        for channel in ("voice", "voice", "sms", "pigeon"):
+            assert RECEIPT == make.send(sender, attrs.evolve(MESSAGE, channel=channel))
+
+        assert ["voice", "sms", "pigeon"] == [message.channel for message in first.messages]
+        assert [3, 2] == counts([first, second])
+
+    @both
     def test_default(self, make):
         """Five failures take a carrier out, and the default clock runs."""
         first, second = make.script(then=FULL), make.script(then=RECEIPT)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from importlib import util
 from urllib.parse import parse_qs
 
+import attrs
 import boto3
 import botocore.session
 import pytest
@@ -308,6 +309,16 @@ class TestOutcome:
         assert expected is type(error)
         assert str(error).startswith(words)
         assert [] == [secret for secret in HIDDEN if secret in shown(error)]
+
+    @both
+    @pytest.mark.parametrize("channel", ["voice", "whatsapp"])
+    def test_channel(self, channel, kind, serve):
+        """SNS sends SMS and nothing else."""
+        carrier = serve(success())
+
+        with pytest.raises(SenderMisconfigured, match=f"SNS has no {channel}, only SMS"):
+            send(sender_to(carrier.url, kind), attrs.evolve(MESSAGE, channel=channel))
+        assert [] == carrier.requests
 
     @pytest.mark.parametrize(
         "options, words",

@@ -72,6 +72,8 @@ class _Apprise:
         return outcome
 
     def _outcome(self, message: Message) -> Receipt | DeliveryError:
+        if message.channel != "sms":
+            return SenderMisconfigured(f"apprise: no {message.channel} here, only SMS")
         service = self._service(message.to)
         with muted(*_TALKATIVE):
             problem = _problem(service, message.to)
@@ -110,7 +112,8 @@ class AppriseSender(_Apprise):
             A receipt without an id, since Apprise tells none.
 
         Raises:
-            SenderMisconfigured: certainly not sent: Apprise makes no message to this number of the URL.
+            SenderMisconfigured: certainly not sent: Apprise makes no message to this number of the URL, or the channel
+                is not SMS.
             DeliveryUncertain: perhaps sent: Apprise says that it failed.
         """
         return self._deliver(message)

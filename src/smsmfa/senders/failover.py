@@ -4,7 +4,7 @@
    ``SenderMisconfigured``, ``RateLimited("carrier")``.
 2. ``RecipientRejected``, ``RecipientOptedOut`` and any other ``RateLimited`` stop: no other carrier may be asked.
 3. ``DeliveryUncertain`` and every other error stop: the message may have gone out. All are raised as uncertain.
-4. A carrier that failed several times in a row, uncertain outcomes included, is passed over for a while.
+4. A carrier that failed several times in a row, uncertain outcomes included, is passed over on that channel.
 """
 
 import time
@@ -17,7 +17,7 @@ from typing import Generic, TypeVar, cast
 
 import attrs
 
-from ..arguments import check_methods
+from ..arguments import CHANNELS, check_methods
 from ..clock import checked_clock
 from ..exceptions import (
     ConfigurationError,
@@ -41,11 +41,11 @@ _LONGEST_PAUSE = timedelta(days=1)
 
 @attrs.frozen
 class _Carrier(Generic[S]):
-    """A sender and what it is called in a log: its place and its class."""
+    """A sender, what it is called in a log (its place and its class), and its breaker on each channel."""
 
     sender: S
     name: str
-    breaker: Breaker
+    breakers: Mapping[str, Breaker]
 
 
 class _Failover(ABC, Generic[S]):
@@ -72,7 +72,8 @@ class _Failover(ABC, Generic[S]):
             for sender in route:
                 check_methods(sender, f"senders[{region!r}]", ("send",), asynchronous=asynchronous)
                 name = f"{len(carriers) + 1} ({type(sender).__name__})"
-                carriers.setdefault(id(sender), _Carrier(sender, name, Breaker(failures, pause, clock)))
+                breakers = {channel: Breaker(failures, pause, clock) for channel in CHANNELS}
+                carriers.setdefault(id(sender), _Carrier(sender, name, breakers))
         self._routes = {region: [carriers[id(sender)] for sender in route] for region, route in routes.items()}
 
     def __repr__(self) -> str:
@@ -83,7 +84,8 @@ class _Failover(ABC, Generic[S]):
     def send(self, message: Message) -> Receipt | Awaitable[Receipt]: ...
 
     def _attempts(self, message: Message) -> "_Attempts[S]":
-        return _Attempts(self._routes.get(message.to.region) or self._routes.get(_OTHERS, []))
+        route = self._routes.get(message.to.region) or self._routes.get(_OTHERS, [])
+        return _Attempts(route, message.channel)
 
 
 class FailoverSender(_Failover[Sender]):
@@ -95,8 +97,8 @@ class FailoverSender(_Failover[Sender]):
     carriers between routes and failover senders.
 
     A carrier whose last ``failures`` messages failed, those of unknown fate included, is passed over for ``pause``;
-    then one message tries it again, and only if that goes well do the others follow. A refusal of the recipient is
-    no failure of the carrier.
+    then one message tries it again, and only if that goes well do the others follow. Each channel counts for itself:
+    a carrier without voice still has SMS. A refusal of the recipient is no failure of the carrier.
 
     Args:
         senders: a list, the first choice first; or a mapping from ISO country codes, and ``"*"`` for all others, to a
@@ -147,18 +149,20 @@ class AsyncFailoverSender(_Failover[AsyncSender]):
 class _Attempts(Generic[S]):
     """The carriers that are asked for one message, one after the other, and what came of it."""
 
-    def __init__(self, carriers: Sequence[_Carrier[S]]) -> None:
+    def __init__(self, carriers: Sequence[_Carrier[S]], channel: str) -> None:
         self._carriers = carriers
+        self._channel = channel
         self._refusals: list[SmsMfaError] = []
         self._last_word: SmsMfaError | None = None
 
     def __iter__(self) -> "Iterator[_Attempt[S]]":
         for carrier in self._carriers:
-            ticket = carrier.breaker.enter()
+            breaker = carrier.breakers.get(self._channel, carrier.breakers["sms"])
+            ticket = breaker.enter()
             if ticket is None:
-                self._refusals.append(RateLimited("carrier", carrier.breaker.left()))
+                self._refusals.append(RateLimited("carrier", breaker.left()))
                 continue
-            yield _Attempt(self, carrier, ticket)
+            yield _Attempt(self, carrier, breaker, ticket)
             if self._last_word is not None:
                 return
 
@@ -196,6 +200,7 @@ class _Attempt(Generic[S]):
 
     attempts: _Attempts[S]
     carrier: _Carrier[S]
+    breaker: Breaker
     ticket: int
 
     def __enter__(self) -> S:
@@ -205,10 +210,10 @@ class _Attempt(Generic[S]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         if error is None:
-            self.carrier.breaker.leave(self.ticket, True)
+            self.breaker.leave(self.ticket, True)
             return False
         works = self.attempts.judge(error) if isinstance(error, Exception) else None
-        opened = self.carrier.breaker.leave(self.ticket, works)
+        opened = self.breaker.leave(self.ticket, works)
         if works is False:
             _complain(self.carrier.name, error, opened)
         return isinstance(error, Exception)

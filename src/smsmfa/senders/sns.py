@@ -115,6 +115,8 @@ class _Sns:
         return outcome
 
     def _outcome(self, message: Message) -> Receipt | SmsMfaError:
+        if message.channel != "sms":
+            return SenderMisconfigured(f"SNS has no {message.channel}, only SMS")
         try:
             answer = self._client().publish(
                 PhoneNumber=message.to.e164, Message=message.text, MessageAttributes=self._attributes
@@ -156,7 +158,8 @@ class SnsSender(_Sns):
         Raises:
             DeliveryRejected: certainly not sent: no connection, or an answer of 4xx.
             RecipientRejected: likewise, because SNS cannot send to this number; ``RecipientOptedOut`` where it says so.
-            SenderMisconfigured: likewise: credentials, permissions or region; or the certificate is not trusted.
+            SenderMisconfigured: likewise: credentials, permissions or region; the certificate is not trusted; or the
+                channel is not SMS.
             RateLimited: likewise: too many requests. SNS names no pause.
             DeliveryUncertain: perhaps sent: no answer in time, half of one, 5xx, or nothing that can be read.
         """
