@@ -37,6 +37,7 @@ TWINS = [
     (Verifier, AsyncVerifier),
     (Shell, AsyncShell),
     (RateLimiter, AsyncRateLimiter),
+    (FailoverSender, AsyncFailoverSender),
     (EncryptedStore, AsyncEncryptedStore),
     (PostgresStore, AsyncPostgresStore),
     (Lender, AsyncLender),

@@ -6,9 +6,9 @@ from typing import Any
 from twilio.http import HttpClient
 from twilio.http.response import Response
 
-from .bounded import body_of, bounded_session, distrusted, never_connected
+from .bounded import AnswerTooLongError, body_of, bounded_session, distrusted, never_connected
 
-__all__ = ["BoundedHttpClient", "distrusted", "never_connected"]
+__all__ = ["AnswerTooLongError", "BoundedHttpClient", "distrusted", "never_connected"]
 
 
 class BoundedHttpClient(HttpClient):  # type: ignore[misc]  # the SDK ships no py.typed
