@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -142,7 +141,7 @@ class Link:
                 lost += not isinstance(failed.error, StoreContention)  # the pool has no other connection as old
                 if lost > 1 or time.monotonic() >= until:
                     raise failed.error from failed.__cause__
-            self._sleep(random.uniform(0, pause))  # noqa: S311
+            self._sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def close(self) -> None:
