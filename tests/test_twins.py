@@ -42,7 +42,6 @@ TWINS = [
     (PostgresStore, AsyncPostgresStore),
     (Lender, AsyncLender),
     (Session, AsyncSession),
-    (FailoverSender, AsyncFailoverSender),
     (RedisStore, AsyncRedisStore),
     (Link, AsyncLink),
     (ClusterLink, AsyncClusterLink),

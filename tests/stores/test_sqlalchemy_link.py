@@ -346,9 +346,8 @@ async def test_tasks_wait(url):
 
 async def test_cancelled_while_waiting(url):
     """A task that is cancelled while it waits changes nothing, and its connection can be used."""
-    store = AsyncSqlAlchemyStore(
-        create_async_engine(url.set(drivername="sqlite+aiosqlite"), pool_size=1, max_overflow=0)
-    )
+    one = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0}
+    store = AsyncSqlAlchemyStore(create_async_engine(url.set(drivername="sqlite+aiosqlite"), **one))
     await store.ping()
     with session(url) as execute:
         execute("BEGIN IMMEDIATE")

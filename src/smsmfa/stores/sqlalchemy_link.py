@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from secrets import randbelow
 from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import event
@@ -26,10 +25,8 @@ T = TypeVar("T")
 
 #: How long an operation tries again (seconds).
 _DEADLINE = 5.0
-#: Between two tries of a statement that did nothing (seconds).
-_PAUSE = 0.001
-#: Between two tries of an operation, at first and at most; less by chance (microseconds).
-_FIRST_PAUSE, _LONGEST_PAUSE = 1000, 50_000
+#: Between two tries of a statement that did nothing, and at most between two tries of an operation (seconds).
+_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 #: Where SQLAlchemy would log the values of rows, if the application logs what its own engines do.
 _LOGGER = "sqlalchemy.engine.Engine.smsmfa"
 _WHY = "the store needs connections of its own, whose transactions end when it says so"
@@ -136,7 +133,7 @@ class Link:
             StoreContention: it was in the way of others for 5 seconds, or the pool had no connection.
             StoreError: the database failed.
         """
-        until, pause, lost = time.monotonic() + _DEADLINE, _FIRST_PAUSE, 0
+        until, pause, lost = time.monotonic() + _DEADLINE, _PAUSE, 0
         while True:
             try:
                 return self._try(work, until)
@@ -144,7 +141,7 @@ class Link:
                 lost += not isinstance(failed.error, StoreContention)  # the pool has no other connection as old
                 if lost > 1 or time.monotonic() >= until:
                     raise failed.error from failed.__cause__
-            self._sleep(randbelow(pause) / 1e6)
+            self._sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def close(self) -> None:
