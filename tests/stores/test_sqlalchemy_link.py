@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from sqlalchemy import AssertionPool, NullPool, QueuePool, StaticPool, create_engine, event
+from sqlalchemy import AssertionPool, AsyncAdaptedQueuePool, NullPool, QueuePool, StaticPool, create_engine, event
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.orm import sessionmaker
