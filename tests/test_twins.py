@@ -13,6 +13,7 @@ from smsmfa import (
     AsyncEnroller,
     AsyncMemoryStore,
     AsyncRateLimiter,
+    AsyncTwilioSender,
     AsyncVerifier,
     CodeRejected,
     DeliveryRejected,
@@ -20,6 +21,7 @@ from smsmfa import (
     Limit,
     MemoryStore,
     RateLimiter,
+    TwilioSender,
     Verifier,
 )
 from smsmfa.shell import AsyncShell, Shell
@@ -34,6 +36,7 @@ TWINS = [
     (RedisStore, AsyncRedisStore),
     (Link, AsyncLink),
     (ClusterLink, AsyncClusterLink),
+    (TwilioSender, AsyncTwilioSender),
 ]
 PUBLIC = [name for name in smsmfa.__all__ if name.startswith("Async")]
 
