@@ -31,6 +31,7 @@ class Event:
         error: the ``code`` of the error, if there was one.
         challenge_id: which challenge, where there is one.
         purpose: what the code is for.
+        message_id: the carrier's id of the message that went out, if it gave one.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Event:
     error: str | None = None
     challenge_id: str | None = None
     purpose: str | None = None
+    message_id: str | None = None
 
 
 Listener: TypeAlias = Callable[[Event], object]
@@ -70,7 +72,7 @@ class Trail:
         operation: what the block does.
     """
 
-    __slots__ = ("_listener", "_operation", "sent", "uncertain")
+    __slots__ = ("_listener", "_operation", "message_id", "sent", "uncertain")
 
     def __init__(self, listener: Listener | None, operation: "Operation") -> None:
         self._listener = listener
@@ -79,6 +81,8 @@ class Trail:
         self.sent: bool = True
         #: Whether a carrier left the fate of the message open.
         self.uncertain: bool = False
+        #: What the carrier calls the message.
+        self.message_id: str | None = None
 
     def __enter__(self) -> "Trail":
         return self
@@ -106,6 +110,7 @@ class Trail:
             error=error.code if isinstance(error, SmsMfaError) else type(error).__name__ if error else None,
             challenge_id=operation.challenge_id,
             purpose=operation.purpose,
+            message_id=self.message_id,
         )
 
 

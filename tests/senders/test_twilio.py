@@ -21,8 +21,10 @@ from urllib.parse import parse_qs
 import attrs
 import pytest
 import twilio.rest
+from support import a_config
 from twilio.base.exceptions import TwilioException
 
+from smsmfa import Enroller, MemoryStore, Verifier
 from smsmfa.exceptions import (
     ConfigurationError,
     DeliveryError,
@@ -554,6 +556,26 @@ class TestOutcome:
         assert DeliveryUncertain is type(error)
         assert str(error).startswith("Twilio gave no usable answer")
         assert [] == leaks(error)
+
+
+def test_opt_out(serve):
+    """R32: who answered STOP is told apart until START, pays nothing for it, and still gets in with a recovery code."""
+    answers = iter([accepted, refusal(21610), refusal(21610), accepted])
+    carrier = serve(lambda exchange: next(answers)(exchange))
+    sender, codes = sender_to(carrier.url), []
+    send_on = sender.send
+    sender.send = lambda message: codes.append(message.code.reveal()) or send_on(message)
+    factor = a_config(), MemoryStore(), sender
+    enroller, verifier = Enroller(*factor), Verifier(*factor)
+    pending = enroller.start("alice", NUMBER)
+    enrolment = enroller.confirm("alice", pending.id, codes[-1])
+
+    for _ in range(2):
+        with pytest.raises(RecipientOptedOut):
+            verifier.challenge("alice")
+    assert 9 == verifier.status("alice").sends_left
+    assert "recovery" == verifier.recover("alice", enrolment.recovery_codes[0]).method
+    assert verifier.challenge("alice").sent  # START
 
 
 # Feedback.

@@ -27,6 +27,9 @@ from .twilio_arguments import (
     require,
 )
 from .twilio_forms import Origin, form_of
+from .twilio_status import CallbackRejected, DeliveryReport, StatusCallback
+
+__all__ = ["AsyncTwilioSender", "CallbackRejected", "DeliveryReport", "StatusCallback", "TwilioSender"]
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -167,7 +170,7 @@ class TwilioSender(Direct):
         whatsapp_content_sid: ``HX`` and 32 hexadecimal digits: the approved template, whose variable 1 is the code.
             Without it WhatsApp takes a message only within 24 hours of the recipient's last one.
         status_callback: an ``https`` URL of yours (``http`` on loopback, for a stand-in of Twilio's) to which Twilio
-            reports the fate of each message.
+            reports the fate of each message; see :class:`~smsmfa.senders.twilio.StatusCallback`.
         risk_check: ``"enable"`` or ``"disable"`` Twilio's protection against SMS pumping for an SMS; ``None``: what the
             account is set to.
         message_intent: what Twilio is told that an SMS is for; ``None``: nothing.
