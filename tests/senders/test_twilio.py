@@ -854,6 +854,28 @@ class TestConfiguration:
 
         assert "set()" == done.stdout.strip()
 
+    @both
+    def test_from_env(self, kind):
+        """T12: a sender is made of variables, and of what the call gives; a traceback shows neither."""
+        environment = {"TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_AUTH_TOKEN": TOKEN}
+        with pytest.raises(ConfigurationError) as caught:
+            kind.from_env(environment)
+
+        assert f"{kind.__name__}(from_number='••••me')" == repr(kind.from_env(environment, from_number="Acme"))
+        assert [] == leaks(caught.value)
+
+
+class TestCheck:
+    @both
+    def test_check(self, kind, serve):
+        """The account is asked whether messages can go out; the findings are those of its own module."""
+        sender = sender_to(serve(reply(401, {"code": 20003})).url, kind)
+        found = sender.check()
+        found = asyncio.run(found) if asyncio.iscoroutine(found) else found
+
+        assert [("account", "error"), ("from_number", "not checked")] == [(one.subject, one.level) for one in found]
+        assert [] == secrets_in(repr(found))
+
 
 # What it keeps to itself.
 

@@ -141,11 +141,24 @@ def test_spoken():
 
 
 def test_spoken_around():
-    """What stands before the code is said before it, and a code that comes again is spelled there."""
-    twiml = spoken("Acme: 314159, I repeat: 314159.", "314159", None)
+    """What stands before the code is said before it, and a text that has the code twice is said once."""
+    digits = [step for digit in "314159" for step in (("Say", digit), ("Pause", "1"))]
+    expected = [("Say", "Acme:"), *digits, ("Say", ". Again:"), *digits]
 
-    assert ("Say", "Acme:") == parts(twiml)[0]
-    assert ("Say", ", I repeat: 3 1 4 1 5 9.") == parts(twiml)[13]
+    assert expected == parts(spoken("Acme: 314159. Again: 314159.", "314159", None))
+
+
+@pytest.mark.parametrize("shown", ["314159", "3, 1, 4, 1, 5, 9", "3.1.4.1.5.9", "3 1 4 - 1 5 9"])
+def test_spoken_apart(shown):
+    """A code whose digits stand apart already is found like any other."""
+    assert spoken("Your code is 314159.", "314159", None) == spoken(f"Your code is {shown}.", "314159", None)
+
+
+def test_spoken_within_a_number():
+    """What only looks like the code, within a longer number, is not taken for it."""
+    steps = parts(spoken("Call 31415926: 314159", "314159", None))
+
+    assert ("Say", "Call 31415926:") == steps[0]
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ The SDK is imported when the first message is sent.
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
 
+from ..environment import opened, twilio_arguments
 from ..exceptions import DeliveryError, DeliveryRejected, DeliveryUncertain, SmsMfaError
+from ..findings import Finding
 from ..opaque import Opaque
 from ..typing import Clock, Message, Receipt
 from .twilio_api import Api
@@ -86,6 +88,21 @@ class _Twilio:
         self._clock = clock
         self._api = Api(account, token, self._seconds)
 
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None, **arguments: Any) -> Self:
+        """Read the settings from variables named ``TWILIO_``; the page "Set up Twilio" lists them.
+
+        Args:
+            environment: names and values; ``None``: those of the process.
+            arguments: what is not read, because it is here.
+
+        Raises:
+            ConfigurationError: a variable is missing or wrong.
+        """
+        opaque, given = opened(environment), Opaque(arguments)
+        del environment, arguments  # what a traceback with locals shows of this frame must not be the token
+        return cls(**twilio_arguments(opaque, given).reveal())
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._shown})"
 
@@ -120,6 +137,11 @@ class _Twilio:
             raise DeliveryError(f"no feedback was given: {answer}")
         if not answer.ok:
             raise DeliveryError(f"no feedback was given: Twilio answers HTTP {answer.status}")
+
+    def _examine(self) -> tuple[Finding, ...]:
+        from .twilio_check import examine
+
+        return tuple(examine(self._api, self._origin))
 
 
 class Direct(_Twilio):
@@ -217,6 +239,18 @@ class TwilioSender(Direct):
         """
         return self._run(self._give_feedback, message_id)
 
+    def check(self) -> tuple[Finding, ...]:
+        """Ask Twilio, before a user does, whether messages can go out; send none.
+
+        It finds wrong credentials and those for tests, a trial, suspended or closed account, a number that is not the
+        account's or cannot send, and a messaging service that is missing or has no sender. What could not be asked is
+        ``"not checked"``, and never ``"ok"``. It makes up to six requests, each of which has the ``timeout``.
+
+        Returns:
+            A finding for each thing that was looked at.
+        """
+        return self._run(self._examine)
+
 
 class AsyncTwilioSender(AsyncDirect):
     """:class:`TwilioSender` for asyncio, with the same arguments, in up to 16 threads of its own.
@@ -234,3 +268,7 @@ class AsyncTwilioSender(AsyncDirect):
     async def confirm(self, message_id: str) -> None:
         """Like :meth:`TwilioSender.confirm`."""
         return await self._run(self._give_feedback, message_id)
+
+    async def check(self) -> tuple[Finding, ...]:
+        """Like :meth:`TwilioSender.check`."""
+        return await self._run(self._examine)

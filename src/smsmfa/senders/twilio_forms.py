@@ -1,6 +1,7 @@
 """What is posted to Twilio for one message: an SMS, a call, or a message on WhatsApp."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -16,6 +17,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VALIDITY = 1, 36_000
 #: How often a call says the code.
 _TIMES = 2
+#: What may stand between the digits of a code that is to be spoken.
+_APART = r"[\s,.-]*"
 #: Between two digits, and between the two times: a second, for whoever writes them down.
 _PAUSE = '<Pause length="1"/>'
 #: The query parameter of a status callback that says which challenge its message belongs to.
@@ -95,7 +98,8 @@ def _common(message: Message, origin: Origin, now: int) -> dict[str, str]:
 def _call(message: Message, origin: Origin) -> dict[str, str]:
     if origin.voice_number is None:
         raise SenderMisconfigured("calls are not set up: give the TwilioSender a voice_number of the account")
-    twiml = spoken(message.text, message.code.reveal(), message.locale)
+    language = getattr(message, "language", None) or message.locale
+    twiml = spoken(message.text, message.code.reveal(), language)
     return {"To": message.to.e164, "From": origin.voice_number, "Twiml": twiml} | _callback(message, origin)
 
 
@@ -107,20 +111,20 @@ def _callback(message: Message, origin: Origin) -> dict[str, str]:
     return {"StatusCallback": urlunsplit(parts._replace(query=query))}
 
 
-def spoken(text: str, code: str, locale: str | None) -> str:
-    """Return TwiML that says a text twice, its code digit by digit with pauses; an autofill line is not said.
+def spoken(text: str, code: str, language: str | None) -> str:
+    """Return TwiML that says a text, but no autofill line, and in it the code digit by digit with pauses, twice.
 
     Args:
-        text: what to say.
+        text: what to say; if it has the code once, whole or with its digits apart, all of it is said twice.
         code: the code in it; a text without its code gets it at the end.
-        locale: a language tag; ``None``, and a language that Twilio does not speak: ``en-US``.
+        language: a language tag; ``None``, and one that Twilio does not speak: ``en-US``.
     """
-    said = text.partition("\n@")[0]
-    before, _, after = said.partition(code)
-    language = voice_language(locale)
-    digits = [f'<Say language="{language}">{digit}</Say>{_PAUSE}' for digit in code]
-    once = "".join([_say(before, language), *digits, _say(after.replace(code, " ".join(code)), language)])
-    return "<Response>" + _PAUSE.join([once] * _TIMES) + "</Response>"
+    tag = voice_language(language)
+    parts = re.split(rf"(?<!\d){_APART.join(code)}(?!\d)", text.partition("\n@")[0])
+    digits = "".join(f'<Say language="{tag}">{digit}</Say>{_PAUSE}' for digit in code)
+    said = [_say(part, tag) for part in (parts if len(parts) > 1 else [*parts, ""])]
+    times = 1 if len(said) > _TIMES else _TIMES
+    return "<Response>" + _PAUSE.join([digits.join(said)] * times) + "</Response>"
 
 
 def _say(words: str, language: str) -> str:
