@@ -102,6 +102,7 @@ def test_channel_that_is_not_set_up(channel, advice):
     "url, expected",
     [
         ("https://acme.example/twilio", "https://acme.example/twilio?challenge=0123456789abcdef0123456789abcdef"),
+        ("https://acme.example", "https://acme.example/?challenge=0123456789abcdef0123456789abcdef"),
         (
             "https://acme.example/twilio?tenant=7",
             "https://acme.example/twilio?tenant=7&challenge=0123456789abcdef0123456789abcdef",

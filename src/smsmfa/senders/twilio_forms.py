@@ -108,7 +108,7 @@ def _callback(message: Message, origin: Origin) -> dict[str, str]:
         return {}
     parts = urlsplit(origin.status_callback)
     query = "&".join(filter(None, [parts.query, urlencode({CHALLENGE: message.challenge_id})]))
-    return {"StatusCallback": urlunsplit(parts._replace(query=query))}
+    return {"StatusCallback": urlunsplit(parts._replace(path=parts.path or "/", query=query))}
 
 
 def spoken(text: str, code: str, language: str | None) -> str:
