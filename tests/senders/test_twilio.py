@@ -192,6 +192,21 @@ class TestAsyncConformance(Promises, AsyncSenderConformance):
         return sender_to(url, AsyncTwilioSender, timeout=timeout)
 
 
+class TestCallConformance(Promises, SenderConformance):
+    message = attrs.evolve(SenderConformance.message, channel="voice")
+
+    def make_sender(self, url, timeout):
+        return sender_to(url, timeout=timeout)
+
+
+class TestWhatsAppConformance(Promises, SenderConformance):
+    message = attrs.evolve(SenderConformance.message, channel="whatsapp")
+
+    def make_sender(self, url, timeout):
+        content = "HX" + "0123456789abcdef" * 2
+        return sender_to(url, timeout=timeout, whatsapp_number="+14155550108", whatsapp_content_sid=content)
+
+
 # What is sent.
 
 
