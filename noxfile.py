@@ -44,7 +44,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into ``docs/_build/html``; a warning is an error."""
-    session.install(".[django,encryption,postgres,redis,sqlalchemy,testing]", *group("docs"))
+    session.install(".[django,encryption,i18n,liquid,postgres,redis,sqlalchemy,testing]", *group("docs"))
     session.run("sphinx-build", "-W", "--keep-going", "-n", "-E", "-b", "html", "docs", "docs/_build/html")
 
 
@@ -68,7 +68,7 @@ def wheel(session: nox.Session) -> None:
 @nox.session
 def lowest(session: nox.Session) -> None:
     """Run the tests against the oldest release of each dependency that the project says it works with."""
-    bounds = [*PROJECT["project"]["dependencies"], *group("stores")]
+    bounds = [*PROJECT["project"]["dependencies"], *group("stores"), *group("senders")]
     oldest = [re.sub(r"\[.*\]", "", requirement).replace(">=", "==") for requirement in bounds]
     constraints = Path(_scratch(session), "oldest.txt")
     constraints.write_text("\n".join(oldest) + "\n", encoding="utf-8")

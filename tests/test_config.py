@@ -113,7 +113,11 @@ class TestAccepted:
             {"number_types": NUMBER_TYPES},
             {"messages": {}},
             {"messages": {"login": "{{ code }}"}},
+            {"messages": {"login": {"en": "{{ code }}", "fr": {"sms": "{{ code }}", "voice": "{{ code }}"}}}},
             {"origin": "login.example.com"},
+            {"languages": None},
+            {"languages": ("fr", "en")},
+            {"android_hash": "FA+9qCX9VSu"},
             {"limits": Limits(user=Limit(1, None), number=None, total=Limit(1, None), consecutive=1)},
         ],
         ids=repr,
@@ -134,6 +138,16 @@ class TestAccepted:
     def test_all_regions(self):
         """Open geography has to be asked for by its name."""
         assert ALL_REGIONS == a_config(regions=ALL_REGIONS).regions
+
+    @pytest.mark.parametrize("collect", [list, tuple, dict.fromkeys])
+    def test_languages(self, collect):
+        """Languages are taken from any collection, in its order, and what becomes of that later changes nothing."""
+        given = collect(["fr", "en"])
+        config = a_config(languages=given)
+        if isinstance(given, list):
+            given.clear()
+
+        assert ("fr", "en") == config.languages == config.texts.languages
 
     @pytest.mark.parametrize("secret", [SECRET, SECRET.encode(), [SECRET], (SECRET, OTHER_SECRET), iter([SECRET])])
     def test_secret(self, secret):
@@ -181,6 +195,10 @@ WRONG = [
     *also("messages", {"enrollment": "{{ code }} https://x"}, {"verification": "{{ code }}" + "x" * 306}),
     *wrong("origin", junk("None")),
     *also("origin", "", "https://example.com", "example.com:443", "example.com/login", "exämple.com", "example", "a b"),
+    *wrong("languages", junk("None")),
+    *also("languages", "en", [], ["tlh"], ["en", None], {"EN"}, [["en"]]),
+    *wrong("android_hash", junk("None")),
+    *also("android_hash", "", "FA+9qCX9VS", "FA+9qCX9VSu=", "FA 9qCX9VSu"),
 ]
 WRONG_LIMITS = [
     *wrong("user", junk()),

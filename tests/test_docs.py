@@ -80,7 +80,9 @@ def test_findings_of_the_doctor():
     """What the page about Twilio shows of the doctor is what the doctor says."""
     page = (DOCS / "twilio.md").read_text(encoding="utf-8")
     shown = page.partition("$ python -m smsmfa doctor\n")[2].partition("```")[0]
-    texts = [Finding(f"text {name}", "ok", "1 segment of GSM-7") for name in ("enrollment", "verification")]
+    texts = [
+        Finding(f"text {name}", "ok", "1 segment in each of 68 languages") for name in ("enrollment", "verification")
+    ]
     account = [_account(Answer(403, {"code": 20008})), _unread("from_number")]
     settings = Finding("settings", "ok", "Acme, codes of 6 digits, CA, US")
     store = Finding("store", "ok", "RedisStore wrote, read and deleted a record")

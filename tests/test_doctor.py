@@ -54,7 +54,16 @@ def test_settings():
         Finding("settings", "ok", "Acme, codes of 6 digits, CA, US"),
         Finding("text enrollment", "ok", "1 segment of GSM-7"),
         Finding("text verification", "ok", "1 segment of GSM-7"),
-    ] == examine(LEAST)[:3]
+    ] == examine(LEAST | {"SMSMFA_LANGUAGES": "en"})[:3]
+
+
+def test_languages():
+    """Texts in several languages are looked at in each, and those that are too long are named."""
+    [short] = found("text enrollment", LEAST | {"SMSMFA_LANGUAGES": "en,fr"})
+    [long] = found("text enrollment", LEAST | {"SMSMFA_APP_NAME": "A" * 59, "SMSMFA_LANGUAGES": "en,el"})
+
+    assert "1 segment in each of 2 languages" == short.detail
+    assert ("warning", "2 segments of UCS-2 in el, and each is paid for") == (long.level, long.detail)
 
 
 def test_every_country():
@@ -79,30 +88,38 @@ def test_wrong_settings(changes, words):
     assert "too short" not in repr(finding)
 
 
-def test_long_text():
+@pytest.fixture
+def texts(monkeypatch):
+    """Give the settings of the environment texts as well."""
+
+    def give(**messages):
+        monkeypatch.setattr(doctor.FactorConfig, "from_env", lambda environment: read(environment, messages=messages))
+
+    read = doctor.FactorConfig.from_env
+    return give
+
+
+def test_long_text(texts):
     """A text over one segment is worth a warning, with the character that makes it so long."""
-    origin = {"SMSMFA_APP_NAME": "Acme & Söhne " * 4, "SMSMFA_ORIGIN": "login.acme-und-soehne.example"}
-    [gsm] = found("text enrollment", LEAST | origin)
-    [ucs] = found("text enrollment", LEAST | {"SMSMFA_APP_NAME": "Acmé’s"})
+    texts(enrollment="{{ code }} " + "x" * 160, verification="{{ code }}’ " + "x" * 70)
+    [gsm], [ucs] = found("text enrollment", LEAST), found("text verification", LEAST)
 
     assert ("warning", "2 segments of GSM-7, and each is paid for") == (gsm.level, gsm.detail)
-    assert "shorten the text or app_name" == gsm.advice
+    assert "shorten the text, app_name or origin" == gsm.advice
     assert ("warning", "2 segments of UCS-2, and each is paid for") == (ucs.level, ucs.detail)
-    assert "shorten the text or app_name, or take out '’', which forces UCS-2" == ucs.advice
+    assert "shorten the text, app_name or origin, or take out '’', which forces UCS-2" == ucs.advice
 
 
-def test_text_with_details(monkeypatch):
+def test_text_with_details(texts):
     """Every text is looked at, and one that shows details cannot be counted."""
-    read = doctor.FactorConfig.from_env
-    messages = {"payment": "{{ code }} pays {{ details.amount }}", "login": "{{ code }} logs in"}
-    monkeypatch.setattr(doctor.FactorConfig, "from_env", lambda environment: read(environment, messages=messages))
+    texts(payment="{{ code }} pays {{ details.amount }}", login="{{ code }} logs in")
 
-    assert [
+    assert {
         ("text enrollment", "ok"),
         ("text verification", "ok"),
         ("text payment", "not checked"),
         ("text login", "ok"),
-    ] == [(finding.subject, finding.level) for finding in examine(LEAST)[1:5]]
+    } == {(finding.subject, finding.level) for finding in examine(LEAST)[1:5]}
 
 
 # The account.

@@ -44,6 +44,8 @@ def test_all():
             "SMSMFA_MAX_PHONES": "2",
             "SMSMFA_MAX_USERS_PER_NUMBER": "0",
             "SMSMFA_ORIGIN": "acme.example",
+            "SMSMFA_LANGUAGES": "en, sv",
+            "SMSMFA_ANDROID_HASH": "FA+9qCX9VSu",
         }
     )
 
@@ -60,6 +62,8 @@ def test_all():
         "max_phones": 2,
         "max_users_per_number": 0,
         "origin": "acme.example",
+        "languages": ("en", "sv"),
+        "android_hash": "FA+9qCX9VSu",
     }
     assert expected == {name: getattr(config, name) for name in FACTOR}
     assert (SECRET, OTHER_SECRET) == tuple(config.secret.reveal())

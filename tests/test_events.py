@@ -91,6 +91,65 @@ def answer(factor, challenge_id, code=None):
     factor.verifier.verify("alice", challenge_id, code or wrong(factor.outbox.code))
 
 
+def cost(event):
+    """Return what an event says a message cost."""
+    return event.channel, event.segments, event.encoding
+
+
+class TestCost:
+    """What a message costs is told with it."""
+
+    @pytest.mark.parametrize(
+        "locale, size",
+        [(None, (1, "GSM-7")), ("de", (1, "GSM-7")), ("ru", (1, "UCS-2"))],
+    )
+    def test_sent(self, factor, event, locale, size):
+        """An SMS is told with its number of segments and its encoding."""
+        assert ("sms", *size) == cost(event(factor.verifier.challenge, "alice", locale=locale))
+
+    def test_start_and_resend(self, factor, event):
+        """The message of an enrolment and a repeated one are told alike."""
+        started = event(factor.enroller.start, "bob", OTHER_NUMBER, locale="ru")
+        factor.clock.move(seconds=30)
+
+        assert ("sms", 1, "UCS-2") == cost(started)
+        assert ("sms", 1, "UCS-2") == cost(event(factor.enroller.resend, "bob", started.challenge_id))
+
+    def test_two_segments(self):
+        """A second segment is told."""
+        text = "{{ code }} " + "a" * 154
+        factor = Factor(a_config(messages={"enrollment": text}))
+        factor.enroller.start("alice", NUMBER)
+        [told] = factor.events
+
+        assert ("sms", 2, "GSM-7") == cost(told)
+
+    @pytest.mark.parametrize("channel", ["voice", "whatsapp"])
+    def test_other_channels(self, factor, event, channel):
+        """What is no SMS has no segments, but a channel."""
+        assert (channel, None, None) == cost(event(factor.verifier.challenge, "alice", channel=channel))
+
+    def test_uncertain(self, factor, event):
+        """A message that may have gone out is told with what it may cost."""
+        factor.outbox.outcomes = [DeliveryUncertain("the carrier hung up")]
+        told = event(factor.verifier.challenge, "alice")
+
+        assert ("sms", 1, "GSM-7") == cost(told)
+        assert "failed" == told.outcome
+
+    def test_not_sent(self, factor, event):
+        """What sends nothing costs nothing: a refusal, a carrier's no, a live challenge, a check."""
+        factor.outbox.outcomes = [DeliveryRejected("no such number")]
+        rejected = event(factor.verifier.challenge, "alice")
+        challenge = factor.verifier.challenge("alice")
+        live = event(factor.verifier.challenge, "alice")
+        limited = event(factor.verifier.resend, "alice", challenge.id)
+        checked = event(factor.verifier.verify, "alice", challenge.id, factor.outbox.code)
+
+        assert "delivery_rejected" == rejected.error
+        assert [(None, None, None)] * 4 == list(map(cost, (rejected, live, limited, checked)))
+
+
 class TestEnroller:
     """What an enroller does is told under the described system's names."""
 

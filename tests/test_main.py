@@ -113,4 +113,4 @@ def test_doctor(run, options, capsys, monkeypatch):
     monkeypatch.setenv("SMSMFA_SECRET", "a secret of the tests, long enough to be one")
     monkeypatch.setenv("SMSMFA_REGIONS", "US")
     assert 0 == run("doctor", *options)
-    assert "1 segment of GSM-7" in capsys.readouterr().out
+    assert "1 segment in each of" in capsys.readouterr().out

@@ -7,9 +7,13 @@ from datetime import timedelta
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from wicg import autofill
 
+from smsmfa.arguments import CHANNELS
 from smsmfa.exceptions import ConfigurationError
-from smsmfa.messages import Messages
+from smsmfa.languages import texts as built_in
+from smsmfa.liquid import Liquid
+from smsmfa.messages import Messages, _built_in
 
 CODE = "012345"
 INVISIBLE = st.one_of([st.characters(categories=[name]) for name in ("Cc", "Cf", "Zl", "Zp", "Cs")])
@@ -20,34 +24,17 @@ HOST = st.just("localhost") | st.lists(LABEL, min_size=2, max_size=4).map(".".jo
 CODES = st.integers(6, 10).flatmap(lambda digits: st.from_regex(f"[0-9]{{{digits}}}", fullmatch=True))
 
 
-def messages(templates=None, *, app_name="Acme", digits=6, lifetime=timedelta(minutes=5), origin=None):
+def messages(templates=None, **arguments):
     """Return the texts of a configuration that says no more than a test needs."""
-    return Messages(templates, app_name=app_name, digits=digits, lifetime=lifetime, origin=origin)
+    plain = {"app_name": "Acme", "digits": 6, "lifetime": timedelta(minutes=5), "origin": None}
+    return Messages(templates, **plain | arguments)
 
 
-def rendered(template, details=(), *, locale=None, **options):
+def rendered(template, details=(), *, locale=None, channel="sms", **options):
     """Return what a template for logins becomes."""
     texts = messages({"login": template}, **options)
-    texts.check("login", details, locale)
-    return texts.render("verification", "login", CODE, details, locale)
-
-
-def token(line, marker):
-    """Extract a marked token, as the grammar of origin-bound one-time codes has it, and what follows."""
-    if not line.startswith(marker):
-        return None, line
-    word = re.split("[\t\n\f\r ]", line[1:], maxsplit=1)[0]
-    return word or None, line[1 + len(word) :]
-
-
-def autofill(text):
-    """Parse an origin-bound one-time code message: the host and the code, or ``None``."""
-    line = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")[-1]
-    host, line = token(line, "@")
-    if host is None or not line.startswith(" "):
-        return None
-    code, line = token(line[1:], "#")
-    return None if code is None else (host, code)
+    texts.check("login", details, locale, channel=channel)
+    return texts.render("verification", "login", CODE, details, locale, channel=channel)
 
 
 @pytest.mark.parametrize(
@@ -360,7 +347,7 @@ def test_last_line_is_for_autofill(host, code, kind, purpose):
     texts = messages({"payment": "{{ code }} pays {{ details.payee }}"}, digits=len(code), origin=host)
     text = texts.render(kind, purpose, code, (("payee", "@evil.com #1"),), None)
 
-    assert (host, code) == autofill(text)
+    assert (host, code, None) == autofill(text)
     assert f"@{host} #{code}" == text.split("\n")[-1]
     assert 1 == text.count("\n")
 
@@ -473,3 +460,239 @@ def test_render_refuses_to_leave_a_detail_out():
 def test_repr_is_short():
     """The repr says which texts there are and not what they say."""
     assert "<Messages for enrollment, verification, login>" == repr(messages({"login": "{{ code }} x"}))
+
+
+class TestLanguages:
+    """Which text a user gets."""
+
+    @pytest.fixture(autouse=True)
+    def _forget(self):
+        """Let each test compile the built-in texts."""
+        _built_in.cache_clear()
+
+    @pytest.mark.parametrize(
+        "locale, language, expected",
+        [
+            (None, "en", "012345 is your verification code for Acme"),
+            ("de-AT", "de", "012345 ist Ihr Bestätigungscode für Acme"),
+            ("zh_TW", "zh-Hant", "012345 是您的 Acme 驗證碼"),
+            ("tlh", "en", "012345 is your verification code for Acme"),
+        ],
+    )
+    @pytest.mark.parametrize("purpose", ["login", "anything"])
+    def test_built_in(self, purpose, locale, language, expected):
+        """Without templates the text is the built-in one of the user's language, or English."""
+        texts = messages()
+
+        assert language == texts.language(purpose, locale)
+        assert expected == texts.render("verification", purpose, CODE, (), locale)
+
+    def test_built_in_enrollment(self):
+        """A number is confirmed in the user's language too."""
+        assert "012345 — код для подтверждения номера в Acme" == messages().render(
+            "enrollment", "enrollment", CODE, (), "ru"
+        )
+
+    def test_some(self):
+        """With ``languages`` the first listed is everybody's who reads none of them."""
+        texts = messages(languages=["fr", "de"])
+
+        assert ("fr", "de", "fr") == tuple(texts.language("login", locale) for locale in (None, "de-CH", "en"))
+        assert ("fr", "de") == texts.languages
+        assert texts.render("verification", "login", CODE, (), "en").startswith("012345 est votre code")
+
+    def test_long_host(self):
+        """Of all languages there are, those whose texts no longer fit fall back to English; one asked for raises."""
+        origin = "a-host-with-a-very-long-name.of.a.company.that-likes.example.com"
+        texts = messages(origin=origin, app_name="Acme Online Bank of the North")
+
+        assert ("de", "en") == (texts.language("login", "de"), texts.language("login", "el"))
+        with pytest.raises(
+            ConfigurationError, match=r"^languages: the text in 'el' for 'enrollment': it takes 3 segments"
+        ):
+            messages(origin=origin, app_name="Acme Online Bank of the North", languages=["de", "el"])
+
+    def test_too_long_for_all(self):
+        """English has to fit."""
+        with pytest.raises(
+            ConfigurationError, match=r"^languages: the text in 'en' for 'enrollment': it takes 3 segments"
+        ):
+            messages(origin="a." * 110 + "com")
+
+    def test_own(self):
+        """Templates can be given by language; the first is for everybody else; other purposes keep their texts."""
+        texts = messages({"payment": {"en": "Pay: {{ code }}", "fr": "Payer : {{ code }}"}})
+
+        assert "Pay: 012345" == texts.render("verification", "payment", CODE, (), None)
+        assert "Payer : 012345" == texts.render("verification", "payment", CODE, (), "fr-CA")
+        assert "Pay: 012345" == texts.render("verification", "payment", CODE, (), "de")
+        assert ("en", "fr", "en") == tuple(texts.language("payment", locale) for locale in (None, "fr-CA", "de"))
+        assert "de" == texts.language("login", "de")
+
+    def test_one_for_all(self):
+        """A template without a language is for all, and of none that is known."""
+        texts = messages({"verification": "Any: {{ code }}"})
+
+        assert "Any: 012345" == texts.render("verification", "login", CODE, (), "de")
+        assert texts.language("login", "de") is None
+
+    def test_built_in_and_own(self):
+        """The built-in texts can be given with one of them in other words."""
+        merged = {language: of["verification"] for language, of in built_in().items()} | {"de": "Code: {{ code }}"}
+        texts = messages({"verification": merged})
+
+        assert "Code: 012345" == texts.render("verification", "login", CODE, (), "de-DE")
+        assert "012345 è il tuo codice di verifica per Acme" == texts.render("verification", "login", CODE, (), "it")
+
+    @pytest.mark.parametrize(
+        "wording, where",
+        [
+            ({"en": "no code"}, "['en']"),
+            ({"en": "{{ code }}", "fr": {"sms": "{{ code }}", "voice": "no code"}}, "['fr']['voice']"),
+            ({"fr": {"sms": "no code", "voice": "{{ code }}"}}, "['fr']['sms']"),
+            ({"fr": {"sms": "{{ code }}", "whatsapp": "{{ code }}" + "x" * 995}}, "['fr']['whatsapp']"),
+            ({"fr": {"sms": "no code"}}, "['fr']"),
+            (Liquid("no code"), ""),
+            ({"en": "{{ code }}", "fr": Liquid("{{ code")}, "['fr']"),
+        ],
+    )
+    def test_where(self, wording, where):
+        """A wrong template is named by purpose, language and channel."""
+        with pytest.raises(ConfigurationError, match=re.escape(f"messages['login']{where}: ")):
+            messages({"login": wording})
+
+
+class TestChannels:
+    """What is sent by which way."""
+
+    def test_built_in(self):
+        """A voice has the built-in text for voices, with the code apart and twice; WhatsApp that of the SMS, alone."""
+        texts = messages(origin="example.com", android_hash="FA+9qCX9VSu")
+        spoken = "0, 1, 2, 3, 4, 5"
+
+        assert f"Ihr Bestätigungscode für Acme lautet {spoken}. Ich wiederhole: {spoken}." == texts.render(
+            "verification", "login", CODE, (), "de", channel="voice"
+        )
+        assert f"Your verification code for Acme is {spoken}. Once more: {spoken}." == texts.render(
+            "enrollment", "enrollment", CODE, (), None, channel="voice"
+        )
+        assert "012345 is your verification code for Acme" == texts.render(
+            "verification", "login", CODE, (), None, channel="whatsapp"
+        )
+        assert "012345 is your verification code for Acme\n@example.com #012345 FA+9qCX9VSu" == texts.render(
+            "verification", "login", CODE, (), None
+        )
+
+    @pytest.mark.parametrize(
+        "channel, expected",
+        [
+            ("sms", "Pay with 012345\n@example.com #012345"),
+            ("voice", "Pay with 0, 1, 2, 3, 4, 5. Pay with 0, 1, 2, 3, 4, 5."),
+            ("whatsapp", "Pay with 012345"),
+        ],
+    )
+    def test_one_template(self, channel, expected):
+        """One template serves every channel: a voice says all of it twice, and the last line is for an SMS."""
+        assert expected == rendered("Pay with {{ code }}", channel=channel, origin="example.com")
+
+    @pytest.mark.parametrize(
+        "channel, expected",
+        [("sms", "S 012345"), ("voice", "V 0, 1, 2, 3, 4, 5! V 0, 1, 2, 3, 4, 5!"), ("whatsapp", "S 012345")],
+    )
+    def test_own(self, channel, expected):
+        """A template can be given for a channel; a channel without one has that of the SMS."""
+        wording = {"en": {"sms": "S {{ code }}", "voice": "V {{ code }}!"}}
+
+        assert expected == rendered(wording, channel=channel)
+
+    def test_every_channel_is_checked(self):
+        """Details have to suit every channel, since the next message of the challenge may take another."""
+        texts = messages({"pay": {"en": {"sms": "{{ code }} {{ details.a }}", "voice": "{{ code }} {{ details.b }}"}}})
+
+        texts.check("pay", (("a", "1"), ("b", "2")), None)
+        for channel, details in [("sms", (("a", "1"),)), ("voice", (("b", "2"),)), ("whatsapp", (("b", "2"),))]:
+            with pytest.raises(ValueError, match=r"for purpose 'pay' shows details\."):
+                texts.check("pay", details, None, channel=channel)
+        with pytest.raises(ValueError, match="it takes 3 segments of GSM-7"):
+            texts.check("pay", (("a", "x" * 300), ("b", "2")), None, channel="voice")
+
+    def test_samples(self):
+        """Every text can be looked at: each purpose, language and channel once."""
+        texts = messages(
+            {"pay": {"en": "{{ code }} {{ details.a }}", "fr": Liquid("{{code}} {{ locale }}")}}, languages=["de", "it"]
+        )
+        samples = list(texts.samples())
+
+        built_in = [("enrollment", "de"), ("enrollment", "it"), ("verification", "de"), ("verification", "it")]
+        assert [*built_in, ("pay", "en"), ("pay", "fr")] == list(dict.fromkeys(sample[:2] for sample in samples))
+        assert len(samples) == 6 * len(CHANNELS)
+        assert ("pay", "en", "sms", "000000 ") in samples
+        assert ("pay", "fr", "whatsapp", "000000 fr") in samples
+        assert ("verification", "it", "sms", "000000 è il tuo codice di verifica per Acme") in samples
+
+
+class TestLiquid:
+    """The described system's templates, among the others."""
+
+    BRANCHES = Liquid("{% if locale contains 'fr' %}Voici {{code}}{% else %}Here is {{code}}{% endif %}")
+    CHANNELS = Liquid(
+        "{% if message_type == 'voice' %}Your code: {{pause}} {{code}}.{% else %}Code {{code}}{% endif %}"
+    )
+
+    @pytest.mark.parametrize("locale, expected", [(None, "Here is 012345"), ("fr-CA", "Voici 012345")])
+    def test_branches(self, locale, expected):
+        """A template that branches by the locale is one for all languages."""
+        assert expected == rendered(self.BRANCHES, locale=locale)
+
+    def test_default_language(self):
+        """A call without a locale gets the branch of the first language."""
+        assert "Voici 012345" == rendered(self.BRANCHES, languages=["fr", "en"])
+        assert "Voici 012345" == rendered({"fr": self.BRANCHES, "en": "{{ code }}"})
+
+    @pytest.mark.parametrize(
+        "channel, expected",
+        [
+            ("sms", "Code 012345"),
+            ("voice", "Your code: ... 0, 1, 2, 3, 4, 5. Your code: ... 0, 1, 2, 3, 4, 5."),
+            ("whatsapp", "Code 012345"),
+        ],
+    )
+    def test_channels(self, channel, expected):
+        """A template that branches by the kind of message is one for all channels."""
+        assert expected == rendered(self.CHANNELS, channel=channel)
+
+    @pytest.mark.parametrize("language", built_in())
+    def test_every_language_is_checked(self, language):
+        """A branch that is wrong in a single language is found when the configuration is built."""
+        for wrong in ("x" * 320, "123456", "{{ nothing }}", "https://x"):
+            source = Liquid(f"{{% if locale == '{language}' %}}{wrong} {{% endif %}}{{{{ code }}}}")
+            with pytest.raises(ConfigurationError, match=r"messages\['login'\]: "):
+                messages({"login": source})
+
+    def test_details(self):
+        """Details show in Liquid too; one that is missing raises, and an enrolment has none."""
+        template = Liquid("{{code}} pays {{ details.amount }}{% if details.to %} to {{ details.to }}{% endif %}")
+
+        assert "012345 pays 1" == rendered(template, (("amount", "1"),))
+        assert "012345 pays 1 to Bob" == rendered(template, (("amount", "1"), ("to", "Bob")))
+        with pytest.raises(ValueError, match=r"for purpose 'login' cannot be rendered: details\.amount is undefined"):
+            rendered(template)
+        with pytest.raises(ConfigurationError, match="an enrolment has no details"):
+            messages({"enrollment": template})
+
+    def test_code_is_not_in_an_error(self):
+        """T12: a text that cannot be made shows the code nowhere, whoever reads the traceback."""
+        texts = messages({"pay": Liquid("{{code}} {{ details.to }}")})
+        with pytest.raises(ValueError, match="cannot be rendered") as caught:
+            texts.render("verification", "pay", CODE, (), None)
+
+        frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
+        assert [] == [frame.name for frame in frames if CODE in str(frame.locals) and "test_" not in frame.filename]
+        assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("detail", ["علی می‌خواهد", "क्‌ष", "র‍্যাব"])
+def test_joiners_of_a_spelling(detail):
+    """A detail, a name or a template may have the joiners that its words are spelled with."""
+    assert f"012345 {detail}" == rendered("{{ code }} {{ details.payee }}", (("payee", detail),))
+    assert f"{detail} 012345 {detail}" == rendered(f"{detail} {{{{ code }}}} {{{{ app_name }}}}", app_name=detail)

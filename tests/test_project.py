@@ -17,7 +17,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = Path(smsmfa.__file__).parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 MODULES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = {"asyncio", "cryptography", "django", "phonenumbers", "psycopg", "redis", "requests", "sqlalchemy", "twilio"}
+HEAVY = {
+    *("asyncio", "babel", "cryptography", "django", "liquid", "phonenumbers", "psycopg", "redis", "requests"),
+    *("sqlalchemy", "tomllib", "twilio"),
+}
 
 
 def run(*arguments: str) -> str:

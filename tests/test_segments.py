@@ -1,7 +1,9 @@
 """Segments: which alphabet a text needs, and what it costs."""
 
+import random
 import string
 import unicodedata
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -69,6 +71,33 @@ def texts(characters: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 def test_segments_agree_with_wire(text):
     """The count is that of cutting what goes over the air, whole pairs kept."""
     assert reference(text) == segments(text)
+
+
+def drawn(count: int) -> Iterator[str]:
+    """Draw texts, the same in each run: of either alphabet, long and short, many just around the end of a segment."""
+    source = random.Random(23040)
+    basic, extension = sorted(ONE_SEPTET), sorted(TWO_SEPTETS)
+    wide = [*"яжЩ你好שلاไทย한글ñ’–ç`\xa0", *TRAPS]
+    mixtures = [(basic, 1, extension, 0), (basic, 9, extension, 1), (basic, 1, extension, 1)]
+    mixtures += [(basic, 9, wide, 1), (wide, 9, list("😀🇩👩\U0001d7d8"), 1), (wide, 1, list("😀🇩👩"), 1)]
+    ends = [length + by for length in (67, 70, 134, 153, 160, 201, 306, 459) for by in range(-3, 4)]
+    for number in range(count):
+        often, weight, seldom, other = mixtures[number % len(mixtures)]
+        length = source.choice(ends) if number % 2 else source.randrange(0, 500)
+        kinds = source.choices((often, seldom), (weight, other), k=length)
+        yield "".join([source.choice(kind) for kind in kinds])
+
+
+def test_hundred_thousand_texts():
+    """Of a hundred thousand texts of all kinds and lengths, none is counted otherwise than the wire has it."""
+    seen = set()
+    for text in drawn(100_000):
+        counted = segments(text)
+        if reference(text) != counted:
+            pytest.fail(f"{text!r} was counted as {counted}")
+        seen.add((counted.encoding, counted.count))
+
+    assert seen >= {("GSM-7", count) for count in range(1, 6)} | {("UCS-2", count) for count in range(1, 12)}
 
 
 def test_alphabet_is_that_of_the_specification():

@@ -526,7 +526,7 @@ class TestUncertain:
     def test_fault_before_the_sender(self, factor, monkeypatch):
         """A fault of ours while the message is made is no uncertain message: it comes out, and no sender is called."""
 
-        def breaks(*arguments):
+        def breaks(*arguments, **named):
             raise RuntimeError("a fault")
 
         calls = factor.outbox.calls

@@ -97,14 +97,15 @@ class TestChallenge:
         assert (True, False) == (challenge.sent, challenge.uncertain)
 
     def test_sends_message(self, factor):
-        """The message goes to the number, names its challenge, its expiry and its locale, and carries the code."""
+        """The message goes to the number, names its challenge, expiry and locale, and has the code in that language."""
         challenge = factor.verifier.challenge("alice", locale="pt-BR")
         [message] = factor.outbox.messages
 
         assert ("verification", "sms", "pt-BR") == (message.kind, message.channel, message.locale)
         assert (challenge.phone, challenge.id) == (message.to, message.challenge_id)
         assert challenge.expires_at == message.expires_at
-        assert f"{factor.outbox.code} is your verification code for Acme" == message.text
+        assert "pt-BR" == message.language
+        assert f"{factor.outbox.code} é seu código de verificação para Acme" == message.text
 
     def test_id_and_code(self, factor):
         """R10, T10: an id has 128 random bits, and nothing that the application gets holds the code."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         StoreContention,
         StoreError,
     )
+    from .languages import negotiate
     from .limiter import AsyncRateLimiter, Decision, Limit, RateLimiter
     from .phone import ALL_REGIONS, PhoneNumber
     from .senders.console import AsyncConsoleSender, ConsoleSender
@@ -91,6 +92,7 @@ __all__ = [
     "TwilioSender",
     "Verification",
     "Verifier",
+    "negotiate",
     "profiles",
 ]
 
@@ -99,6 +101,7 @@ _HOMES = {
     "config": ("FactorConfig", "Limits"),
     "enroller": ("AsyncEnroller", "Enroller"),
     "events": ("Event",),
+    "languages": ("negotiate",),
     "limiter": ("AsyncRateLimiter", "Decision", "Limit", "RateLimiter"),
     "phone": ("ALL_REGIONS", "PhoneNumber"),
     "senders.console": ("AsyncConsoleSender", "ConsoleSender"),

@@ -1,6 +1,6 @@
 """Everything an operator decides, validated once."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from functools import wraps
 from itertools import chain
@@ -12,12 +12,13 @@ import attrs
 from .codes import KeyRing, Secret
 from .exceptions import ConfigurationError
 from .limiter import Limit
-from .messages import Messages
 from .opaque import Opaque
 from .phone import ALL_REGIONS, NUMBER_TYPES, SMS_TYPES, supported_regions
 
 if TYPE_CHECKING:
+    from .messages import Messages
     from .records import Issued
+    from .wording import Wording
 
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR = timedelta(hours=1)
@@ -87,6 +88,11 @@ def _codes(values: Iterable[str]) -> frozenset[str]:
     return frozenset(listed if all(isinstance(value, str) for value in listed) else ())
 
 
+def _listed(values: Collection[str] | None) -> Collection[str] | None:
+    """Return what nobody changes later; what is no collection is left for the check to refuse."""
+    return values if isinstance(values, str | bytes) or not isinstance(values, Collection) else tuple(values)
+
+
 def _sealed(cls: type[T]) -> type[T]:
     """Keep the secret out of tracebacks: the generated ``__init__``'s frame knows it, so an error leaves it behind."""
     init: Callable[..., None] = vars(cls)["__init__"]
@@ -128,8 +134,11 @@ class FactorConfig:
         number_types: the kinds of number that may enrol, of :data:`smsmfa.phone.NUMBER_TYPES`.
         max_phones: numbers a user may have, 1 to 10.
         max_users_per_number: users that may share a number, 0 (no limit) to 100.
-        messages: templates by purpose; ``"enrollment"`` and ``"verification"`` are the general ones.
+        messages: templates by purpose; ``"enrollment"`` and ``"verification"`` are the general ones. Each is
+            a template, or a mapping of languages to templates, or to mappings of channels to templates.
         origin: your site's host, for the last line by which browsers fill in the code.
+        languages: of the built-in texts, the first for everybody else; ``None``: all, English first.
+        android_hash: your Android app's hash, for the end of the text, by which the app may read it.
 
     Raises:
         ConfigurationError: whatever is wrong with an argument.
@@ -152,12 +161,14 @@ class FactorConfig:
     number_types: frozenset[str] = attrs.field(default=SMS_TYPES, converter=_codes)
     max_phones: int = attrs.field(default=1, validator=_whole(1, 10))
     max_users_per_number: int = attrs.field(default=5, validator=_whole(0, 100))
-    messages: Mapping[str, str] | None = attrs.field(default=None, repr=False)
+    messages: "Mapping[str, Wording] | None" = attrs.field(default=None, repr=False)
     origin: str | None = None
+    languages: Collection[str] | None = attrs.field(default=None, converter=_listed)
+    android_hash: str | None = None
 
     #: What the core works with.
     keys: KeyRing = attrs.field(init=False, repr=False)
-    texts: Messages = attrs.field(init=False, repr=False)
+    texts: "Messages" = attrs.field(init=False, repr=False)
     lifetime_us: int = attrs.field(init=False, repr=False)
     resend_gap_us: int = attrs.field(init=False, repr=False)
 
@@ -179,8 +190,16 @@ class FactorConfig:
             raise ConfigurationError("resend_gap: at most the lifetime of a code")
 
     def __attrs_post_init__(self) -> None:
+        from .messages import Messages  # what an import of the package need not wait for
+
         texts = Messages(
-            self.messages, app_name=self.app_name, digits=self.digits, lifetime=self.lifetime, origin=self.origin
+            self.messages,
+            app_name=self.app_name,
+            digits=self.digits,
+            lifetime=self.lifetime,
+            origin=self.origin,
+            languages=self.languages,
+            android_hash=self.android_hash,
         )
         keys = KeyRing(self.secret.reveal(), self.digits)
         for name, value in (

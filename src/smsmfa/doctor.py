@@ -66,27 +66,38 @@ def _settings(environment: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("settings", "error", str(error), "set the variable, or mend its value; the rest is not read yet")
         return
     yield Finding("settings", "ok", f"{config.app_name}, codes of {config.digits} digits, {_places(config)}")
-    for purpose in dict.fromkeys(["enrollment", "verification", *(config.messages or ())]):
-        yield _text(config, purpose)
+    samples = [(purpose, language, text) for purpose, language, way, text in config.texts.samples() if way == "sms"]
+    for purpose in dict.fromkeys(purpose for purpose, *_ in samples):
+        yield _text(config, purpose, {language: text for name, language, text in samples if name == purpose})
 
 
 def _places(config: FactorConfig) -> str:
     return "every country" if "*" in config.regions else ", ".join(sorted(config.regions))
 
 
-def _text(config: FactorConfig, purpose: str) -> Finding:
-    """Count the segments of a text, with a code that nobody was sent."""
+def _text(config: FactorConfig, purpose: str, texts: Mapping[str, str]) -> Finding:
+    """Count the segments of a text in each language (``""``: in all), with a code that nobody was sent."""
+    long = {language: text for language, text in texts.items() if segments(text).count > 1}
+    if not long:
+        return _short(config, purpose, texts)
+    characters = {character: None for text in long.values() if (character := culprit(text)) is not None}
+    where = "" if "" in long else f" in {', '.join(long)}"
+    because = f", or take out {next(iter(characters))!r}, which forces UCS-2" if len(characters) == 1 else ""
+    size = segments(next(iter(long.values())))
+    detail = f"{size.count} segments of {size.encoding}{where}, and each is paid for"
+    return Finding(f"text {purpose}", "warning", detail, f"shorten the text, app_name or origin{because}")
+
+
+def _short(config: FactorConfig, purpose: str, texts: Mapping[str, str]) -> Finding:
+    """Return what is said of texts that fit into one segment, as far as they are known without a challenge."""
     subject, kind = f"text {purpose}", "enrollment" if purpose == "enrollment" else "verification"
+    several = f"in each of {len(texts)} languages" if len(texts) > 1 else f"of {segments(*texts.values()).encoding}"
     try:
-        body = config.texts.render(kind, purpose, "0" * config.digits, (), None)
+        config.texts.render(kind, purpose, "0" * config.digits, (), None)
     except ValueError:
-        return Finding(subject, "not checked", "it shows details that only a challenge has", "keep them short")
-    size, character = segments(body), culprit(body)
-    if size.count == 1:
-        return Finding(subject, "ok", f"1 segment of {size.encoding}")
-    because = "" if character is None else f", or take out {character!r}, which forces UCS-2"
-    detail = f"{size.count} segments of {size.encoding}, and each is paid for"
-    return Finding(subject, "warning", detail, f"shorten the text or app_name{because}")
+        detail = f"1 segment {several} without the details that only a challenge has"
+        return Finding(subject, "not checked", detail, "keep them short")
+    return Finding(subject, "ok", f"1 segment {several}")
 
 
 def _twilio(environment: Mapping[str, str]) -> Iterator[Finding]:

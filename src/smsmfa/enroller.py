@@ -75,7 +75,7 @@ class Enroller(EnrollerBase, Shell):
         text, token = Opaque(number), Opaque(proof)
         del number, proof  # what a traceback with locals shows of this frame must be neither
         locale, channel = checked_locale(locale), checked_channel(channel)
-        self._config.texts.check("enrollment", (), locale)
+        self._config.texts.check("enrollment", (), locale, channel=channel)
         operation = self._operation("start", user_id, "enrollment")
         with self._trail(operation, purpose="enrollment") as trail:
             phone = self._read_number(text, region)
@@ -195,7 +195,7 @@ class AsyncEnroller(EnrollerBase, AsyncShell):
         text, token = Opaque(number), Opaque(proof)
         del number, proof  # what a traceback with locals shows of this frame must be neither
         locale, channel = checked_locale(locale), checked_channel(channel)
-        self._config.texts.check("enrollment", (), locale)
+        self._config.texts.check("enrollment", (), locale, channel=channel)
         operation = self._operation("start", user_id, "enrollment")
         with self._trail(operation, purpose="enrollment") as trail:
             phone = self._read_number(text, region)

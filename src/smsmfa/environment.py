@@ -30,6 +30,10 @@ def _codes(name: str, text: str) -> frozenset[str]:
     return ALL_REGIONS if text == "*" else frozenset(code.strip() for code in text.split(","))
 
 
+def _tags(name: str, text: str) -> tuple[str, ...]:
+    return tuple(tag.strip() for tag in text.split(","))
+
+
 def _text(name: str, text: str) -> str:
     return text
 
@@ -48,6 +52,8 @@ FACTOR: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
     "max_phones": ("SMSMFA_MAX_PHONES", _whole),
     "max_users_per_number": ("SMSMFA_MAX_USERS_PER_NUMBER", _whole),
     "origin": ("SMSMFA_ORIGIN", _text),
+    "languages": ("SMSMFA_LANGUAGES", _tags),
+    "android_hash": ("SMSMFA_ANDROID_HASH", _text),
 }
 _FACTOR_NEEDS = ("app_name", "regions")
 #: The secret, and the one before it while it is being changed.

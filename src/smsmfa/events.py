@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import attrs
 
 from .exceptions import DeliveryError, DeliveryUncertain, RateLimited, SmsMfaError
+from .segments import Segments, segments
+from .typing import Message
 from .values import instant
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ class Event:
         challenge_id: which challenge, where there is one.
         purpose: what the code is for.
         message_id: the carrier's id of the message that went out, if it gave one.
+        channel: how a message went out, if one did or may have.
+        segments: what that cost, of an SMS: each segment is paid for.
+        encoding: why: ``"GSM-7"``, or ``"UCS-2"``, of which less than half fits into a segment.
     """
 
     name: str
@@ -44,6 +49,9 @@ class Event:
     challenge_id: str | None = None
     purpose: str | None = None
     message_id: str | None = None
+    channel: str | None = None
+    segments: int | None = None
+    encoding: str | None = None
 
 
 Listener: TypeAlias = Callable[[Event], object]
@@ -72,17 +80,25 @@ class Trail:
         operation: what the block does.
     """
 
-    __slots__ = ("_listener", "_operation", "message_id", "sent", "uncertain")
+    __slots__ = ("_channel", "_listener", "_operation", "_size", "message_id", "sent", "uncertain")
 
     def __init__(self, listener: Listener | None, operation: "Operation") -> None:
         self._listener = listener
         self._operation = operation
+        self._channel: str | None = None
+        self._size: Segments | None = None
         #: Whether the operation sent a message, where it is one that may.
         self.sent: bool = True
         #: Whether a carrier left the fate of the message open.
         self.uncertain: bool = False
         #: What the carrier calls the message.
         self.message_id: str | None = None
+
+    def weigh(self, message: Message) -> None:
+        """Note what a message is about to cost, and nothing else of it."""
+        if self._listener is not None:
+            self._channel = message.channel
+            self._size = segments(message.text) if message.channel == "sms" else None
 
     def __enter__(self) -> "Trail":
         return self
@@ -100,6 +116,7 @@ class Trail:
 
     def _event(self, error: BaseException | None) -> Event:
         operation = self._operation
+        size = self._size if error is None or self.uncertain else None
         return Event(
             name=_name(_NAMES[operation.name], error, self.sent),
             outcome=_outcome(error),
@@ -111,6 +128,9 @@ class Trail:
             challenge_id=operation.challenge_id,
             purpose=operation.purpose,
             message_id=self.message_id,
+            channel=self._channel if error is None or self.uncertain else None,
+            segments=size.count if size else None,
+            encoding=size.encoding if size else None,
         )
 
 

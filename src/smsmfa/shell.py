@@ -112,7 +112,9 @@ class Base:
         issued, kind = reply.issued, operation.kind
         code = Opaque(self._config.code(operation.user_key, kind, issued, reply.phone.number))
         try:
-            text = self._config.texts.render(kind, issued.purpose, code.reveal(), issued.details, issued.locale)
+            text = self._config.texts.render(
+                kind, issued.purpose, code.reveal(), issued.details, issued.locale, channel=issued.channel
+            )
         except ValueError as error:  # a challenge from before the templates changed
             raise SenderMisconfigured(str(error)) from None
         return Message(
@@ -124,6 +126,7 @@ class Base:
             expires_at=challenge.expires_at,
             channel=issued.channel,
             locale=issued.locale,
+            language=self._config.texts.language(issued.purpose, issued.locale),
         )
 
     def _challenge(self, operation: Operation, issued: Issued, phone: Phone, *, sent: bool = False) -> Challenge:
@@ -194,6 +197,7 @@ class Shell(Base):
         message = None
         try:
             message = self._message(reply, operation, challenge)
+            trail.weigh(message)
             receipt = self._sender.send(message)
         except (DeliveryRejected, RateLimited) as error:
             rejected: SmsMfaError = error
@@ -251,6 +255,7 @@ class AsyncShell(Base):
         message = None
         try:
             message = self._message(reply, operation, challenge)
+            trail.weigh(message)
             receipt = await self._sender.send(message)
         except (DeliveryRejected, RateLimited) as error:
             rejected: SmsMfaError = error

@@ -96,6 +96,7 @@ class Message:
         channel: ``"sms"``, ``"voice"`` (the text is to be spoken) or ``"whatsapp"``. A sender without it raises
             :class:`~smsmfa.SenderMisconfigured`.
         locale: the language the application asked for, or ``None``.
+        language: that of the text, for a voice; ``None``: not known, the text is the same in all.
     """
 
     to: PhoneNumber
@@ -106,6 +107,7 @@ class Message:
     expires_at: datetime
     channel: str = "sms"
     locale: str | None = None
+    language: str | None = None
 
 
 @attrs.frozen

@@ -92,7 +92,7 @@ class Verifier(VerifierBase, Shell):
         """
         purpose, bound, language = checked_purpose(purpose), checked_details(details), checked_locale(locale)
         channel = checked_channel(channel)
-        self._config.texts.check(purpose, bound, language)
+        self._config.texts.check(purpose, bound, language, channel=channel)
         operation = self._operation("challenge", user_id, "verification")
         with self._trail(operation, purpose=purpose) as trail:
             self._check_enabled()
@@ -217,7 +217,7 @@ class AsyncVerifier(VerifierBase, AsyncShell):
         """Like :meth:`Verifier.challenge`."""
         purpose, bound, language = checked_purpose(purpose), checked_details(details), checked_locale(locale)
         channel = checked_channel(channel)
-        self._config.texts.check(purpose, bound, language)
+        self._config.texts.check(purpose, bound, language, channel=channel)
         operation = self._operation("challenge", user_id, "verification")
         with self._trail(operation, purpose=purpose) as trail:
             self._check_enabled()

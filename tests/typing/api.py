@@ -51,9 +51,12 @@ from smsmfa import (
     TwilioSender,
     Verification,
     Verifier,
+    negotiate,
     profiles,
 )
 from smsmfa.findings import Finding
+from smsmfa.liquid import Liquid
+from smsmfa.segments import segments
 from smsmfa.senders.twilio import DeliveryReport, StatusCallback
 from smsmfa.typing import AsyncSender, AsyncStore, Change, Clock, Entry, Message, Receipt, Sender, Store
 
@@ -89,9 +92,17 @@ FactorConfig(
     number_types={"mobile"},
     max_phones=2,
     max_users_per_number=0,
-    messages={"login": "{{ code }} signs you in to {{ app_name }}"},
+    messages={
+        "login": "{{ code }} signs you in to {{ app_name }}",
+        "verification": Liquid("{{code}} is your code for {{tenant.friendly_name}}"),
+        "payment": {"en": "{{ code }} pays", "fr": {"sms": "{{ code }} paie", "voice": Liquid("{{code}}")}},
+    },
     origin="login.example.com",
+    languages=["fr", "en"],
+    android_hash="FA+9qCX9VSu",
 )
+templates: dict[str, str] = {"login": "{{ code }}"}
+FactorConfig(app_name="Acme", secret="a secret", regions={"US"}, messages=templates)
 assert_type(config.app_name, str)
 assert_type(config.regions, frozenset[str])
 assert_type(config.number_types, frozenset[str])
@@ -106,6 +117,10 @@ assert_type(config.guess_risk(timedelta(days=365)), float)
 
 for profile in (profiles.AUTH0, profiles.NIST_AAL2, profiles.PSD2, profiles.TESTING, profiles.TRIAL):
     assert_type(profile, Mapping[str, Any])
+
+assert_type(negotiate("fr-CA, fr;q=0.9, *;q=0.1"), str | None)
+assert_type(negotiate(None, ["fr", "en"]), str | None)
+assert_type(segments("text").count, int)
 
 FactorConfig(secret="a secret", regions={"US"})  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
 FactorConfig(app_name="Acme", secret="a secret", regions={"US"}, lifetime=300)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
@@ -126,6 +141,8 @@ def on_event(event: Event) -> None:
     assert_type(event.phone, str | None)
     assert_type(event.scope, str | None)
     assert_type(event.error, str | None)
+    assert_type(event.segments, int | None)
+    assert_type(event.encoding, str | None)
     assert_type(event.challenge_id, str | None)
     assert_type(event.purpose, str | None)
 

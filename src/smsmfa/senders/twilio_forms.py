@@ -98,8 +98,7 @@ def _common(message: Message, origin: Origin, now: int) -> dict[str, str]:
 def _call(message: Message, origin: Origin) -> dict[str, str]:
     if origin.voice_number is None:
         raise SenderMisconfigured("calls are not set up: give the TwilioSender a voice_number of the account")
-    language = getattr(message, "language", None) or message.locale
-    twiml = spoken(message.text, message.code.reveal(), language)
+    twiml = spoken(message.text, message.code.reveal(), message.language or message.locale)
     return {"To": message.to.e164, "From": origin.voice_number, "Twiml": twiml} | _callback(message, origin)
 
 

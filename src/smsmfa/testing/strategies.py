@@ -166,6 +166,7 @@ def _configs(draw: st.DrawFn, fixed: Mapping[str, Any]) -> FactorConfig:
         "max_users_per_number": st.integers(0, 100),
         "messages": st.none() | st.dictionaries(st.sampled_from(_PURPOSES), st.sampled_from(_TEMPLATES)),
         "origin": st.sampled_from((None, "login.example.com")),
+        "languages": st.none() | st.lists(st.sampled_from(("en", "de", "ru", "zh-Hant")), min_size=1, unique=True),
     }
     drawn = {name: draw(strategy) for name, strategy in arguments.items() if name not in fixed}
     return FactorConfig(**{"lifetime": lifetime, **drawn, **fixed})

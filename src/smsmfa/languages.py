@@ -1,0 +1,116 @@
+"""The built-in texts, and which language a user gets.
+
+The texts are in ``languages.toml``. With ``smsmfa[i18n]`` (Babel) a language is found as CLDR has it: ``zh-TW``
+is written in ``zh-Hant``, ``es-MX`` inherits from ``es-419`` and that from ``es``, Portuguese without a country is
+Brazil's. Without Babel a tag loses its subtags from the right (RFC 4647, 3.4), and what then is left is any form of the
+same language.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from types import MappingProxyType
+
+#: A language tag, short of what no text here depends on (RFC 5646, 2.1).
+_TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+#: RFC 9110, 12.5.4.
+_RANGE = re.compile(r"([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)[ \t]*(?:;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?")
+#: Of a header; browsers send up to about ten languages. What is longer is looked at no further.
+_LONGEST_HEADER, _MOST_RANGES = 1000, 20
+#: RFC 5646, 4.4.1.
+_LONGEST_TAG = 35
+#: Names that are out of use, or wider than the text, and scripts that go by the country.
+_ALIASES = {
+    "in": "id", "iw": "he", "mo": "ro", "no": "nb", "nn": "nb", "sh": "sr-Latn", "tl": "fil",
+    "zh-hk": "zh-Hant", "zh-mo": "zh-Hant", "zh-tw": "zh-Hant",
+}  # fmt: skip
+
+
+@cache
+def texts() -> Mapping[str, Mapping[str, str]]:
+    """Return the built-in templates by language: ``"verification"``, ``"enrollment"`` and ``"voice"`` of each.
+
+    The first is English. They cannot be changed in place: give ``messages`` texts of your own.
+    """
+    import tomllib  # all of this takes some milliseconds: for the first configuration, not for an import
+    from importlib.resources import files
+
+    read = tomllib.loads((files(__package__) / "languages.toml").read_text(encoding="utf-8"))
+    return MappingProxyType({language: MappingProxyType(of) for language, of in read.items()})
+
+
+def negotiate(header: str | None, languages: Iterable[str] | None = None) -> str | None:
+    """Return the language that suits an ``Accept-Language`` header best, or ``None`` where none does.
+
+    Pass what it returns as ``locale``. What is malformed in a header is skipped, and a header of more than 1,000
+    characters or 20 languages is read no further.
+
+    Args:
+        header: the header, or ``None``: there was none.
+        languages: those to choose from, the best first; the built-in ones by default.
+    """
+    available = tuple(texts() if languages is None else languages)
+    for wanted in _wanted(header or ""):
+        if (found := match(wanted, available)) is not None:
+            return found
+    return None
+
+
+@lru_cache(maxsize=1024)
+def match(tag: str, available: tuple[str, ...]) -> str | None:
+    """Return which of the available languages a tag means, or ``None``."""
+    tag = tag.replace("_", "-")
+    known = {one.lower(): one for one in reversed(available)}
+    for candidate in _candidates(tag):
+        if candidate.lower() in known:
+            return known[candidate.lower()]
+    return next((one for one in available if _language(one) == _language(tag)), None)
+
+
+def is_tag(text: object) -> bool:
+    """Tell whether this is a language tag."""
+    return isinstance(text, str) and len(text) <= _LONGEST_TAG and _TAG.fullmatch(text) is not None
+
+
+def _wanted(header: str) -> Sequence[str]:
+    """Return the languages of a header, the most wanted first."""
+    found = []
+    for part in header[:_LONGEST_HEADER].split(",")[:_MOST_RANGES]:
+        one = _RANGE.fullmatch(part.strip(" \t"))
+        if one and len(one[1]) <= _LONGEST_TAG and (quality := float(one[2] or 1)) > 0:
+            found.append((quality, one[1]))
+    return [tag for _, tag in sorted(found, key=lambda pair: -pair[0])]
+
+
+def _language(tag: str) -> str:
+    first = tag.partition("-")[0].lower()
+    return _ALIASES.get(first, first).partition("-")[0]
+
+
+def _candidates(tag: str) -> Iterator[str]:
+    """Return what may stand for a tag, the closest first: itself, what CLDR says if Babel is there, shorter ones."""
+    yield tag
+    yield from _inherited(tag)
+    while tag:
+        if alias := _ALIASES.get(tag.lower()):
+            yield alias
+        yield tag
+        tag = tag.rpartition("-")[0]
+
+
+def _inherited(tag: str) -> Iterator[str]:
+    try:
+        from babel.core import Locale, UnknownLocaleError, get_global
+    except ImportError:
+        return
+    try:
+        name = str(Locale.parse(tag, sep="-"))
+    except (UnknownLocaleError, ValueError):
+        return
+    likely = get_global("likely_subtags").get(name, "").split("_")
+    parents = get_global("parent_exceptions")
+    while name and name != "root":
+        yield name.replace("_", "-")
+        name = parents.get(name) or name.rpartition("_")[0]
+    if len(likely) == 3:
+        yield from (f"{likely[0]}-{likely[1]}", f"{likely[0]}-{likely[2]}")
