@@ -225,6 +225,7 @@ def test_report():
         error_code=30003,
         challenge_id=CHALLENGE,
         phone="••••71",
+        channel="sms",
         at=datetime.fromtimestamp(NOW, UTC),
     )
     assert ("transient", True) == (report.error.kind, report.error.retry)
@@ -299,6 +300,19 @@ def test_phone(to, expected):
     assert expected == read(To=to).phone
 
 
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({}, "sms"),
+        ({"To": "whatsapp:+14155552671"}, "whatsapp"),
+        ({"MessageSid": "CA00"}, "voice"),
+    ],
+)
+def test_channel(changes, expected):
+    """A report says which way its message went."""
+    assert (expected, expected) == (read(**changes).channel, read(**changes).event.channel)
+
+
 # Repeats and order.
 
 ORDER = ["accepted", "queued", "sending", "sent", "delivered", "read"]
@@ -353,6 +367,7 @@ def test_event():
         phone="••••71",
         challenge_id=CHALLENGE,
         message_id=SID,
+        channel="sms",
     )
 
 

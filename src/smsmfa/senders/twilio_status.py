@@ -62,6 +62,7 @@ class DeliveryReport:
         error_code: Twilio's, where it gives one.
         challenge_id: the challenge that the message belongs to.
         phone: the recipient's number, masked.
+        channel: ``"sms"``, ``"voice"`` or ``"whatsapp"``.
         at: when the report came.
     """
 
@@ -70,6 +71,7 @@ class DeliveryReport:
     error_code: int | None
     challenge_id: str | None
     phone: str | None
+    channel: str
     at: datetime
 
     @property
@@ -105,6 +107,7 @@ class DeliveryReport:
             error=error.code if error else None,
             challenge_id=self.challenge_id,
             message_id=self.message_id,
+            channel=self.channel,
         )
 
     def _failure(self) -> SmsMfaError:
@@ -161,6 +164,7 @@ class StatusCallback:
             error_code=int(code) if code.isascii() and code.isdigit() and len(code) < 10 else None,
             challenge_id=_challenge(url),
             phone=f"••••{to[-2:]}" if len(to) > 6 else None,
+            channel=_channel(sid, to),
             at=instant(self._clock() // 1000),
         )
 
@@ -184,6 +188,10 @@ class StatusCallback:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a StatusCallback holds a secret and cannot be pickled or copied; make another one")
+
+
+def _channel(sid: str, to: str) -> str:
+    return "voice" if sid.startswith("CA") else "whatsapp" if to.startswith("whatsapp:") else "sms"
 
 
 def _usable(secret: object) -> bool:
