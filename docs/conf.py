@@ -34,7 +34,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(AttributeError|Exception|KeyError|OSError|RuntimeError|TypeError|ValueError)"),
     ("py:.*", r"(Async)?Redis(Cluster)?"),
     ("py:.*", r"(UUID|date|datetime|timedelta|timezone)"),
-    ("py:.*", r"(\w+\.)*([A-Z]|Listener)"),  # type variables, and the alias for a function of one Event
+    ("py:.*", r"(\w+\.)*([A-Z]|Listener|Wording)"),  # type variables, and aliases
     ("py:.*", r"smsmfa\.(codes|opaque|operation|records|testing\.trial)\..*"),  # inside only
 ]
 
