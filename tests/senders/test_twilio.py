@@ -417,6 +417,11 @@ FAILURES = {
         RateLimited,
         "the limit on 'carrier' is used up; try again in 7 s",
     ),
+    "429 with a date": (
+        reply(429, "slow down", "Retry-After: Tue, 14 Nov 2023 22:13:50 GMT"),
+        RateLimited,
+        "the limit on 'carrier' is used up; try again in 30 s",
+    ),
     "opt-out": (refusal(21610), RecipientOptedOut, "Twilio 21610: the recipient has opted out"),
     "test credentials": (refusal(20008, 403), SenderMisconfigured, "Twilio 20008: these are test credentials"),
     "500": (reply(500, {"code": 20500, "message": TEXT}), DeliveryUncertain, "Twilio 20500: internal error"),

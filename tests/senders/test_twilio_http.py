@@ -200,6 +200,7 @@ def test_proxy_is_set_up_once():
     first, second = (adapter.proxy_manager_for("http://127.0.0.1:9").pool_classes_by_scheme for _ in range(2))
 
     assert first is second
+    assert {"BoundedPool"} == {pool.__name__ for pool in first.values()}
 
 
 @pytest.mark.parametrize("behaviour", [kept(taken), taken, Answer(400, TEXT), hang, drop, half(taken)])

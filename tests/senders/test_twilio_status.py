@@ -12,6 +12,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import shown
 from twilio.request_validator import RequestValidator, add_port, remove_port
 
 from smsmfa.events import Event
@@ -423,6 +424,15 @@ def test_secret_is_kept(caplog):
     assert TOKEN not in f"{vars(callback)}{caplog.text}"
     with pytest.raises(TypeError, match=r"^a StatusCallback holds a secret"):
         pickle.dumps(callback)
+
+
+@pytest.mark.parametrize("form", [FORM, {"To": FORM["To"], "Body": "314159 is your code"}])
+def test_traceback(form):
+    """T12: what is not believed shows neither number nor text, in a traceback with locals either."""
+    with pytest.raises(CallbackRejected) as caught:
+        callback.read(URL, form, signed(form) if "Body" in form else "wrong")
+
+    assert [] == [secret for secret in (TOKEN, "4155552671", "314159") if secret in shown(caught.value)]
 
 
 def test_frozen():

@@ -270,5 +270,5 @@ class AsyncTwilioSender(AsyncDirect):
         return await self._run(self._give_feedback, message_id)
 
     async def check(self) -> tuple[Finding, ...]:
-        """Like :meth:`TwilioSender.check`."""
+        """Like :meth:`TwilioSender.check`; where no thread is free within ``timeout`` it raises DeliveryRejected."""
         return await self._run(self._examine)

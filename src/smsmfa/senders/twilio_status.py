@@ -147,16 +147,25 @@ class StatusCallback:
         Raises:
             CallbackRejected: the signature is missing or wrong, or there is no report in the request.
         """
-        fields = _fields(form)
+        hidden = Opaque(form)
+        del form  # what a traceback with locals shows of this frame must not be the number
+        outcome = self._outcome(url, hidden, signature, settings)
+        if isinstance(outcome, CallbackRejected):
+            raise outcome
+        return outcome
+
+    def _outcome(
+        self, url: str, form: Opaque[Form], signature: str | None, settings: str | None
+    ) -> DeliveryReport | CallbackRejected:
+        fields = _fields(form.reveal())
         if not self._signed(url, fields, signature, settings):
-            raise CallbackRejected(
-                "the signature is missing or wrong; check the auth token, and the URL as Twilio has it"
-            )
+            advice = "check the auth token, and the URL as Twilio has it"
+            return CallbackRejected(f"the signature is missing or wrong; {advice}")
         one = {name: values[-1] for name, values in fields.items() if values}
         sid = one.get("MessageSid") or one.get("SmsSid") or one.get("CallSid")
         status = one.get("MessageStatus") or one.get("SmsStatus") or one.get("CallStatus")
         if not sid or not status:
-            raise CallbackRejected("the request is signed, but reports nothing of a message or a call")
+            return CallbackRejected("the request is signed, but reports nothing of a message or a call")
         code, to = one.get("ErrorCode", ""), one.get("To", "")
         return DeliveryReport(
             message_id=sid,
