@@ -1,12 +1,15 @@
 """Runs every Python block of the README and the documentation, each document in a namespace of its own."""
 
 import os
+import warnings
 
 import coverage
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from sybil import Sybil
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
+
+from smsmfa import ConsoleSender
 
 #: What the reader of an example has set; no example shows a usable secret.
 ENVIRONMENT = {"SMSMFA_SECRET": "only the tests of the documentation use this one"}
@@ -24,6 +27,8 @@ settings.register_profile(
 
 
 def _enter(namespace):
+    with warnings.catch_warnings(action="ignore"):
+        ConsoleSender()  # the first one in a process warns
     namespace["_before"] = dict(os.environ)
     os.environ.update(ENVIRONMENT)
 

@@ -9,10 +9,14 @@ import sys
 from dataclasses import asdict
 
 import cycle
+import django_peer
+import django_store
 import imports
 import limiter
 import memory
+import postgres_store
 import redis_store
+import sqlalchemy_store
 import sqlite_store
 from harness import FULL, QUICK, heading, markdown, pin, table
 
@@ -21,8 +25,12 @@ PARTS = {
     "cycle": cycle,
     "limiter": limiter,
     "imports": imports,
+    "postgres": postgres_store,
     "redis": redis_store,
+    "sqlalchemy": sqlalchemy_store,
     "sqlite": sqlite_store,
+    "django": django_store,
+    "django-peer": django_peer,
     "memory": memory,
 }
 

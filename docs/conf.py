@@ -28,11 +28,11 @@ nitpicky = True
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(abc|attr|attrs|builtins|collections|contextlib|datetime|cryptography|django|email|enum|fractions|hypothesis|msgspec|os|psycopg|psycopg_pool|pytest|redis|sqlalchemy|time|twilio|types|typing|uuid)\..*",
+        r"(abc|attr|attrs|boto3|builtins|collections|contextlib|datetime|cryptography|django|email|enum|fractions|hypothesis|msgspec|os|psycopg|psycopg_pool|pytest|redis|sqlalchemy|time|twilio|types|typing|uuid)\..*",
     ),
     ("py:.*", r"(bool|bytes|dict|float|frozenset|int|list|object|set|str|tuple|type|None|Ellipsis)"),
     ("py:.*", r"(AttributeError|Exception|KeyError|OSError|RuntimeError|TypeError|ValueError)"),
-    ("py:.*", r"(Async)?Redis(Cluster)?"),
+    ("py:.*", r"(Async)?(ConnectionPool|Engine|Redis(Cluster)?)"),
     ("py:.*", r"(UUID|date|datetime|timedelta|timezone)"),
     ("py:.*", r"(\w+\.)*([A-Z]|Listener|Wording)"),  # type variables, and aliases
     ("py:.*", r"smsmfa\.(codes|opaque|operation|records|testing\.trial)\..*"),  # inside only

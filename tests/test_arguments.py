@@ -1,6 +1,7 @@
 """What an application passes in is checked before anything else happens."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 
@@ -11,8 +12,22 @@ from smsmfa.arguments import (
     checked_details,
     checked_locale,
     checked_purpose,
+    checked_timeout,
     checked_user_id,
 )
+
+
+class TestTimeout:
+    @pytest.mark.parametrize("timeout, seconds", [(timedelta(hours=1), 3600.0), (timedelta(microseconds=1), 1e-6)])
+    def test_in_seconds(self, timeout, seconds):
+        """A timeout is a duration of at most an hour."""
+        assert seconds == checked_timeout(timeout)
+
+    @pytest.mark.parametrize("timeout", [timedelta(0), timedelta(hours=1, microseconds=1), -timedelta(1), 10, None])
+    def test_of_another_kind_is_refused(self, timeout):
+        """None, for ever and bare numbers are no timeouts."""
+        with pytest.raises(ConfigurationError, match="timeout: a timedelta above zero and of at most one hour"):
+            checked_timeout(timeout)
 
 
 class TestMethods:

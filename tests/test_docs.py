@@ -14,6 +14,7 @@ import smsmfa.typing
 from smsmfa import FactorConfig, Limits, environment, events, profiles, testing
 from smsmfa.doctor import as_table
 from smsmfa.findings import Finding
+from smsmfa.languages import texts
 from smsmfa.senders.twilio_api import Answer
 from smsmfa.senders.twilio_check import _account, _unread
 from smsmfa.testing import fixtures
@@ -135,3 +136,12 @@ def test_names_of_fixtures():
     }
 
     assert set(fixtures.__all__) == listed
+
+
+def test_number_of_languages():
+    """Wherever the number of languages is told, it is that of the built-in texts."""
+    pages = [*DOCS.glob("*.md"), DOCS.parent / "README.md", DOCS.parent / "CHANGELOG.md"]
+    told = {page.name: re.findall(r"(\d+) languages", page.read_text(encoding="utf-8")) for page in pages}
+
+    assert {str(len(texts()))} == {number for numbers in told.values() for number in numbers} - {"20", "30"}
+    assert told["texts.md"]

@@ -21,6 +21,7 @@ from smsmfa import (
     MemoryStore,
     RateLimited,
     RecipientOptedOut,
+    RecipientRejected,
     SenderMisconfigured,
     StoreContention,
     StoreError,
@@ -363,6 +364,7 @@ class TestFailures:
         [
             (DeliveryRejected("no"), "delivery_rejected"),
             (SenderMisconfigured("no"), "sender_misconfigured"),
+            (RecipientRejected("no"), "recipient_rejected"),
             (RecipientOptedOut("no"), "recipient_opted_out"),
             (RateLimited("carrier"), "rate_limited"),
             (DeliveryUncertain("no"), "delivery_uncertain"),

@@ -51,6 +51,7 @@ CONTRACT = [
     "Locked",
     "DeliveryError",
     "DeliveryRejected",
+    "RecipientRejected",
     "RecipientOptedOut",
     "SenderMisconfigured",
     "DeliveryUncertain",

@@ -18,8 +18,8 @@ PACKAGE = Path(smsmfa.__file__).parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {
-    *("asyncio", "babel", "cryptography", "django", "liquid", "phonenumbers", "psycopg", "redis", "requests"),
-    *("sqlalchemy", "tomllib", "twilio"),
+    *("apprise", "asyncio", "babel", "boto3", "cryptography", "django", "liquid", "phonenumbers", "psycopg", "redis"),
+    *("requests", "sqlalchemy", "tomllib", "twilio"),
 }
 
 

@@ -29,6 +29,7 @@ from smsmfa import (
     ProofRequired,
     RateLimited,
     RecipientOptedOut,
+    RecipientRejected,
     SenderMisconfigured,
     SmsMfaError,
     StoreContention,
@@ -40,7 +41,7 @@ from smsmfa.typing import Entry
 HOUR = timedelta(hours=1)
 SHELLS = [Enroller, Verifier, AsyncEnroller, AsyncVerifier]
 #: What a sender may raise that says for certain that nothing went out.
-REJECTIONS = [DeliveryRejected, RecipientOptedOut, SenderMisconfigured, RateLimited]
+REJECTIONS = [DeliveryRejected, RecipientRejected, RecipientOptedOut, SenderMisconfigured, RateLimited]
 #: What it may raise that does not.
 UNCERTAINTIES = [DeliveryUncertain, DeliveryError, ConfigurationError, StoreError, TimeoutError, ValueError, Exception]
 #: Every operation on a user, and what else it is given.

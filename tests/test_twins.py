@@ -24,19 +24,31 @@ from smsmfa import (
     TwilioSender,
     Verifier,
 )
+from smsmfa.senders.failover import AsyncFailoverSender, FailoverSender
 from smsmfa.shell import AsyncShell, Shell
+from smsmfa.stores.encrypted import AsyncEncryptedStore, EncryptedStore
+from smsmfa.stores.postgres import AsyncPostgresStore, PostgresStore
+from smsmfa.stores.postgres_pool import AsyncLender, Lender
+from smsmfa.stores.postgres_session import AsyncSession, Session
 from smsmfa.stores.redis import AsyncRedisStore, RedisStore
 from smsmfa.stores.redis_link import AsyncClusterLink, AsyncLink, ClusterLink, Link
+from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
 
 TWINS = [
     (Enroller, AsyncEnroller),
     (Verifier, AsyncVerifier),
     (Shell, AsyncShell),
     (RateLimiter, AsyncRateLimiter),
+    (FailoverSender, AsyncFailoverSender),
+    (EncryptedStore, AsyncEncryptedStore),
+    (PostgresStore, AsyncPostgresStore),
+    (Lender, AsyncLender),
+    (Session, AsyncSession),
     (RedisStore, AsyncRedisStore),
     (Link, AsyncLink),
     (ClusterLink, AsyncClusterLink),
     (TwilioSender, AsyncTwilioSender),
+    (SqlAlchemyStore, AsyncSqlAlchemyStore),
 ]
 PUBLIC = [name for name in smsmfa.__all__ if name.startswith("Async")]
 
@@ -56,6 +68,9 @@ class Plain(ast.NodeTransformer):
 
     def visit_Await(self, node):
         return self.visit(node.value)
+
+    def visit_AsyncWith(self, node):
+        return self.generic_visit(ast.With(**{name: getattr(node, name, None) for name in node._fields}))
 
     def visit_Name(self, node):
         node.id = node.id.removeprefix("Async")

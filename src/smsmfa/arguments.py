@@ -1,6 +1,7 @@
 """What an application passes to a shell, checked before anything else happens."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from inspect import iscoroutinefunction
 from uuid import UUID
 
@@ -25,6 +26,17 @@ def check_methods(value: object, name: str, methods: tuple[str, ...], *, asynchr
         if iscoroutinefunction(function) != asynchronous:
             wanted, given = ("async", "sync") if asynchronous else ("sync", "async")
             raise ConfigurationError(f"{name}: {method}() has to be {wanted} here, and this one's is {given}")
+
+
+def checked_timeout(timeout: object) -> float:
+    """Return the timeout of a sender, in seconds.
+
+    Raises:
+        ConfigurationError: it is no ``timedelta``, or not above zero, or above an hour.
+    """
+    if isinstance(timeout, timedelta) and timedelta(0) < timeout <= timedelta(hours=1):
+        return timeout.total_seconds()
+    raise ConfigurationError("timeout: a timedelta above zero and of at most one hour")
 
 
 def checked_user_id(user_id: object) -> str:

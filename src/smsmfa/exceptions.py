@@ -17,7 +17,8 @@
     ├── Locked                    the number is disabled after too many wrong codes in a row
     ├── DeliveryError             raised by senders
     │   ├── DeliveryRejected      the message certainly did not go out
-    │   │   ├── RecipientOptedOut     and will not before the recipient answers START
+    │   │   ├── RecipientRejected     and will not through another carrier either
+    │   │   │   └── RecipientOptedOut     nor before the recipient answers START
     │   │   └── SenderMisconfigured   and will not before the operator acts
     │   └── DeliveryUncertain     the message may have gone out
     └── StoreError                the store failed; nobody was let in
@@ -221,7 +222,18 @@ class DeliveryRejected(DeliveryError):
     code = "delivery_rejected"
 
 
-class RecipientOptedOut(DeliveryRejected):
+class RecipientRejected(DeliveryRejected):
+    """The message did not go out because of who it is to, so that no other carrier may be asked to send it.
+
+    A number that does not exist or takes no SMS, a number or range that is blocked as fraud. A ``FailoverSender`` stops
+    at it, and goes on after any other ``DeliveryRejected``. Do not tell the user which of these it is.
+    """
+
+    code = "recipient_rejected"
+    http_status = 422
+
+
+class RecipientOptedOut(RecipientRejected):
     """The recipient answered STOP: no message goes out before they answer START (47 CFR 64.1200(a)(10)).
 
     Nothing was charged, and asking again changes nothing. Offer a recovery code, or another factor.

@@ -127,8 +127,9 @@ class Sender(Protocol):
     """Hands one message to a carrier.
 
     It returns a :class:`Receipt`, or raises :class:`~smsmfa.DeliveryRejected` (certainly not sent), under it
-    :class:`~smsmfa.RecipientOptedOut` (nor will it be before the recipient answers START) and
-    :class:`~smsmfa.SenderMisconfigured` (nor before the operator acts), ``RateLimited("carrier", pause)`` (certainly
+    :class:`~smsmfa.RecipientRejected` (because of who it is to: no other carrier may be asked),
+    :class:`~smsmfa.RecipientOptedOut` (nor this one before the recipient answers START) and
+    :class:`~smsmfa.SenderMisconfigured` (not before the operator acts), ``RateLimited("carrier", pause)`` (certainly
     not sent, and the carrier wants a pause) or :class:`~smsmfa.DeliveryUncertain`. Whatever else it raises counts
     as uncertain. It never retries what may have been sent, and bounds its time.
     """

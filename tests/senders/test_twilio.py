@@ -32,10 +32,11 @@ from smsmfa.exceptions import (
     DeliveryUncertain,
     RateLimited,
     RecipientOptedOut,
+    RecipientRejected,
     SenderMisconfigured,
 )
 from smsmfa.phone import PhoneNumber
-from smsmfa.senders import twilio as module
+from smsmfa.senders import threads
 from smsmfa.senders.twilio import AsyncTwilioSender, TwilioSender
 from smsmfa.testing import Answer, AsyncSenderConformance, Carrier, SenderConformance
 from smsmfa.testing.carrier import drip, drop, half, hang, kept, reset, stall
@@ -432,7 +433,7 @@ FAILURES = {
     "no code with 400": (refusal(None), DeliveryRejected, "Twilio: HTTP 400"),
     "text as code": (refusal(TEXT), DeliveryRejected, "Twilio: HTTP 400"),
     "list as code": (refusal([21211]), DeliveryRejected, "Twilio: HTTP 400"),
-    "problem with a known code": (problem(21211, 400), DeliveryRejected, "Twilio 21211: no such number"),
+    "problem with a known code": (problem(21211, 400), RecipientRejected, "Twilio 21211: no such number"),
     "problem with an unknown code": (problem(29_999, 404), SenderMisconfigured, "Twilio 29999: HTTP 404"),
     "problem at Twilio": (problem(29_999, 500), DeliveryUncertain, "Twilio 29999: HTTP 500"),
 }
@@ -552,10 +553,10 @@ class TestOutcome:
 
     def test_late_answer(self, serve, monkeypatch):
         """R33: once the time is up nothing more is read, not even for a moment."""
-        from smsmfa.senders import _twilio_http
+        from smsmfa.senders import bounded
 
         times = iter([0.0, 9.9, 10.0])
-        monkeypatch.setattr(_twilio_http, "monotonic", lambda: next(times))
+        monkeypatch.setattr(bounded, "monotonic", lambda: next(times))
 
         error = failure(sender_to(serve(stall(accepted)).url, timeout=timedelta(seconds=10)))
 
@@ -672,7 +673,7 @@ class TestAsynchronous:
         await arrived.wait()
 
         assert not sending.done()
-        assert any(thread.name.startswith("smsmfa-twilio") for thread in threading.enumerate())
+        assert any(thread.name.startswith("smsmfa-Twilio") for thread in threading.enumerate())
         leave.set()
         assert RECEIPT == await sending
 
@@ -707,7 +708,7 @@ class TestAsynchronous:
         with pytest.raises(asyncio.CancelledError):
             await sending
         leave.set()
-        sender._threads.shutdown()
+        sender._threads._pool.shutdown()
 
         assert [RECEIPT] == outcomes
         assert 1 == len(carrier.requests)
@@ -718,26 +719,26 @@ class TestAsynchronous:
 
     async def test_no_free_thread(self, serve, monkeypatch):
         """R33: a message that no thread takes up within the timeout is rejected: it was not sent, and will not be."""
-        monkeypatch.setattr(module, "_THREADS", 1)
+        monkeypatch.setattr(threads, "_MOST", 1)
         carrier = serve(accepted)
         sender = sender_to(carrier.url, AsyncTwilioSender, timeout=SHORT)
         busy = threading.Event()
-        sender._threads.submit(busy.wait, 10)
+        sender._threads._pool.submit(busy.wait, 10)
 
         with pytest.raises(DeliveryRejected, match="too many messages wait to be sent"):
             await sender.send(MESSAGE)
         busy.set()
-        sender._threads.shutdown()
+        sender._threads._pool.shutdown()
 
         assert [] == carrier.requests
 
     async def test_cancelled_in_queue(self, serve, monkeypatch):
         """A message whose call is cancelled before a thread takes it up is not sent."""
-        monkeypatch.setattr(module, "_THREADS", 1)
+        monkeypatch.setattr(threads, "_MOST", 1)
         carrier = serve(accepted)
         sender = sender_to(carrier.url, AsyncTwilioSender)
         busy = threading.Event()
-        sender._threads.submit(busy.wait, 10)
+        sender._threads._pool.submit(busy.wait, 10)
 
         sending = asyncio.create_task(sender.send(MESSAGE))
         await asyncio.sleep(0)
@@ -745,7 +746,7 @@ class TestAsynchronous:
         with pytest.raises(asyncio.CancelledError):
             await sending
         busy.set()
-        sender._threads.shutdown()
+        sender._threads._pool.shutdown()
 
         assert [] == carrier.requests
 
@@ -793,11 +794,11 @@ class TestConfiguration:
             ({"from_number": None, "messaging_service_sid": "MG123"}, "messaging_service_sid must be MG and 32 hexa"),
             ({"from_number": None, "messaging_service_sid": ACCOUNT}, "messaging_service_sid must"),
             ({"from_number": None, "messaging_service_sid": 7}, "messaging_service_sid must"),
-            ({"timeout": timedelta(0)}, "timeout must be a timedelta above zero and of at most one hour"),
-            ({"timeout": timedelta(seconds=-1)}, "timeout must"),
-            ({"timeout": timedelta.max}, "timeout must"),
-            ({"timeout": 10}, "timeout must"),
-            ({"timeout": None}, "timeout must"),
+            ({"timeout": timedelta(0)}, "timeout: a timedelta above zero and of at most one hour"),
+            ({"timeout": timedelta(seconds=-1)}, "timeout: a timedelta"),
+            ({"timeout": timedelta.max}, "timeout: a timedelta"),
+            ({"timeout": 10}, "timeout: a timedelta"),
+            ({"timeout": None}, "timeout: a timedelta"),
             ({"clock": None}, "clock must be a function like time.time_ns"),
             ({"risk_check": True}, 'risk_check must be "enable", "disable" or None'),
             ({"content_retention": "never"}, 'content_retention must be "retain", "discard" or None'),

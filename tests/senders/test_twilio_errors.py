@@ -9,13 +9,15 @@ from smsmfa.exceptions import (
     DeliveryUncertain,
     RateLimited,
     RecipientOptedOut,
+    RecipientRejected,
     SenderMisconfigured,
 )
 from smsmfa.senders.twilio_errors import ERRORS, TwilioError, error_of, judge
 
 # The table of the design, written out once more: code by code what a sender has to raise.
-REJECTED = {13225, 21202, 21211, 21214, 21216, 21217, 21612, 21614, 21635, 30005, 30006, 30036, 30038, 30450, 30453}
-REJECTED |= {30485, 30610, 30640, 60205, 60238, 60410, 60600, 60601, 60606, 60616, 63003, 63013, 63024, 63032, 63033}
+REJECTED = {21612, 30036, 60600, 60601, 60606, 60616, 63013}
+RECIPIENT = {13225, 21202, 21211, 21214, 21216, 21217, 21614, 21635, 30005, 30006, 30038, 30450, 30453, 30485, 30610}
+RECIPIENT |= {30640, 60205, 60238, 60410, 63003, 63024, 63032, 63033}
 OPTED_OUT = {21610, 63014}
 LIMITED = {10004, 14107, 20429, 21611, 30001, 30022, 30023, 30027, 30454, 60202, 60203, 60207, 60212}
 LIMITED |= {63017, 63018, 63038}
@@ -27,6 +29,7 @@ MISCONFIGURED |= {63028, 63040, 63041, 63042, 572002, 572005}
 UNCERTAIN = {20500, 20503, 20504, 30003, 30004, 30007, 30008, 30017, 30018, 30410, 30500, 63009, 63010, 63012}
 EXPECTED = {
     **dict.fromkeys(REJECTED, DeliveryRejected),
+    **dict.fromkeys(RECIPIENT, RecipientRejected),
     **dict.fromkeys(OPTED_OUT, RecipientOptedOut),
     **dict.fromkeys(LIMITED, RateLimited),
     **dict.fromkeys(MISCONFIGURED, SenderMisconfigured),

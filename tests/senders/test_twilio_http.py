@@ -11,7 +11,6 @@ import pytest
 from requests import ConnectionError as BrokenError
 from requests import ReadTimeout, RequestException
 
-from smsmfa.senders import _twilio_http
 from smsmfa.senders._twilio_http import AnswerTooLongError, BoundedHttpClient, distrusted, never_connected
 from smsmfa.testing import Answer, Carrier
 from smsmfa.testing.carrier import drip, drop, half, hang, kept, reset, stall
@@ -117,15 +116,6 @@ def test_slow_through_proxy(serve, monkeypatch):
     assert not never_connected(problem("http://twilio.invalid", timeout=0.1))
 
 
-def test_late_byte(serve, monkeypatch):
-    """R33: once the time is up nothing more is read, not even for a moment."""
-    times = iter([0.0, 9.9, 10.0])
-    monkeypatch.setattr(_twilio_http, "monotonic", lambda: next(times))
-
-    assert BrokenError is type(problem(serve(stall(taken)).url))
-    assert [] == list(times)
-
-
 @pytest.mark.parametrize("behaviour", [drop, reset, half(taken)])
 def test_broken(behaviour, serve):
     """T24: a connection that breaks was there: the request is not repeated, and may have arrived."""
@@ -186,21 +176,6 @@ def test_distrusted(fault, expected, serve, monkeypatch):
 
     assert (expected, False) == (distrusted(error), never_connected(error))
     assert [] == carrier.requests
-
-
-def test_other_errors():
-    """An error that says nothing of a connection says nothing of its absence."""
-    assert not never_connected(ValueError())
-    assert not distrusted(OSError("a reason"))
-
-
-def test_proxy_is_set_up_once():
-    """The connections to a proxy are of the same classes for every request."""
-    adapter = BoundedHttpClient(10.0)._session.get_adapter("https://twilio.invalid")
-    first, second = (adapter.proxy_manager_for("http://127.0.0.1:9").pool_classes_by_scheme for _ in range(2))
-
-    assert first is second
-    assert {"BoundedPool"} == {pool.__name__ for pool in first.values()}
 
 
 @pytest.mark.parametrize("behaviour", [kept(taken), taken, Answer(400, TEXT), hang, drop, half(taken)])

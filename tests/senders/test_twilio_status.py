@@ -378,6 +378,7 @@ def test_event():
         ("", "delivery_rejected", None),
         ("29999", "delivery_rejected", None),
         ("30003", "delivery_rejected", None),
+        ("30004", "recipient_rejected", None),
         ("30007", "delivery_rejected", None),
         ("30034", "sender_misconfigured", None),
         ("30018", "sender_misconfigured", None),

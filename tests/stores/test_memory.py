@@ -6,12 +6,23 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
 
 import pytest
-from support import Awaited
+from support import Awaited, Factor, a_config
 
-from smsmfa import AsyncMemoryStore, MemoryStore
-from smsmfa.testing import AsyncStoreConformance, StoreConformance
+from smsmfa import (
+    AsyncMemoryStore,
+    DeliveryRejected,
+    Limit,
+    Limits,
+    MemoryStore,
+    RateLimited,
+    RateLimiter,
+    SmsMfaError,
+)
+from smsmfa.testing import AsyncStoreConformance, FakeClock, StoreConformance
 from smsmfa.typing import Entry
 
 LONGEST = 10**11
@@ -299,6 +310,63 @@ class TestSweep:
 
         assert 50_000 == held(store) == sum(store.read(f"l:{number}") == b"drained" for number in range(50_000))
 
+    def test_a_flood_leaves(self, clock):
+        """T19: what a flood left goes when it has expired, though nobody writes a new key after it."""
+        store = MemoryStore()
+        put(store, {"known": b"alive"})
+        for number in range(100_000):
+            put(store, {f"l:{number}": b"drained"}, 3600)
+        clock.now += 3601
+        counts = []
+        for _ in range(1024):
+            clock.now += 0.06
+            put(store, {"known": b"alive"})
+            counts.append(held(store))
+
+        assert (1, 0) == (counts[-1], sum(map(len, store._untils)))
+        assert sorted(counts, reverse=True) == counts
+
+    def test_no_pause(self, clock, monkeypatch):
+        """T19: a write sweeps a few hundred entries at most, of 200,000 that expire at the same moment."""
+        store, looked_at, sweep = MemoryStore(), [0], MemoryStore._sweep
+
+        def counted(self, index, now):
+            looked_at[-1] += len(self._shards[index])
+            sweep(self, index, now)
+
+        monkeypatch.setattr(MemoryStore, "_sweep", counted)
+        for number in range(200_000):
+            looked_at.append(0)
+            put(store, {f"l:{number}": b"drained"}, 3600)
+            clock.now += 0.01
+        clock.now += 3601
+        for number in range(5000):
+            looked_at.append(0)
+            put(store, {f"l:{number}": b"drained"}, 3600)
+            clock.now += 0.06
+
+        assert 5000 == held(store)
+        assert 4 * 200_000 / 1024 > max(looked_at)
+
+    def test_sweeps_are_rare(self, clock, monkeypatch):
+        """Any number of writes at one moment sweep one shard in turn."""
+        store, swept, sweep = MemoryStore(), [], MemoryStore._sweep
+        monkeypatch.setattr(MemoryStore, "_sweep", lambda self, *given: swept.append(given) or sweep(self, *given))
+        for _ in range(1000):
+            put(store, {"k": b"1"}, 60)
+
+        assert [(0, clock.now)] == swept
+
+    def test_no_thread(self):
+        """T19: sweeping takes no thread."""
+        before = threading.enumerate()
+        store = MemoryStore()
+        for number in range(20_000):
+            put(store, {f"l:{number}": b"1"}, 0)
+
+        assert before == threading.enumerate()
+        assert held(store) < 20_000
+
     def test_deleted_leaves_nothing(self):
         """T19: keys that come and go leave nothing."""
         store = MemoryStore()
@@ -308,6 +376,98 @@ class TestSweep:
             store.update([key], lambda _, key=key: ({key: None}, None))
 
         assert 0 == held(store)
+
+
+def strange_calls(factor, number):
+    """Return calls for a user, a challenge, a number of a user and a proof that there are not."""
+    enroller, verifier = factor.enroller, factor.verifier
+    stranger, invented = f"stranger {number}", f"{number:032x}"
+    return [
+        lambda: verifier.challenge(stranger),
+        lambda: verifier.resend(stranger, invented),
+        lambda: verifier.verify(stranger, invented, "123456"),
+        lambda: verifier.recover(stranger, "0" * 24),
+        lambda: verifier.status(stranger),
+        lambda: verifier.unlock(stranger),
+        lambda: enroller.confirm(stranger, invented, "123456"),
+        lambda: enroller.resend(stranger, invented),
+        lambda: enroller.remove(stranger, invented, proof=invented),
+        lambda: enroller.new_recovery_codes(stranger, proof=invented),
+        lambda: enroller.reset(stranger),
+        lambda: enroller.start(stranger, f"+1415{number}"),
+        lambda: enroller.start("alice", f"+1415555{3000 + number}"),
+        lambda: verifier.challenge("alice", phone_id=invented),
+        lambda: verifier.resend("alice", invented),
+        lambda: verifier.verify("alice", invented, "123456"),
+        lambda: enroller.confirm("alice", invented, "123456"),
+    ]
+
+
+class TestInventedKeys:
+    """What somebody can make the store keep who calls the factor with whatever they like."""
+
+    @pytest.fixture
+    def factor(self, clock):
+        return Factor(a_config(limits=Limits(total=Limit(1000, timedelta(hours=1)))))
+
+    def test_strangers(self, factor):
+        """T19: users, challenges, numbers and proofs that do not exist leave nothing behind."""
+        factor.enrol()
+        before = held(factor.store)
+        for number in range(100):
+            for call in strange_calls(factor, number):
+                with suppress(SmsMfaError):
+                    call()
+
+        assert 1 == len(factor.outbox.messages)
+        assert 3 == before == held(factor.store)
+
+    def test_numbers(self, factor):
+        """T19: a user who invents numbers adds one record for each message, and none when the messages are used up."""
+        for number in range(200):
+            with suppress(RateLimited):
+                factor.enroller.start("mallory", f"+1415555{3000 + number}")
+
+        assert 10 == len(factor.outbox.messages)
+        assert 1 + 1 + 10 == held(factor.store)
+
+    def test_numbers_that_reject(self, factor):
+        """T19: a message that certainly did not go out leaves nothing, nor does a number when the total is used up."""
+        for number in range(100):
+            factor.outbox.outcomes = [DeliveryRejected("no such number")]
+            with pytest.raises(DeliveryRejected):
+                factor.enroller.start(f"mallory {number}", f"+1415555{3000 + number}")
+        assert 0 == held(factor.store)
+        for number in range(1010):
+            with suppress(RateLimited):
+                factor.enroller.start(f"mallory {number}", f"+1415555{3000 + number}")
+
+        assert 1000 == len(factor.outbox.messages)
+        assert 1000 + 1000 + 1 == held(factor.store)
+
+    def test_numbers_leave(self, factor, clock):
+        """T19: of enrolments which nobody confirmed nothing is left after two days but what the total still owes."""
+        for number in range(500):
+            factor.enroller.start(f"mallory {number}", f"+1415555{3000 + number}")
+        factor.clock.move(days=2)
+        clock.now += 2 * 86_400
+        for _ in range(1024):
+            clock.now += 0.06
+            put(factor.store, {"k": b"1"})
+
+        assert 2 == held(factor.store)
+
+    def test_drained_bucket(self, clock):
+        """T19: a drained bucket stays drained, whatever number of keys is invented to push it out."""
+        store, now = MemoryStore(), FakeClock()
+        limiter = RateLimiter(store, Limit(1, timedelta(hours=1)), clock=now)
+        assert limiter.take("victim").allowed
+        for number in range(60_000):
+            limiter.take(f"invented {number}")
+            clock.now += 0.05
+
+        assert not limiter.take("victim").allowed
+        assert not limiter.take("invented 0").allowed
 
 
 def race(*calls):

@@ -40,6 +40,16 @@ class Held:
         return task
 
 
+async def test_threads():
+    """With more than one thread a call need not wait for the one before."""
+    worker, held = Worker(LONG, 2), Held()
+    first = await held.started(worker)
+    assert "other" == await worker.call(lambda: "other")
+    held.let_go.set()
+    assert "done" == await first
+    worker.end()
+
+
 async def test_order(worker):
     """Calls are made one after the other, in the order in which they were asked for, in one other thread."""
     made = []

@@ -8,19 +8,20 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar
+from typing import Any, NoReturn, ParamSpec, Self, TypeVar
 
+from ..arguments import checked_timeout
 from ..environment import opened, twilio_arguments
-from ..exceptions import DeliveryError, DeliveryRejected, DeliveryUncertain, SmsMfaError
+from ..exceptions import DeliveryError, DeliveryUncertain, SmsMfaError
 from ..findings import Finding
 from ..opaque import Opaque
 from ..typing import Clock, Message, Receipt
+from .threads import SendingThreads
 from .twilio_api import Api
 from .twilio_arguments import (
     check_credentials,
     checked_callback,
     checked_options,
-    checked_seconds,
     checked_sender,
     checked_sms_options,
     checked_voice,
@@ -33,16 +34,10 @@ from .twilio_status import CallbackRejected, DeliveryReport, StatusCallback
 
 __all__ = ["AsyncTwilioSender", "CallbackRejected", "DeliveryReport", "StatusCallback", "TwilioSender"]
 
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _MESSAGE = re.compile(r"[SM]M[0-9a-f]{32}", re.IGNORECASE)
-
-#: How many questions to Twilio an :class:`AsyncTwilioSender` has at the same time.
-_THREADS = 16
 
 
 class _Twilio:
@@ -84,7 +79,7 @@ class _Twilio:
             content_sid=whatsapp_content_sid,
             status_callback=checked_callback(status_callback),
         )
-        self._seconds = checked_seconds(timeout)
+        self._seconds = checked_timeout(timeout)
         self._clock = clock
         self._api = Api(account, token, self._seconds)
 
@@ -152,27 +147,14 @@ class Direct(_Twilio):
 
 
 class AsyncDirect(_Twilio):
-    """Waits for Twilio in up to 16 threads of its own."""
-
-    async def _run(self, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Make ``call``; what finds no free thread within the timeout is not done."""
-        import asyncio
-
-        asking = self._threads.submit(call, *arguments, **named)
-        waiting = asyncio.wrap_future(asking)
-        try:
-            await asyncio.wait([waiting], timeout=self._seconds)
-            if asking.cancel():
-                raise DeliveryRejected("Twilio: too many messages wait to be sent")
-            return await waiting
-        finally:
-            waiting.cancel()
+    """Waits for Twilio in threads of its own."""
 
     @cached_property
-    def _threads(self) -> "ThreadPoolExecutor":
-        from concurrent.futures import ThreadPoolExecutor
+    def _threads(self) -> SendingThreads:
+        return SendingThreads("Twilio", self._seconds)
 
-        return ThreadPoolExecutor(_THREADS, thread_name_prefix="smsmfa-twilio")
+    async def _run(self, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        return await self._threads.run(call, *arguments, **named)
 
 
 class TwilioSender(Direct):
@@ -217,6 +199,7 @@ class TwilioSender(Direct):
         Raises:
             DeliveryRejected: certainly not sent. There was no connection, or an answer of 4xx (never carried out,
                 says Twilio), or an error code that says so.
+            RecipientRejected: certainly not sent, because of who it is to: no such number, a landline, fraud.
             RecipientOptedOut: certainly not sent: the recipient answered STOP.
             SenderMisconfigured: certainly not sent, and nothing will be before somebody mends the account, or sets up
                 the channel.

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -26,12 +26,12 @@ class Answer:
     Args:
         status: the HTTP status.
         fields: the JSON object in the body, or ``None`` where there is none.
-        retry_after: the header of that name.
+        headers: its headers.
     """
 
     status: int
     fields: Mapping[str, Any] | None = attrs.field(repr=False)
-    retry_after: str | None = None
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -52,7 +52,10 @@ class Answer:
     def error(self, now: int) -> SmsMfaError:
         """Return the error that it stands for, ``now`` being nanoseconds since the epoch."""
         name = "Twilio" if self.code is None else f"Twilio {self.code}"
-        return error_of(judge(self.status, self.code), name, pause(self.retry_after, now))
+        from .bounded import retry_after
+
+        pause = retry_after(self.headers, now)
+        return error_of(judge(self.status, self.code), name, None if pause is None else min(pause, LONGEST_PAUSE))
 
 
 class Api:
@@ -103,27 +106,7 @@ class Api:
             response = asked.request(method, path, **sent)
         except Exception as error:
             return _failure(error)
-        return Answer(response.status_code, _object(response.text), _header(response.headers, "Retry-After"))
-
-
-def pause(header: str | None, now: int) -> timedelta | None:
-    """Read ``Retry-After`` in both its forms (RFC 9110, 10.2.3), seconds or a date; at most :data:`LONGEST_PAUSE`.
-
-    Args:
-        header: its value; what cannot be read counts as none.
-        now: nanoseconds since the epoch.
-    """
-    from email.utils import parsedate_to_datetime
-
-    text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text[:9]), LONGEST_PAUSE.total_seconds()))
-    try:
-        due = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    wait = due.replace(tzinfo=due.tzinfo or UTC) - datetime.fromtimestamp(now / 10**9, UTC)
-    return min(max(wait, timedelta(0)), LONGEST_PAUSE)
+        return Answer(response.status_code, _object(response.text), response.headers or {})
 
 
 def _object(text: str) -> Mapping[str, Any] | None:
@@ -134,12 +117,8 @@ def _object(text: str) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _header(headers: Mapping[str, str] | None, name: str) -> str | None:
-    return None if headers is None else headers.get(name)
-
-
 def _failure(error: Exception) -> DeliveryError:
-    from ._twilio_http import distrusted, never_connected
+    from .bounded import distrusted, never_connected
 
     if never_connected(error):
         return DeliveryRejected("Twilio cannot be reached")

@@ -1,7 +1,6 @@
 """What a sender for Twilio accepts as arguments, and how it is posted."""
 
 import re
-from datetime import timedelta
 from urllib.parse import urlsplit
 
 from ..exceptions import ConfigurationError
@@ -18,7 +17,6 @@ _ALPHANUMERIC = re.compile(r"(?=[0-9 ]*[A-Za-z])[A-Za-z0-9 ]{1,11}")
 _TEST_FROM = re.compile(r"\+1500555000[0-9]")
 _INTENT = re.compile(r"[a-z]{1,32}")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost"})
-_LONGEST_TIMEOUT = timedelta(hours=1)
 
 
 def require(condition: bool, advice: str) -> None:
@@ -102,13 +100,6 @@ def checked_sms_options(risk_check: object, message_intent: object, smart_encode
     require(type(smart_encoded) is bool, "smart_encoded must be True or False")
     encoded = "true" if smart_encoded else None
     return _given({"RiskCheck": risk_check, "MessageIntent": message_intent, "SmartEncoded": encoded})
-
-
-def checked_seconds(timeout: object) -> float:
-    """Return a timeout in seconds."""
-    usable = isinstance(timeout, timedelta) and timedelta(0) < timeout <= _LONGEST_TIMEOUT
-    require(usable, "timeout must be a timedelta above zero and of at most one hour")
-    return timeout.total_seconds()  # type: ignore[attr-defined,no-any-return]
 
 
 def check_credentials(account: Opaque[str], token: Opaque[str]) -> None:

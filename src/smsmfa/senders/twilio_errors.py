@@ -15,6 +15,7 @@ from ..exceptions import (
     DeliveryUncertain,
     RateLimited,
     RecipientOptedOut,
+    RecipientRejected,
     SenderMisconfigured,
     SmsMfaError,
 )
@@ -26,9 +27,9 @@ class TwilioError:
 
     Args:
         kind: ``"config"`` (the operator has to act), ``"recipient"`` (the number), ``"opt-out"`` (the recipient
-            answered STOP), ``"rate"`` (too many), ``"blocked"`` (by content or list), ``"fraud"`` (never to be evaded
-            by another sender), ``"transient"``, ``"lookup"`` (no message was asked for) or ``"refused"`` (an unknown
-            code).
+            answered STOP), ``"rate"`` (too many), ``"blocked"`` (whom or what a list or a filter forbids), ``"fraud"``
+            (never to be evaded by another sender), ``"transient"``, ``"lookup"`` (no message was asked for) or
+            ``"refused"`` (for another reason, or an unknown one).
         retry: whether it makes sense to send again, later, without anybody having acted.
         sent: whether the message may have gone out all the same.
         meaning: in a few words.
@@ -116,7 +117,6 @@ _RECIPIENT = {
     21211: "no such number",
     21214: "the number cannot be reached",
     21217: "no such number",
-    21612: "the number cannot be reached from this sender",
     21614: "not a mobile number",
     21635: "a landline cannot receive SMS",
     30005: "no such number in use",
@@ -158,21 +158,23 @@ _BLOCKED = {
     30610: "quiet hours of the recipient",
     30640: "the recipient is known to litigate",
     60238: "blocked by Verify",
-    63013: "the channel's policy forbids the message",
     63033: "the recipient may not receive messages",
 }
 
-#: The carrier says that it blocked or filtered a message; nobody can say that none arrived.
-_BLOCKED_PERHAPS = {
-    30004: "the message was blocked",
-    30007: "the message was filtered",
-}
+#: Nobody can say that no message arrived which a carrier says that it blocked, or filtered for its content.
+_BLOCKED_PERHAPS = {30004: "the message was blocked"}
+_REFUSED_PERHAPS = {30007: "the message was filtered"}
 
 _FRAUD = {
     30450: "blocked as SMS pumping",
     30453: "blocked as fraud",
     30485: "blocked as fraud",
     60410: "blocked as fraud",
+}
+
+_REFUSED = {
+    21612: "the number cannot be reached from this sender",
+    63013: "the channel's policy forbids the message",
 }
 
 _TRANSIENT = {30036: "the validity period ended first"}
@@ -208,6 +210,8 @@ ERRORS: Mapping[int, TwilioError] = MappingProxyType(
     | _rows("blocked", _BLOCKED)
     | _rows("blocked", _BLOCKED_PERHAPS, sent=True)
     | _rows("fraud", _FRAUD)
+    | _rows("refused", _REFUSED)
+    | _rows("refused", _REFUSED_PERHAPS, sent=True)
     | _rows("transient", _TRANSIENT, retry=True)
     | _rows("transient", _TRANSIENT_PERHAPS, retry=True, sent=True)
     | _rows("lookup", _LOOKUP)
@@ -244,5 +248,14 @@ def error_of(row: TwilioError, name: str, pause: timedelta | None = None) -> Sms
         limited = RateLimited("carrier", max(waits, default=None))
         limited.add_note(words)
         return limited
-    kinds = {"config": SenderMisconfigured, "opt-out": RecipientOptedOut}
-    return kinds.get(row.kind, DeliveryRejected)(words)
+    return _KINDS.get(row.kind, DeliveryRejected)(words)
+
+
+#: Where the message certainly did not go out, and another carrier may not be asked, or the operator has to act.
+_KINDS = {
+    "config": SenderMisconfigured,
+    "recipient": RecipientRejected,
+    "opt-out": RecipientOptedOut,
+    "blocked": RecipientRejected,
+    "fraud": RecipientRejected,
+}

@@ -13,15 +13,18 @@ T = TypeVar("T")
 #: Many small dictionaries instead of one: growing a small one takes microseconds, a large one a pause.
 _SHARDS = 1024
 _FEWEST = 16
+#: The least time between two sweeps in turn, so that all shards take a minute (seconds).
+_PACE = 60 / _SHARDS
 
 
 class MemoryStore:
     """Keeps records in memory, safe across threads; an entry is forgotten some time after it expires.
 
-    A shard is swept of what has expired whenever it has doubled since its last sweep. So memory stays
-    within twice what is alive, no sweep takes long, no thread runs in the background, and nothing that
-    is alive is ever dropped, whatever keys an attacker invents. The dictionaries hold text, bytes and
-    numbers only, so that the garbage collector has nothing to visit.
+    A shard is swept of what has expired whenever it has doubled since its last sweep, and a write sweeps
+    the next shard in turn, 1024 of them in a minute at most. So memory follows what is alive, no sweep
+    takes long, no thread runs in the background, and nothing that is alive is ever dropped, whatever keys
+    an attacker invents. The dictionaries hold text, bytes and numbers only, so that the garbage collector
+    has nothing to visit.
     """
 
     def __init__(self) -> None:
@@ -30,6 +33,8 @@ class MemoryStore:
         #: The instant (seconds of this process) to which an entry is kept, where it is not for ever.
         self._untils: list[dict[str, float]] = [{} for _ in range(_SHARDS)]
         self._rooms = [_FEWEST] * _SHARDS
+        #: Which shard is swept in turn, and when.
+        self._turn, self._due = 0, 0.0
 
     def read(self, key: str) -> bytes | None:
         """Return what is stored under ``key``, or ``None``."""
@@ -64,6 +69,7 @@ class MemoryStore:
     def _write(self, keys: Sequence[str], writes: Mapping[str, Entry | None]) -> None:
         for key, entry in writes.items():
             check_write(key, entry, keys)
+        now = time.monotonic()
         for key, entry in writes.items():
             index = hash(key) % _SHARDS
             shard, untils = self._shards[index], self._untils[index]
@@ -73,15 +79,18 @@ class MemoryStore:
                 continue
             shard[key] = entry.value
             if entry.keep_for is not None:
-                untils[key] = time.monotonic() + entry.keep_for
+                untils[key] = now + entry.keep_for
             elif untils:
                 untils.pop(key, None)
             if len(shard) > self._rooms[index]:
-                self._sweep(index)
+                self._sweep(index, now)
+        if now >= self._due:
+            self._sweep(self._turn, now)
+            self._turn, self._due = (self._turn + 1) % _SHARDS, now + _PACE
 
-    def _sweep(self, index: int) -> None:
+    def _sweep(self, index: int, now: float) -> None:
         """Forget what has expired. The dictionaries are made anew, because a dictionary never shrinks."""
-        now, shard, untils = time.monotonic(), self._shards[index], self._untils[index]
+        shard, untils = self._shards[index], self._untils[index]
         self._untils[index] = {key: until for key, until in untils.items() if now <= until}
         alive = {key: value for key, value in shard.items() if now <= untils.get(key, now)}
         self._shards[index], self._rooms[index] = alive, max(_FEWEST, 2 * len(alive))

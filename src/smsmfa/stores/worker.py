@@ -1,4 +1,4 @@
-"""A thread that works for the tasks of an event loop."""
+"""Threads that work for the tasks of an event loop."""
 
 import asyncio
 import os
@@ -14,14 +14,16 @@ T = TypeVar("T")
 
 
 class Worker:
-    """Makes one call after the other, in a thread of its own, in the order in which tasks asked for them.
+    """Makes calls in threads of its own, by default one after the other, in the order in which tasks asked for them.
 
     Args:
         timeout: how long a call may have to wait for those before it.
+        threads: how many calls are made at a time.
     """
 
-    def __init__(self, timeout: timedelta) -> None:
+    def __init__(self, timeout: timedelta, threads: int = 1) -> None:
         self._timeout = timeout.total_seconds()
+        self._threads = threads
         self._process = 0
         self._pool: ThreadPoolExecutor | None = None
 
@@ -32,7 +34,7 @@ class Worker:
             StoreContention: calls before it took too long; it was not made.
         """
         if self._pool is None or self._process != os.getpid():  # a fork leaves threads behind
-            self._pool, self._process = ThreadPoolExecutor(1, "smsmfa"), os.getpid()
+            self._pool, self._process = ThreadPoolExecutor(self._threads, "smsmfa"), os.getpid()
         due = time.monotonic() + self._timeout
 
         def run() -> tuple[T, None] | tuple[None, BaseException]:
@@ -49,7 +51,7 @@ class Worker:
         return value  # type: ignore[return-value]
 
     def end(self) -> None:
-        """End the thread when it has made its calls; a later call begins another."""
+        """End the threads when they have made their calls; a later call begins others."""
         if self._pool is not None:
             self._pool.shutdown(wait=False)
             self._pool = None

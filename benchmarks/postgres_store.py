@@ -1,0 +1,216 @@
+"""One challenge and one check on PostgreSQL, against the same statements by bare psycopg."""
+
+import asyncio
+import os
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import cycle
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from cycle import HOUR_NS, Factor, Outbox, logging_in
+from harness import Batch, Row, Size, Timings
+from sqlite_store import recorded
+
+from smsmfa import AsyncVerifier, MemoryStore
+from smsmfa.typing import Entry, Message, Receipt
+
+URL = os.environ.get("SMSMFA_TEST_POSTGRES") or "postgresql://postgres@127.0.0.1:5432/postgres"
+#: The time that the server is given for a statement (milliseconds).
+TIME = 5000
+
+
+def measure(size: Size) -> list[Row]:
+    """Time cycles in a thread and on an event loop; nothing, where there is no server."""
+    try:
+        import psycopg
+        import psycopg_pool  # noqa: F401
+
+        with psycopg.connect(URL, autocommit=True) as connection:
+            mode = ", ".join(f"{name}={setting(connection, name)}" for name in ("synchronous_commit", "fsync"))
+    except (ImportError, psycopg.OperationalError) as error:
+        print(f"PostgreSQL is left out: {error}", file=sys.stderr)
+        return []
+    users = [f"user {number}" for number in range(size.users // 10)]
+    random.Random(1).shuffle(users)
+    what = f"challenge + verify / the same statements by bare psycopg ({mode}, {len(users)} users)"
+    with database() as url:
+        plain, loop = in_a_thread(url, users, size), on_a_loop(url, users, size)
+    return [
+        plain.ratio(f"PostgreSQL: {what}", "cycle", "bare", bar=1.3, stretch=1.1),
+        loop.ratio(f"PostgreSQL, asyncio: {what}", "cycle", "bare", bar=1.3, stretch=1.1),
+    ]
+
+
+def in_a_thread(url: str, users: Sequence[str], size: Size) -> Timings:
+    import psycopg
+    from psycopg_pool import ConnectionPool
+
+    from smsmfa.stores.postgres import PostgresStore
+
+    with ConnectionPool(url, open=True, min_size=1) as pool, psycopg.connect(url, autocommit=True) as connection:
+        store = PostgresStore(pool)
+        store.create_schema()
+        tries = counted(store)
+        sides = {"cycle": logging_in(users, store), "bare": bare(connection, users)}
+        timings = Timings(sides, len(users), size.rounds, clock=time.perf_counter_ns)
+    assert tries["lend"] == tries["_lend"] > 0, "an operation was tried again"
+    return timings
+
+
+def on_a_loop(url: str, users: Sequence[str], size: Size) -> Timings:
+    import psycopg
+    from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+    from smsmfa.stores.postgres import AsyncPostgresStore, PostgresStore
+
+    with asyncio.Runner() as runner:
+        pool = AsyncConnectionPool(url, open=False, min_size=1)
+        runner.run(pool.open())
+        connection = runner.run(psycopg.AsyncConnection.connect(url, autocommit=True))
+        store = AsyncPostgresStore(pool, table="looped")
+        runner.run(store.create_schema())
+        tries = counted(store)
+        with ConnectionPool(url, open=True, min_size=1) as plain:
+            cycles = logging_in_on(runner, users, store, Factor(PostgresStore(plain, table="looped")))
+        sides = {"cycle": cycles, "bare": bare_on(runner, connection, users)}
+        timings = Timings(sides, len(users), size.rounds, clock=time.perf_counter_ns)
+        runner.run(connection.close())
+        runner.run(pool.close())
+    assert tries["lend"] == tries["_lend"] > 0, "an operation was tried again"
+    return timings
+
+
+class AsyncOutbox(Outbox):
+    """:class:`Outbox` for asyncio."""
+
+    async def send(self, message: Message) -> Receipt:
+        return super().send(message)
+
+
+def logging_in_on(runner: asyncio.Runner, users: Sequence[str], store: Any, factor: Factor) -> Batch:
+    """Return a batch like that of :func:`logging_in`, of one task."""
+    outbox = AsyncOutbox()
+    verifier = AsyncVerifier(factor.config, store, outbox, clock=factor.clock)
+    for user in users:
+        factor.enrol(user)
+
+    async def log_in() -> None:
+        for user in users:
+            factor.clock.now += HOUR_NS
+            challenge = await verifier.challenge(user)
+            await verifier.verify(user, challenge.id, outbox.message.code.reveal())
+
+    return lambda: runner.run(log_in())
+
+
+def bare(connection: Any, users: Sequence[str]) -> Batch:
+    """Return a batch of what a cycle sends, in as many pipelines."""
+    from psycopg import RawCursor
+    from psycopg.rows import tuple_row
+
+    pipelines, turns = sent("bare", users)
+
+    def run(statements: Any) -> None:
+        with connection.pipeline():
+            cursors = [
+                RawCursor(connection, row_factory=tuple_row).execute(text, values, binary=True)
+                for text, values in statements
+            ]
+        if statements[-1][0].startswith("SELECT"):
+            cursors[-1].fetchall()
+
+    def batch() -> None:
+        for statements in next(turns):
+            run(statements)
+
+    run(pipelines)
+    return batch
+
+
+def bare_on(runner: asyncio.Runner, connection: Any, users: Sequence[str]) -> Batch:
+    """Return a batch like that of :func:`bare`, of one task."""
+    from psycopg import AsyncRawCursor
+    from psycopg.rows import tuple_row
+
+    making, turns = sent("bare_looped", users)
+
+    async def run(statements: Any) -> None:
+        async with connection.pipeline():
+            cursors = [
+                await AsyncRawCursor(connection, row_factory=tuple_row).execute(text, values, binary=True)
+                for text, values in statements
+            ]
+        if statements[-1][0].startswith("SELECT"):
+            await cursors[-1].fetchall()
+
+    async def batch() -> None:
+        for statements in next(turns):
+            await run(statements)
+
+    runner.run(run(making))
+    return lambda: runner.run(batch())
+
+
+def sent(table: str, users: Sequence[str]) -> tuple[list[Any], Iterator[list[Any]]]:
+    """Return what makes a table, and in turn two rounds of what cycles send, with values of real ones.
+
+    Values alternate: otherwise nothing would be written.
+    """
+    from smsmfa.stores.postgres_sql import Sql
+
+    sql = Sql(table)
+    rounds = []
+    for records in recorded(MemoryStore(), users):
+        rounds.append([])
+        for user, number, challenged, charged, verified in records:
+            writes = {user: Entry(challenged), number: Entry(charged, 7200)}
+            rounds[-1] += [
+                sql.reading(user, TIME),
+                sql.opening([user, number], TIME),
+                sql.closing(writes),
+                sql.opening([user], TIME),
+                sql.closing({user: Entry(verified)}),
+            ]
+    return sql.making(TIME), cycle(rounds)
+
+
+def counted(store: Any) -> Counter[str]:
+    """Have a store count its operations and the tries that they take."""
+    counts, lender = Counter(), store._lender
+
+    def counting(name: str) -> None:
+        call = getattr(lender, name)
+
+        def count(*arguments: Any) -> Any:
+            counts[name] += 1
+            return call(*arguments)
+
+        setattr(lender, name, count)
+
+    counting("lend")
+    counting("_lend")
+    return counts
+
+
+def setting(connection: Any, name: str) -> str:
+    return connection.execute(f"SHOW {name}").fetchone()[0]
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """Make a database, and drop it."""
+    import psycopg
+
+    name = f"smsmfa_bench_{uuid4().hex}"
+    with psycopg.connect(URL, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield urlsplit(URL)._replace(path=f"/{name}").geturl()
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,0 +1,659 @@
+"""A failover sender tries another carrier only after one that certainly did not send and is itself the reason."""
+
+import asyncio
+import json
+import logging
+import pickle
+import threading
+from collections import Counter
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import NUMBER, Awaited, Coroutines, Factor, a_config, shown, wrong
+
+from smsmfa import AsyncVerifier, CodeRejected, Verifier
+from smsmfa.exceptions import (
+    ConfigurationError,
+    DeliveryError,
+    DeliveryRejected,
+    DeliveryUncertain,
+    RateLimited,
+    RecipientOptedOut,
+    RecipientRejected,
+    SenderMisconfigured,
+)
+from smsmfa.phone import PhoneNumber
+from smsmfa.senders.failover import AsyncFailoverSender, FailoverSender
+from smsmfa.senders.http import AsyncHttpSender, HttpSender
+from smsmfa.testing import (
+    Answer,
+    AsyncScriptedSender,
+    AsyncSenderConformance,
+    FakeClock,
+    RecordingSender,
+    ScriptedSender,
+    SenderConformance,
+)
+from smsmfa.testing.threads import all_of, at_once
+from smsmfa.typing import Receipt
+
+MESSAGE = SenderConformance.message
+RECEIPT = Receipt("m1", "a carrier")
+PAUSE = timedelta(seconds=30)
+SECOND = timedelta(seconds=1)
+#: Errors that let another carrier be tried.
+REFUSALS = [
+    DeliveryRejected("no connection"),
+    SenderMisconfigured("no credit"),
+    RateLimited("carrier"),
+    RateLimited("carrier", SECOND),
+]
+#: Errors that stop, and are raised as they are.
+STOPS = [
+    RecipientRejected("no such number"),
+    RecipientOptedOut("STOP"),
+    RateLimited("user", SECOND),
+    DeliveryUncertain("late"),
+]
+#: Errors that leave open whether the message went out, beside the one that says so.
+UNFORESEEN = [DeliveryError("?"), ConfigurationError("?"), TimeoutError("?"), RuntimeError("?"), ConnectionError]
+
+both = pytest.mark.parametrize("make", ["sync", "async"], indirect=True)
+
+
+# What every sender promises, by carriers of which the first is never there.
+
+SECRET = "a secret that the gateway has too"
+NOBODY = "http://127.0.0.1:9"
+
+
+class Promises:
+    accepted = Answer(202, '{"message_id": "m1"}')
+    rejected = Answer(400, json.dumps({"error": f"{MESSAGE.to.e164} is not a mobile number"}))
+    misconfigured = None
+    secrets = (SECRET,)
+
+
+class TestConformance(Promises, SenderConformance):
+    def make_sender(self, url, timeout):
+        return FailoverSender([HttpSender(NOBODY, SECRET), HttpSender(url, SECRET, timeout=timeout)])
+
+
+class TestAsyncConformance(Promises, AsyncSenderConformance):
+    def make_sender(self, url, timeout):
+        return AsyncFailoverSender([AsyncHttpSender(NOBODY, SECRET), AsyncHttpSender(url, SECRET, timeout=timeout)])
+
+
+class Threads:
+    """Makes and drives the senders for threads."""
+
+    sender = FailoverSender
+    script = ScriptedSender
+
+    @staticmethod
+    def send(sender, message=MESSAGE):
+        return sender.send(message)
+
+
+class Tasks:
+    """Makes and drives the senders for asyncio."""
+
+    sender = AsyncFailoverSender
+    script = AsyncScriptedSender
+
+    @staticmethod
+    def send(sender, message=MESSAGE):
+        return Awaited(sender).send(message)
+
+
+@pytest.fixture
+def make(request):
+    """Return one of the kinds."""
+    return {"sync": Threads, "async": Tasks}[request.param]
+
+
+def to(region, e164=NUMBER):
+    """Return a message to a number of a country."""
+    return attrs.evolve(MESSAGE, to=PhoneNumber(e164, region, "mobile"))
+
+
+def outcome_of(kind, sender, message=MESSAGE):
+    """Return what comes of a message."""
+    try:
+        return kind.send(sender, message)
+    except Exception as error:
+        return error
+
+
+def counts(senders):
+    """Return how many messages each sender got."""
+    return [len(sender.messages) for sender in senders]
+
+
+# When another carrier is tried.
+
+
+class TestOneMessage:
+    @both
+    def test_first_choice(self, make):
+        """The first carrier takes the message, and the others hear nothing of it."""
+        senders = [make.script(RECEIPT), make.script()]
+
+        assert RECEIPT == make.send(make.sender(senders))
+        assert [1, 0] == counts(senders)
+
+    @both
+    @pytest.mark.parametrize("error", REFUSALS, ids=repr)
+    def test_refusal(self, error, make):
+        """After a carrier that certainly did not send, for reasons of its own, the next one gets the same message."""
+        senders = [make.script(error), make.script(error), make.script(RECEIPT), make.script()]
+
+        assert RECEIPT == make.send(make.sender(senders))
+        assert [1, 1, 1, 0] == counts(senders)
+        assert all(sender.last is MESSAGE for sender in senders[:3])
+
+    @both
+    @pytest.mark.parametrize("error", STOPS, ids=repr)
+    def test_stop(self, error, make):
+        """T24: after a bad number, an opt-out, a fraud block or an unknown outcome no other carrier is asked."""
+        senders = [make.script(DeliveryRejected("no")), make.script(error), make.script()]
+
+        assert error is outcome_of(make, make.sender(senders))
+        assert [1, 1, 0] == counts(senders)
+
+    @both
+    @pytest.mark.parametrize("error", UNFORESEEN, ids=repr)
+    def test_unforeseen(self, error, make):
+        """T24: an error that nobody foresaw stops too, and is raised as DeliveryUncertain."""
+        senders = [make.script(error), make.script()]
+
+        outcome = outcome_of(make, make.sender(senders))
+
+        assert DeliveryUncertain is type(outcome)
+        assert [1, 0] == counts(senders)
+
+    @both
+    def test_no_receipt(self, make):
+        """What a carrier returns instead of a receipt is passed on, and no other carrier is asked."""
+        senders = [make.script(lambda message: None), make.script()]
+
+        assert None is make.send(make.sender(senders))
+        assert [1, 0] == counts(senders)
+
+    @both
+    def test_interrupted(self, make):
+        """What ends a program is passed on, and no other carrier is asked."""
+        senders = [make.script(KeyboardInterrupt), make.script()]
+
+        with pytest.raises(KeyboardInterrupt):
+            make.send(make.sender(senders))
+        assert [1, 0] == counts(senders)
+
+    async def test_cancelled(self):
+        """A call that is cancelled while a carrier is busy asks no other one, and says nothing about the carrier."""
+
+        async def busy(message):
+            await asyncio.Event().wait()
+
+        first, second = AsyncScriptedSender(then=busy), AsyncScriptedSender()
+        sender = AsyncFailoverSender([first, second], failures=1)
+        for _ in range(3):
+            sending = asyncio.create_task(sender.send(MESSAGE))
+            await asyncio.sleep(0)
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+
+        assert [3, 0] == counts([first, second])
+
+
+# What is said when no carrier takes a message.
+
+UNREACHABLE, FULL = DeliveryRejected("cannot be reached"), DeliveryRejected("too many messages")
+BROKE, UNKNOWN = SenderMisconfigured("no credit"), SenderMisconfigured("no such token")
+LATER, SOON, SOMETIME = RateLimited("carrier", 60 * SECOND), RateLimited("carrier", SECOND), RateLimited("carrier")
+
+
+class TestNobody:
+    @both
+    @pytest.mark.parametrize(
+        "errors, expected",
+        [
+            ([UNREACHABLE], UNREACHABLE),
+            ([UNREACHABLE, FULL], FULL),
+            ([FULL, UNREACHABLE, BROKE], UNREACHABLE),
+            ([BROKE, UNREACHABLE], UNREACHABLE),
+            ([BROKE, UNKNOWN], UNKNOWN),
+            ([SOON, UNREACHABLE, BROKE], SOON),
+            ([LATER, SOON, LATER], SOON),
+            ([SOMETIME, LATER], LATER),
+            ([BROKE, SOMETIME, UNREACHABLE], SOMETIME),
+        ],
+    )
+    def test_error(self, errors, expected, make):
+        """The error is true of all: the shortest pause, or the last one that trying again may help, or the last one."""
+        sender = make.sender([make.script(error) for error in errors])
+
+        assert expected is outcome_of(make, sender)
+
+    @both
+    def test_passed_over(self, make):
+        """A carrier that is passed over counts as one that asks for a pause until it is tried again."""
+        clock = FakeClock()
+        first, second = make.script(BROKE), make.script(BROKE, BROKE)
+        sender = make.sender([first, second], failures=1, clock=clock, pause=PAUSE)
+
+        assert BROKE is outcome_of(make, sender)
+        clock.move(seconds=10)
+        error = outcome_of(make, sender)
+
+        assert RateLimited is type(error)
+        assert ("carrier", timedelta(seconds=20)) == (error.scope, error.retry_after)
+        assert [1, 1] == counts([first, second])
+
+
+# Countries.
+
+
+class TestRoutes:
+    @both
+    @pytest.mark.parametrize(
+        "region, expected",
+        [("US", [1, 0, 0, 0]), ("IN", [0, 1, 0, 0]), ("DE", [0, 0, 1, 1]), ("CA", [0, 0, 1, 1]), ("001", [0, 0, 1, 1])],
+    )
+    def test_routes(self, region, expected, make):
+        """The recipient's country decides which carriers are tried; one without a route has that of all others."""
+        domestic, local, others = make.script(RECEIPT), make.script(RECEIPT), make.script(FULL)
+        last = make.script(RECEIPT)
+        sender = make.sender({"US": domestic, "IN": [local, others], "*": (others, last)})
+
+        assert RECEIPT == make.send(sender, to(region))
+        assert expected == counts([domestic, local, others, last])
+
+    @both
+    def test_no_country(self, make):
+        """Numbers that belong to no country may have a route of their own."""
+        satellite, others = make.script(RECEIPT), make.script()
+
+        assert RECEIPT == make.send(make.sender({"001": satellite, "*": others}), to("001"))
+
+    @both
+    def test_no_route(self, make):
+        """For a country without a route nothing is sent before the operator gives it one."""
+        only = make.script()
+
+        error = outcome_of(make, make.sender({"US": only}), to("DE"))
+
+        assert SenderMisconfigured is type(error)
+        assert [0] == counts([only])
+
+    @both
+    def test_shared_breaker(self, make):
+        """A carrier that failed on one route is passed over on the others."""
+        shared, other = make.script(FULL), make.script(RECEIPT)
+        sender = make.sender({"US": [shared], "*": [shared, other]}, failures=1)
+
+        assert FULL is outcome_of(make, sender, to("US"))
+        assert RECEIPT == make.send(sender, to("DE"))
+        assert [1, 1] == counts([shared, other])
+
+    @both
+    def test_equal_is_not_same(self, make):
+        """Two carriers that say they are equal have a breaker each."""
+
+        class Same(make.script):
+            def __eq__(self, other):
+                return True
+
+            __hash__ = None
+
+        senders = [Same(FULL), Same(RECEIPT)]
+
+        assert RECEIPT == make.send(make.sender(senders, failures=1))
+        assert [1, 1] == counts(senders)
+
+    @both
+    def test_later_changes(self, make):
+        """What is done to the arguments afterwards changes nothing."""
+        senders = [make.script(RECEIPT)]
+        routes = {"US": senders}
+        sender = make.sender(routes)
+        senders.clear()
+        routes.clear()
+
+        assert RECEIPT == make.send(sender)
+
+
+# Carriers that fail again and again.
+
+
+class TestBreaker:
+    @both
+    @pytest.mark.parametrize("error", [*REFUSALS, DeliveryUncertain("late"), *UNFORESEEN], ids=repr)
+    def test_failures(self, error, make):
+        """A carrier that failed several times in a row, whether or not it sent, gets no message for a while."""
+        clock = FakeClock()
+        first, second = make.script(error, error, error, RECEIPT, RECEIPT), make.script(then=RECEIPT)
+        sender = make.sender([first, second], failures=3, pause=PAUSE, clock=clock)
+        for _ in range(5):
+            outcome_of(make, sender)
+        assert [3] == counts([first])
+
+        clock.move(PAUSE)
+
+        assert [RECEIPT, RECEIPT] == [make.send(sender) for _ in range(2)]
+        assert [5] == counts([first])
+
+    @both
+    @pytest.mark.parametrize("error", [RecipientRejected("no such number"), RecipientOptedOut("STOP")], ids=repr)
+    def test_recipients_fault(self, error, make):
+        """A refusal of the recipient shows that the carrier works."""
+        first, second = make.script(FULL, error, FULL, error, FULL, error), make.script(then=RECEIPT)
+        sender = make.sender([first, second], failures=2)
+
+        outcomes = [outcome_of(make, sender) for _ in range(6)]
+
+        assert [RECEIPT, error] * 3 == outcomes
+
+    @both
+    @pytest.mark.parametrize("error", [RateLimited("user"), KeyboardInterrupt()], ids=repr)
+    def test_nobodys_fault(self, error, make):
+        """A limit of the application's own, and what ends a program, say nothing about the carrier."""
+        first, second = make.script(FULL, error, FULL), make.script(then=RECEIPT)
+        sender = make.sender([first, second], failures=2)
+        for _ in range(3):
+            with suppress(KeyboardInterrupt):
+                outcome_of(make, sender)
+
+        assert RECEIPT == make.send(sender)
+        assert [3, 3] == counts([first, second])
+
+    @both
+    def test_channels(self, make):
+        """A carrier that fails on one channel, because it does not have it for example, goes on with the others."""
+        first, second = make.script(BROKE, RECEIPT, RECEIPT), make.script(then=RECEIPT)
+        sender = make.sender([first, second], failures=1)
+        for channel in ("voice", "voice", "sms", "pigeon"):
+            assert RECEIPT == make.send(sender, attrs.evolve(MESSAGE, channel=channel))
+
+        assert ["voice", "sms", "pigeon"] == [message.channel for message in first.messages]
+        assert [3, 2] == counts([first, second])
+
+    @both
+    def test_default(self, make):
+        """Five failures take a carrier out, and the default clock runs."""
+        first, second = make.script(then=FULL), make.script(then=RECEIPT)
+        sender = make.sender([first, second])
+
+        assert [RECEIPT] * 7 == [make.send(sender) for _ in range(7)]
+        assert [5] == counts([first])
+
+    def test_one_probe(self):
+        """While one thread tries a carrier again the others go to the next one."""
+        clock, answer = FakeClock(), threading.Event()
+
+        def slow(message):
+            answer.wait(10)
+            return RECEIPT
+
+        first, second = ScriptedSender(FULL, slow), ScriptedSender(then=Receipt("m2"))
+        sender = FailoverSender([first, second], failures=1, pause=PAUSE, clock=clock)
+        sender.send(MESSAGE)
+        clock.move(PAUSE)
+
+        def send():
+            receipt = sender.send(MESSAGE)
+            if len(second.messages) == 8:
+                answer.set()
+            return receipt
+
+        receipts = Counter(all_of(at_once([send] * 8, 10.0)))
+
+        assert {RECEIPT: 1, Receipt("m2"): 7} == receipts
+
+    async def test_one_probe_of_tasks(self):
+        """While one task tries a carrier again the others go to the next one."""
+        clock, answer = FakeClock(), asyncio.Event()
+
+        async def slow(message):
+            await answer.wait()
+            return RECEIPT
+
+        first, second = AsyncScriptedSender(FULL, slow), AsyncScriptedSender(then=Receipt("m2"))
+        sender = AsyncFailoverSender([first, second], failures=1, pause=PAUSE, clock=clock)
+        await sender.send(MESSAGE)
+        clock.move(PAUSE)
+
+        probe = asyncio.create_task(sender.send(MESSAGE))
+        await asyncio.sleep(0)
+        assert [Receipt("m2")] * 7 == await asyncio.gather(*(sender.send(MESSAGE) for _ in range(7)))
+        answer.set()
+
+        assert RECEIPT == await probe
+
+
+# Any carriers, any outcomes.
+
+#: What a carrier may do with a message, by whether the message may then have gone out.
+UNSENT = [*REFUSALS, *STOPS[:3]]
+ENDINGS = [RECEIPT, DeliveryUncertain("late"), *UNSENT, *UNFORESEEN]
+#: Up to four carriers, and what each does with its next messages.
+scripts = st.lists(st.lists(st.sampled_from(ENDINGS), min_size=12, max_size=12), min_size=1, max_size=4)
+#: Seconds between one message and the next.
+gaps = st.lists(st.sampled_from([0, 1, 29, 30, 31]), min_size=1, max_size=12)
+
+
+def among(outcome, others):
+    """Tell whether an outcome is one of others: errors are equal to nothing else."""
+    return any(outcome is other for other in others)
+
+
+def asked(script, states, failures, now):
+    """Say, by another book than the sender's, which carriers get the next message, and what each does with it."""
+    did = []
+    for number, state in enumerate(states):
+        if now < state.get("until", 0):
+            continue
+        outcome = script[number][state["messages"]]
+        state["messages"] += 1
+        did.append((number, outcome))
+        if outcome is RECEIPT or among(outcome, STOPS[:2]):
+            state |= {"until": 0, "row": 0}
+        elif outcome is not STOPS[2]:
+            state["row"] += 1
+            if state["row"] >= failures or state["until"]:
+                state |= {"until": now + 30, "row": 0}
+        if not among(outcome, REFUSALS):
+            break
+    return did
+
+
+@pytest.mark.parametrize("kind", [Threads, Tasks])
+@given(script=scripts, gaps=gaps, failures=st.integers(1, 4))
+def test_scripts(kind, script, gaps, failures):
+    """T24: whatever carriers do, a message that may have gone out is given to no other one, and its fate is told."""
+    clock, log = FakeClock(), []
+    senders = [
+        kind.script(*(partial(play, log, number, outcome) for outcome in outcomes))
+        for number, outcomes in enumerate(script)
+    ]
+    sender = kind.sender(senders, failures=failures, pause=PAUSE, clock=clock)
+    states, now = [{"messages": 0, "row": 0, "until": 0} for _ in script], 1
+    for gap in gaps:
+        clock.move(seconds=gap)
+        now += gap
+        log.clear()
+        outcome = outcome_of(kind, sender)
+
+        assert asked(script, states, failures, now) == log
+        assert [] == [each for _, each in log[:-1] if not among(each, REFUSALS)]
+        last = log[-1][1] if log else None
+        if last is None or among(last, REFUSALS):
+            assert isinstance(outcome, DeliveryRejected | RateLimited)
+        elif among(last, UNFORESEEN):
+            assert DeliveryUncertain is type(outcome)
+        else:
+            assert outcome is last
+
+
+def play(log, number, outcome, message):
+    """Do what a script says, and write it down."""
+    log.append((number, outcome))
+    if isinstance(outcome, Receipt):
+        return outcome
+    raise outcome
+
+
+# The whole factor.
+
+
+class TestFactor:
+    @pytest.mark.parametrize("kind", [Threads, Tasks])
+    def test_one_charge_one_code(self, kind):
+        """However many carriers were tried, the message has one code and is charged once, and a lost one not at all."""
+        factor = Factor(a_config())
+        factor.enrol()
+        before = factor.verifier.status("alice").sends_left
+        first, second, last = kind.script(FULL, FULL), kind.script(BROKE, FULL), kind.script(RECEIPT, FULL)
+        shared = factor.config, factor.store
+        senders = kind.sender([first, second, last])
+        if kind is Threads:
+            verifier = Verifier(*shared, senders, clock=factor.clock)
+        else:
+            verifier = Awaited(AsyncVerifier(factor.config, Coroutines(factor.store), senders, clock=factor.clock))
+
+        challenge = verifier.challenge("alice")
+
+        assert (True, False) == (challenge.sent, challenge.uncertain)
+        assert 1 == len({sender.last_code for sender in (first, second, last)})
+        assert before - 1 == verifier.status("alice").sends_left
+        with pytest.raises(CodeRejected):
+            verifier.verify("alice", challenge.id, wrong(last.last_code))
+        assert "alice" == verifier.verify("alice", challenge.id, last.last_code).user_id
+
+        with pytest.raises(DeliveryRejected):
+            verifier.challenge("alice")
+        assert before - 1 == verifier.status("alice").sends_left
+
+    def test_uncertain(self):
+        """A message of unknown fate is charged, and its code stays good."""
+        factor = Factor(a_config())
+        factor.enrol()
+        first = ScriptedSender(TimeoutError)
+        verifier = Verifier(factor.config, factor.store, FailoverSender([first, ScriptedSender()]), clock=factor.clock)
+
+        challenge = verifier.challenge("alice")
+
+        assert challenge.uncertain
+        assert "alice" == verifier.verify("alice", challenge.id, first.last_code).user_id
+
+
+# What it shows.
+
+
+class TestSecrets:
+    @both
+    @pytest.mark.parametrize("error", [*REFUSALS, *UNFORESEEN], ids=repr)
+    def test_errors(self, error, make, caplog):
+        """T12: neither the error nor the log has the code, the text, the number, or what an unforeseen error said."""
+        caplog.set_level(logging.DEBUG)
+        told = f"{MESSAGE.text} to {MESSAGE.to.e164}"
+        raised = error if error in REFUSALS else type(error)(told) if isinstance(error, Exception) else error(told)
+        outcome = outcome_of(make, make.sender([make.script(raised)]))
+
+        text = shown(outcome) + caplog.text
+        assert [] == [secret for secret in (MESSAGE.code.reveal(), "kumquat", MESSAGE.to.e164[2:]) if secret in text]
+        assert None is outcome.__context__
+
+    @both
+    def test_log(self, make, caplog):
+        """An operator hears of each carrier that fails, though the message goes out with another one."""
+        sender = make.sender([make.script(BROKE, TimeoutError("x")), make.script(RECEIPT)], failures=2)
+
+        make.send(sender)
+        outcome_of(make, sender)
+
+        name = f"1 ({make.script.__name__})"
+        assert [
+            ("smsmfa", logging.WARNING, f"carrier {name}: SenderMisconfigured"),
+            ("smsmfa", logging.WARNING, f"carrier {name}: TimeoutError; it is passed over for a while"),
+        ] == caplog.record_tuples
+
+    @both
+    def test_repr(self, make):
+        """It shows the routes and the classes of the carriers, and nothing that they show of themselves."""
+        first, second = make.script(), make.script()
+        name = make.script.__name__
+
+        assert f"<{make.sender.__name__} *: 1 ({name})>" == repr(make.sender([first]))
+        shown = repr(make.sender({"US": first, "*": [second, first]}))
+        assert f"<{make.sender.__name__} US: 1 ({name}); *: 2 ({name}), 1 ({name})>" == shown
+
+    @both
+    def test_pickle(self, make):
+        """It cannot be pickled: what it knows of its carriers is shared by all who use it."""
+        with pytest.raises(TypeError):
+            pickle.dumps(make.sender([make.script()]))
+
+
+# What it takes to make one.
+
+ONE = ScriptedSender()
+
+
+class TestConfiguration:
+    @pytest.mark.parametrize(
+        "senders, options, words",
+        [
+            ([], {}, "senders: a list of at least one sender, or a mapping from country codes"),
+            ({}, {}, "senders: at least one route"),
+            (ONE, {}, "senders: a list"),
+            (None, {}, "senders: a list"),
+            ({ONE}, {}, "senders: a list"),
+            ("US", {}, "senders: a list"),
+            ({"US": []}, {}, "senders: a list"),
+            ([ONE, ONE], {}, "senders: the same sender twice"),
+            ({"US": ONE, "*": [ONE, ONE]}, {}, "senders: the same sender twice"),
+            ([ONE, ScriptedSender], {}, "senders['*']: ScriptedSender is a class"),
+            ([ONE, None], {}, "senders['*']: it has no method send()"),
+            ({"US": [ONE], "DE": "x"}, {}, "senders['DE']: it has no method send()"),
+            ([[ONE]], {}, "senders['*']: it has no method send()"),
+            ([AsyncScriptedSender()], {}, "senders['*']: send() has to be sync"),
+            ({"us": ONE}, {}, "senders: 'us' is neither an ISO country code, as 'US' is, nor '*'"),
+            ({"USA": ONE}, {}, "senders: 'USA' is neither"),
+            ({"UK": ONE}, {}, "senders: 'UK' is neither"),
+            ({1: ONE}, {}, "senders: 1 is neither"),
+            ({None: ONE, "*": ONE}, {}, "senders: None is neither"),
+            ([ONE], {"failures": 0}, "failures: a whole number from 1"),
+            ([ONE], {"failures": True}, "failures: a whole number from 1"),
+            ([ONE], {"failures": 1.5}, "failures: a whole number from 1"),
+            ([ONE], {"pause": timedelta(0)}, "pause: a timedelta above zero and of at most a day"),
+            ([ONE], {"pause": timedelta(days=1, microseconds=1)}, "pause: a timedelta"),
+            ([ONE], {"pause": 30}, "pause: a timedelta"),
+            ([ONE], {"clock": None}, "clock: a function like time.time_ns"),
+            ([ONE], {"clock": lambda: 1.5}, "clock: a function like time.time_ns"),
+        ],
+    )
+    def test_wrong(self, senders, options, words):
+        """A mistake is found when the sender is made."""
+        with pytest.raises(ConfigurationError) as caught:
+            FailoverSender(senders, **options)
+        assert "<FailoverSender >" in shown(caught.value)
+        assert str(caught.value).startswith(words)
+
+    def test_wrong_kind(self):
+        """A sender for threads is none for asyncio."""
+        with pytest.raises(ConfigurationError, match="has to be async here"):
+            AsyncFailoverSender([RecordingSender()])
+
+    @both
+    def test_nested(self, make):
+        """A failover sender is a sender, so that it may be one of the carriers."""
+        inner = make.sender({"DE": make.script()})
+
+        assert RECEIPT == make.send(make.sender([inner, make.script(RECEIPT)]), to("US"))

@@ -1,0 +1,514 @@
+"""The store's own connections: what they are copies of, when they are opened and closed, and what breaks them."""
+
+import gc
+import logging
+import os
+from contextlib import contextmanager, suppress
+from functools import partial
+from threading import Thread
+
+import pytest
+from django.core.exceptions import SynchronousOnlyOperation
+from django.core.signals import request_finished, request_started
+from django.db import DatabaseError, OperationalError, connections, transaction
+from django.test import override_settings
+from stores import django_project as project
+
+from smsmfa import ConfigurationError, StoreContention, StoreError
+from smsmfa.stores.django import DjangoStore, connection
+from smsmfa.stores.django.connection import Connection, Lost, connection_to
+from smsmfa.testing.processes import forked
+from smsmfa.testing.suite import fresh, held, increment, look, put
+from smsmfa.testing.threads import all_of, at_once
+
+SECRET = b"what nobody shall see"
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with project.on_postgres() as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def mariadb():
+    with project.on_mariadb() as database:
+        yield database
+
+
+@pytest.fixture
+def sqlite(tmp_path):
+    return project.on_sqlite(tmp_path / "db.sqlite3")
+
+
+@pytest.fixture(params=["sqlite", "postgres", "mariadb"])
+def alias(request):
+    with project.known(request.getfixturevalue(request.param)) as alias:
+        yield alias
+
+
+@pytest.fixture
+def file(sqlite):
+    """The alias of a SQLite database."""
+    with project.known(sqlite) as alias:
+        yield alias
+
+
+@pytest.fixture
+def server(postgres):
+    """The alias of a PostgreSQL database."""
+    with project.known(postgres) as alias:
+        yield alias
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(connection, "PATIENCE", 0.05)
+
+
+def opened(alias):
+    """Return this thread's connection as the driver has it, or None."""
+    wrapper = connection_to(alias)._wrapper
+    return wrapper and wrapper.connection
+
+
+@contextmanager
+def a_request():
+    """Have this thread serve a request."""
+    request_started.send(sender=None)
+    yield
+    request_finished.send(sender=None)
+
+
+class TestCopies:
+    def test_is_another(self, alias):
+        """A store's connection is not the one that models use, and is of this thread alone."""
+        connections[alias].ensure_connection()
+        DjangoStore(using=alias).ping()
+        found = []
+
+        def look_there():
+            DjangoStore(using=alias).ping()
+            found.append(opened(alias) is not mine)
+
+        mine = opened(alias)
+        thread = Thread(target=look_there)
+        thread.start()
+        thread.join()
+
+        assert [True] == found
+        assert mine is not connections[alias].connection
+
+    def test_settings_stay(self, server):
+        """The project's settings are left as they are, and no alias is added to them."""
+        settings = connections[server].settings_dict
+        before = {**settings, "OPTIONS": dict(settings["OPTIONS"])}, list(connections)
+        DjangoStore(using=server).ping()
+
+        assert before == (settings, list(connections))
+
+    @pytest.mark.parametrize("name", [":memory:", "file:shared?mode=memory&cache=shared"])
+    def test_memory(self, name):
+        """A SQLite database in memory is refused, with what to do instead."""
+        with (
+            project.known(project.sqlite_settings(name)) as alias,
+            pytest.raises(ConfigurationError, match="MemoryStor"),
+        ):
+            DjangoStore(using=alias).ping()
+
+    def test_transaction_of_a_test(self, alias):
+        """Within the transaction of a TestCase a store is refused, with what to do instead."""
+        block = transaction.atomic(using=alias)
+        block._from_testcase = True
+        with block, pytest.raises(ConfigurationError, match="TransactionTestCase"):
+            DjangoStore(using=alias).ping()
+
+    def test_other_databases(self):
+        """A database whose locks the store does not know is refused."""
+        unknown = {"ENGINE": "django.db.backends.dummy", "OPTIONS": {}}
+        with project.known(unknown) as alias, pytest.raises(ConfigurationError, match="MariaDB or SQLite; not unknown"):
+            DjangoStore(using=alias).ping()
+
+    @pytest.mark.parametrize("level", ["serializable", "repeatable read"])
+    def test_isolation(self, postgres, mariadb, level):
+        """A store reads what is committed, whatever isolation the project wants for its models."""
+        number = {"serializable": 4, "repeatable read": 3}[level]
+        for database, option, question in (
+            (postgres, {"isolation_level": number}, "SHOW transaction_isolation"),
+            (
+                postgres,
+                {"options": f"-c default_transaction_isolation={level.replace(' ', chr(92) + ' ')}"},
+                "SHOW transaction_isolation",
+            ),
+            (mariadb, {"isolation_level": level}, "SELECT lower(replace(@@tx_isolation, '-', ' '))"),
+        ):
+            with project.known({**database, "OPTIONS": option}) as alias, connection_to(alias) as ours:
+                ours.begin()
+                assert [("read committed",)] == ours.run(question)
+
+    def test_prepared_statements(self, postgres):
+        """A project that has psycopg prepare its statements may."""
+        with project.known({**postgres, "OPTIONS": {"prepare_threshold": 0}}) as alias:
+            store = DjangoStore(using=alias)
+            store.update(["prepared"], increment("prepared"))
+            assert 1 == store.update(["prepared"], increment("prepared"))
+
+    def test_server_side_binding(self, postgres):
+        """A project that has PostgreSQL bind its parameters may."""
+        with project.known({**postgres, "OPTIONS": {"server_side_binding": True}}) as alias:
+            store = DjangoStore(using=alias)
+            put(store, {"bound": b"1", "bound too": b"\xff\x00"}, 10)
+            put(store, {"bound": b"2"})
+
+            assert {"bound": b"2", "bound too": b"\xff\x00"} == look(store, ["bound", "bound too"])
+
+    def test_pool(self, postgres):
+        """A project with a pool of connections gets another for its stores, on both sides of a fork."""
+        with project.known(
+            {**postgres, "CONN_MAX_AGE": 0, "OPTIONS": {"pool": {"min_size": 1, "max_size": 1}}}
+        ) as alias:
+            store = DjangoStore(using=alias)
+            with connections[alias].cursor():  # the project's only one
+                before = store.update(["pooled"], increment("pooled"))
+                counts = forked(lambda: store.update(["pooled"], increment("pooled")), store.ping, 20)
+            assert [before + 1, None] == counts
+            assert before + 2 == store.update(["pooled"], increment("pooled"))
+            for kind in (type(connections[alias]), connection._quiet(type(connections[alias]), os.getpid())):
+                kind._connection_pools.pop(alias).close()
+
+
+class TestLife:
+    @pytest.mark.parametrize("age", [0, 600, None])
+    def test_outside_a_request(self, postgres, age):
+        """Outside a request a connection is closed after each use, or when the project says."""
+        with project.known({**postgres, "CONN_MAX_AGE": age}) as alias:
+            DjangoStore(using=alias).ping()
+            assert (age == 0) == (opened(alias) is None)
+
+    @pytest.mark.parametrize("age", [0, 600, None])
+    def test_in_a_request(self, postgres, age):
+        """In a request it is kept to the end, or longer if the project says so."""
+        with project.known({**postgres, "CONN_MAX_AGE": age}) as alias:
+            with a_request():
+                DjangoStore(using=alias).ping()
+                first = opened(alias)
+                DjangoStore(using=alias).ping()
+                assert first is opened(alias) is not None
+            assert (age == 0) == (opened(alias) is None)
+
+    def test_thread_ends(self, server):
+        """A thread that ends leaves no connection behind."""
+        backends = []
+
+        def work():
+            DjangoStore(using=server).ping()
+            backends.append(opened(server))
+
+        thread = Thread(target=work)
+        thread.start()
+        thread.join()
+        gc.collect()
+
+        assert backends[0].closed
+
+    def test_close(self, alias):
+        """A store that is closed opens its connection again."""
+        store = DjangoStore(using=alias)
+        store.ping()
+        store.close()
+        assert opened(alias) is None
+        store.ping()
+        assert opened(alias) is not None
+
+    def test_health_check(self, postgres):
+        """With health checks a connection that died is replaced before the first statement of the next request."""
+        with project.known({**postgres, "CONN_HEALTH_CHECKS": True}) as alias:
+            with a_request():
+                DjangoStore(using=alias).ping()
+            opened(alias).close()
+            with a_request():
+                DjangoStore(using=alias).ping()
+
+    async def test_event_loop(self, alias):
+        """On an event loop the store for threads is refused by Django, and nothing is opened."""
+        with pytest.raises(SynchronousOnlyOperation):
+            DjangoStore(using=alias).read("k")
+        with pytest.raises(SynchronousOnlyOperation):
+            DjangoStore(using=alias).update(["k"], increment("k"))
+
+
+class TestSilence:
+    @override_settings(DEBUG=True)
+    def test_no_log(self, alias, caplog):
+        """With DEBUG on, neither the log nor what debugging tools read has a value or a key."""
+        caplog.set_level(logging.DEBUG)
+        store = DjangoStore(using=alias)
+        with a_request():
+            put(store, {"k": SECRET})
+            assert SECRET == store.read("k")
+            ours = connection_to(alias)._wrapper
+            logged = [*ours.queries, *connections[alias].queries]
+        [*records] = caplog.get_records("call")
+
+        assert ([], [], []) == (
+            logged,
+            list(ours.queries_log),
+            [one for one in records if one.name.startswith("django.db")],
+        )
+
+    def test_no_password(self):
+        """An error of a server that cannot be reached does not say the password."""
+        database = {**project.postgres_settings("nowhere", ("127.0.0.1", 1)), "PASSWORD": "open sesame"}
+        with project.known(database) as alias, pytest.raises(StoreError) as raised:
+            DjangoStore(using=alias).ping()
+
+        assert "sesame" not in f"{raised.value} {raised.value.__cause__}"
+        assert isinstance(raised.value.__cause__, OperationalError)
+
+
+class TestFaults:
+    def test_in_use(self, alias):
+        """A change that uses its own store is refused, and its update changes nothing."""
+        store = DjangoStore(using=alias)
+        for use in (store.ping, partial(store.read, "k"), partial(put, DjangoStore(using=alias), {"k": b"1"})):
+            with pytest.raises(StoreError, match="its own store"):
+                store.update(["nested"], held(increment("nested"), use))
+            assert {} == look(store, ["nested"])
+
+    def test_idle_connection_dies(self, server):
+        """A connection that the server closed while it was idle costs no error."""
+        store = DjangoStore(using=server)
+        put(store, {"k": b"1"})
+        for use in (store.ping, lambda: store.read("k"), lambda: store.update(["k"], increment("k"))):
+            with connections[server].cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(%s)", [opened(server).info.backend_pid])
+            use()
+        assert b"2" == store.read("k")
+
+    def test_dies_in_a_change(self, alias):
+        """A connection that dies within an update is replaced, and the change made again."""
+        store, calls = DjangoStore(using=alias), []
+
+        def change(values):
+            calls.append(values)
+            if len(calls) == 1:
+                with suppress(Exception):
+                    opened(alias).close()
+            return increment("dies")(values)
+
+        store.ping()
+        if "sqlite" in connections[alias].vendor:
+            with pytest.raises(StoreError):
+                store.update(["dies"], change)
+        else:
+            store.update(["dies"], change)
+            assert 2 == len(calls)
+        assert len(calls) - 1 == int(store.read("dies") or 0)
+
+    def test_fails_on_a_new_connection(self, server):
+        """A statement that fails on a new connection is not tried again."""
+        with pytest.raises(StoreError) as raised, connection_to(server) as ours:
+            ours.run("SELECT pg_terminate_backend(pg_backend_pid())")
+        assert isinstance(raised.value.__cause__, OperationalError)
+        assert opened(server) is None
+
+    def test_fails_in_another_way(self, alias):
+        """A statement that is wrong is not tried again, on whatever connection."""
+        DjangoStore(using=alias).ping()
+        with pytest.raises((StoreError, Lost)) as raised, connection_to(alias) as ours:
+            ours.run("SELECT nothing")
+        assert isinstance(raised.value.__cause__, DatabaseError)
+
+    def test_interrupted(self, alias, monkeypatch):
+        """What is interrupted in the middle of a statement leaves a connection that is not used again."""
+        DjangoStore(using=alias).ping()
+        before = opened(alias)
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        def work(ours):
+            monkeypatch.setattr(ours._wrapper, "cursor", interrupt)
+            ours.run("SELECT 1")
+
+        with pytest.raises(KeyboardInterrupt):
+            within_transaction(alias, work)
+        DjangoStore(using=alias).ping()
+        assert before is not opened(alias)
+
+    @pytest.mark.parametrize(
+        "code, sqlstate", [(1213, None), (1205, None), ("", "40001"), ("", "40P01"), ("", "55P03")]
+    )
+    def test_contention(self, alias, code, sqlstate):
+        """A deadlock, a lock not granted, a serialization failure: the same connection can be used to try again."""
+        DjangoStore(using=alias).ping()
+        before = opened(alias)
+        with pytest.raises(Lost):
+            within_transaction(alias, partial(fail, code, sqlstate))
+        DjangoStore(using=alias).ping()
+        assert before is opened(alias)
+
+    def test_contention_at_the_commit(self, alias):
+        """At the COMMIT the same is an error that is not tried again: whether it took effect is not known."""
+        with pytest.raises(StoreError, match="not known"):
+            within_transaction(alias, partial(fail, 1213, "40001", committing=True))
+        assert opened(alias) is None
+
+    def test_rollback_fails(self, server):
+        """Where not even a ROLLBACK can be said the connection is closed."""
+        with connection_to(server) as ours:
+            ours.begin()
+            opened(server).close()
+        assert opened(server) is None
+        DjangoStore(using=server).ping()
+
+
+def within_transaction(alias, work):
+    with connection_to(alias) as ours:
+        ours.begin()
+        work(ours)
+
+
+def fail(code, sqlstate, ours, *, committing=False):
+    """Fail as a connection does whose driver raises an error."""
+    error = OperationalError(code, "no")
+    error.__cause__ = Exception()
+    error.__cause__.sqlstate = sqlstate
+    ours._committing = committing
+    raise ours._failure(error)
+
+
+class TestRaces:
+    @pytest.fixture(autouse=True)
+    def _counted(self, monkeypatch):
+        """Count the errors of the database."""
+        self.failures, failure = [], Connection._failure
+
+        def counted(connection, error):
+            self.failures.append(error)
+            return failure(connection, error)
+
+        monkeypatch.setattr(Connection, "_failure", counted)
+
+    @pytest.mark.parametrize("turn", [1, 3])
+    def test_no_deadlocks(self, server, turn):
+        """Updates of overlapping keys, absent at first, in whatever orders, wait for each other without a deadlock."""
+
+        def work(number):
+            for keys in rounds:
+                mine = [*keys[number:], *keys[:number]][:5:turn]
+                DjangoStore(using=server).update(mine[:: -1 if number % 2 else 1], increment(*mine))
+
+        rounds = [fresh(*"abcdefgh") for _ in range(30)]
+        all_of(at_once([partial(work, number) for number in range(6)], 60))
+
+        assert [] == self.failures
+
+    def test_nothing_is_held(self, server, monkeypatch):
+        """Who is about to wait for an absent row holds no lock that another could wait for."""
+        from smsmfa.stores.django.models import Record
+
+        store, keys, run, free = DjangoStore(using=server), fresh("absent", "there"), Connection.run, []
+        put(store, {keys[1]: b"1"})
+
+        def watched(ours, statement, parameters=None):
+            if statement.startswith("INSERT") and not free:
+                with transaction.atomic(using=server):
+                    free.append(Record.objects.using(server).select_for_update(nowait=True).get(key=keys[1].encode()))
+            return run(ours, statement, parameters)
+
+        monkeypatch.setattr(Connection, "run", watched)
+        store.update(keys, increment(*keys))
+
+        assert 1 == len(free)
+
+
+class TestSqlite:
+    def test_locked(self, file, impatient):
+        """A transaction of the application that holds the file's lock in this thread is waited for, and then named."""
+        store = DjangoStore(using=file)
+        with connections[file].cursor() as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreContention, match="a file of its own"):
+                put(store, {"k": b"1"})
+            cursor.execute("ROLLBACK")
+        put(store, {"k": b"2"})
+        assert b"2" == store.read("k")
+
+    def test_locked_at_the_commit(self, file, impatient):
+        """A reader that keeps a COMMIT waiting too long undoes it: nothing is changed, and it is certain."""
+        store = DjangoStore(using=file)
+        put(store, {"k": b"1"})
+        with connections[file].cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT * FROM smsmfa_record")
+            with pytest.raises(StoreContention, match="locked"):
+                put(store, {"k": b"2"})
+            cursor.execute("ROLLBACK")
+        assert b"1" == store.read("k")
+
+    def test_waits(self, file):
+        """A lock that is given back in time costs no error."""
+        store = DjangoStore(using=file)
+        with connections[file].cursor() as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            thread = Thread(target=put, args=(store, {"k": b"1"}))
+            thread.start()
+            cursor.execute("ROLLBACK")
+        thread.join()
+        assert b"1" == store.read("k")
+
+    def test_fork_closes(self, file):
+        """A fork finds no connection to a SQLite file open, be it of another thread."""
+        store = DjangoStore(using=file)
+        store.ping()
+        assert [True, True] == forked(lambda: opened(file) is None, lambda: opened(file) is None, 20)
+
+    def test_fork_in_a_change(self, file):
+        """A change that forks is refused, in parent and child."""
+        store = DjangoStore(using=file)
+
+        def change(values):
+            if (child := os.fork()) == 0:
+                os._exit(0)
+            os.waitpid(child, 0)
+            return increment("k")(values)
+
+        with pytest.raises(StoreError, match="may not fork"):
+            store.update(["k"], change)
+        assert store.read("k") is None
+
+    def test_unseen_fork(self, file, monkeypatch):
+        """After a fork that Python knew nothing of the store is refused instead of losing updates."""
+        store = DjangoStore(using=file)
+        store.ping()
+        before = opened(file)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: -1)
+            with pytest.raises(StoreError, match="lazy-apps"):
+                store.ping()
+        store.ping()
+        assert before is opened(file)
+
+
+def test_unseen_fork(server, monkeypatch):
+    """On a server the child of such a fork opens a connection of its own, and leaves its parent's as it is."""
+    store = DjangoStore(using=server)
+    store.ping()
+    before = opened(server)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: -1)
+        request_finished.send(sender=None)
+        store.ping()
+        assert before is not opened(server)
+        assert not before.closed
+        store.close()
+    before.close()
+
+
+def test_never_opened():
+    """A connection that was never opened is closed without ado."""
+    connection = Connection("default")
+    connection.let_go()
+    connection.drop()
+    connection.drop_file()

@@ -1,0 +1,90 @@
+"""PostgreSQL servers of the tests' own: each a directory and a free port of this machine."""
+
+import os
+import pwd
+import random
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+#: Where Debian keeps them, the newest last; elsewhere they are on the path.
+_DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
+INITDB = shutil.which("initdb") or (str(_DEBIAN[-1]) if _DEBIAN else None)
+
+
+class Server:
+    """A server that can be stopped, and started again on the same port and files.
+
+    Args:
+        folder: where it keeps its files.
+        user: the user as whom it runs, where that is another.
+    """
+
+    def __init__(self, folder: Path, user: str | None) -> None:
+        self._folder = folder / "data"
+        self._as = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
+        self.port = _free_port()
+        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        self._run(INITDB, "-D", self._folder, "-A", "trust", "-U", "postgres", "--no-sync")
+        self._settings = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+
+    def start(self) -> None:
+        """Start it, and wait until it is ready."""
+        self._ctl("start", "-o", self._settings, "-l", self._folder / "log")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop it; at once it leaves its files as a crash would."""
+        self._ctl("stop", "-m", mode)
+
+    def become_standby(self) -> None:
+        """Stop it in good order, and start it as a standby of nobody."""
+        self.stop("fast")
+        (self._folder / "standby.signal").touch()
+        self.start()
+
+    def _ctl(self, *arguments: object) -> None:
+        self._run(Path(INITDB).with_name("pg_ctl"), "-D", self._folder, "-w", *arguments)
+
+    def _run(self, *command: object) -> None:
+        done = subprocess.run(
+            [*self._as, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/", check=False
+        )
+        assert 0 == done.returncode, done.stdout.decode()
+
+
+@contextmanager
+def postgres_server() -> Iterator[Server]:
+    """Start a server, and stop it at the end; skip the test if the programs are absent, or only there for nobody."""
+    user = None
+    if INITDB is None:
+        pytest.skip("no initdb here to make a PostgreSQL of the tests' own")
+    if os.geteuid() == 0:  # it refuses to run as root
+        user = "postgres"
+        if shutil.which("setpriv") is None or user not in {entry.pw_name for entry in pwd.getpwall()}:
+            pytest.skip("no user postgres here, as whom to run a PostgreSQL of the tests' own")
+    folder = Path(mkdtemp(prefix="smsmfa_test_"))
+    try:
+        if user:
+            shutil.chown(folder, user)
+        server = Server(folder, user)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+def _free_port() -> int:
+    """Return a free port that the system gives to nobody while the server is stopped."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
