@@ -44,7 +44,15 @@ def _at_its_public_name(app, env, node, contnode):
     if node.get("refdomain") != "py":
         return None
     name = node.get("reftarget", "").rpartition(".")[2]
-    for module in ("", "typing.", "testing.", "senders.console."):
+    for module in (
+        "",
+        "typing.",
+        "testing.",
+        "senders.console.",
+        "senders.twilio.",
+        "senders.twilio_errors.",
+        "findings.",
+    ):
         public = f"smsmfa.{module}{name}"
         found = env.domains.python_domain.resolve_xref(
             env, node["refdoc"], app.builder, node["reftype"], public, node, contnode

@@ -441,3 +441,14 @@ class TestGuessRisk:
         """A period that is none is a ValueError that names the argument."""
         with pytest.raises(ValueError, match=r"^period: "):
             a_config().guess_risk(period)
+
+
+def test_from_env():
+    """A configuration is made of variables, and of what the call gives; neither is in a traceback."""
+    environment = {"SMSMFA_APP_NAME": "Acme", "SMSMFA_SECRET": SECRET, "SMSMFA_DIGITS": "8"}
+    config = FactorConfig.from_env(environment, regions={"US"})
+    with pytest.raises(ConfigurationError, match="SMSMFA_APP_NAME is not set") as caught:
+        FactorConfig.from_env(environment | {"SMSMFA_APP_NAME": ""})
+
+    assert ("Acme", 8, frozenset({"US"})) == (config.app_name, config.digits, config.regions)
+    assert SECRET not in shown(caught.value)

@@ -11,8 +11,12 @@ import pytest
 
 import smsmfa
 import smsmfa.typing
-from smsmfa import FactorConfig, Limits, events, profiles, testing
+from smsmfa import FactorConfig, Limits, environment, events, profiles, testing
+from smsmfa.doctor import as_table
+from smsmfa.findings import Finding
 from smsmfa.languages import texts
+from smsmfa.senders.twilio_api import Answer
+from smsmfa.senders.twilio_check import _account, _unread
 from smsmfa.testing import fixtures
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -55,6 +59,36 @@ def test_profiles_of_the_configuration():
     listed = [name.strip("`") for name, *_ in rows("configuration.md", below="## Profiles")]
 
     assert sorted(profiles.__all__) == sorted(listed[1:])
+
+
+@pytest.mark.parametrize(
+    "document, heading, variables, more",
+    [
+        ("configuration.md", "## From the environment", environment.FACTOR, set(environment.SECRETS)),
+        ("twilio.md", "sender = TwilioSender.from_env()", environment.TWILIO, set()),
+    ],
+)
+def test_variables(document, heading, variables, more):
+    """The pages list every variable that is read, with its argument."""
+    listed = {(name.strip("`"), argument.strip("`")) for name, argument, _ in rows(document, below=heading)}
+
+    assert {(name, argument) for argument, (name, _) in variables.items()} | {
+        (name, "secret") for name in more
+    } == listed
+
+
+def test_findings_of_the_doctor():
+    """What the page about Twilio shows of the doctor is what the doctor says."""
+    page = (DOCS / "twilio.md").read_text(encoding="utf-8")
+    shown = page.partition("$ python -m smsmfa doctor\n")[2].partition("```")[0]
+    texts = [
+        Finding(f"text {name}", "ok", "1 segment in each of 68 languages") for name in ("enrollment", "verification")
+    ]
+    account = [_account(Answer(403, {"code": 20008})), _unread("from_number")]
+    settings = Finding("settings", "ok", "Acme, codes of 6 digits, CA, US")
+    store = Finding("store", "ok", "RedisStore wrote, read and deleted a record")
+
+    assert as_table([settings, *texts, *account, store]) == shown.rstrip()
 
 
 def test_names_of_events():

@@ -98,3 +98,19 @@ def test_demo_in_a_process_of_its_own():
     assert (0, "") == (done.returncode, done.stderr)
     pieces = ["1. Enrol a phone", "SMS to ••••71", "2. Log in with it", "attempts left: 4", "3. Lose it", "audit log"]
     assert pieces == [piece for piece in pieces if piece in done.stdout]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_doctor(run, options, capsys, monkeypatch):
+    """``doctor`` looks at the environment, prints what it found, and fails when something has to be mended."""
+    for name in list(os.environ):
+        if name.startswith(("SMSMFA_", "TWILIO_")):
+            monkeypatch.delenv(name)
+    assert 1 == run("doctor", *options)
+    assert "SMSMFA_APP_NAME is not set" in capsys.readouterr().out
+
+    monkeypatch.setenv("SMSMFA_APP_NAME", "Acme")
+    monkeypatch.setenv("SMSMFA_SECRET", "a secret of the tests, long enough to be one")
+    monkeypatch.setenv("SMSMFA_REGIONS", "US")
+    assert 0 == run("doctor", *options)
+    assert "1 segment in each of" in capsys.readouterr().out

@@ -735,3 +735,11 @@ def test_stranger_is_no_user(factor):
             call(factor, name, "nobody", *OPERATIONS[name])
 
     assert before == repr(factor.store.store)
+
+
+def test_event_names_the_message(factor):
+    """The event of a message has the carrier's id of it, and that of a call that sent none has none."""
+    factor.verifier.challenge("alice")
+    factor.verifier.challenge("alice")
+
+    assert ["test-2", None] == [event.message_id for event in factor.events[-2:]]

@@ -13,6 +13,7 @@ from smsmfa import (
     AsyncEnroller,
     AsyncMemoryStore,
     AsyncRateLimiter,
+    AsyncTwilioSender,
     AsyncVerifier,
     CodeRejected,
     DeliveryRejected,
@@ -20,6 +21,7 @@ from smsmfa import (
     Limit,
     MemoryStore,
     RateLimiter,
+    TwilioSender,
     Verifier,
 )
 from smsmfa.senders.failover import AsyncFailoverSender, FailoverSender
@@ -45,6 +47,7 @@ TWINS = [
     (RedisStore, AsyncRedisStore),
     (Link, AsyncLink),
     (ClusterLink, AsyncClusterLink),
+    (TwilioSender, AsyncTwilioSender),
     (SqlAlchemyStore, AsyncSqlAlchemyStore),
 ]
 PUBLIC = [name for name in smsmfa.__all__ if name.startswith("Async")]

@@ -34,6 +34,9 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="walk through the factor in this terminal; nothing is sent")
     demo.add_argument("--auto", action="store_true", help="play both sides, without input")
     demo.set_defaults(run=_demo)
+    doctor = commands.add_parser("doctor", help="look at the settings in the environment, at Twilio and at the store")
+    doctor.add_argument("--json", action="store_true", help="print the findings for a program")
+    doctor.set_defaults(run=_doctor)
     return parser
 
 
@@ -41,6 +44,14 @@ def _demo(chosen: argparse.Namespace) -> int:
     from .demo import run
 
     return run(auto=chosen.auto)
+
+
+def _doctor(chosen: argparse.Namespace) -> int:
+    from .doctor import as_json, as_table, examine, failed
+
+    findings = examine()
+    print(as_json(findings) if chosen.json else as_table(findings))
+    return 1 if failed(findings) else 0
 
 
 if __name__ == "__main__":

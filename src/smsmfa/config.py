@@ -210,6 +210,23 @@ class FactorConfig:
         ):
             object.__setattr__(self, name, value)
 
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None, **arguments: Any) -> "FactorConfig":
+        """Read the settings from variables named ``SMSMFA_``; the page "Configuration" lists them.
+
+        Args:
+            environment: names and values; ``None``: those of the process.
+            arguments: what is not read, because it is here.
+
+        Raises:
+            ConfigurationError: a variable is missing or wrong.
+        """
+        from .environment import factor_arguments, opened
+
+        opaque, given = opened(environment), Opaque(arguments)
+        del environment, arguments  # what a traceback with locals shows of this frame must hold no secret
+        return cls(**factor_arguments(opaque, given).reveal())
+
     def code(self, user_key: str, kind: str, issued: "Issued", number: int) -> str:
         """Derive the code of a challenge under the secret that made it, bound to everything it is about.
 

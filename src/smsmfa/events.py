@@ -33,6 +33,7 @@ class Event:
         error: the ``code`` of the error, if there was one.
         challenge_id: which challenge, where there is one.
         purpose: what the code is for.
+        message_id: the carrier's id of the message that went out, if it gave one.
         channel: how a message went out, if one did or may have.
         segments: what that cost, of an SMS: each segment is paid for.
         encoding: why: ``"GSM-7"``, or ``"UCS-2"``, of which less than half fits into a segment.
@@ -47,6 +48,7 @@ class Event:
     error: str | None = None
     challenge_id: str | None = None
     purpose: str | None = None
+    message_id: str | None = None
     channel: str | None = None
     segments: int | None = None
     encoding: str | None = None
@@ -78,7 +80,7 @@ class Trail:
         operation: what the block does.
     """
 
-    __slots__ = ("_channel", "_listener", "_operation", "_size", "sent", "uncertain")
+    __slots__ = ("_channel", "_listener", "_operation", "_size", "message_id", "sent", "uncertain")
 
     def __init__(self, listener: Listener | None, operation: "Operation") -> None:
         self._listener = listener
@@ -89,6 +91,8 @@ class Trail:
         self.sent: bool = True
         #: Whether a carrier left the fate of the message open.
         self.uncertain: bool = False
+        #: What the carrier calls the message.
+        self.message_id: str | None = None
 
     def weigh(self, message: Message) -> None:
         """Note what a message is about to cost, and nothing else of it."""
@@ -123,6 +127,7 @@ class Trail:
             error=error.code if isinstance(error, SmsMfaError) else type(error).__name__ if error else None,
             challenge_id=operation.challenge_id,
             purpose=operation.purpose,
+            message_id=self.message_id,
             channel=self._channel if error is None or self.uncertain else None,
             segments=size.count if size else None,
             encoding=size.encoding if size else None,

@@ -208,7 +208,7 @@ class Shell(Base):
             complain(self._sender, error)
             return
         else:
-            check_receipt(receipt)
+            trail.message_id = check_receipt(receipt).message_id
             return
         try:
             self._run(operation, partial(decisions.settle, reply=reply))
@@ -266,7 +266,7 @@ class AsyncShell(Base):
             complain(self._sender, error)
             return
         else:
-            check_receipt(receipt)
+            trail.message_id = check_receipt(receipt).message_id
             return
         try:
             await self._run(operation, partial(decisions.settle, reply=reply))
@@ -275,10 +275,11 @@ class AsyncShell(Base):
         raise rejected
 
 
-def check_receipt(receipt: object) -> None:
+def check_receipt(receipt: object) -> Receipt:
     """Refuse what is no receipt; the message may have gone out, so nothing is given back."""
     if not isinstance(receipt, Receipt):
         raise SenderMisconfigured(f"the sender returned {type(receipt).__name__} and not a smsmfa.typing.Receipt")
+    return receipt
 
 
 def complain(sender: object, error: Exception) -> None:

@@ -18,19 +18,25 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
+import attrs
 import pytest
 import twilio.rest
+from support import a_config
 from twilio.base.exceptions import TwilioException
 
+from smsmfa import Enroller, MemoryStore, Verifier
 from smsmfa.exceptions import (
     ConfigurationError,
     DeliveryError,
     DeliveryRejected,
     DeliveryUncertain,
+    RateLimited,
+    RecipientOptedOut,
+    RecipientRejected,
     SenderMisconfigured,
 )
 from smsmfa.phone import PhoneNumber
-from smsmfa.senders import twilio as module
+from smsmfa.senders import threads
 from smsmfa.senders.twilio import AsyncTwilioSender, TwilioSender
 from smsmfa.testing import Answer, AsyncSenderConformance, Carrier, SenderConformance
 from smsmfa.testing.carrier import drip, drop, half, hang, kept, reset, stall
@@ -44,6 +50,8 @@ NUMBER = "+14155552671"
 TEXT = "314159 is your code for Acme & Söhne.\n@acme.example #314159"
 SID = "SM" + "0" * 32
 NOW = 1_700_000_000
+#: What is said of every SMS, unless the sender is told otherwise.
+USUAL = {"To": NUMBER, "ValidityPeriod": "300", "RiskCheck": "enable", "MessageIntent": "otp", "SmartEncoded": "true"}
 MESSAGE = Message(
     to=PhoneNumber(NUMBER, "US", "mobile"),
     text=TEXT,
@@ -146,9 +154,9 @@ def serve():
 
 
 def sender_to(url, kind=TwilioSender, **changes):
-    """Return a sender whose SDK client sends to ``url``: ``_client`` is private, and there for this."""
+    """Return a sender whose SDK client sends to ``url``: ``_api`` is private, and there for this."""
     sender = kind(**ARGUMENTS | changes)
-    sender._client().api.base_url = url
+    sender._api.client().api.base_url = url
     return sender
 
 
@@ -185,6 +193,21 @@ class TestAsyncConformance(Promises, AsyncSenderConformance):
         return sender_to(url, AsyncTwilioSender, timeout=timeout)
 
 
+class TestCallConformance(Promises, SenderConformance):
+    message = attrs.evolve(SenderConformance.message, channel="voice")
+
+    def make_sender(self, url, timeout):
+        return sender_to(url, timeout=timeout)
+
+
+class TestWhatsAppConformance(Promises, SenderConformance):
+    message = attrs.evolve(SenderConformance.message, channel="whatsapp")
+
+    def make_sender(self, url, timeout):
+        content = "HX" + "0123456789abcdef" * 2
+        return sender_to(url, timeout=timeout, whatsapp_number="+14155550108", whatsapp_content_sid=content)
+
+
 # What is sent.
 
 
@@ -199,7 +222,7 @@ class TestRequest:
         [request] = carrier.requests
         assert f"POST /2010-04-01/Accounts/{ACCOUNT}/Messages.json HTTP/1.1" == request.line
         assert f"Basic {BASIC}" == request.headers["Authorization"]
-        assert {"To": NUMBER, "From": "+14155550106", "Body": TEXT, "ValidityPeriod": "300"} == form(request)
+        assert USUAL | {"From": "+14155550106", "Body": TEXT} == form(request)
 
     @both
     def test_messaging_service(self, kind, serve):
@@ -209,7 +232,67 @@ class TestRequest:
         assert RECEIPT == send(sender_to(carrier.url, kind, from_number=None, messaging_service_sid=SERVICE))
 
         [request] = carrier.requests
-        assert {"To": NUMBER, "MessagingServiceSid": SERVICE, "Body": TEXT, "ValidityPeriod": "300"} == form(request)
+        assert USUAL | {"MessagingServiceSid": SERVICE, "Body": TEXT} == form(request)
+
+    @both
+    def test_options(self, kind, serve):
+        """Twilio's options are those of the sender."""
+        carrier = serve(accepted)
+        options = {
+            "risk_check": "disable",
+            "message_intent": None,
+            "smart_encoded": False,
+            "content_retention": "discard",
+            "address_retention": "obfuscate",
+            "provide_feedback": True,
+            "status_callback": "https://acme.example/twilio",
+        }
+
+        assert RECEIPT == send(sender_to(carrier.url, kind, **options))
+        assert {
+            "To": NUMBER,
+            "From": "+14155550106",
+            "Body": TEXT,
+            "ValidityPeriod": "300",
+            "RiskCheck": "disable",
+            "ContentRetention": "discard",
+            "AddressRetention": "obfuscate",
+            "ProvideFeedback": "true",
+            "StatusCallback": "https://acme.example/twilio?challenge=c1",
+        } == form(carrier.requests[0])
+
+    @both
+    def test_call(self, kind, serve):
+        """A message for the channel voice becomes a call, whose SID is on the receipt."""
+        carrier = serve(reply(201, {"sid": "CA00"}))
+
+        receipt = send(sender_to(carrier.url, kind), attrs.evolve(MESSAGE, channel="voice"))
+
+        [request] = carrier.requests
+        assert Receipt("CA00", "twilio") == receipt
+        assert f"POST /2010-04-01/Accounts/{ACCOUNT}/Calls.json HTTP/1.1" == request.line
+        assert {"To", "From", "Twiml"} == form(request).keys()
+
+    @both
+    def test_whatsapp(self, kind, serve):
+        """A message for the channel whatsapp goes there, from the number that is set up for it."""
+        carrier = serve(accepted)
+        sender = sender_to(carrier.url, kind, whatsapp_number="+14155550108")
+
+        assert RECEIPT == send(sender, attrs.evolve(MESSAGE, channel="whatsapp"))
+        assert "whatsapp:+14155550108" == form(carrier.requests[0])["From"]
+
+    @both
+    def test_channel_that_is_not_set_up(self, kind, serve):
+        """A channel that the sender has nothing for is refused before anything is sent."""
+        carrier = serve(accepted)
+        sender = sender_to(carrier.url, kind, from_number="Acme")
+
+        for channel in ("voice", "whatsapp", "pigeon"):
+            with pytest.raises(SenderMisconfigured) as caught:
+                send(sender, attrs.evolve(MESSAGE, channel=channel))
+            assert [] == leaks(caught.value)
+        assert [] == carrier.requests
 
     @pytest.mark.parametrize(
         "left, expected",
@@ -243,7 +326,7 @@ class TestRequest:
         """The clock is the system's unless another one is given, and in nanoseconds."""
         carrier = serve(accepted)
         sender = TwilioSender(account_sid=ACCOUNT, auth_token=TOKEN, from_number="Acme")
-        sender._client().api.base_url = carrier.url
+        sender._api.client().api.base_url = carrier.url
 
         send(sender)
 
@@ -287,7 +370,7 @@ class TestRequest:
 
     def test_proxy_is_set_up_once(self):
         """The connections to a proxy are of the same classes for every message."""
-        adapter = TwilioSender(**ARGUMENTS)._client().http_client._session.get_adapter("https://twilio.invalid")
+        adapter = TwilioSender(**ARGUMENTS)._api.client().http_client._session.get_adapter("https://twilio.invalid")
         first, second = (adapter.proxy_manager_for("http://127.0.0.1:9").pool_classes_by_scheme for _ in range(2))
 
         assert first is second
@@ -314,12 +397,12 @@ FAILURES = {
         DeliveryUncertain,
         "Twilio gave no usable answer (AnswerTooLongError)",
     ),
-    "garbage with 201": (reply(201, "<html>" + TEXT), DeliveryUncertain, "Twilio gave no usable answer (JSONDecode"),
-    "empty 201": (reply(201, ""), DeliveryUncertain, "Twilio "),  # the oldest SDK tries to read it as JSON
+    "garbage with 201": (reply(201, "<html>" + TEXT), DeliveryUncertain, "Twilio gave no usable answer (HTTP 201"),
+    "empty 201": (reply(201, ""), DeliveryUncertain, "Twilio gave no usable answer (HTTP 201 without a JSON object)"),
     "201 without SID": (reply(201, {"body": TEXT}), DeliveryUncertain, "Twilio answered without a message SID"),
     "201 with empty SID": (reply(201, {"sid": ""}), DeliveryUncertain, "Twilio answered without a message SID"),
     "201 with a number": (reply(201, {"sid": 7}), DeliveryUncertain, "Twilio answered without a message SID"),
-    "201 with a list": (reply(201, [TEXT]), DeliveryUncertain, "Twilio gave no usable answer (AttributeError)"),
+    "201 with a list": (reply(201, [TEXT]), DeliveryUncertain, "Twilio gave no usable answer (HTTP 201"),
     "no status line": (lambda exchange: exchange.wfile.write(b"OK\r\n\r\n"), DeliveryUncertain, "Twilio gave no"),
     "302": (reply(302, "", "Location: /elsewhere"), DeliveryUncertain, "Twilio: HTTP 302"),
     "307": (reply(307, "", "Location: /elsewhere"), DeliveryUncertain, "Twilio: HTTP 307"),
@@ -328,8 +411,20 @@ FAILURES = {
     "403": (reply(403, "<html>"), SenderMisconfigured, "Twilio: HTTP 403; check"),
     "404": (reply(404, {"code": 404}), SenderMisconfigured, "Twilio: HTTP 404; check"),
     "408": (reply(408, ""), DeliveryUncertain, "Twilio: HTTP 408"),
-    "429": (reply(429, {"code": 20429, "message": TEXT}), DeliveryRejected, "Twilio 20429: too many requests"),
-    "429 without a code": (reply(429, "slow down"), DeliveryRejected, "Twilio: HTTP 429"),
+    "429": (reply(429, {"code": 20429, "message": TEXT}), RateLimited, "the limit on 'carrier' is used up"),
+    "429 without a code": (reply(429, "slow down"), RateLimited, "the limit on 'carrier' is used up"),
+    "429 with a pause": (
+        reply(429, "slow down", "Retry-After: 7"),
+        RateLimited,
+        "the limit on 'carrier' is used up; try again in 7 s",
+    ),
+    "429 with a date": (
+        reply(429, "slow down", "Retry-After: Tue, 14 Nov 2023 22:13:50 GMT"),
+        RateLimited,
+        "the limit on 'carrier' is used up; try again in 30 s",
+    ),
+    "opt-out": (refusal(21610), RecipientOptedOut, "Twilio 21610: the recipient has opted out"),
+    "test credentials": (refusal(20008, 403), SenderMisconfigured, "Twilio 20008: these are test credentials"),
     "500": (reply(500, {"code": 20500, "message": TEXT}), DeliveryUncertain, "Twilio 20500: internal error"),
     "503": (reply(503, "<html>"), DeliveryUncertain, "Twilio: HTTP 503"),
     "unknown code with 400": (refusal(29_999), DeliveryRejected, "Twilio 29999: HTTP 400"),
@@ -338,41 +433,12 @@ FAILURES = {
     "no code with 400": (refusal(None), DeliveryRejected, "Twilio: HTTP 400"),
     "text as code": (refusal(TEXT), DeliveryRejected, "Twilio: HTTP 400"),
     "list as code": (refusal([21211]), DeliveryRejected, "Twilio: HTTP 400"),
-    "problem with a known code": (problem(21211, 400), DeliveryRejected, "Twilio 21211: no such number"),
+    "problem with a known code": (problem(21211, 400), RecipientRejected, "Twilio 21211: no such number"),
     "problem with an unknown code": (problem(29_999, 404), SenderMisconfigured, "Twilio 29999: HTTP 404"),
     "problem at Twilio": (problem(29_999, 500), DeliveryUncertain, "Twilio 29999: HTTP 500"),
 }
 
 SLOW = {"hang", "hang in the body", "dripping head", "dripping body"}
-
-# After the table of Twilio's error codes: `no` under "sent?", and whether the operator has to act.
-REJECTED = {14107, 20429, 21211, 21610, 21611, 21612, 21614, 21635, 30001, 30005, 30006, 30022, 30023, 30027, 30036}
-REJECTED |= {30038, 30450, 30453, 30454, 30485, 30610, 30640, 63038}
-MISCONFIGURED = {
-    10001,
-    20003,
-    20005,
-    20008,
-    20404,
-    21212,
-    21408,
-    21602,
-    21603,
-    21604,
-    21606,
-    21607,
-    21608,
-    21609,
-    21617,
-}
-MISCONFIGURED |= {21618, 21619, 21624, 21659, 21660, 21661, 21701, 21702, 21703, 21704, 21705, 21712, 30002, 30032}
-MISCONFIGURED |= {30033, 30034, 30035, 30037, 30040, 30041, 30042, 572002, 572005}
-UNCERTAIN = {20500, 20503, 20504, 30003, 30004, 30007, 30008, 30017, 30018, 30410, 30500}
-CODES = [
-    *((code, DeliveryRejected) for code in sorted(REJECTED)),
-    *((code, SenderMisconfigured) for code in sorted(MISCONFIGURED)),
-    *((code, DeliveryUncertain) for code in sorted(UNCERTAIN)),
-]
 
 
 @pytest.fixture
@@ -400,24 +466,6 @@ class TestOutcome:
         assert 1 == carrier.connections
         assert [] == leaks(error)
         assert [] == secrets_in(caplog.text)
-
-    @both
-    @pytest.mark.parametrize("code, expected", CODES)
-    def test_code(self, code, expected, kind, serve):
-        """T12, T24: each known code of Twilio's has its class, and its meaning in our own words."""
-        carrier = serve(refusal(code))
-
-        error = failure(sender_to(carrier.url, kind))
-
-        assert expected is type(error)
-        assert str(error).startswith(f"Twilio {code}: ")
-        assert "HTTP" not in str(error)
-        assert [] == secrets_in(str(error))
-        assert 1 == len(carrier.requests)
-
-    def test_every_code(self):
-        """The table has no code that is not tested."""
-        assert module._CODES.keys() == dict(CODES).keys()
 
     @both
     def test_refused_connection(self, kind, refused):
@@ -519,31 +567,85 @@ class TestOutcome:
     def test_unknown_error(self, problem, kind, monkeypatch):
         """T12, T24: an error that nobody foresaw leaves open whether the message went out."""
 
-        def fails(**form):
+        def fails(*arguments, **form):
             raise problem
 
         sender = sender_to("http://127.0.0.1:9", kind)
-        monkeypatch.setattr(sender._client().messages, "create", fails)
+        monkeypatch.setattr(sender._api.client().api, "request", fails)
         error = failure(sender)
 
         assert DeliveryUncertain is type(error)
         assert str(error).startswith("Twilio gave no usable answer")
         assert [] == leaks(error)
 
-    def test_strange_status(self, monkeypatch):
-        """What a problem document calls its status is not repeated unless it is one."""
 
-        def fails(**form):
-            problem = TwilioException()
-            problem.status, problem.code = NUMBER, 29_999
-            raise problem
+def test_opt_out(serve):
+    """R32: who answered STOP is told apart until START, pays nothing for it, and still gets in with a recovery code."""
+    answers = iter([accepted, refusal(21610), refusal(21610), accepted])
+    carrier = serve(lambda exchange: next(answers)(exchange))
+    sender, codes = sender_to(carrier.url), []
+    send_on = sender.send
+    sender.send = lambda message: codes.append(message.code.reveal()) or send_on(message)
+    factor = a_config(), MemoryStore(), sender
+    enroller, verifier = Enroller(*factor), Verifier(*factor)
+    pending = enroller.start("alice", NUMBER)
+    enrolment = enroller.confirm("alice", pending.id, codes[-1])
 
-        sender = sender_to("http://127.0.0.1:9")
-        monkeypatch.setattr(sender._client().messages, "create", fails)
-        error = failure(sender)
+    for _ in range(2):
+        with pytest.raises(RecipientOptedOut):
+            verifier.challenge("alice")
+    assert 9 == verifier.status("alice").sends_left
+    assert "recovery" == verifier.recover("alice", enrolment.recovery_codes[0]).method
+    assert verifier.challenge("alice").sent  # START
 
-        assert DeliveryUncertain is type(error)
-        assert [] == leaks(error)
+
+# Feedback.
+
+
+def confirm(sender, message_id=SID):
+    """Give feedback with either kind of sender."""
+    outcome = sender.confirm(message_id)
+    return asyncio.run(outcome) if asyncio.iscoroutine(outcome) else outcome
+
+
+class TestFeedback:
+    @both
+    def test_confirm(self, kind, serve):
+        """Twilio is told that the code of a message came back."""
+        carrier = serve(reply(201, {"outcome": "confirmed"}))
+
+        assert None is confirm(sender_to(carrier.url, kind))
+
+        [request] = carrier.requests
+        assert f"POST /2010-04-01/Accounts/{ACCOUNT}/Messages/{SID}/Feedback.json HTTP/1.1" == request.line
+        assert {"Outcome": "confirmed"} == form(request)
+
+    @both
+    @pytest.mark.parametrize(
+        "answer, words",
+        [
+            (refusal(20404, 404), "no feedback was given: Twilio answers HTTP 404"),
+            (reply(500, ""), "no feedback was given: Twilio answers HTTP 500"),
+            (drop, "no feedback was given: Twilio gave no usable answer (ConnectionError)"),
+        ],
+    )
+    def test_failure(self, kind, answer, words, serve):
+        """T12: feedback that Twilio does not take is an error of its own, which says nothing of a message's fate."""
+        with pytest.raises(DeliveryError) as caught:
+            confirm(sender_to(serve(answer).url, kind))
+
+        assert (DeliveryError, words) == (caught.type, str(caught.value))
+        assert [] == leaks(caught.value)
+
+    @both
+    @pytest.mark.parametrize("message_id", ["", "CA" + "0" * 32, SID + "/..", SID[:-1], None, 7])
+    def test_no_message(self, kind, message_id, serve):
+        """What is no message's id asks nothing of Twilio."""
+        carrier = serve(accepted)
+
+        with pytest.raises(ValueError, match="message_id must be SM or MM and 32 hexadecimal digits"):
+            confirm(sender_to(carrier.url, kind), message_id)
+        assert [] == carrier.requests
 
 
 # Waiting without blocking.
@@ -571,7 +673,7 @@ class TestAsynchronous:
         await arrived.wait()
 
         assert not sending.done()
-        assert any(thread.name.startswith("smsmfa-twilio") for thread in threading.enumerate())
+        assert any(thread.name.startswith("smsmfa-Twilio") for thread in threading.enumerate())
         leave.set()
         assert RECEIPT == await sending
 
@@ -606,7 +708,7 @@ class TestAsynchronous:
         with pytest.raises(asyncio.CancelledError):
             await sending
         leave.set()
-        sender._threads.shutdown()
+        sender._threads._pool.shutdown()
 
         assert [RECEIPT] == outcomes
         assert 1 == len(carrier.requests)
@@ -617,26 +719,26 @@ class TestAsynchronous:
 
     async def test_no_free_thread(self, serve, monkeypatch):
         """R33: a message that no thread takes up within the timeout is rejected: it was not sent, and will not be."""
-        monkeypatch.setattr(module, "_THREADS", 1)
+        monkeypatch.setattr(threads, "_MOST", 1)
         carrier = serve(accepted)
         sender = sender_to(carrier.url, AsyncTwilioSender, timeout=SHORT)
         busy = threading.Event()
-        sender._threads.submit(busy.wait, 10)
+        sender._threads._pool.submit(busy.wait, 10)
 
         with pytest.raises(DeliveryRejected, match="too many messages wait to be sent"):
             await sender.send(MESSAGE)
         busy.set()
-        sender._threads.shutdown()
+        sender._threads._pool.shutdown()
 
         assert [] == carrier.requests
 
     async def test_cancelled_in_queue(self, serve, monkeypatch):
         """A message whose call is cancelled before a thread takes it up is not sent."""
-        monkeypatch.setattr(module, "_THREADS", 1)
+        monkeypatch.setattr(threads, "_MOST", 1)
         carrier = serve(accepted)
         sender = sender_to(carrier.url, AsyncTwilioSender)
         busy = threading.Event()
-        sender._threads.submit(busy.wait, 10)
+        sender._threads._pool.submit(busy.wait, 10)
 
         sending = asyncio.create_task(sender.send(MESSAGE))
         await asyncio.sleep(0)
@@ -644,7 +746,7 @@ class TestAsynchronous:
         with pytest.raises(asyncio.CancelledError):
             await sending
         busy.set()
-        sender._threads.shutdown()
+        sender._threads._pool.shutdown()
 
         assert [] == carrier.requests
 
@@ -692,12 +794,17 @@ class TestConfiguration:
             ({"from_number": None, "messaging_service_sid": "MG123"}, "messaging_service_sid must be MG and 32 hexa"),
             ({"from_number": None, "messaging_service_sid": ACCOUNT}, "messaging_service_sid must"),
             ({"from_number": None, "messaging_service_sid": 7}, "messaging_service_sid must"),
-            ({"timeout": timedelta(0)}, "timeout must be a timedelta above zero and of at most one hour"),
-            ({"timeout": timedelta(seconds=-1)}, "timeout must"),
-            ({"timeout": timedelta.max}, "timeout must"),
-            ({"timeout": 10}, "timeout must"),
-            ({"timeout": None}, "timeout must"),
+            ({"timeout": timedelta(0)}, "timeout: a timedelta above zero and of at most one hour"),
+            ({"timeout": timedelta(seconds=-1)}, "timeout: a timedelta"),
+            ({"timeout": timedelta.max}, "timeout: a timedelta"),
+            ({"timeout": 10}, "timeout: a timedelta"),
+            ({"timeout": None}, "timeout: a timedelta"),
             ({"clock": None}, "clock must be a function like time.time_ns"),
+            ({"risk_check": True}, 'risk_check must be "enable", "disable" or None'),
+            ({"content_retention": "never"}, 'content_retention must be "retain", "discard" or None'),
+            ({"status_callback": "http://acme.example/"}, "status_callback must be an https URL"),
+            ({"voice_number": "Acme"}, "voice_number must be + and 7 to 15 digits"),
+            ({"whatsapp_number": "Acme"}, "whatsapp_number must be + and 7 to 15 digits"),
         ],
     )
     def test_refused(self, changes, words, kind):
@@ -730,7 +837,7 @@ class TestConfiguration:
 
     def test_default_timeout(self):
         """R33: Twilio has ten seconds unless told otherwise."""
-        assert (10.0, 10.0) == TwilioSender(**ARGUMENTS)._client().http_client._timeouts
+        assert (10.0, 10.0) == TwilioSender(**ARGUMENTS)._api.client().http_client._timeouts
 
     def test_client_is_made_once(self, monkeypatch):
         """Threads that send their first message together share one client."""
@@ -747,7 +854,7 @@ class TestConfiguration:
         original = twilio.rest.Client
         monkeypatch.setattr(twilio.rest, "Client", client)
         sender = TwilioSender(**ARGUMENTS)
-        threads = [threading.Thread(target=sender._client) for _ in range(2)]
+        threads = [threading.Thread(target=sender._api.client) for _ in range(2)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -767,6 +874,28 @@ class TestConfiguration:
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
         assert "set()" == done.stdout.strip()
+
+    @both
+    def test_from_env(self, kind):
+        """T12: a sender is made of variables, and of what the call gives; a traceback shows neither."""
+        environment = {"TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_AUTH_TOKEN": TOKEN}
+        with pytest.raises(ConfigurationError) as caught:
+            kind.from_env(environment)
+
+        assert f"{kind.__name__}(from_number='••••me')" == repr(kind.from_env(environment, from_number="Acme"))
+        assert [] == leaks(caught.value)
+
+
+class TestCheck:
+    @both
+    def test_check(self, kind, serve):
+        """The account is asked whether messages can go out; the findings are those of its own module."""
+        sender = sender_to(serve(reply(401, {"code": 20003})).url, kind)
+        found = sender.check()
+        found = asyncio.run(found) if asyncio.iscoroutine(found) else found
+
+        assert [("account", "error"), ("from_number", "not checked")] == [(one.subject, one.level) for one in found]
+        assert [] == secrets_in(repr(found))
 
 
 # What it keeps to itself.
@@ -808,7 +937,7 @@ class TestSecrets:
         with suppress(DeliveryError):
             send(sender)
 
-        texts = texts_behind(sender._client().http_client)
+        texts = texts_behind(sender._api.client().http_client)
 
         assert any("http://" in text for text in texts)
         assert [] == secrets_in("\n".join(texts))
@@ -816,11 +945,11 @@ class TestSecrets:
     def test_interrupt(self):
         """Only errors are judged: an interrupt passes through."""
 
-        def interrupted(**form):
+        def interrupted(*arguments, **form):
             raise KeyboardInterrupt
 
         sender = sender_to("http://127.0.0.1:9")
-        sender._client().messages.create = interrupted
+        sender._api.client().api.request = interrupted
 
         with pytest.raises(KeyboardInterrupt):
             sender.send(MESSAGE)

@@ -54,8 +54,10 @@ from smsmfa import (
     negotiate,
     profiles,
 )
+from smsmfa.findings import Finding
 from smsmfa.liquid import Liquid
 from smsmfa.segments import segments
+from smsmfa.senders.twilio import DeliveryReport, StatusCallback
 from smsmfa.typing import AsyncSender, AsyncStore, Change, Clock, Entry, Message, Receipt, Sender, Store
 
 T = TypeVar("T")
@@ -345,6 +347,27 @@ async_senders.append(OwnAsyncSender())
 stores.append(OwnAsyncStore())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 async_senders.append(OwnSender())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
+
+def with_twilio(sender: TwilioSender) -> tuple[str, ...]:
+    """Look at an account, and read what it reports."""
+    report = StatusCallback("a token").read("https://example.com/twilio", b"", None, None)
+    assert_type(report, DeliveryReport)
+    assert_type(report.event, Event)
+    assert_type(report.supersedes(None), bool)
+    assert_type(report.event.message_id, str | None)
+    sender.confirm(report.message_id)
+    return tuple(assert_type(finding, Finding).advice for finding in sender.check())
+
+
+async def with_twilio_asynchronously(sender: AsyncTwilioSender) -> None:
+    """Do the same, awaited."""
+    assert_type(await sender.check(), tuple[Finding, ...])
+    await sender.confirm("SM")
+
+
+assert_type(FactorConfig.from_env(), FactorConfig)
+assert_type(TwilioSender.from_env({}, timeout=timedelta(seconds=5)), TwilioSender)
+assert_type(AsyncTwilioSender.from_env(), AsyncTwilioSender)
 own_clock: Clock = clock
 Message(to=PhoneNumber.parse("+1"), text="", code="1", kind="notice", challenge_id="", expires_at=datetime.now(UTC))
 

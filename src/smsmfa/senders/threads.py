@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from ..exceptions import DeliveryRejected
-from ..typing import Message, Receipt
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: How many messages a sender hands over at the same time.
 _MOST = 16
@@ -26,15 +28,15 @@ class SendingThreads:
         self._name = name
         self._seconds = timeout
 
-    async def run(self, deliver: Callable[[Message], Receipt], message: Message) -> Receipt:
-        """Call ``deliver`` in a thread; it bounds its own time. If the task is cancelled, what has begun goes on.
+    async def run(self, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Make ``call`` in a thread; it bounds its own time. If the task is cancelled, what has begun goes on.
 
         Raises:
             DeliveryRejected: no thread was free in time, so the message was not sent and will not be.
         """
         import asyncio
 
-        sending = self._pool.submit(deliver, message)
+        sending = self._pool.submit(call, *arguments, **named)
         waiting = asyncio.wrap_future(sending)
         try:
             await asyncio.wait([waiting], timeout=self._seconds)

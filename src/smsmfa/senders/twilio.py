@@ -1,119 +1,43 @@
-"""Send messages with Twilio's Programmable Messaging. Its SDK is imported when the first message is sent."""
+"""Send messages with Twilio: SMS, and calls and WhatsApp where they are set up.
+
+The SDK is imported when the first message is sent.
+"""
 
 import re
-import threading
 import time
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn
+from typing import Any, NoReturn, ParamSpec, Self, TypeVar
 
-from ..exceptions import (
-    ConfigurationError,
-    DeliveryError,
-    DeliveryRejected,
-    DeliveryUncertain,
-    SenderMisconfigured,
-)
+from ..arguments import checked_timeout
+from ..environment import opened, twilio_arguments
+from ..exceptions import DeliveryError, DeliveryUncertain, SmsMfaError
+from ..findings import Finding
 from ..opaque import Opaque
 from ..typing import Clock, Message, Receipt
+from .threads import SendingThreads
+from .twilio_api import Api
+from .twilio_arguments import (
+    check_credentials,
+    checked_callback,
+    checked_options,
+    checked_sender,
+    checked_sms_options,
+    checked_voice,
+    checked_whatsapp,
+    fits,
+    require,
+)
+from .twilio_forms import Origin, form_of
+from .twilio_status import CallbackRejected, DeliveryReport, StatusCallback
 
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+__all__ = ["AsyncTwilioSender", "CallbackRejected", "DeliveryReport", "StatusCallback", "TwilioSender"]
 
-    from twilio.rest import Client
+P = ParamSpec("P")
+T = TypeVar("T")
 
-_ACCOUNT = re.compile(r"AC[0-9a-f]{32}", re.IGNORECASE)
-_SERVICE = re.compile(r"MG[0-9a-f]{32}", re.IGNORECASE)
-#: Twilio promises nothing about a token but what HTTP Basic authentication needs.
-_TOKEN = re.compile(r"[!-~]{16,}")
-#: E.164, a short code, or an alphanumeric sender ID.
-_FROM = re.compile(r"\+[1-9][0-9]{6,14}|[0-9]{3,6}|(?=[0-9 ]*[A-Za-z])[A-Za-z0-9 ]{1,11}")
-_TEST_FROM = re.compile(r"\+1500555000[0-9]")
-_LONGEST_TIMEOUT = timedelta(hours=1)
-
-#: Seconds that Twilio accepts as ``ValidityPeriod``.
-_VALIDITY = 1, 36_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-#: How many messages an :class:`AsyncTwilioSender` hands over at the same time.
-_THREADS = 16
-
-#: What the codes of Twilio's answers mean (https://www.twilio.com/docs/api/errors). Twilio gives no word that they stay
-#: as they are, so a code that is missing is judged by its HTTP status. Codes from 30000 usually come after the answer.
-_CODES: dict[int, tuple[type[DeliveryError], str]] = {
-    10001: (SenderMisconfigured, "the account is not active"),
-    14107: (DeliveryRejected, "too many messages between these two numbers"),
-    20003: (SenderMisconfigured, "wrong account SID or auth token, or the account is suspended"),
-    20005: (SenderMisconfigured, "the account is not active"),
-    20008: (SenderMisconfigured, "these are test credentials, which send nothing"),
-    20404: (SenderMisconfigured, "no such account"),
-    20429: (DeliveryRejected, "too many requests at the same time"),
-    20500: (DeliveryUncertain, "internal error at Twilio"),
-    20503: (DeliveryUncertain, "Twilio is unavailable"),
-    20504: (DeliveryUncertain, "timeout at Twilio"),
-    21211: (DeliveryRejected, "no such number"),
-    21212: (SenderMisconfigured, "the from_number is not valid"),
-    21408: (SenderMisconfigured, "the account's geographic permissions exclude this country"),
-    21602: (SenderMisconfigured, "no message body"),
-    21603: (SenderMisconfigured, "no from_number"),
-    21604: (SenderMisconfigured, "no recipient"),
-    21606: (SenderMisconfigured, "the from_number cannot send SMS for this account"),
-    21607: (SenderMisconfigured, "a trial account has to send from its trial number"),
-    21608: (SenderMisconfigured, "a trial account sends to verified numbers only"),
-    21609: (SenderMisconfigured, "the status callback is not valid"),
-    21610: (DeliveryRejected, "the recipient has opted out"),
-    21611: (DeliveryRejected, "the queue of the from_number is full"),
-    21612: (DeliveryRejected, "the number cannot be reached from this sender"),
-    21614: (DeliveryRejected, "not a mobile number"),
-    21617: (SenderMisconfigured, "the message is too long"),
-    21618: (SenderMisconfigured, "the content of the message is not accepted"),
-    21619: (SenderMisconfigured, "no message body"),
-    21624: (SenderMisconfigured, "the validity period is not valid"),
-    21635: (DeliveryRejected, "a landline cannot receive SMS"),
-    21659: (SenderMisconfigured, "the from_number is not one of the account's numbers"),
-    21660: (SenderMisconfigured, "the from_number belongs to another account"),
-    21661: (SenderMisconfigured, "the from_number cannot send SMS"),
-    21701: (SenderMisconfigured, "the messaging service does not exist"),
-    21702: (SenderMisconfigured, "the messaging service is not available"),
-    21703: (SenderMisconfigured, "the messaging service has no sender"),
-    21704: (SenderMisconfigured, "the messaging service has no sender"),
-    21705: (SenderMisconfigured, "the messaging service SID is not valid"),
-    21712: (SenderMisconfigured, "the messaging service has no sender"),
-    30001: (DeliveryRejected, "the queue is full"),
-    30002: (SenderMisconfigured, "the account is suspended"),
-    30003: (DeliveryUncertain, "the phone cannot be reached"),
-    30004: (DeliveryUncertain, "the message was blocked"),
-    30005: (DeliveryRejected, "no such number in use"),
-    30006: (DeliveryRejected, "a landline, or a carrier that cannot be reached"),
-    30007: (DeliveryUncertain, "the message was filtered"),
-    30008: (DeliveryUncertain, "unknown error of the carrier"),
-    30017: (DeliveryUncertain, "the carrier is congested"),
-    30018: (DeliveryUncertain, "the sender ID is not registered"),
-    30022: (DeliveryRejected, "too many messages for this 10DLC sender"),
-    30023: (DeliveryRejected, "the daily limit of this 10DLC sender is reached"),
-    30027: (DeliveryRejected, "the daily limit at the carrier is reached"),
-    30032: (SenderMisconfigured, "the toll-free number is not verified"),
-    30033: (SenderMisconfigured, "the 10DLC campaign is suspended"),
-    30034: (SenderMisconfigured, "the from_number is not registered for 10DLC"),
-    30035: (SenderMisconfigured, "the from_number is still being configured"),
-    30036: (DeliveryRejected, "the validity period ended first"),
-    30037: (SenderMisconfigured, "outbound messages are disabled"),
-    30038: (DeliveryRejected, "codes to numbers of Twilio's are filtered"),
-    30040: (SenderMisconfigured, "the sender ID is not registered"),
-    30041: (SenderMisconfigured, "the sender ID is not registered"),
-    30042: (SenderMisconfigured, "the sender ID is not registered"),
-    30410: (DeliveryUncertain, "timeout at the carrier"),
-    30450: (DeliveryRejected, "blocked as SMS pumping"),
-    30453: (DeliveryRejected, "blocked as fraud"),
-    30454: (DeliveryRejected, "the account's limit is reached"),
-    30485: (DeliveryRejected, "blocked as fraud"),
-    30500: (DeliveryUncertain, "internal error at Twilio"),
-    30610: (DeliveryRejected, "quiet hours of the recipient"),
-    30640: (DeliveryRejected, "the recipient is known to litigate"),
-    63038: (DeliveryRejected, "the account's daily limit is reached"),
-    572002: (SenderMisconfigured, "a trial account has to send from its trial number"),
-    572005: (SenderMisconfigured, "a trial account sends to verified numbers only"),
-}
+_MESSAGE = re.compile(r"[SM]M[0-9a-f]{32}", re.IGNORECASE)
 
 
 class _Twilio:
@@ -128,23 +52,51 @@ class _Twilio:
         auth_token: str,
         from_number: str | None = None,
         messaging_service_sid: str | None = None,
+        voice_number: str | None = None,
+        whatsapp_number: str | None = None,
+        whatsapp_content_sid: str | None = None,
+        status_callback: str | None = None,
+        risk_check: str | None = "enable",
+        message_intent: str | None = "otp",
+        smart_encoded: bool = True,
+        content_retention: str | None = None,
+        address_retention: str | None = None,
+        provide_feedback: bool = False,
         timeout: timedelta = timedelta(seconds=10),
         clock: Clock = time.time_ns,
     ) -> None:
         account, token = Opaque(account_sid), Opaque(auth_token)
         del account_sid, auth_token  # a traceback with locals shows neither, not even if they are swapped
-        _require(_fits(_ACCOUNT, account), "account_sid must be AC and 32 hexadecimal digits, as in Twilio's console")
-        _require(_fits(_TOKEN, token), "auth_token must be text of 16 or more ASCII characters without white space")
-        sender, shown = _checked_sender(from_number, messaging_service_sid)
-        usable = isinstance(timeout, timedelta) and timedelta(0) < timeout <= _LONGEST_TIMEOUT
-        _require(usable, "timeout must be a timedelta above zero and of at most one hour")
-        _require(callable(clock), "clock must be a function like time.time_ns")
-        self._account, self._token = account, token
-        self._sender, self._shown = sender, shown
-        self._seconds = timeout.total_seconds()
+        check_credentials(account, token)
+        sender, self._shown = checked_sender(from_number, messaging_service_sid)
+        require(callable(clock), "clock must be a function like time.time_ns")
+        self._origin = Origin(
+            sender=sender,
+            options=checked_options(content_retention, address_retention, provide_feedback),
+            sms_options=checked_sms_options(risk_check, message_intent, smart_encoded),
+            voice_number=checked_voice(voice_number, sender),
+            whatsapp=checked_whatsapp(whatsapp_number, whatsapp_content_sid, sender),
+            content_sid=whatsapp_content_sid,
+            status_callback=checked_callback(status_callback),
+        )
+        self._seconds = checked_timeout(timeout)
         self._clock = clock
-        self._lock = threading.Lock()
-        self._made: Client | None = None
+        self._api = Api(account, token, self._seconds)
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None, **arguments: Any) -> Self:
+        """Read the settings from variables named ``TWILIO_``; the page "Set up Twilio" lists them.
+
+        Args:
+            environment: names and values; ``None``: those of the process.
+            arguments: what is not read, because it is here.
+
+        Raises:
+            ConfigurationError: a variable is missing or wrong.
+        """
+        opaque, given = opened(environment), Opaque(arguments)
+        del environment, arguments  # what a traceback with locals shows of this frame must not be the token
+        return cls(**twilio_arguments(opaque, given).reveal())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._shown})"
@@ -152,41 +104,60 @@ class _Twilio:
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a {type(self).__name__} holds a secret and cannot be pickled or copied; make another one")
 
-    def _client(self) -> "Client":
-        """Return the one SDK client of this sender, made at the first call."""
-        with self._lock:
-            if self._made is None:
-                from twilio.rest import Client
-
-                from ._twilio_http import BoundedHttpClient
-
-                http = BoundedHttpClient(self._seconds)
-                # An empty environment would be taken for none, and os.environ be read instead.
-                client = Client(self._account.reveal(), self._token.reveal(), http_client=http, environment={"_": "1"})
-                _ = client.messages  # its modules load here, under the lock
-                self._made = client
-            return self._made
-
     def _deliver(self, message: Message) -> Receipt:
-        """Send ``message`` once; raise outside ``except``: the frames of the SDK's errors hold text and token."""
+        """Send ``message`` once."""
         outcome = self._outcome(message)
-        if isinstance(outcome, DeliveryError):
+        if isinstance(outcome, SmsMfaError):
             raise outcome
         return outcome
 
-    def _outcome(self, message: Message) -> Receipt | DeliveryError:
-        messages = self._client().messages
-        validity = _validity(message.expires_at, self._clock())
-        try:
-            sid = messages.create(to=message.to.e164, body=message.text, validity_period=validity, **self._sender).sid
-        except Exception as error:
-            return _failure(error)
-        if isinstance(sid, str) and sid:
+    def _outcome(self, message: Message) -> Receipt | SmsMfaError:
+        now = self._clock()
+        answer = self._api.post(*form_of(message, self._origin, now))
+        if isinstance(answer, DeliveryError):
+            return answer
+        if not answer.ok:
+            return answer.error(now)
+        if answer.fields is None:
+            return DeliveryUncertain(f"Twilio gave no usable answer (HTTP {answer.status} without a JSON object)")
+        if sid := answer.text("sid"):
             return Receipt(message_id=sid, sender="twilio")
         return DeliveryUncertain("Twilio answered without a message SID")
 
+    def _give_feedback(self, message_id: str) -> None:
+        if not fits(_MESSAGE, message_id):
+            raise ValueError("message_id must be SM or MM and 32 hexadecimal digits, as in the receipt of a message")
+        answer = self._api.post(f"/Messages/{message_id}/Feedback", {"Outcome": "confirmed"})
+        if isinstance(answer, DeliveryError):
+            raise DeliveryError(f"no feedback was given: {answer}")
+        if not answer.ok:
+            raise DeliveryError(f"no feedback was given: Twilio answers HTTP {answer.status}")
 
-class TwilioSender(_Twilio):
+    def _examine(self) -> tuple[Finding, ...]:
+        from .twilio_check import examine
+
+        return tuple(examine(self._api, self._origin))
+
+
+class Direct(_Twilio):
+    """Waits for Twilio where it is called."""
+
+    def _run(self, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        return call(*arguments, **named)
+
+
+class AsyncDirect(_Twilio):
+    """Waits for Twilio in threads of its own."""
+
+    @cached_property
+    def _threads(self) -> SendingThreads:
+        return SendingThreads("Twilio", self._seconds)
+
+    async def _run(self, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        return await self._threads.run(call, *arguments, **named)
+
+
+class TwilioSender(Direct):
     """A :class:`~smsmfa.typing.Sender` for Twilio, safe to share between threads.
 
     Nothing is sent twice: there is no retry of any kind, since Twilio has no idempotency key and may have taken a
@@ -198,6 +169,19 @@ class TwilioSender(_Twilio):
         auth_token: the account's secret; no ``repr``, log line, traceback or pickle shows it.
         from_number: an E.164 number, short code or alphanumeric sender ID of the account.
         messaging_service_sid: ``MG`` and 32 hexadecimal digits; give this or ``from_number``.
+        voice_number: the E.164 number that calls come from; ``None``: ``from_number``, if it is one.
+        whatsapp_number: the E.164 number of the account's WhatsApp sender.
+        whatsapp_content_sid: ``HX`` and 32 hexadecimal digits: the approved template, whose variable 1 is the code.
+            Without it WhatsApp takes a message only within 24 hours of the recipient's last one.
+        status_callback: an ``https`` URL of yours (``http`` on loopback, for a stand-in of Twilio's) to which Twilio
+            reports the fate of each message; see :class:`~smsmfa.senders.twilio.StatusCallback`.
+        risk_check: ``"enable"`` or ``"disable"`` Twilio's protection against SMS pumping for an SMS; ``None``: what the
+            account is set to.
+        message_intent: what Twilio is told that an SMS is for; ``None``: nothing.
+        smart_encoded: whether Twilio replaces characters that force UCS-2 by ones that look alike.
+        content_retention: ``"discard"`` lets Twilio forget the text, ``"retain"`` keep it; not every account may.
+        address_retention: ``"obfuscate"`` lets Twilio keep a part of the recipient's number, ``"retain"`` all of it.
+        provide_feedback: whether :meth:`confirm` will be called for messages whose code came back.
         timeout: how long Twilio may take, once to accept a connection (for each of its addresses) and once to answer
             in full; above zero, at most an hour. Looking up the name takes what the system's resolver takes.
         clock: nanoseconds since the epoch, like :func:`time.time_ns`.
@@ -207,21 +191,51 @@ class TwilioSender(_Twilio):
     """
 
     def send(self, message: Message) -> Receipt:
-        """Send ``message`` once.
+        """Send ``message`` once, on its channel.
 
         Returns:
-            A receipt with Twilio's message SID.
+            A receipt with Twilio's SID of the message or the call.
 
         Raises:
             DeliveryRejected: certainly not sent. There was no connection, or an answer of 4xx (never carried out,
                 says Twilio), or an error code that says so.
-            SenderMisconfigured: certainly not sent, and nothing will be before somebody mends the account.
+            RecipientRejected: certainly not sent, because of who it is to: no such number, a landline, fraud.
+            RecipientOptedOut: certainly not sent: the recipient answered STOP.
+            SenderMisconfigured: certainly not sent, and nothing will be before somebody mends the account, or sets up
+                the channel.
+            RateLimited: certainly not sent; the scope is ``"carrier"``, and ``retry_after`` what Twilio asks for.
             DeliveryUncertain: perhaps sent: no answer in time, half of one, 5xx, or nothing that can be read.
         """
-        return self._deliver(message)
+        return self._run(self._deliver, message)
+
+    def confirm(self, message_id: str) -> None:
+        """Tell Twilio that the code of a message came back, so that it learns which routes deliver.
+
+        Call it where no user waits, from a queue for example. Whether it succeeds changes nothing about a login.
+
+        Args:
+            message_id: of the receipt, or of the event that the message was sent with.
+
+        Raises:
+            DeliveryError: Twilio did not take it; trying again does no harm.
+            ValueError: ``message_id`` is none of Twilio's; calls have none.
+        """
+        return self._run(self._give_feedback, message_id)
+
+    def check(self) -> tuple[Finding, ...]:
+        """Ask Twilio, before a user does, whether messages can go out; send none.
+
+        It finds wrong credentials and those for tests, a trial, suspended or closed account, a number that is not the
+        account's or cannot send, and a messaging service that is missing or has no sender. What could not be asked is
+        ``"not checked"``, and never ``"ok"``. It makes up to six requests, each of which has the ``timeout``.
+
+        Returns:
+            A finding for each thing that was looked at.
+        """
+        return self._run(self._examine)
 
 
-class AsyncTwilioSender(_Twilio):
+class AsyncTwilioSender(AsyncDirect):
     """:class:`TwilioSender` for asyncio, with the same arguments, in up to 16 threads of its own.
 
     The threads keep the loop free: the SDK's own asynchronous client has no timeout and repeats POST requests.
@@ -232,80 +246,12 @@ class AsyncTwilioSender(_Twilio):
 
         Cancelling the call does not stop a message that a thread has begun to send.
         """
-        import asyncio
+        return await self._run(self._deliver, message)
 
-        sending = self._threads.submit(self._deliver, message)
-        waiting = asyncio.wrap_future(sending)
-        try:
-            await asyncio.wait([waiting], timeout=self._seconds)
-            if sending.cancel():
-                raise DeliveryRejected("Twilio: too many messages wait to be sent")
-            return await waiting
-        finally:
-            waiting.cancel()
+    async def confirm(self, message_id: str) -> None:
+        """Like :meth:`TwilioSender.confirm`."""
+        return await self._run(self._give_feedback, message_id)
 
-    @cached_property
-    def _threads(self) -> "ThreadPoolExecutor":
-        from concurrent.futures import ThreadPoolExecutor
-
-        return ThreadPoolExecutor(_THREADS, thread_name_prefix="smsmfa-twilio")
-
-
-def _require(condition: bool, advice: str) -> None:
-    if not condition:
-        raise ConfigurationError(advice)
-
-
-def _fits(pattern: re.Pattern[str], value: object) -> bool:
-    text = value.reveal() if isinstance(value, Opaque) else value
-    return isinstance(text, str) and pattern.fullmatch(text) is not None
-
-
-def _checked_sender(number: object, service: object) -> tuple[dict[str, str], str]:
-    """Return who sends, first as the SDK takes it and then for a ``repr``."""
-    _require((number is None) != (service is None), "give either from_number or messaging_service_sid")
-    if number is None:
-        _require(_fits(_SERVICE, service), "messaging_service_sid must be MG and 32 hexadecimal digits")
-        return {"messaging_service_sid": str(service)}, f"messaging_service_sid='MG…{str(service)[-4:]}'"
-    forms = "+ and 7 to 15 digits, a short code of 3 to 6 digits, or 1 to 11 letters, digits and spaces with a letter"
-    _require(_fits(_FROM, number), f"from_number must be {forms}")
-    _require(
-        not _fits(_TEST_FROM, number), "from_number is a test number of Twilio's, which sends nothing; use your own"
-    )
-    return {"from_": str(number)}, f"from_number='••••{str(number)[-2:]}'"
-
-
-def _validity(expires_at: datetime, now: int) -> int:
-    """Return the rest of the code's life in whole seconds, rounded up, as far as Twilio takes it."""
-    left = (expires_at - _EPOCH) // timedelta(microseconds=1) * 1000 - now
-    shortest, longest = _VALIDITY
-    return min(max(-(-left // 10**9), shortest), longest)
-
-
-def _failure(error: Exception) -> DeliveryError:
-    from twilio.base.exceptions import TwilioException
-
-    from ._twilio_http import distrusted, never_connected
-
-    if isinstance(error, TwilioException):
-        return _refusal(getattr(error, "status", None), getattr(error, "code", None))
-    if never_connected(error):
-        return DeliveryRejected("Twilio cannot be reached")
-    if distrusted(error):
-        return SenderMisconfigured("Twilio's certificate is not trusted here: check CA certificates, proxy and clock")
-    return DeliveryUncertain(f"Twilio gave no usable answer ({type(error).__name__})")
-
-
-def _refusal(status: object, code: object) -> DeliveryError:
-    """Judge an answer. Where the SDK finds no code of Twilio's in it, it repeats the HTTP status as the code."""
-    if type(code) is int and code in _CODES:
-        kind, meaning = _CODES[code]
-        return kind(f"Twilio {code}: {meaning}")
-    if type(status) is not int:  # an RFC 9457 body says what it likes, and may repeat the number
-        return DeliveryUncertain("Twilio gave no usable answer")
-    name = f"Twilio {code}" if type(code) is int and code != status else "Twilio"
-    if status in {401, 403, 404}:
-        return SenderMisconfigured(f"{name}: HTTP {status}; check the account SID and the auth token")
-    if 400 <= status < 500 and status != 408:
-        return DeliveryRejected(f"{name}: HTTP {status}")
-    return DeliveryUncertain(f"{name}: HTTP {status}")
+    async def check(self) -> tuple[Finding, ...]:
+        """Like :meth:`TwilioSender.check`; where no thread is free within ``timeout`` it raises DeliveryRejected."""
+        return await self._run(self._examine)

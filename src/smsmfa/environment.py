@@ -1,0 +1,124 @@
+"""Settings from environment variables: what each is called, and how it is read."""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from .exceptions import ConfigurationError
+from .opaque import Opaque
+from .phone import ALL_REGIONS
+
+
+def _whole(name: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise ConfigurationError(f"{name}: a whole number")
+    return int(text)
+
+
+def _seconds(name: str, text: str) -> timedelta:
+    return timedelta(seconds=_whole(name, text))
+
+
+def _flag(name: str, text: str) -> bool:
+    if text.lower() not in {"true", "false", "1", "0"}:
+        raise ConfigurationError(f"{name}: true or false")
+    return text.lower() in {"true", "1"}
+
+
+def _codes(name: str, text: str) -> frozenset[str]:
+    return ALL_REGIONS if text == "*" else frozenset(code.strip() for code in text.split(","))
+
+
+def _tags(name: str, text: str) -> tuple[str, ...]:
+    return tuple(tag.strip() for tag in text.split(","))
+
+
+def _text(name: str, text: str) -> str:
+    return text
+
+
+#: What sets each argument of a ``FactorConfig``, and how it is read. Times are in seconds, sets have commas.
+FACTOR: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
+    "app_name": ("SMSMFA_APP_NAME", _text),
+    "regions": ("SMSMFA_REGIONS", _codes),
+    "digits": ("SMSMFA_DIGITS", _whole),
+    "lifetime": ("SMSMFA_LIFETIME", _seconds),
+    "resend_gap": ("SMSMFA_RESEND_GAP", _seconds),
+    "attempts": ("SMSMFA_ATTEMPTS", _whole),
+    "recovery_codes": ("SMSMFA_RECOVERY_CODES", _whole),
+    "enabled": ("SMSMFA_ENABLED", _flag),
+    "number_types": ("SMSMFA_NUMBER_TYPES", _codes),
+    "max_phones": ("SMSMFA_MAX_PHONES", _whole),
+    "max_users_per_number": ("SMSMFA_MAX_USERS_PER_NUMBER", _whole),
+    "origin": ("SMSMFA_ORIGIN", _text),
+    "languages": ("SMSMFA_LANGUAGES", _tags),
+    "android_hash": ("SMSMFA_ANDROID_HASH", _text),
+}
+_FACTOR_NEEDS = ("app_name", "regions")
+#: The secret, and the one before it while it is being changed.
+SECRETS = "SMSMFA_SECRET", "SMSMFA_PREVIOUS_SECRET"
+
+#: What sets each argument of a ``TwilioSender``.
+TWILIO: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
+    "account_sid": ("TWILIO_ACCOUNT_SID", _text),
+    "auth_token": ("TWILIO_AUTH_TOKEN", _text),
+    "from_number": ("TWILIO_FROM_NUMBER", _text),
+    "messaging_service_sid": ("TWILIO_MESSAGING_SERVICE_SID", _text),
+    "voice_number": ("TWILIO_VOICE_NUMBER", _text),
+    "whatsapp_number": ("TWILIO_WHATSAPP_NUMBER", _text),
+    "whatsapp_content_sid": ("TWILIO_WHATSAPP_CONTENT_SID", _text),
+    "status_callback": ("TWILIO_STATUS_CALLBACK", _text),
+    "provide_feedback": ("TWILIO_PROVIDE_FEEDBACK", _flag),
+    "timeout": ("TWILIO_TIMEOUT", _seconds),
+}
+_TWILIO_NEEDS = ("account_sid", "auth_token")
+
+
+def opened(environment: Mapping[str, str] | None) -> Opaque[Mapping[str, str]]:
+    """Return an environment, by default that of the process, so that no traceback with locals shows it."""
+    return Opaque(os.environ if environment is None else environment)
+
+
+def factor_arguments(environment: Opaque[Mapping[str, str]], given: Opaque[dict[str, Any]]) -> Opaque[dict[str, Any]]:
+    """Return the arguments of a ``FactorConfig``; what is ``given`` counts instead of a variable.
+
+    Raises:
+        ConfigurationError: a variable is missing, or cannot be read.
+    """
+    read = _read(environment, given, FACTOR, _FACTOR_NEEDS)
+    if "secret" not in given.reveal():
+        secrets = Opaque([secret for name in SECRETS if (secret := environment.reveal().get(name))])
+        if not secrets.reveal():
+            raise ConfigurationError(f"{SECRETS[0]} is not set; {_MAKE_ONE}")
+        read.reveal()["secret"] = secrets
+    return read
+
+
+def twilio_arguments(environment: Opaque[Mapping[str, str]], given: Opaque[dict[str, Any]]) -> Opaque[dict[str, Any]]:
+    """Return the arguments of a ``TwilioSender``; what is ``given`` counts instead of a variable.
+
+    Raises:
+        ConfigurationError: a variable is missing, or cannot be read.
+    """
+    return _read(environment, given, TWILIO, _TWILIO_NEEDS)
+
+
+_MAKE_ONE = "make one with python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+
+
+def _read(
+    environment: Opaque[Mapping[str, str]],
+    given: Opaque[dict[str, Any]],
+    variables: Mapping[str, tuple[str, Callable[[str, str], Any]]],
+    needed: tuple[str, ...],
+) -> Opaque[dict[str, Any]]:
+    arguments = Opaque(dict(given.reveal()))
+    for argument, (name, read) in variables.items():
+        if argument in given.reveal():
+            continue
+        if environment.reveal().get(name, "").strip():
+            arguments.reveal()[argument] = read(name, environment.reveal()[name].strip())
+        elif argument in needed:
+            raise ConfigurationError(f"{name} is not set")
+    return arguments

@@ -1,0 +1,311 @@
+"""The doctor finds what is wrong with the settings, the account and the store, and says what to do."""
+
+import json
+import sys
+import types
+from contextlib import ExitStack
+
+import attrs
+import pytest
+
+from smsmfa import AsyncMemoryStore, ConfigurationError, MemoryStore, StoreError, doctor
+from smsmfa.doctor import as_json, as_table, examine, failed
+from smsmfa.findings import Finding
+from smsmfa.senders.twilio import TwilioSender
+from smsmfa.stores.sqlite import SqliteStore
+
+LEAST = {
+    "SMSMFA_APP_NAME": "Acme",
+    "SMSMFA_SECRET": "a secret of the tests, long enough to be one",
+    "SMSMFA_REGIONS": "US,CA",
+}
+TWILIO = {
+    "TWILIO_ACCOUNT_SID": "AC" + "0123456789abcdef" * 2,
+    "TWILIO_AUTH_TOKEN": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+    "TWILIO_FROM_NUMBER": "+14155550106",
+}
+
+
+def found(subject, environment):
+    """Return what is found of a subject."""
+    return [finding for finding in examine(environment) if finding.subject == subject]
+
+
+@pytest.fixture
+def acme(monkeypatch):
+    """A module of a program that uses the factor."""
+    module = types.ModuleType("acme_of_the_tests")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
+
+
+def store_of(acme, value):
+    """Return what is found of a store that the program has."""
+    acme.store = value
+    return found("store", {"SMSMFA_STORE": "acme_of_the_tests:store"})
+
+
+# The settings.
+
+
+def test_settings():
+    """Settings that are right are shown, with each text and its cost."""
+    assert [
+        Finding("settings", "ok", "Acme, codes of 6 digits, CA, US"),
+        Finding("text enrollment", "ok", "1 segment of GSM-7"),
+        Finding("text verification", "ok", "1 segment of GSM-7"),
+    ] == examine(LEAST | {"SMSMFA_LANGUAGES": "en"})[:3]
+
+
+def test_languages():
+    """Texts in several languages are looked at in each, and those that are too long are named."""
+    [short] = found("text enrollment", LEAST | {"SMSMFA_LANGUAGES": "en,fr"})
+    [long] = found("text enrollment", LEAST | {"SMSMFA_APP_NAME": "A" * 59, "SMSMFA_LANGUAGES": "en,el"})
+
+    assert "1 segment in each of 2 languages" == short.detail
+    assert ("warning", "2 segments of UCS-2 in el, and each is paid for") == (long.level, long.detail)
+
+
+def test_every_country():
+    """An open list of countries is called what it is."""
+    assert "every country" in found("settings", LEAST | {"SMSMFA_REGIONS": "*"})[0].detail
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"SMSMFA_SECRET": "too short"}, "secret: one str or bytes of at least 32 bytes"),
+        ({"SMSMFA_SECRET": ""}, "SMSMFA_SECRET is not set"),
+        ({"SMSMFA_DIGITS": "4"}, "digits: from 6 to 10"),
+    ],
+)
+def test_wrong_settings(changes, words):
+    """A secret that is too short, and whatever else is wrong, is an error."""
+    [finding] = found("settings", LEAST | changes)
+
+    assert ("error", True) == (finding.level, finding.detail.startswith(words))
+    assert finding.advice
+    assert "too short" not in repr(finding)
+
+
+@pytest.fixture
+def texts(monkeypatch):
+    """Give the settings of the environment texts as well."""
+
+    def give(**messages):
+        monkeypatch.setattr(doctor.FactorConfig, "from_env", lambda environment: read(environment, messages=messages))
+
+    read = doctor.FactorConfig.from_env
+    return give
+
+
+def test_long_text(texts):
+    """A text over one segment is worth a warning, with the character that makes it so long."""
+    texts(enrollment="{{ code }} " + "x" * 160, verification="{{ code }}’ " + "x" * 70)
+    [gsm], [ucs] = found("text enrollment", LEAST), found("text verification", LEAST)
+
+    assert ("warning", "2 segments of GSM-7, and each is paid for") == (gsm.level, gsm.detail)
+    assert "shorten the text, app_name or origin" == gsm.advice
+    assert ("warning", "2 segments of UCS-2, and each is paid for") == (ucs.level, ucs.detail)
+    assert "shorten the text, app_name or origin, or take out '’', which forces UCS-2" == ucs.advice
+
+
+def test_text_with_details(texts):
+    """Every text is looked at, and one that shows details cannot be counted."""
+    texts(payment="{{ code }} pays {{ details.amount }}", login="{{ code }} logs in")
+
+    assert {
+        ("text enrollment", "ok"),
+        ("text verification", "ok"),
+        ("text payment", "not checked"),
+        ("text login", "ok"),
+    } == {(finding.subject, finding.level) for finding in examine(LEAST)[1:5]}
+
+
+# The account.
+
+
+def test_no_account():
+    """Without a variable that names an account nothing is said of one."""
+    [finding] = found("twilio", {})
+
+    assert ("not checked", True) == (finding.level, "TWILIO_ACCOUNT_SID" in finding.advice)
+
+
+def test_wrong_account():
+    """What cannot be an account is an error, without its token."""
+    [finding] = found("twilio", TWILIO | {"TWILIO_ACCOUNT_SID": "AC1"})
+
+    assert "error" == finding.level
+    assert TWILIO["TWILIO_AUTH_TOKEN"] not in repr(finding)
+
+
+def test_account(monkeypatch):
+    """What the sender finds is found."""
+    finding = Finding("account", "warning", "a trial account")
+    monkeypatch.setattr(TwilioSender, "check", lambda sender: (finding,))
+
+    assert [finding] == found("account", TWILIO)
+
+
+# The store.
+
+
+def test_no_store():
+    """Without a variable that names a store nothing is said of one."""
+    [finding] = found("store", {"SMSMFA_STORE": " "})
+
+    assert ("not checked", True) == (finding.level, "SMSMFA_STORE" in finding.advice)
+
+
+@pytest.mark.parametrize("make", [False, True])
+def test_store(make, acme, tmp_path):
+    """A store that answers is fine, whether it is there or is made, and nothing is left in it."""
+    with ExitStack() as stack:
+        store = SqliteStore(tmp_path / "factor.db")
+        stack.callback(store.close)
+
+        assert [Finding("store", "ok", "SqliteStore wrote, read and deleted a record")] == store_of(
+            acme, (lambda: store) if make else store
+        )
+        assert 0 == len(_rows(tmp_path / "factor.db"))
+
+
+def _rows(path):
+    import sqlite3
+
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute("SELECT * FROM smsmfa").fetchall()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("kind", [MemoryStore, AsyncMemoryStore])
+def test_memory(kind, acme):
+    """A store in memory answers, threads or asyncio, and is worth a warning; a class is made into a store."""
+    assert [
+        ("ok", f"{kind.__name__} wrote, read and deleted a record"),
+        ("warning", "records in memory end with the"),
+    ] == [(finding.level, finding.detail.removesuffix(" process")) for finding in store_of(acme, kind)]
+
+
+class Broken(MemoryStore):
+    """A store that fails, in one way or another."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def read(self, key):
+        if self.error is None:
+            return
+        raise self.error
+
+
+class AsyncBroken(AsyncMemoryStore):
+    """The same for asyncio."""
+
+    async def read(self, key):
+        return None
+
+
+@pytest.mark.parametrize(
+    "store, detail",
+    [
+        (Broken(StoreError("the server is gone")), "Broken does not answer: the server is gone"),
+        (Broken(OSError("password=hunter2")), "Broken does not answer: OSError"),
+        (Broken(None), "Broken lost a record at once"),
+        (AsyncBroken(), "AsyncBroken lost a record at once"),
+    ],
+)
+def test_broken_store(store, detail, acme):
+    """T12: a store that fails or forgets is an error, in words that hold no password."""
+    finding = store_of(acme, store)[0]
+
+    assert ("error", detail) == (finding.level, finding.detail)
+    assert finding.advice
+
+
+def test_silent_store(acme, monkeypatch):
+    """A store that does not answer is an error, and not waited for."""
+    import threading
+
+    monkeypatch.setattr(doctor, "_PATIENCE", 0.05)
+    ends = threading.Event()
+    store = MemoryStore()
+    store.update = lambda keys, change: ends.wait(10)
+    try:
+        finding = store_of(acme, store)[0]
+    finally:
+        ends.set()
+
+    assert ("error", "no answer within 0.05 seconds") == (finding.level, finding.detail)
+
+
+@pytest.mark.parametrize(
+    "place, why",
+    [
+        ("no_such_module_here:store", "ModuleNotFoundError"),
+        ("acme_of_the_tests:nothing", "AttributeError"),
+        ("acme_of_the_tests", "AttributeError"),
+        (":store", "ValueError"),
+        ("acme_of_the_tests:number", "TypeError"),
+        ("acme_of_the_tests:not_a_store", "it is no store"),
+        ("acme_of_the_tests:refuses", "say where"),
+    ],
+)
+def test_store_that_cannot_be_loaded(place, why, acme):
+    """A name that leads to no store is an error that says how to write one."""
+    acme.number = 7
+    acme.not_a_store = dict
+    acme.not_a_store = lambda: 7
+    acme.refuses = _refuse
+    [finding] = found("store", {"SMSMFA_STORE": place})
+
+    assert ("error", f"{place} cannot be loaded: {why}") == (finding.level, finding.detail)
+    assert "package.module:name" in finding.advice
+
+
+def _refuse():
+    raise ConfigurationError("say where")
+
+
+# How it is shown.
+
+FINDINGS = [
+    Finding("account", "ok", "active, and no trial"),
+    Finding("from_number", "error", "••••06 cannot send SMS", "buy another"),
+]
+
+
+def test_table():
+    """The table has a line for each finding, and one for what to do."""
+    assert [
+        "ok           account      active, and no trial",
+        "error        from_number  ••••06 cannot send SMS",
+        "                          -> buy another",
+    ] == as_table(FINDINGS).splitlines()
+    assert "" == as_table([])
+
+
+def test_json():
+    """JSON has every finding, and whether all is well."""
+    assert {"ok": False, "findings": [attrs.asdict(finding) for finding in FINDINGS]} == json.loads(as_json(FINDINGS))
+    assert json.loads(as_json(FINDINGS[:1]))["ok"]
+
+
+@pytest.mark.parametrize(
+    "level, expected", [("ok", False), ("not checked", False), ("warning", False), ("error", True)]
+)
+def test_failed(level, expected):
+    """Errors fail, and nothing else does."""
+    assert expected == failed([Finding("account", "ok", ""), Finding("store", level, "")])
+
+
+def test_process(monkeypatch):
+    """Without an environment it is that of the process."""
+    for name in (*LEAST, *TWILIO, "SMSMFA_STORE", "TWILIO_MESSAGING_SERVICE_SID"):
+        monkeypatch.delenv(name, raising=False)
+
+    assert ["error", "not checked", "not checked"] == [finding.level for finding in examine()]
