@@ -290,9 +290,19 @@ def test_table():
 
 
 def test_json():
-    """JSON has every finding, and whether all is well."""
-    assert {"ok": False, "findings": [attrs.asdict(finding) for finding in FINDINGS]} == json.loads(as_json(FINDINGS))
-    assert json.loads(as_json(FINDINGS[:1]))["ok"]
+    """JSON has every finding, and the worst of their levels."""
+    told = json.loads(as_json(FINDINGS))
+
+    assert {"worst": "error", "findings": [attrs.asdict(finding) for finding in FINDINGS]} == told
+
+
+@pytest.mark.parametrize(
+    "levels, worst",
+    [((), "ok"), (("ok",), "ok"), (("not checked", "ok"), "not checked"), (("warning", "not checked"), "warning")],
+)
+def test_json_says_the_worst(levels, worst):
+    """What was not checked is never told as fine."""
+    assert worst == json.loads(as_json(Finding("x", level, "y") for level in levels))["worst"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import attrs
 from .config import FactorConfig
 from .environment import TWILIO, opened
 from .exceptions import ConfigurationError, SmsMfaError
-from .findings import Finding
+from .findings import LEVELS, Finding
 from .segments import culprit, segments
 from .stores.memory import AsyncMemoryStore, MemoryStore
 from .typing import Entry
@@ -42,9 +42,10 @@ def failed(findings: Iterable[Finding]) -> bool:
 
 
 def as_json(findings: Iterable[Finding]) -> str:
-    """Return findings for a program."""
+    """Return findings for a program, and the worst of their levels."""
     found = list(findings)
-    return json.dumps({"ok": not failed(found), "findings": [attrs.asdict(one) for one in found]}, indent=2)
+    worst = max((one.level for one in found), key=LEVELS.index, default=LEVELS[0])
+    return json.dumps({"worst": worst, "findings": [attrs.asdict(one) for one in found]}, indent=2)
 
 
 def as_table(findings: Iterable[Finding]) -> str:
