@@ -7,9 +7,10 @@ from contextlib import suppress
 from datetime import timedelta
 from threading import RLock
 from typing import Any
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 from ..exceptions import StoreContention, StoreError
+from .forks import close_before_forks, no_fork
 
 #: ``expires``: seconds since the epoch, or NULL: never. The index holds only what may be purged one day.
 SCHEMA = (
@@ -40,8 +41,7 @@ class Connection:
         self._process = 0
         self._db: sqlite3.Connection | None = None
         self.lock = lock
-        with _guard:
-            _connections.add(self)
+        close_before_forks(self)
 
     def __enter__(self) -> "Connection":
         if not self.lock.acquire(timeout=self._timeout):
@@ -134,38 +134,10 @@ def _create(path: str) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-# --- forks
-#
-# A connection must not cross a fork, not even an idle one. SQLite in the child would believe that it has the
-# locks of the parent; the parent, closing its last connection, would believe that nobody has the file open, and
-# delete the log into which the child goes on writing.
-
-_guard = RLock()
-_connections: WeakSet[Connection] = WeakSet()
 _locks: WeakValueDictionary[str, Any] = WeakValueDictionary()
-_held: list[Connection] = []
 
 
 def lock_of(path: str) -> Any:
     """Return the lock by which all stores of this process take turns to write to a file."""
-    with _guard:
+    with no_fork:
         return _locks.setdefault(path, RLock())
-
-
-def _before_fork() -> None:
-    _guard.acquire()
-    _held[:] = _connections
-    for connection in _held:
-        connection.lock.acquire()
-        connection.drop()
-
-
-def _after_fork() -> None:
-    for connection in _held:
-        connection.lock.release()
-    _held.clear()
-    _guard.release()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch  # Windows has no forks
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

@@ -511,4 +511,3 @@ def test_never_opened():
     connection = Connection("default")
     connection.let_go()
     connection.drop()
-    connection.drop_file()

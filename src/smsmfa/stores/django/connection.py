@@ -8,12 +8,12 @@ from contextlib import suppress
 from functools import cache
 from threading import RLock
 from typing import Any
-from weakref import WeakSet
 
 from django.core.signals import request_finished, request_started
 from django.db import Error, InterfaceError, OperationalError, connections
 
 from ...exceptions import ConfigurationError, StoreError
+from ..forks import close_before_forks
 from .statements import STATEMENTS, Statements
 
 #: How long an update may try, in seconds; the servers are told to wait as long for a lock.
@@ -139,11 +139,6 @@ class Connection:
                 if self._wrapper.connection is None:
                     self._wrapper = None
 
-    def drop_file(self) -> None:
-        """Close it if it is to a SQLite file."""
-        if self._wrapper is not None and self._wrapper.vendor == "sqlite":
-            self.drop()
-
     def _check_surroundings(self) -> None:
         if any(getattr(block, "_from_testcase", False) for block in connections[self._alias].atomic_blocks):
             raise ConfigurationError(
@@ -169,9 +164,6 @@ class Connection:
             self._wrapper, self._process = wrapper, os.getpid()
         except Error as error:
             raise self._failure(error) from error
-        if wrapper.vendor == "sqlite":
-            with _guard:
-                _files.add(self)
         for statement in self.statements.opening:
             self.run(statement)
 
@@ -196,7 +188,10 @@ def connection_to(alias: str) -> Connection:
     """Return this thread's connection to a database."""
     found = _thread.connections.get(alias)
     if found is None:
-        found = _thread.connections[alias] = Connection(alias)
+        found = Connection(alias)
+        if connections[alias].vendor == "sqlite":
+            close_before_forks(found)
+        _thread.connections[alias] = found
     return found
 
 
@@ -251,7 +246,7 @@ def _is_contention(error: Error) -> bool:
     return not _CONTENTION.isdisjoint(codes)
 
 
-# --- threads, requests, forks
+# --- threads and requests
 
 
 class _Thread(threading.local):
@@ -263,11 +258,6 @@ class _Thread(threading.local):
 
 
 _thread = _Thread()
-_guard = RLock()
-#: Connections that are or were open to a SQLite file. A fork must find none of them open: SQLite in the child would
-#: believe that it has the locks of the parent.
-_files: WeakSet[Connection] = WeakSet()
-_held: list[Connection] = []
 _inherited: list[Any] = []
 
 
@@ -287,22 +277,3 @@ def _request_ends(**_: object) -> None:
 
 request_started.connect(_request_begins)
 request_finished.connect(_request_ends)
-
-
-def _before_fork() -> None:
-    _guard.acquire()
-    _held[:] = _files
-    for connection in _held:
-        connection.lock.acquire()
-        connection.drop_file()
-
-
-def _after_fork() -> None:
-    for connection in _held:
-        connection.lock.release()
-    _held.clear()
-    _guard.release()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch  # Windows has no forks
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
