@@ -5,10 +5,18 @@ from hashlib import sha256
 import pytest
 
 from smsmfa import ConfigurationError
+from smsmfa.stores import postgres_sql
 from smsmfa.stores.postgres_sql import BEGIN, COMMIT, Sql, lock_numbers
 from smsmfa.typing import Entry
 
 KEYS = [f"u:{number}" for number in range(100)]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered():
+    """Make every text anew, whatever other tests asked for before."""
+    for made in postgres_sql._locks, postgres_sql._write, postgres_sql._marks:
+        made.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,17 @@ class TestTwo(Suite):
     """Another."""
 
 
+def test_installed_once():
+    """One plugin counts for all suites of a run."""
+    config = SimpleNamespace(pluginmanager=pytest.PytestPluginManager())
+    report.install(config, TestOne)
+    plugin = config.pluginmanager.get_plugin(report.__name__)
+    report.install(config, TestTwo)
+
+    assert plugin is config.pluginmanager.get_plugin(report.__name__)
+    assert {TestOne, TestTwo} == plugin.bases
+
+
 def skipped(reason):
     with pytest.raises(pytest.skip.Exception) as caught:
         pytest.skip(reason)
