@@ -20,7 +20,7 @@ class Connection(Protocol):
 
 
 #: Nobody forks meanwhile.
-no_fork = RLock()
+no_fork: Any = RLock()
 _watched: WeakSet[Any] = WeakSet()
 _held: list[Connection] = []
 
