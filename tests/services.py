@@ -11,10 +11,16 @@ from contextlib import closing, contextmanager
 from functools import cached_property
 from importlib import import_module
 from types import ModuleType
+from typing import NoReturn
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+
+
+def absent(why: str) -> NoReturn:
+    """Skip the running test; with ``SMSMFA_REQUIRE_SERVICES=1`` fail it."""
+    pytest.fail(why) if os.environ.get("SMSMFA_REQUIRE_SERVICES") == "1" else pytest.skip(why)
 
 
 class Service:
@@ -57,8 +63,7 @@ class Service:
     def driver(self) -> ModuleType:
         """Return its driver; skip the running test, or fail it, if the driver or the server is absent."""
         if self._absence:
-            missing = f"{self._absence}; set {self.variable}"
-            pytest.fail(missing) if os.environ.get("SMSMFA_REQUIRE_SERVICES") == "1" else pytest.skip(missing)
+            absent(f"{self._absence}; set {self.variable}")
         return import_module(self._driver)
 
     @cached_property

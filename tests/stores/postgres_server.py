@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
-import pytest
+from services import absent
 
 #: Where Debian keeps them, the newest last; elsewhere they are on the path.
 _DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
@@ -60,14 +60,14 @@ class Server:
 
 @contextmanager
 def postgres_server() -> Iterator[Server]:
-    """Start a server, and stop it at the end; skip the test if the programs are absent, or only there for nobody."""
+    """Start a server, and stop it at the end; skip or fail the test where that cannot be."""
     user = None
     if INITDB is None:
-        pytest.skip("no initdb here to make a PostgreSQL of the tests' own")
+        absent("no initdb here to make a PostgreSQL of the tests' own")
     if os.geteuid() == 0:  # it refuses to run as root
         user = "postgres"
         if shutil.which("setpriv") is None or user not in {entry.pw_name for entry in pwd.getpwall()}:
-            pytest.skip("no user postgres here, as whom to run a PostgreSQL of the tests' own")
+            absent("no user postgres here, as whom to run a PostgreSQL of the tests' own")
     folder = Path(mkdtemp(prefix="smsmfa_test_"))
     try:
         if user:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-import pytest
+from services import absent
 
 BINARY = shutil.which("redis-server") or shutil.which("valkey-server")
 
@@ -47,9 +47,9 @@ class Server:
 
 @contextmanager
 def redis_server(folder: Path, *options: str) -> Iterator[Server]:
-    """Start a server without snapshots, and kill it at the end; skip the test if the program is absent."""
+    """Start a server without snapshots, and kill it at the end; skip or fail the test if the program is absent."""
     if BINARY is None:
-        pytest.skip("no redis-server or valkey-server here to start")
+        absent("no redis-server or valkey-server here to start")
     server = Server(folder, *options, "--save", "")
     try:
         yield server
