@@ -310,7 +310,7 @@ async def test_async(driver):
         store = AsyncSqlAlchemyStore(create_async_engine(url.set(drivername=driver)), table="others")
         await asyncio.gather(store.create_schema(), store.create_schema())
         await store.ping()
-        await store.update(["a", "b"], lambda _: ({"a": Entry(b"1", 0), "b": Entry(b"2")}, None))
+        await store.update(["a", "b"], lambda _: ({"a": Entry(b"1", 100), "b": Entry(b"2")}, None))
         assert b"2" == await store.read("b")
         with pytest.raises(ValueError, match="at least 1"):
             await store.purge(0)

@@ -245,7 +245,7 @@ async def test_async(path):
     store = AsyncSqliteStore(path)
     await store.create_schema()
     await store.ping()
-    await store.update(["a", "b"], lambda _: ({"a": Entry(b"1", 0), "b": Entry(b"2")}, None))
+    await store.update(["a", "b"], lambda _: ({"a": Entry(b"1", 100), "b": Entry(b"2")}, None))
     assert b"2" == await store.read("b")
     with pytest.raises(ValueError, match="at least 1"):
         await store.purge(0)

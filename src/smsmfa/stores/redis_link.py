@@ -186,7 +186,7 @@ class ClusterLink(Link):
 
     def close(self) -> None:
         """Close the connections."""
-        for pool in self._pools.values():
+        for pool in [*self._pools.values()]:
             pool.disconnect()
 
     def _ask_primary(self, command: Command) -> Any:
@@ -281,7 +281,7 @@ class AsyncClusterLink(AsyncLink):
 
     async def close(self) -> None:
         """Like :meth:`ClusterLink.close`."""
-        for pool in self._pools.values():
+        for pool in [*self._pools.values()]:
             await pool.disconnect()
 
     async def _ask_primary(self, command: Command) -> Any:

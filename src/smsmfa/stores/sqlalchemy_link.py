@@ -167,7 +167,7 @@ class Link:
             raise StoreError(f"no connection to {self.sql.database}: {_said(_cause(error))}") from _cause(error)
 
     def _opened(self) -> Engine:
-        if self.sql.database == "SQLite" and any(process != os.getpid() for process in self._engines):
+        if self.sql.database == "SQLite" and any(process != os.getpid() for process in [*self._engines]):
             raise StoreError(
                 "the store was in use during a fork, and SQLite would lose updates now: close it before, and dispose "
                 "of the engine; or use SqliteStore"
