@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal, TypeVar
 
 from cycle import HOUR_NS, Factor, logging_in
-from harness import Batch, Row, Size, Timings
+from harness import LONG, Batch, Row, Size, Timings
 
 from smsmfa.records import number_key, user_key
 from smsmfa.stores.sqlite import SqliteStore
@@ -79,7 +79,7 @@ def compare(size: Size, synchronous: Literal["FULL", "NORMAL"], *, bar: float, s
             "bare": bare(database("bare.db"), users),
             "shortest": logging_in(users, Shortest(database("shortest.db"))),
         }
-        timings = Timings(sides, len(users), size.rounds, clock=time.perf_counter_ns)
+        timings = Timings(sides, len(users), size.rounds, clock=time.perf_counter_ns, least=LONG)
     what = f"SQLite file, synchronous={synchronous}: challenge + verify"
     return [
         timings.ratio(f"{what} / the same statements by sqlite3", "cycle", "bare", bar=bar, stretch=stretch),

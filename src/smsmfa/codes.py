@@ -7,7 +7,7 @@ resend carries the same code, and altering the user, purpose, number or details 
 """
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from itertools import repeat
 from os import urandom
@@ -110,10 +110,8 @@ class KeyRing:
         if not generators:
             raise ConfigurationError(_NO_SECRET)
         self.newest: CodeGenerator = generators[0]
-
-    def get(self, key_id: int) -> CodeGenerator | None:
-        """Return the generator that ``key_id`` names, or ``None`` when its secret was retired."""
-        return self._generators.get(key_id)
+        #: Returns the generator that a key id names, or ``None`` when its secret was retired.
+        self.get: Callable[[int], CodeGenerator | None] = self._generators.get
 
     def __repr__(self) -> str:
         return "<KeyRing>"

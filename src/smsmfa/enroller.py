@@ -76,8 +76,7 @@ class Enroller(EnrollerBase, Shell):
         del number, proof  # what a traceback with locals shows of this frame must be neither
         locale, channel = checked_locale(locale), checked_channel(channel)
         self._config.texts.check("enrollment", (), locale, channel=channel)
-        operation = self._operation("start", user_id, "enrollment")
-        with self._trail(operation, purpose="enrollment") as trail:
+        with self._operation("start", user_id, "enrollment", purpose="enrollment") as operation:
             phone = self._read_number(text, region)
             pending = records.Phone(new_id(), int(phone.e164[1:]), phone.region, phone.type)
             operation.phone = pending
@@ -91,7 +90,7 @@ class Enroller(EnrollerBase, Shell):
                 locale=locale,
                 channel=channel,
             )
-            return self._request(trail, operation, decide)
+            return self._request(operation, decide)
 
     def resend(self, user_id: object, challenge_id: str, *, channel: str | None = None) -> Challenge:
         """Send the same code once more, under the same expiry and attempts.
@@ -108,11 +107,12 @@ class Enroller(EnrollerBase, Shell):
             FactorDisabled, StoreError: as everywhere.
         """
         channel = None if channel is None else checked_channel(channel)
-        operation = self._operation("resend enrollment", user_id, "enrollment")
-        with self._trail(operation, challenge_id=challenge_id, purpose="enrollment") as trail:
+        with self._operation(
+            "resend enrollment", user_id, "enrollment", challenge_id=challenge_id, purpose="enrollment"
+        ) as operation:
             self._check_enabled()
             decide = partial(decisions.resend_pending, new_id=new_id(), challenge_id=challenge_id, channel=channel)
-            return self._request(trail, operation, decide, rules.about_pending)
+            return self._request(operation, decide, rules.about_pending)
 
     def confirm(self, user_id: object, challenge_id: str, code: str) -> Enrollment:
         """Enrol the pending number, if the code is right. It may take the place of an enrolled one.
@@ -127,8 +127,7 @@ class Enroller(EnrollerBase, Shell):
         """
         submitted = Opaque(code)
         del code
-        operation = self._operation("confirm", user_id)
-        with self._trail(operation, challenge_id=challenge_id, purpose="enrollment"):
+        with self._operation("confirm", user_id, challenge_id=challenge_id, purpose="enrollment") as operation:
             read = self._read_code(submitted)
             shown, hashes = self._new_recovery_codes(self._config.recovery_codes)
             decide = partial(decisions.confirm, challenge_id=challenge_id, code=read, recovery=hashes)
@@ -150,8 +149,7 @@ class Enroller(EnrollerBase, Shell):
         """
         token = Opaque(proof)
         del proof
-        operation = self._operation("remove", user_id)
-        with self._trail(operation):
+        with self._operation("remove", user_id) as operation:
             decide = partial(decisions.remove, phone_id=phone_id, proof=self._read_proof(operation, token))
             self._run(operation, decide, rules.about_all)
 
@@ -165,8 +163,7 @@ class Enroller(EnrollerBase, Shell):
         """
         token = Opaque(proof)
         del proof
-        operation = self._operation("new recovery codes", user_id)
-        with self._trail(operation):
+        with self._operation("new recovery codes", user_id) as operation:
             self._check_enabled()
             shown, hashes = self._new_recovery_codes(self._config.recovery_codes)
             read = self._read_proof(operation, token)
@@ -179,8 +176,7 @@ class Enroller(EnrollerBase, Shell):
         Raises:
             StoreError: the store failed.
         """
-        operation = self._operation("reset", user_id)
-        with self._trail(operation):
+        with self._operation("reset", user_id) as operation:
             self._run(operation, decisions.reset, rules.about_all)
 
 
@@ -196,8 +192,7 @@ class AsyncEnroller(EnrollerBase, AsyncShell):
         del number, proof  # what a traceback with locals shows of this frame must be neither
         locale, channel = checked_locale(locale), checked_channel(channel)
         self._config.texts.check("enrollment", (), locale, channel=channel)
-        operation = self._operation("start", user_id, "enrollment")
-        with self._trail(operation, purpose="enrollment") as trail:
+        with self._operation("start", user_id, "enrollment", purpose="enrollment") as operation:
             phone = self._read_number(text, region)
             pending = records.Phone(new_id(), int(phone.e164[1:]), phone.region, phone.type)
             operation.phone = pending
@@ -211,23 +206,23 @@ class AsyncEnroller(EnrollerBase, AsyncShell):
                 locale=locale,
                 channel=channel,
             )
-            return await self._request(trail, operation, decide)
+            return await self._request(operation, decide)
 
     async def resend(self, user_id: object, challenge_id: str, *, channel: str | None = None) -> Challenge:
         """Like :meth:`Enroller.resend`."""
         channel = None if channel is None else checked_channel(channel)
-        operation = self._operation("resend enrollment", user_id, "enrollment")
-        with self._trail(operation, challenge_id=challenge_id, purpose="enrollment") as trail:
+        with self._operation(
+            "resend enrollment", user_id, "enrollment", challenge_id=challenge_id, purpose="enrollment"
+        ) as operation:
             self._check_enabled()
             decide = partial(decisions.resend_pending, new_id=new_id(), challenge_id=challenge_id, channel=channel)
-            return await self._request(trail, operation, decide, rules.about_pending)
+            return await self._request(operation, decide, rules.about_pending)
 
     async def confirm(self, user_id: object, challenge_id: str, code: str) -> Enrollment:
         """Like :meth:`Enroller.confirm`."""
         submitted = Opaque(code)
         del code
-        operation = self._operation("confirm", user_id)
-        with self._trail(operation, challenge_id=challenge_id, purpose="enrollment"):
+        with self._operation("confirm", user_id, challenge_id=challenge_id, purpose="enrollment") as operation:
             read = self._read_code(submitted)
             shown, hashes = self._new_recovery_codes(self._config.recovery_codes)
             decide = partial(decisions.confirm, challenge_id=challenge_id, code=read, recovery=hashes)
@@ -243,8 +238,7 @@ class AsyncEnroller(EnrollerBase, AsyncShell):
         """Like :meth:`Enroller.remove`."""
         token = Opaque(proof)
         del proof
-        operation = self._operation("remove", user_id)
-        with self._trail(operation):
+        with self._operation("remove", user_id) as operation:
             decide = partial(decisions.remove, phone_id=phone_id, proof=self._read_proof(operation, token))
             await self._run(operation, decide, rules.about_all)
 
@@ -252,8 +246,7 @@ class AsyncEnroller(EnrollerBase, AsyncShell):
         """Like :meth:`Enroller.new_recovery_codes`."""
         token = Opaque(proof)
         del proof
-        operation = self._operation("new recovery codes", user_id)
-        with self._trail(operation):
+        with self._operation("new recovery codes", user_id) as operation:
             self._check_enabled()
             shown, hashes = self._new_recovery_codes(self._config.recovery_codes)
             read = self._read_proof(operation, token)
@@ -262,6 +255,5 @@ class AsyncEnroller(EnrollerBase, AsyncShell):
 
     async def reset(self, user_id: object) -> None:
         """Like :meth:`Enroller.reset`."""
-        operation = self._operation("reset", user_id)
-        with self._trail(operation):
+        with self._operation("reset", user_id) as operation:
             await self._run(operation, decisions.reset, rules.about_all)

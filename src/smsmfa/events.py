@@ -5,14 +5,11 @@ An event holds no code and no whole number. Names are those of Auth0's log.
 
 from collections.abc import Callable
 from datetime import datetime
-from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
 from .exceptions import DeliveryError, DeliveryUncertain, RateLimited, SmsMfaError
-from .segments import Segments, segments
-from .typing import Message
 from .values import instant
 
 if TYPE_CHECKING:
@@ -72,66 +69,32 @@ _NAMES = {
 }
 
 
-class Trail:
-    """Emits the one event of an operation when its ``with`` block ends, and changes nothing about how it ends.
+def emit(listener: Listener, operation: "Operation", error: BaseException | None) -> None:
+    """Tell a listener how an operation ended; it changes nothing about that."""
+    event = _event(operation, DeliveryUncertain() if operation.uncertain and error is None else error)
+    try:
+        listener(event)
+    except Exception as failure:  # a listener can break nothing
+        _complain(failure)
 
-    Args:
-        listener: who wants to know, if anybody.
-        operation: what the block does.
-    """
 
-    __slots__ = ("_channel", "_listener", "_operation", "_size", "message_id", "sent", "uncertain")
-
-    def __init__(self, listener: Listener | None, operation: "Operation") -> None:
-        self._listener = listener
-        self._operation = operation
-        self._channel: str | None = None
-        self._size: Segments | None = None
-        #: Whether the operation sent a message, where it is one that may.
-        self.sent: bool = True
-        #: Whether a carrier left the fate of the message open.
-        self.uncertain: bool = False
-        #: What the carrier calls the message.
-        self.message_id: str | None = None
-
-    def weigh(self, message: Message) -> None:
-        """Note what a message is about to cost, and nothing else of it."""
-        if self._listener is not None:
-            self._channel = message.channel
-            self._size = segments(message.text) if message.channel == "sms" else None
-
-    def __enter__(self) -> "Trail":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._listener is None:
-            return
-        event = self._event(DeliveryUncertain() if self.uncertain and error is None else error)
-        try:
-            self._listener(event)
-        except Exception as failure:  # a listener can break nothing
-            _complain(failure)
-
-    def _event(self, error: BaseException | None) -> Event:
-        operation = self._operation
-        size = self._size if error is None or self.uncertain else None
-        return Event(
-            name=_name(_NAMES[operation.name], error, self.sent),
-            outcome=_outcome(error),
-            at=instant(operation.now),
-            user_id=operation.user_id,
-            phone=operation.phone.phone.masked if operation.phone else None,
-            scope=error.scope if isinstance(error, RateLimited) else None,
-            error=error.code if isinstance(error, SmsMfaError) else type(error).__name__ if error else None,
-            challenge_id=operation.challenge_id,
-            purpose=operation.purpose,
-            message_id=self.message_id,
-            channel=self._channel if error is None or self.uncertain else None,
-            segments=size.count if size else None,
-            encoding=size.encoding if size else None,
-        )
+def _event(operation: "Operation", error: BaseException | None) -> Event:
+    channel, size = operation.cost if error is None or operation.uncertain else (None, None)
+    return Event(
+        name=_name(_NAMES[operation.name], error, operation.sent),
+        outcome=_outcome(error),
+        at=instant(operation.now),
+        user_id=operation.user_id,
+        phone=operation.phone.phone.masked if operation.phone else None,
+        scope=error.scope if isinstance(error, RateLimited) else None,
+        error=error.code if isinstance(error, SmsMfaError) else type(error).__name__ if error else None,
+        challenge_id=operation.challenge_id,
+        purpose=operation.purpose,
+        message_id=operation.message_id,
+        channel=channel,
+        segments=size.count if size else None,
+        encoding=size.encoding if size else None,
+    )
 
 
 def _name(names: tuple[str, str, str, str], error: BaseException | None, sent: bool) -> str:

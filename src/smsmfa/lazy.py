@@ -6,12 +6,14 @@ from typing import Any
 
 
 class _Lazy(ModuleType):
-    """Stands for a module, and keeps whatever was once asked for."""
+    """Stands for a module, and becomes like it when something is asked for."""
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(import_module(self.__name__), name)
-        setattr(self, name, value)
-        return value
+        module = import_module(self.__name__)
+        self.__dict__.update(vars(module))
+        # The interpreter is faster with modules that have no __getattr__.
+        self.__class__ = ModuleType  # type: ignore[assignment]
+        return getattr(module, name)
 
 
 def lazy(name: str) -> Any:

@@ -38,6 +38,12 @@ class _Choice:
 
     templates: Mapping[str, Mapping[str, Template]]
     languages: tuple[str, ...]
+    #: Whether no text shows anything of the call.
+    plain: bool = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        plain = not any(template.shows for channels in self.templates.values() for template in channels.values())
+        object.__setattr__(self, "plain", plain)
 
     def language(self, locale: str | None) -> str:
         return self.languages[0] if locale is None else match(locale, self.languages) or self.languages[0]
@@ -97,9 +103,9 @@ class Messages:
             ValueError: the text shows a detail that is missing; a value has a link, a line break or an
                 invisible character; the text becomes too long. No error shows a value.
         """
-        templates = self._templates(purpose, locale)
-        if not details and not any(template.shows for template in templates.values()):
+        if not details and self._choice(purpose).plain:
             return
+        templates = self._templates(purpose, locale)
         for key, value in details:
             if problem := text_problem(value):
                 raise ValueError(f"details[{key!r}]: {problem}")

@@ -1,16 +1,18 @@
 """One operation on one user: which records it touches, and the change it asks the store for."""
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from types import TracebackType
 from typing import TypeAlias, TypeVar
 
 import msgspec
 
 from .config import FactorConfig
+from .events import Listener, emit
 from .exceptions import SmsMfaError, StoreError
 from .limiter import KEEP_MARGIN, Limit, keep_for
 from .records import TOTAL_KEY, Number, Phone, Total, User, decode, encode, number_key, user_key
-from .typing import Change, Entry
+from .segments import Segments, segments
+from .typing import Entry, Message
 
 #: How long a dead challenge can still be asked for again, and its record is kept (microseconds).
 DAY = 86_400_000_000
@@ -26,6 +28,10 @@ class Outcome(msgspec.Struct):
 #: A refusal is the error itself, returned and not raised: what it changed is stored first.
 Refusal: TypeAlias = SmsMfaError
 O = TypeVar("O", bound=Outcome)  # noqa: E741
+
+
+#: What no change comes to.
+_NOTHING = object()
 
 
 class Missing(Exception):
@@ -127,7 +133,9 @@ Result: TypeAlias = O | Refusal | Missing
 
 
 class Operation:
-    """What one call of a shell is about. The time is drawn here, once; ids before the first change.
+    """One call of a shell, as a ``with`` block that tells the listener how it ended.
+
+    The time is drawn here, once; ids before the first change.
 
     Args:
         name: what is done, for the audit trail.
@@ -135,40 +143,64 @@ class Operation:
         user_id: whose records.
         now: the instant, in microseconds since the epoch.
         kind: the kind of message that may come of it, if any; the total is then touched.
+        challenge_id: which challenge, as far as the audit trail may know it.
+        purpose: what for.
+        listener: who wants to know, if anybody.
     """
 
     __slots__ = (
-        "_outcome", "challenge_id", "config", "keys", "kind", "name", "now", "numbers", "phone", "purpose", "user_id",
-        "user_key",
+        "_listener", "_outcome", "challenge_id", "config", "cost", "keys", "kind", "message_id", "name", "now",
+        "numbers", "phone", "purpose", "sent", "uncertain", "user_id", "user_key",
     )  # fmt: skip
 
-    def __init__(self, name: str, config: FactorConfig, user_id: str, now: int, kind: str = "") -> None:
+    def __init__(
+        self, name: str, config: FactorConfig, user_id: str, now: int, kind: str = "", *,
+        challenge_id: str | None = None, purpose: str | None = None, listener: Listener | None = None,
+    ) -> None:  # fmt: skip
         self.name: str = name
         self.config: FactorConfig = config
         self.user_id: str = user_id
         self.now: int = now
         self.kind: str = kind
+        self.challenge_id: str | None = challenge_id
+        self.purpose: str | None = purpose
+        self._listener = listener
+        self.phone: Phone | None = None
+        #: Whether the operation sent a message, where it is one that may.
+        self.sent: bool = True
+        #: Whether a carrier left the fate of the message open.
+        self.uncertain: bool = False
+        #: What the carrier calls the message.
+        self.message_id: str | None = None
+        #: The channel of the message, and of an SMS the size.
+        self.cost: tuple[str | None, Segments | None] = None, None
         self.user_key: str = user_key(user_id)
         self.numbers: dict[int, str] = {}
-        self.purpose: str | None = None
-        self.challenge_id: str | None = None
-        self.phone: Phone | None = None
         #: The keys that the change may read and write.
         self.keys: list[str] = [self.user_key]
         if kind and config.limits.total is not None:
             self.keys.append(TOTAL_KEY)
-        self._outcome: object = object()
+        self._outcome: object = _NOTHING
+
+    def __enter__(self) -> "Operation":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._listener is not None:
+            emit(self._listener, self, error)
+
+    def weigh(self, message: Message) -> None:
+        """Note what a message is about to cost, and nothing else of it."""
+        if self._listener is not None:
+            self.cost = message.channel, segments(message.text) if message.channel == "sms" else None
 
     def include(self, number: int) -> None:
         """Cover the record of one more number."""
         if number not in self.numbers:
             self.numbers[number] = key = number_key(number)
             self.keys.append(key)
-
-    def expecting(self, decide: Decide[O]) -> Change[Result[O]]:
-        """Return the change to ask the store for; nothing but what it comes to will do as a :meth:`result`."""
-        self._outcome = object()
-        return partial(self.change, decide)
 
     def change(self, decide: Decide[O], values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], Result[O]]:
         """Run a decision on stored values: what to write, and what came of it."""
@@ -194,9 +226,10 @@ class Operation:
 
         Raises:
             SmsMfaError: the decision refused.
-            StoreError: the store returned something else than the last change said.
+            StoreError: the store returned something else than the last change said, or had none run.
         """
-        if outcome is not self._outcome:
+        expected, self._outcome = self._outcome, _NOTHING
+        if outcome is not expected:
             raise StoreError("the store did not return what the change came to; see smsmfa.typing.Store")
         if isinstance(outcome, Missing):
             self.include(outcome.number)

@@ -13,7 +13,7 @@ from .arguments import check_methods, checked_user_id
 from .clock import checked_clock
 from .codes import new_recovery_code, read_code, read_recovery_code
 from .config import FactorConfig
-from .events import Listener, Trail
+from .events import Listener
 from .exceptions import (
     CodeMalformed,
     ConfigurationError,
@@ -72,14 +72,19 @@ class Base:
         self._on_event = on_event
         self._clock = checked_clock(clock)
 
-    def _operation(self, name: str, user_id: object, kind: str = "") -> Operation:
-        return operations.Operation(name, self._config, checked_user_id(user_id), max(self._clock() // 1000, 0), kind)
-
-    def _trail(self, operation: Operation, *, challenge_id: object = None, purpose: str | None = None) -> Trail:
-        if isinstance(challenge_id, str) and len(challenge_id) == _ID_LENGTH:
-            operation.challenge_id = challenge_id if challenge_id.isascii() and challenge_id.isalnum() else None
-        operation.purpose = purpose
-        return Trail(self._on_event, operation)
+    def _operation(
+        self, name: str, user_id: object, kind: str = "", *, challenge_id: object = None, purpose: str | None = None
+    ) -> Operation:
+        return operations.Operation(
+            name,
+            self._config,
+            checked_user_id(user_id),
+            max(self._clock() // 1000, 0),
+            kind,
+            challenge_id=challenge_id if isinstance(challenge_id, str) and _is_id(challenge_id) else None,
+            purpose=purpose,
+            listener=self._on_event,
+        )
 
     def _check_enabled(self) -> None:
         if not self._config.enabled:
@@ -174,41 +179,40 @@ class Shell(Base):
         """Have the store run a decision: return what came of it, or raise what it refused with."""
         if locate is not None:
             operation.plan(locate, self._store.read(operation.user_key))
+        change = partial(operation.change, decide)
         for _ in range(_ROUNDS):
-            outcome: Result[O] = self._store.update(operation.keys, operation.expecting(decide))
+            outcome: Result[O] = self._store.update(operation.keys, change)
             result = operation.result(outcome)
             if result is not None:
                 return result
         raise StoreContention("the user's numbers kept changing; try again")
 
-    def _request(
-        self, trail: Trail, operation: Operation, decide: Decide[Reply], locate: Locate | None = None
-    ) -> Challenge:
+    def _request(self, operation: Operation, decide: Decide[Reply], locate: Locate | None = None) -> Challenge:
         """Reserve a message, send it, and settle what certainly did not go out."""
         reply = self._run(operation, decide, locate)
         operation.challenge_id, operation.purpose = reply.issued.id, reply.issued.purpose
-        trail.sent = reply.sent
+        operation.sent = reply.sent
         challenge = self._challenge(operation, reply.issued, reply.phone, sent=reply.sent)
         if reply.sent:
-            self._deliver(trail, operation, reply, challenge)
-        return attrs.evolve(challenge, uncertain=True) if trail.uncertain else challenge
+            self._deliver(operation, reply, challenge)
+        return attrs.evolve(challenge, uncertain=True) if operation.uncertain else challenge
 
-    def _deliver(self, trail: Trail, operation: Operation, reply: Reply, challenge: Challenge) -> None:
+    def _deliver(self, operation: Operation, reply: Reply, challenge: Challenge) -> None:
         message = None
         try:
             message = self._message(reply, operation, challenge)
-            trail.weigh(message)
+            operation.weigh(message)
             receipt = self._sender.send(message)
         except (DeliveryRejected, RateLimited) as error:
             rejected: SmsMfaError = error
         except Exception as error:
             if message is None:
                 raise  # a fault of ours, before any sender had it
-            trail.uncertain = True
+            operation.uncertain = True
             complain(self._sender, error)
             return
         else:
-            trail.message_id = check_receipt(receipt).message_id
+            operation.message_id = check_receipt(receipt).message_id
             return
         try:
             self._run(operation, partial(decisions.settle, reply=reply))
@@ -232,47 +236,50 @@ class AsyncShell(Base):
         """Have the store run a decision: return what came of it, or raise what it refused with."""
         if locate is not None:
             operation.plan(locate, await self._store.read(operation.user_key))
+        change = partial(operation.change, decide)
         for _ in range(_ROUNDS):
-            outcome: Result[O] = await self._store.update(operation.keys, operation.expecting(decide))
+            outcome: Result[O] = await self._store.update(operation.keys, change)
             result = operation.result(outcome)
             if result is not None:
                 return result
         raise StoreContention("the user's numbers kept changing; try again")
 
-    async def _request(
-        self, trail: Trail, operation: Operation, decide: Decide[Reply], locate: Locate | None = None
-    ) -> Challenge:
+    async def _request(self, operation: Operation, decide: Decide[Reply], locate: Locate | None = None) -> Challenge:
         """Reserve a message, send it, and settle what certainly did not go out."""
         reply = await self._run(operation, decide, locate)
         operation.challenge_id, operation.purpose = reply.issued.id, reply.issued.purpose
-        trail.sent = reply.sent
+        operation.sent = reply.sent
         challenge = self._challenge(operation, reply.issued, reply.phone, sent=reply.sent)
         if reply.sent:
-            await self._deliver(trail, operation, reply, challenge)
-        return attrs.evolve(challenge, uncertain=True) if trail.uncertain else challenge
+            await self._deliver(operation, reply, challenge)
+        return attrs.evolve(challenge, uncertain=True) if operation.uncertain else challenge
 
-    async def _deliver(self, trail: Trail, operation: Operation, reply: Reply, challenge: Challenge) -> None:
+    async def _deliver(self, operation: Operation, reply: Reply, challenge: Challenge) -> None:
         message = None
         try:
             message = self._message(reply, operation, challenge)
-            trail.weigh(message)
+            operation.weigh(message)
             receipt = await self._sender.send(message)
         except (DeliveryRejected, RateLimited) as error:
             rejected: SmsMfaError = error
         except Exception as error:
             if message is None:
                 raise  # a fault of ours, before any sender had it
-            trail.uncertain = True
+            operation.uncertain = True
             complain(self._sender, error)
             return
         else:
-            trail.message_id = check_receipt(receipt).message_id
+            operation.message_id = check_receipt(receipt).message_id
             return
         try:
             await self._run(operation, partial(decisions.settle, reply=reply))
         except Exception as error:
             rejected.add_note(f"the charge for it could not be given back: {type(error).__name__}")
         raise rejected
+
+
+def _is_id(text: str) -> bool:
+    return len(text) == _ID_LENGTH and text.isascii() and text.isalnum()
 
 
 def check_receipt(receipt: object) -> Receipt:

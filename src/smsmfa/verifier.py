@@ -93,8 +93,7 @@ class Verifier(VerifierBase, Shell):
         purpose, bound, language = checked_purpose(purpose), checked_details(details), checked_locale(locale)
         channel = checked_channel(channel)
         self._config.texts.check(purpose, bound, language, channel=channel)
-        operation = self._operation("challenge", user_id, "verification")
-        with self._trail(operation, purpose=purpose) as trail:
+        with self._operation("challenge", user_id, "verification", purpose=purpose) as operation:
             self._check_enabled()
             decide = partial(
                 decisions.challenge,
@@ -105,7 +104,7 @@ class Verifier(VerifierBase, Shell):
                 locale=language,
                 channel=channel,
             )
-            return self._request(trail, operation, decide, partial(rules.about_phone, phone_id=phone_id))
+            return self._request(operation, decide, partial(rules.about_phone, phone_id=phone_id))
 
     def resend(self, user_id: object, challenge_id: str, *, channel: str | None = None) -> Challenge:
         """Send the same code once more, under the same expiry and attempts; renew a challenge that is dead.
@@ -123,12 +122,11 @@ class Verifier(VerifierBase, Shell):
             FactorDisabled, StoreError: as everywhere.
         """
         channel = None if channel is None else checked_channel(channel)
-        operation = self._operation("resend", user_id, "verification")
-        with self._trail(operation, challenge_id=challenge_id) as trail:
+        with self._operation("resend", user_id, "verification", challenge_id=challenge_id) as operation:
             self._check_enabled()
             decide = partial(decisions.resend, new_id=new_id(), challenge_id=challenge_id, channel=channel)
             located = partial(rules.about_challenge, challenge_id=challenge_id)
-            return self._request(trail, operation, decide, located)
+            return self._request(operation, decide, located)
 
     def verify(
         self, user_id: object, challenge_id: str, code: str, *, purpose: str = "login",
@@ -154,8 +152,7 @@ class Verifier(VerifierBase, Shell):
         submitted = Opaque(code)
         del code  # what a traceback with locals shows of this frame must not be the code
         purpose, bound = checked_purpose(purpose), checked_details(details)
-        operation = self._operation("verify", user_id)
-        with self._trail(operation, challenge_id=challenge_id, purpose=purpose):
+        with self._operation("verify", user_id, challenge_id=challenge_id, purpose=purpose) as operation:
             decide = partial(
                 decisions.verify,
                 challenge_id=challenge_id,
@@ -178,8 +175,7 @@ class Verifier(VerifierBase, Shell):
         """
         submitted = Opaque(recovery_code)
         del recovery_code
-        operation = self._operation("recover", user_id)
-        with self._trail(operation, purpose="login"):
+        with self._operation("recover", user_id, purpose="login") as operation:
             hashed = self._read_recovery_code(submitted)
             shown, hashes = self._new_recovery_codes(1)
             decide = partial(decisions.recover, hashed=hashed, replacement=hashes[0])
@@ -192,8 +188,7 @@ class Verifier(VerifierBase, Shell):
         Raises:
             StoreError: the store failed.
         """
-        operation = self._operation("unlock", user_id)
-        with self._trail(operation):
+        with self._operation("unlock", user_id) as operation:
             self._run(operation, decisions.unlock)
 
     def status(self, user_id: object) -> Status:
@@ -218,8 +213,7 @@ class AsyncVerifier(VerifierBase, AsyncShell):
         purpose, bound, language = checked_purpose(purpose), checked_details(details), checked_locale(locale)
         channel = checked_channel(channel)
         self._config.texts.check(purpose, bound, language, channel=channel)
-        operation = self._operation("challenge", user_id, "verification")
-        with self._trail(operation, purpose=purpose) as trail:
+        with self._operation("challenge", user_id, "verification", purpose=purpose) as operation:
             self._check_enabled()
             decide = partial(
                 decisions.challenge,
@@ -230,17 +224,16 @@ class AsyncVerifier(VerifierBase, AsyncShell):
                 locale=language,
                 channel=channel,
             )
-            return await self._request(trail, operation, decide, partial(rules.about_phone, phone_id=phone_id))
+            return await self._request(operation, decide, partial(rules.about_phone, phone_id=phone_id))
 
     async def resend(self, user_id: object, challenge_id: str, *, channel: str | None = None) -> Challenge:
         """Like :meth:`Verifier.resend`."""
         channel = None if channel is None else checked_channel(channel)
-        operation = self._operation("resend", user_id, "verification")
-        with self._trail(operation, challenge_id=challenge_id) as trail:
+        with self._operation("resend", user_id, "verification", challenge_id=challenge_id) as operation:
             self._check_enabled()
             decide = partial(decisions.resend, new_id=new_id(), challenge_id=challenge_id, channel=channel)
             located = partial(rules.about_challenge, challenge_id=challenge_id)
-            return await self._request(trail, operation, decide, located)
+            return await self._request(operation, decide, located)
 
     async def verify(
         self, user_id: object, challenge_id: str, code: str, *, purpose: str = "login",
@@ -250,8 +243,7 @@ class AsyncVerifier(VerifierBase, AsyncShell):
         submitted = Opaque(code)
         del code  # what a traceback with locals shows of this frame must not be the code
         purpose, bound = checked_purpose(purpose), checked_details(details)
-        operation = self._operation("verify", user_id)
-        with self._trail(operation, challenge_id=challenge_id, purpose=purpose):
+        with self._operation("verify", user_id, challenge_id=challenge_id, purpose=purpose) as operation:
             decide = partial(
                 decisions.verify,
                 challenge_id=challenge_id,
@@ -266,8 +258,7 @@ class AsyncVerifier(VerifierBase, AsyncShell):
         """Like :meth:`Verifier.recover`."""
         submitted = Opaque(recovery_code)
         del recovery_code
-        operation = self._operation("recover", user_id)
-        with self._trail(operation, purpose="login"):
+        with self._operation("recover", user_id, purpose="login") as operation:
             hashed = self._read_recovery_code(submitted)
             shown, hashes = self._new_recovery_codes(1)
             decide = partial(decisions.recover, hashed=hashed, replacement=hashes[0])
@@ -276,8 +267,7 @@ class AsyncVerifier(VerifierBase, AsyncShell):
 
     async def unlock(self, user_id: object) -> None:
         """Like :meth:`Verifier.unlock`."""
-        operation = self._operation("unlock", user_id)
-        with self._trail(operation):
+        with self._operation("unlock", user_id) as operation:
             await self._run(operation, decisions.unlock)
 
     async def status(self, user_id: object) -> Status:

@@ -5,6 +5,7 @@ import gc
 import logging
 import sqlite3
 from contextlib import closing
+from functools import partial
 
 import pytest
 from sqlalchemy import AssertionPool, AsyncAdaptedQueuePool, NullPool, QueuePool, StaticPool, create_engine, event
@@ -17,6 +18,7 @@ from smsmfa import ConfigurationError, StoreContention, StoreError
 from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
 from smsmfa.testing.processes import forked
 from smsmfa.testing.suite import increment, look, put
+from smsmfa.testing.threads import all_of, at_once, switching
 from smsmfa.typing import Entry
 
 PATIENCE = 60
@@ -273,6 +275,17 @@ def test_only_the_first_line(store):
     with pytest.raises(StoreError) as failed:
         put(store, {"a": b"1"})
     assert "SQLite: Broken: constraint" == str(failed.value)
+
+
+# --- threads
+
+
+def test_first_use_at_once(engine):
+    """Threads that all find the store without an engine disturb each other in nothing."""
+    with switching(1e-6):
+        for _ in range(100):
+            with closing(SqlAlchemyStore(engine)) as store:
+                assert [None] * 8 == all_of(at_once([partial(store.read, "a")] * 8, PATIENCE))
 
 
 # --- forks

@@ -34,7 +34,8 @@ class SqliteStore:
     """Keeps records in a file of its own, which is made with its table when it is first used.
 
     Threads may share a store, and any number of processes may open the same file. A store has two connections:
-    the updates of a process take turns on one, and reads go by the other, so that they wait for no update.
+    the updates of a process take turns on one, and reads go by the other while it is in use, so that they wait for
+    no update.
 
     Args:
         path: the file. Its directory has to exist, on a local disk: network file systems do not keep locks. A
@@ -70,9 +71,12 @@ class SqliteStore:
         Raises:
             StoreError: the file cannot be read.
         """
-        with self._reader as connection:
-            rows = connection.run(_READ, key)
-        return rows[0][0] if rows else None
+        if not self._writer.lock.acquire(False):
+            return self._read(self._reader, key)
+        try:
+            return self._read(self._writer, key)  # it has in memory what it wrote
+        finally:
+            self._writer.lock.release()
 
     def update(self, keys: Sequence[str], change: Change[T]) -> T:
         """Run ``change`` on the current values of ``keys`` and store what it says, in one transaction.
@@ -133,6 +137,12 @@ class SqliteStore:
         """Close both connections when the operations under way have ended. A later operation opens them again."""
         self._writer.close()
         self._reader.close()
+
+    @staticmethod
+    def _read(connection: Connection, key: str) -> bytes | None:
+        with connection:
+            rows = connection.run(_READ, key)
+        return rows[0][0] if rows else None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self._path}>"

@@ -44,7 +44,7 @@ class Connection:
         close_before_forks(self)
 
     def __enter__(self) -> "Connection":
-        if not self.lock.acquire(timeout=self._timeout):
+        if not self.lock.acquire(False) and not self.lock.acquire(timeout=self._timeout):
             raise StoreContention(f"{self._path}: other threads kept it busy for {self._timeout} s")
         if self._db is None or self._process != os.getpid():
             try:
