@@ -9,7 +9,8 @@ from smsmfa import CodeRejected, Limit, Limits, NotEnrolled, StoreError
 from smsmfa.limiter import KEEP_MARGIN
 from smsmfa.operation import DAY, Book, Missing, Operation, Outcome
 from smsmfa.records import TOTAL_KEY, Issued, Number, Pending, Phone, Total, User, encode, number_key, user_key
-from smsmfa.typing import Entry
+from smsmfa.typing import Entry, Message
+from smsmfa.values import instant
 
 NOW = START // 1000
 HOUR = timedelta(hours=1)
@@ -138,6 +139,59 @@ class TestChange:
         """A stored value that is no record is an error."""
         with pytest.raises(StoreError):
             operation().change(lambda book: Outcome(), {USER_KEY: b"garbage"})
+
+
+class TestBlock:
+    """An operation as a block that tells a listener how it ended."""
+
+    @staticmethod
+    def weighed(listener, channel="sms"):
+        """Return an operation that is about to send a text of two segments."""
+        one = Operation("challenge", a_config(), "alice", NOW, "verification", purpose="pay", listener=listener)
+        message = Message(
+            to=PHONE.phone,
+            text="a" * 200,
+            code="123456",
+            kind="verification",
+            challenge_id="id",
+            expires_at=instant(NOW),
+            channel=channel,
+        )
+        one.weigh(message)
+        return one
+
+    def test_done(self):
+        """The listener gets one event when the block ends, and what its message cost."""
+        events = []
+        with self.weighed(events.append):
+            assert [] == events
+
+        [event] = events
+        assert ("ok", "alice", "pay") == (event.outcome, event.user_id, event.purpose)
+        assert ("sms", 2, "GSM-7") == (event.channel, event.segments, event.encoding)
+
+    def test_call(self):
+        """A call has no segments."""
+        events = []
+        with self.weighed(events.append, "voice"):
+            pass
+
+        assert ("voice", None) == (events[0].channel, events[0].segments)
+
+    def test_raised(self):
+        """What the block raises comes out, and the listener is told."""
+        events = []
+        with pytest.raises(NotEnrolled), self.weighed(events.append):
+            raise NotEnrolled
+
+        assert [("refused", NotEnrolled.code, None)] == [(one.outcome, one.error, one.channel) for one in events]
+
+    def test_no_listener(self):
+        """Where nobody listens, a block ends as it would without."""
+        with self.weighed(None):
+            pass
+        with pytest.raises(NotEnrolled), self.weighed(None):
+            raise NotEnrolled
 
 
 class TestResult:
