@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..exceptions import StoreError
 from ..typing import Change, Entry
-from .sqlalchemy_dialects import schema
+from .sqlalchemy_base import schema
 from .sqlalchemy_link import AsyncDriver, Driver, Link, Session
 from .writes import check_write
 

@@ -19,7 +19,8 @@ from sqlalchemy.pool.base import reset_none
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from ..exceptions import ConfigurationError, StoreContention, StoreError
-from .sqlalchemy_dialects import Sql, Statement, sql_for
+from .sqlalchemy_base import Sql, Statement
+from .sqlalchemy_dialects import sql_for
 
 T = TypeVar("T")
 
