@@ -8,7 +8,7 @@ of one, or anything a code could be guessed against. Instants are microseconds s
 from binascii import b2a_base64
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -105,7 +105,9 @@ R = TypeVar("R", User, Number, Total)
 TOTAL_KEY = "t:total"
 #: Returns the stored form of a record.
 encode: Callable[[User | Number | Total], bytes] = msgspec.msgpack.Encoder().encode
-_decoders = {kind: msgspec.msgpack.Decoder(kind).decode for kind in (User, Number, Total)}
+_decoders: dict[type[Record], Callable[[bytes], Any]] = {
+    kind: msgspec.msgpack.Decoder(kind).decode for kind in (User, Number, Total)
+}
 
 
 def decode(kind: type[R], value: bytes | None) -> R:
@@ -117,7 +119,8 @@ def decode(kind: type[R], value: bytes | None) -> R:
     if value is None:
         return kind()
     try:
-        return cast(R, _decoders[kind](value))
+        record: R = _decoders[kind](value)
+        return record
     except msgspec.MsgspecError:
         pass  # raise below, so that the decoder's error, which may quote the value, is not chained
     raise StoreError(f"a stored {kind.__name__} record does not decode; was it written by a newer release?")
