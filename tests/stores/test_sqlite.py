@@ -4,7 +4,7 @@ import math
 import os
 import sqlite3
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from inspect import iscoroutinefunction, signature
 from pathlib import Path
@@ -193,6 +193,26 @@ def test_reads_wait_for_no_update(store):
     assert b"old" == store.read("a")
     let_go.set()
     thread.join()
+    assert b"new" == store.read("a")
+
+
+def test_read_inside_a_change(store):
+    """A change may read other keys; a read that fails fails the update too, and nothing is changed."""
+    put(store, {"a": b"old"})
+
+    def change(values):
+        seen.append(store.read("a"))
+        with suppress(StoreError):
+            store.read(wanted)
+        return {"a": Entry(b"new")}, None
+
+    seen, wanted = [], object()
+    with pytest.raises(StoreError):
+        store.update(["a"], change)
+    assert b"old" == store.read("a")
+    wanted = "b"
+    store.update(["a"], change)
+    assert [b"old", b"old"] == seen
     assert b"new" == store.read("a")
 
 
