@@ -89,7 +89,7 @@ def bare(connection: Any, users: Sequence[str]) -> Batch:
             execute(READ, (user,)).fetchall()
             execute("BEGIN")
             execute(LOCK.format("%s, %s"), (number, user)).fetchall()
-            execute(WRITE.format("(%s, %s, %s), (%s, %s, %s)"), (number, charged, 7200, user, challenged, None))
+            execute(WRITE.format("(%s, %s, %s), (%s, %s, %s)"), (number, charged, None, user, challenged, None))
             execute("COMMIT")
             execute("BEGIN")
             execute(LOCK.format("%s"), (user,)).fetchall()

@@ -169,7 +169,7 @@ def sent(table: str, users: Sequence[str]) -> tuple[list[Any], Iterator[list[Any
     for records in recorded(MemoryStore(), users):
         rounds.append([])
         for user, number, challenged, charged, verified in records:
-            writes = {user: Entry(challenged), number: Entry(charged, 7200)}
+            writes = {user: Entry(challenged), number: Entry(charged)}
             rounds[-1] += [
                 sql.reading(user, TIME),
                 sql.opening([user, number], TIME),

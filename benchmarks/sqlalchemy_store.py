@@ -94,7 +94,7 @@ def bare(connection: Any, users: Sequence[str], store: Any) -> Batch:
             connection.rollback()
             run(LOCK.format("(UNHEX(%s)), (UNHEX(%s))"), *sorted((user, number)))
             run(SELECT.format("UNHEX(%s), UNHEX(%s)"), user, number)
-            run(WRITE.format(f"{ROW}, {ROW}"), user, challenged, None, number, charged, 7200)
+            run(WRITE.format(f"{ROW}, {ROW}"), user, challenged, None, number, charged, None)
             connection.commit()
             run(LOCK.format("(UNHEX(%s))"), user)
             run(SELECT.format("UNHEX(%s)"), user)

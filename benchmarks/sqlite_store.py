@@ -121,7 +121,7 @@ def bare(db: sqlite3.Connection, users: Sequence[str]) -> Batch:
             execute("BEGIN IMMEDIATE")
             execute("SELECT key, value FROM smsmfa WHERE key IN (?,?)", (user, number)).fetchall()
             execute(WRITE, (user, challenged, None))
-            execute(WRITE, (number, charged, int(time.time()) + 7200))
+            execute(WRITE, (number, charged, None))
             execute("COMMIT")
             execute("BEGIN IMMEDIATE")
             execute("SELECT key, value FROM smsmfa WHERE key IN (?)", (user,)).fetchall()
