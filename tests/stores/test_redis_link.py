@@ -1,6 +1,7 @@
 """The connections of a Redis store: like the client's, except for what would repeat, decode, cache or hang."""
 
 import asyncio
+import os
 import sys
 from contextlib import ExitStack, closing, suppress
 from importlib import import_module
@@ -18,12 +19,14 @@ from stores.redis_server import Server, redis_server, wait_until
 from smsmfa import ConfigurationError, StoreError
 from smsmfa.stores.redis_link import AsyncDriver, AsyncLink, Driver, Link
 from smsmfa.stores.redis_update import SHA
+from smsmfa.testing.processes import forked
 from smsmfa.testing.threads import at_once
 from smsmfa.testing.wire import Wire
 
 TAG = b"{smsmfa_test_%b}:" % uuid4().hex.encode()
 KEY = TAG + b"k"
-#: The script of an update, which finds that a key is absent.
+#: The script of an update of an absent key, and one that finds it absent.
+SET_COMMAND = b"EVALSHA", SHA, 1, TAG + b"first", b"", b"=1", b""
 SCRIPT_COMMAND = b"EVALSHA", SHA, 1, TAG + b"absent", b"=1", b"", b""
 PATIENCE = 20
 
@@ -250,6 +253,56 @@ class TestAsyncLink:
             await link.close()
             await client.aclose()
 
+    def test_loops(self, url):
+        """Event loops one after another have connections of their own, and those of a closed one are forgotten."""
+        link = AsyncLink.of(redis.asyncio.Redis.from_url(url), TAG)
+
+        async def ask():
+            try:
+                return await link.ask((b"CLIENT", b"ID"))
+            finally:
+                await link.close()
+
+        assert 3 == len({asyncio.run(ask()) for _ in range(3)})
+        assert 1 == len(link._pools)
+
+    async def test_forked(self, url):
+        """A child of a fork has connections of its own, and the parent goes on with those it had."""
+        client = redis.asyncio.Redis.from_url(url)
+        link = AsyncLink.of(client, TAG)
+        mine = await link.ask((b"CLIENT", b"ID"))
+        theirs, _ = forked(lambda: asyncio.run(link.ask((b"CLIENT", b"ID"))), lambda: None, PATIENCE)
+        still = await link.ask((b"CLIENT", b"ID"))
+        await link.close()
+        await client.aclose()
+
+        assert mine == still != theirs
+
+    async def test_loop_of_the_parent(self, url, monkeypatch):
+        """So has a child that goes on in the event loop of its parent."""
+        client = redis.asyncio.Redis.from_url(url)
+        link = AsyncLink.of(client, TAG)
+        mine = await link.ask((b"CLIENT", b"ID"))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: 0)
+            theirs = await link.ask((b"CLIENT", b"ID"))
+            await link.close()
+        await link.close()
+        await client.aclose()
+
+        assert mine != theirs
+
+    async def test_forked_beside_a_sentinel(self, monkeypatch):
+        """Where the child would have to ask a Sentinel on sockets of the parent, it is told to make another client."""
+        client = redis.asyncio.sentinel.Sentinel([("nowhere", 1)]).master_for("tests")
+        link = AsyncLink.of(client, TAG)
+        await link.close()
+        monkeypatch.setattr(os, "getpid", lambda: 0)
+        with pytest.raises(StoreError) as refused:
+            await link.ask((b"GET", KEY))
+
+        assert "fork" in str(refused.value.__cause__)
+
 
 class Cluster:
     """A cluster of two nodes, of which the first has the slot of the tag at the beginning."""
@@ -314,6 +367,7 @@ class TestCluster:
             cluster.begin_move()
             assert b"1" == link.ask((b"GET", KEY))
             assert b"OK" == link.ask((b"SET", KEY + b"new", b"2"))
+            assert 1 == link.ask(SET_COMMAND)
             cluster.end_move()
             assert [b"1", b"2"] == link.ask((b"MGET", KEY, KEY + b"new"))
 
@@ -327,12 +381,27 @@ class TestCluster:
         cluster.begin_move()
         assert b"1" == await link.ask((b"GET", KEY))
         assert b"OK" == await link.ask((b"SET", KEY + b"new", b"2"))
+        assert 1 == await link.ask(SET_COMMAND)
         cluster.end_move()
         assert [b"1", b"2"] == await link.ask((b"MGET", KEY, KEY + b"new"))
         await link.close()
         await client.aclose()
 
         assert [b"1", b"2"] == cluster.clients[1].mget(KEY, KEY + b"new")
+
+    async def test_forked(self, cluster, monkeypatch):
+        """A child of a fork is told to make another client: this one's sockets are those of the parent."""
+        client = redis.asyncio.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
+        link = AsyncLink.of(client, TAG)
+        await link.ask((b"GET", KEY))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: 0)
+            with pytest.raises(StoreError) as refused:
+                await link.ask((b"GET", KEY))
+        await link.close()
+        await client.aclose()
+
+        assert "fork" in str(refused.value.__cause__)
 
     @pytest.mark.filterwarnings("ignore:.*read_from_replicas:DeprecationWarning")
     def test_reads_from_replicas(self, cluster):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 try:
@@ -20,7 +22,7 @@ from redis.asyncio import RedisCluster as AsyncRedisCluster
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelConnectionPool
 from redis.backoff import NoBackoff
-from redis.exceptions import AskError, ClusterError, MovedError, NoPermissionError, NoScriptError
+from redis.exceptions import AskError, ClusterError, MovedError, NoPermissionError, NoScriptError, RedisError
 from redis.retry import Retry
 from redis.sentinel import SentinelConnectionPool
 
@@ -34,6 +36,7 @@ _MOST_CONNECTIONS = 100
 _MOVES = 5
 #: What is in the name of settings that belong to the client's pool alone; they need the newer protocol.
 _NOT_COPIED = "maint_notifications"
+_FORKED = "in use before a fork, and redis-py would go on with sockets of the parent: make client and store after it"
 
 
 class _Driver:
@@ -151,12 +154,13 @@ class Link:
         answer = None
         connection = pool.get_connection()
         try:
-            for command in commands:
-                connection.send_command(*command)
-                try:
+            try:
+                for command in commands:
+                    connection.send_command(*command)
                     answer = connection.read_response(disable_decoding=True)
-                except NoScriptError:  # after a restart, a fail-over or a flush: this runs it and loads it again
-                    connection.send_command(b"EVAL", SCRIPT, *command[2:])
+            except NoScriptError:  # after a restart, a fail-over or a flush: this runs it and loads it again
+                for command in with_script(commands):
+                    connection.send_command(*command)
                     answer = connection.read_response(disable_decoding=True)
         except BaseException:
             connection.disconnect()
@@ -217,7 +221,10 @@ class AsyncLink:
     """:class:`Link` for asyncio. A task that is cancelled closes its connection, if it had begun to use it."""
 
     def __init__(self, client: AsyncRedis) -> None:
-        self._pool = AsyncDriver.pool_like(client.connection_pool)
+        self._source = client.connection_pool
+        #: By process and loop: redis-py's own for asyncio know of neither. Those of a parent are kept, so that nobody
+        #: closes its connections.
+        self._pools: dict[Any, Any] = {}
 
     @staticmethod
     def of(client: AsyncRedis | AsyncRedisCluster, tag: bytes) -> AsyncLink | AsyncClusterLink:
@@ -237,22 +244,34 @@ class AsyncLink:
 
     async def close(self) -> None:
         """Like :meth:`Link.close`."""
-        await self._pool.disconnect()
+        await self._pool().disconnect()
 
     async def _route(self, command: Command) -> Any:
-        return await self._exchange(self._pool, command)
+        return await self._exchange(self._pool(), command)
+
+    def _pool(self) -> Any:
+        here = os.getpid(), asyncio.get_running_loop()
+        if here not in self._pools:
+            for process, loop in [*self._pools]:
+                if process != here[0] and isinstance(self._source, AsyncDriver.sentinel_pool):
+                    raise RedisError(_FORKED)
+                if process == here[0] and loop.is_closed():
+                    self._pools.pop((process, loop), None)
+            self._pools[here] = AsyncDriver.pool_like(self._source)
+        return self._pools[here]
 
     @staticmethod
     async def _exchange(pool: Any, *commands: Command) -> Any:
         answer = None
         connection = await pool.get_connection()
         try:
-            for command in commands:
-                await connection.send_command(*command)
-                try:
+            try:
+                for command in commands:
+                    await connection.send_command(*command)
                     answer = await connection.read_response(disable_decoding=True)
-                except NoScriptError:
-                    await connection.send_command(b"EVAL", SCRIPT, *command[2:])
+            except NoScriptError:
+                for command in with_script(commands):
+                    await connection.send_command(*command)
                     answer = await connection.read_response(disable_decoding=True)
         except BaseException:
             await connection.disconnect()
@@ -270,6 +289,7 @@ class AsyncClusterLink(AsyncLink):
         self._tag = tag
         self._pools: dict[tuple[str, int], Any] = {}
         self._stale = True
+        self._process = 0
 
     async def _route(self, command: Command) -> Any:
         for _ in range(_MOVES):
@@ -285,6 +305,9 @@ class AsyncClusterLink(AsyncLink):
             await pool.disconnect()
 
     async def _ask_primary(self, command: Command) -> Any:
+        self._process = self._process or os.getpid()
+        if self._process != os.getpid():
+            raise RedisError(_FORKED)
         if self._stale:
             await AsyncDriver.find_nodes(self._client)
             self._stale = False
@@ -306,6 +329,12 @@ class AsyncClusterLink(AsyncLink):
             pool = AsyncDriver.pool_like(source, host=host, port=port, redis_connect_func=None)
             self._pools.setdefault((host, port), pool)
         return self._pools[host, port]
+
+
+def with_script(commands: Sequence[Command]) -> list[Command]:
+    """Return commands, of which the last calls the script by its hash, with the script itself."""
+    *first, last = commands
+    return [*first, (b"EVAL", SCRIPT, *last[2:])]
 
 
 def failure(error: Exception) -> ConfigurationError | StoreError:
