@@ -3,6 +3,7 @@
 import sys
 from contextlib import closing
 from importlib import import_module
+from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import MetaData, NullPool, create_engine
@@ -80,6 +81,18 @@ def test_failure_is_final(url, store):
         execute("DROP TABLE smsmfa")
     with pytest.raises(StoreError, match="a plain one: OperationalError"):
         store.read("a")
+
+
+def test_other_columns():
+    """A table whose columns have other names is an error, where SQLite reads a name it does not know as a text."""
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/factor.db"
+        with session(url) as execute:
+            execute("CREATE TABLE smsmfa (k TEXT PRIMARY KEY, value BLOB, expires INTEGER)")
+        with closing(SqlAlchemyStore(create_engine(url, poolclass=NullPool))) as store:
+            for call in (store.ping, lambda: store.read("a"), lambda: store.update(["a"], lambda _: ({}, None))):
+                with pytest.raises(StoreError, match="no such column"):
+                    call()
 
 
 def test_missing_package(monkeypatch):

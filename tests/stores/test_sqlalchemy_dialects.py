@@ -120,7 +120,22 @@ def test_defaults_of_mariadb():
         assert 40 == first_writes(store)
         with engine_of(store).connect() as connection:
             [modes] = connection.execute(text("SELECT @@session.sql_mode")).one()
-        assert "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION" == modes
+        assert "ANSI_QUOTES,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION" == modes
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_quotes_of_mariadb(used):
+    """A server that quotes names as the standard does keeps and finds records, whenever the engine saw that first."""
+    with mariadb() as url:
+        engine = create_engine(url, connect_args={"init_command": "SET SESSION sql_mode = 'ANSI_QUOTES'"})
+        if used:
+            engine.connect().close()
+        with closing(SqlAlchemyStore(engine, table="quoted")) as store:
+            store.create_schema()
+            put(store, {"a": b"1"})
+            assert b"1" == store.read("a")
+            assert 40 == first_writes(store)
+        engine.dispose()
 
 
 def test_value_too_long():

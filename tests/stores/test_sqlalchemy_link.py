@@ -16,6 +16,7 @@ from stores.sqlalchemy_databases import counted, engine_of, mariadb, session, sq
 
 from smsmfa import ConfigurationError, StoreContention, StoreError
 from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
+from smsmfa.stores.sqlalchemy_link import Session
 from smsmfa.testing.processes import forked
 from smsmfa.testing.suite import increment, look, put
 from smsmfa.testing.threads import all_of, at_once, switching
@@ -254,6 +255,23 @@ def test_failing_rollback(store):
         store.update(["a"], lambda _: 1 / 0)
     assert 1 == len({*map(id, closed)})
     put(store, {"a": b"1"})
+
+
+@pytest.mark.parametrize("where", ["end", "_calm", "give_back"])
+def test_interrupted_at_the_end(store, monkeypatch, where):
+    """Whatever interrupts the end of an update, its transaction ends, and its connection is there for the next."""
+    real = getattr(Session, where)
+
+    def interrupted(session):
+        monkeypatch.setattr(Session, where, real)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, where, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.update(["a"], lambda _: ({}, None))
+    assert 0 == engine_of(store).pool.checkedout()
+    put(store, {"a": b"1"})
+    assert b"1" == store.read("a")
 
 
 def test_values_are_not_shown(store, caplog):

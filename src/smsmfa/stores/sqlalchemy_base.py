@@ -27,10 +27,11 @@ Statement: TypeAlias = tuple[TextClause, Mapping[str, object]]
 Ask: TypeAlias = Callable[..., Sequence[Any]]
 
 _NAME = re.compile(r"(?:([A-Za-z_][A-Za-z0-9_]{0,62})\.)?([A-Za-z_][A-Za-z0-9_]{0,54})")
-_READ = "SELECT {stale}, (SELECT value FROM {table} WHERE {key} = {{}})"
-_SELECT = "SELECT {key}, value FROM {table} WHERE {key} IN ({{}})"
-_DELETE = "DELETE FROM {table} WHERE {key} IN ({{}})"
-_EXPIRED = "SELECT {key} FROM {table} WHERE expires < {now} ORDER BY expires LIMIT :n"
+#: A quoted name that is no column may be read as text, and that would be no key: so it is said whose it is.
+_READ = "SELECT {stale}, (SELECT value FROM {table} WHERE {its_key} = {{}})"
+_SELECT = "SELECT {its_key}, value FROM {table} WHERE {its_key} IN ({{}})"
+_DELETE = "DELETE FROM {table} WHERE {its_key} IN ({{}})"
+_EXPIRED = "SELECT {its_key} FROM {table} WHERE expires < {now} ORDER BY expires LIMIT :n"
 
 _COMMIT, _ROLLBACK = text("COMMIT"), text("ROLLBACK")
 
@@ -110,8 +111,9 @@ class Sql(ABC):
 
     def __init__(self, dialect: Dialect, table: str) -> None:
         self.table: Table = schema(MetaData(), table)
-        quoted = dialect.identifier_preparer
-        names = {"table": quoted.format_table(self.table), "key": quoted.quote("key")}
+        quoted = dialect.preparer(dialect)  # as a server quotes that has not been told otherwise
+        name, key = quoted.format_table(self.table), quoted.quote("key")
+        names = {"table": name, "key": key, "its_key": f"{name}.{key}"}
         self.begin: list[Statement] = _plain(self.begin_with)
         self.making: list[Statement] = _plain(self.make_with)
         key, value = self.blob.format("k{n}"), self.blob.format("v{n}")

@@ -42,9 +42,10 @@ class MySql(Sql):
     def prepare(self, dialect: Dialect, connection: Any) -> None:
         """Have the server refuse what it cannot store whole, and wait for no lock for long."""
         dialect.set_isolation_level(connection, "READ COMMITTED")
+        quotes = ",ANSI_QUOTES" if dialect.identifier_preparer.initial_quote == '"' else ""  # as it makes the table
         cursor = connection.cursor()
         cursor.execute(
-            "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', sql_notes = 0, "
+            f"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION{quotes}', sql_notes = 0, "
             f"innodb_lock_wait_timeout = {PATIENCE}, lock_wait_timeout = {PATIENCE}"
         )
         cursor.close()

@@ -30,6 +30,8 @@ _DEADLINE = 5.0
 _PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 #: Where SQLAlchemy would log the values of rows, if the application logs what its own engines do.
 _LOGGER = "sqlalchemy.engine.Engine.smsmfa"
+#: In the notes of a connection: whether a transaction is under way.
+_BEGUN = "smsmfa: begun"
 _WHY = "the store needs connections of its own, whose transactions end when it says so"
 
 
@@ -156,7 +158,11 @@ class Link:
         try:
             return work(session)
         finally:
-            session.end()
+            try:
+                session.end()
+            except BaseException:  # an interrupt
+                session.give_back()
+                raise
 
     def _connect(self) -> Connection:
         engine = self._engines.get(os.getpid()) or self._engines.setdefault(os.getpid(), self._opened())
@@ -177,6 +183,7 @@ class Link:
         pool._reset_on_return = reset_none  # what it takes back is at rest: a round trip less
         pool._pre_ping = False  # a connection that turns out to be dead costs another try: a round trip less
         event.listen(pool, "connect", self._prepare)  # after whatever the application and SQLAlchemy do
+        event.listen(pool, "reset", _close_in_transaction)
         return Engine(pool, self._source.dialect, self._source.url, logging_name="smsmfa", hide_parameters=True)
 
     def _prepare(self, connection: Any, record: object) -> None:
@@ -195,6 +202,7 @@ class Session:
 
     def __init__(self, connection: Connection, sql: Sql, until: float, sleep: Callable[[float], None]) -> None:
         self._connection = connection
+        self._info = connection.info
         self._sql = sql
         self._until = until
         self._sleep = sleep
@@ -215,7 +223,7 @@ class Session:
 
     def begin(self) -> None:
         """Begin a transaction."""
-        self._begun = True
+        self._begun = self._info[_BEGUN] = True
         self.ask_all(self._sql.begin)
 
     def commit(self) -> None:
@@ -226,7 +234,7 @@ class Session:
         """
         self._committing = True
         self._call(self._sql.commit, self._connection)
-        self._begun = False
+        self._begun = self._info[_BEGUN] = False
 
     def make(self, table: Any) -> None:
         """Make a table and its indexes, but for what is there. Whatever lock that takes ends with the connection."""
@@ -240,6 +248,10 @@ class Session:
         """Give the connection back at rest, or closed."""
         with suppress(Exception):
             self._calm()
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Give the connection back; it is closed where a transaction is under way."""
         with suppress(Exception):
             self._connection.close()
 
@@ -247,6 +259,7 @@ class Session:
         try:
             if self._begun and not self._broken and not self._connection.invalidated:
                 self._sql.rollback(self._connection)
+                self._info[_BEGUN] = False
         except Exception:
             self._broken = True
         if self._broken:
@@ -278,6 +291,12 @@ class Session:
         if getattr(error, "connection_invalidated", False):
             raise Undone(StoreError(said)) from cause
         raise StoreError(said) from cause
+
+
+def _close_in_transaction(_: object, record: Any, state: object) -> None:
+    """Let no connection into the pool whose transaction did not end, because something interrupted what ends it."""
+    if record is not None and record.info.get(_BEGUN):
+        record.invalidate()
 
 
 def _cause(error: BaseException) -> BaseException:
