@@ -93,6 +93,7 @@ def test_older_release(kind, blank):
         b"\x92\x01\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00",
         b"\xc1",
         b"plain text",
+        b"\x92\x01\x91\x94\xa1a\x01\xa2\xff\xfe\xa1m",
         b"{}",
         b"\x91" * 5000 + b"\x01",
     ],

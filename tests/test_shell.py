@@ -391,6 +391,17 @@ class TestRejected:
         rejected(factor.verifier.verify, "alice", challenge.id, code)
         assert (8, 6) == self.room(factor)
 
+    def test_slow_refusal(self, factor, error):
+        """However long the carrier takes to refuse, no more is given back than was charged."""
+
+        def meanwhile():
+            factor.clock.move(hours=3)
+            self.room(factor)
+
+        self.refuse(factor, error, factor.verifier.challenge, "alice", meanwhile=meanwhile)
+        factor.clock.move(seconds=40)
+        assert 1 == self.room(factor)[1]
+
     def test_replaced_meanwhile(self, factor, error):
         """A challenge that replaced another while the carrier refused that one stays."""
         newer = []

@@ -121,7 +121,7 @@ def decode(kind: type[R], value: bytes | None) -> R:
     try:
         record: R = _decoders[kind](value)
         return record
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         pass  # raise below, so that the decoder's error, which may quote the value, is not chained
     raise StoreError(f"a stored {kind.__name__} record does not decode; was it written by a newer release?")
 

@@ -79,12 +79,16 @@ class Base:
             name,
             self._config,
             checked_user_id(user_id),
-            max(self._clock() // 1000, 0),
+            self._now(),
             kind,
             challenge_id=challenge_id if isinstance(challenge_id, str) and _is_id(challenge_id) else None,
             purpose=purpose,
             listener=self._on_event,
         )
+
+    def _now(self) -> int:
+        """Return the instant in microseconds since the epoch."""
+        return max(self._clock() // 1000, 0)
 
     def _check_enabled(self) -> None:
         if not self._config.enabled:
@@ -215,6 +219,7 @@ class Shell(Base):
             operation.message_id = check_receipt(receipt).message_id
             return
         try:
+            operation.now = self._now()  # the carrier took its time, in which buckets were filled and used
             self._run(operation, partial(decisions.settle, reply=reply))
         except Exception as error:
             rejected.add_note(f"the charge for it could not be given back: {type(error).__name__}")
@@ -272,6 +277,7 @@ class AsyncShell(Base):
             operation.message_id = check_receipt(receipt).message_id
             return
         try:
+            operation.now = self._now()  # the carrier took its time, in which buckets were filled and used
             await self._run(operation, partial(decisions.settle, reply=reply))
         except Exception as error:
             rejected.add_note(f"the charge for it could not be given back: {type(error).__name__}")

@@ -221,8 +221,9 @@ class TestSetUp:
         with closing(client):
             for _ in range(2):
                 store.update(["k"], increment("k"))
+                pool = store._link._pool()
                 store.close()
-                assert [None] == [connection._sock for connection in store._link._pool._connections]
+                assert [None] == [connection._sock for connection in pool._connections]
 
             assert client.ping()
             assert b"2" == store.read("k")

@@ -146,11 +146,21 @@ class TestLink:
         assert isinstance(failed.value.__cause__, redis.ConnectionError)
         assert 1 == Failing.sent
 
+    def test_close(self, url):
+        """A link may be closed before it is used, and again; it opens other connections when it is used."""
+        with redis.Redis.from_url(url) as client, closing(Link.of(client, TAG)) as link:
+            link.close()
+            first = link.ask((b"CLIENT", b"ID"))
+            link.close()
+            link.close()
+
+            assert first != link.ask((b"CLIENT", b"ID"))
+
     def test_error_closes_connection(self, url):
         """A connection that had an error is closed: it may lead to what is no longer the primary."""
         with redis.Redis.from_url(url) as client, closing(Link.of(client, TAG)) as link:
             link.ask((b"ECHO", b"v"))
-            [connection] = link._pool._connections
+            [connection] = link._pool()._connections
             with pytest.raises(StoreError):
                 link.ask((b"GET",))
 
@@ -204,7 +214,7 @@ class TestLink:
             asked = at_once([lambda: link.ask((b"ECHO", b"v"))] * 16, PATIENCE)
 
             assert [b"v"] * 16 == asked
-            assert 1 == len(link._pool._connections)
+            assert 1 == len(link._pool()._connections)
 
 
 class TestAsyncLink:
@@ -254,7 +264,7 @@ class TestAsyncLink:
             await client.aclose()
 
     def test_loops(self, url):
-        """Event loops one after another have connections of their own, and those of a closed one are forgotten."""
+        """Event loops one after another have connections of their own, and what was closed is forgotten."""
         link = AsyncLink.of(redis.asyncio.Redis.from_url(url), TAG)
 
         async def ask():
@@ -264,7 +274,7 @@ class TestAsyncLink:
                 await link.close()
 
         assert 3 == len({asyncio.run(ask()) for _ in range(3)})
-        assert 1 == len(link._pools)
+        assert {} == link._pools
 
     async def test_forked(self, url):
         """A child of a fork has connections of its own, and the parent goes on with those it had."""
@@ -296,8 +306,10 @@ class TestAsyncLink:
         """Where the child would have to ask a Sentinel on sockets of the parent, it is told to make another client."""
         client = redis.asyncio.sentinel.Sentinel([("nowhere", 1)]).master_for("tests")
         link = AsyncLink.of(client, TAG)
+        link._pool()
         await link.close()
-        monkeypatch.setattr(os, "getpid", lambda: 0)
+        await link.close()
+        monkeypatch.setattr(os, "getpid", lambda: -1)
         with pytest.raises(StoreError) as refused:
             await link.ask((b"GET", KEY))
 

@@ -72,6 +72,16 @@ class Driver(_Driver):
         time.sleep(seconds)
 
     @staticmethod
+    def here() -> Any:
+        """Return what a pool is for: anything, for it notices a fork."""
+        return None
+
+    @staticmethod
+    def stay(process: int) -> int:
+        """Return the process in which the client of the application may be used: any."""
+        return process
+
+    @staticmethod
     def find_nodes(cluster: Any) -> None:
         """Have a client ask its cluster where each slot is."""
         cluster.nodes_manager.initialize()
@@ -95,6 +105,22 @@ class AsyncDriver(_Driver):
         await asyncio.sleep(seconds)
 
     @staticmethod
+    def here() -> tuple[int, Any]:
+        """Return the process and the event loop: redis-py's pools for asyncio know of neither."""
+        return os.getpid(), asyncio.get_running_loop()
+
+    @staticmethod
+    def stay(process: int) -> int:
+        """Return the process in which the client of the application may be used: the first that did (0: none has).
+
+        Raises:
+            RedisError: it is another, and would go on with the sockets of its parent.
+        """
+        if process and process != os.getpid():
+            raise RedisError(_FORKED)
+        return os.getpid()
+
+    @staticmethod
     async def find_nodes(cluster: Any) -> None:
         """Like :meth:`Driver.find_nodes`."""
         await cluster.initialize()
@@ -114,7 +140,10 @@ class Link:
     """
 
     def __init__(self, client: Redis) -> None:
-        self._pool = Driver.pool_like(client.connection_pool)
+        self._source = client.connection_pool
+        #: Those of a parent process are kept, so that nobody closes its connections.
+        self._pools: dict[Any, Any] = {}
+        self._process = 0
 
     @staticmethod
     def of(client: Redis | RedisCluster, tag: bytes) -> Link | ClusterLink:
@@ -143,10 +172,20 @@ class Link:
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.disconnect()
+        pool = self._pools.pop(Driver.here(), None)
+        if pool is not None:
+            pool.disconnect()
 
     def _route(self, command: Command) -> Any:
-        return self._exchange(self._pool, command)
+        return self._exchange(self._pool(), command)
+
+    def _pool(self) -> Any:
+        here = Driver.here()
+        if here not in self._pools:
+            if isinstance(self._source, Driver.sentinel_pool):
+                self._process = Driver.stay(self._process)
+            self._pools.setdefault(here, Driver.pool_like(self._source))
+        return self._pools[here]
 
     @staticmethod
     def _exchange(pool: Any, *commands: Command) -> Any:
@@ -178,6 +217,7 @@ class ClusterLink(Link):
         self._tag = tag
         self._pools: dict[tuple[str, int], Any] = {}
         self._stale = True
+        self._process = 0
 
     def _route(self, command: Command) -> Any:
         """Send a command to where the keys are; a node that sends it away has not obeyed."""
@@ -190,10 +230,11 @@ class ClusterLink(Link):
 
     def close(self) -> None:
         """Close the connections."""
-        for pool in [*self._pools.values()]:
-            pool.disconnect()
+        while self._pools:
+            self._pools.popitem()[1].disconnect()
 
     def _ask_primary(self, command: Command) -> Any:
+        self._process = Driver.stay(self._process)
         if self._stale:
             Driver.find_nodes(self._client)
             self._stale = False
@@ -222,9 +263,9 @@ class AsyncLink:
 
     def __init__(self, client: AsyncRedis) -> None:
         self._source = client.connection_pool
-        #: By process and loop: redis-py's own for asyncio know of neither. Those of a parent are kept, so that nobody
-        #: closes its connections.
+        #: Those of a parent process are kept, so that nobody closes its connections.
         self._pools: dict[Any, Any] = {}
+        self._process = 0
 
     @staticmethod
     def of(client: AsyncRedis | AsyncRedisCluster, tag: bytes) -> AsyncLink | AsyncClusterLink:
@@ -244,20 +285,19 @@ class AsyncLink:
 
     async def close(self) -> None:
         """Like :meth:`Link.close`."""
-        await self._pool().disconnect()
+        pool = self._pools.pop(AsyncDriver.here(), None)
+        if pool is not None:
+            await pool.disconnect()
 
     async def _route(self, command: Command) -> Any:
         return await self._exchange(self._pool(), command)
 
     def _pool(self) -> Any:
-        here = os.getpid(), asyncio.get_running_loop()
+        here = AsyncDriver.here()
         if here not in self._pools:
-            for process, loop in [*self._pools]:
-                if process != here[0] and isinstance(self._source, AsyncDriver.sentinel_pool):
-                    raise RedisError(_FORKED)
-                if process == here[0] and loop.is_closed():
-                    self._pools.pop((process, loop), None)
-            self._pools[here] = AsyncDriver.pool_like(self._source)
+            if isinstance(self._source, AsyncDriver.sentinel_pool):
+                self._process = AsyncDriver.stay(self._process)
+            self._pools.setdefault(here, AsyncDriver.pool_like(self._source))
         return self._pools[here]
 
     @staticmethod
@@ -301,13 +341,11 @@ class AsyncClusterLink(AsyncLink):
 
     async def close(self) -> None:
         """Like :meth:`ClusterLink.close`."""
-        for pool in [*self._pools.values()]:
-            await pool.disconnect()
+        while self._pools:
+            await self._pools.popitem()[1].disconnect()
 
     async def _ask_primary(self, command: Command) -> Any:
-        self._process = self._process or os.getpid()
-        if self._process != os.getpid():
-            raise RedisError(_FORKED)
+        self._process = AsyncDriver.stay(self._process)
         if self._stale:
             await AsyncDriver.find_nodes(self._client)
             self._stale = False
