@@ -68,6 +68,19 @@ class TestKeys:
 class TestChange:
     """A decision on stored values."""
 
+    @pytest.mark.parametrize("planned", [encode(User(changes=1)), encode(User(changes=2)), None])
+    def test_again(self, planned):
+        """Whatever was planned, and however often the store runs it, a decision sees what is stored now."""
+        one, stored, seen = operation(), encode(User(changes=1)), []
+        one.plan(lambda user: user.phones, planned)
+
+        def decide(book):
+            seen.append(book.user.changes)
+            book.user.changes = 7
+
+        assert 2 * [encode(User(changes=7))] == [written(one, decide, {USER_KEY: stored})[USER_KEY].value for _ in "12"]
+        assert [1, 1] == seen
+
     def test_outcome(self):
         """What the decision returns is what came of it, a refusal too."""
         one, outcome, refusal = operation(), Outcome(), NotEnrolled()

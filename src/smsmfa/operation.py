@@ -56,7 +56,7 @@ class Book:
         self.now: int = operation.now
         #: Whose records these are.
         self.user_key: str = operation.user_key
-        self.user: User = decode(User, values.get(self.user_key))
+        self.user: User = operation.planned(values.get(self.user_key))
         #: The number the decision is about, once it knows.
         self.phone: Phone | None = None
 
@@ -149,8 +149,8 @@ class Operation:
     """
 
     __slots__ = (
-        "_listener", "_outcome", "challenge_id", "config", "cost", "keys", "kind", "message_id", "name", "now",
-        "numbers", "phone", "purpose", "sent", "uncertain", "user_id", "user_key",
+        "_listener", "_outcome", "_planned", "challenge_id", "config", "cost", "keys", "kind", "message_id", "name",
+        "now", "numbers", "phone", "purpose", "sent", "uncertain", "user_id", "user_key",
     )  # fmt: skip
 
     def __init__(
@@ -181,6 +181,7 @@ class Operation:
         if kind and config.limits.total is not None:
             self.keys.append(TOTAL_KEY)
         self._outcome: object = _NOTHING
+        self._planned: tuple[bytes | None, User] | None = None
 
     def __enter__(self) -> "Operation":
         return self
@@ -218,8 +219,15 @@ class Operation:
 
     def plan(self, locate: Locate, value: bytes | None) -> None:
         """Learn from the user's record which numbers a decision will ask for. Should they change, it says so."""
-        for phone in locate(decode(User, value)):
+        user = decode(User, value)
+        for phone in locate(user):
             self.include(phone.number)
+        self._planned = value, user
+
+    def planned(self, value: bytes | None) -> User:
+        """Return a user's record, which is that of the plan if it has not changed. A decision may change it: once."""
+        planned, self._planned = self._planned, None
+        return planned[1] if planned is not None and planned[0] == value else decode(User, value)
 
     def result(self, outcome: Result[O]) -> O | None:
         """Return what an update came to, raise what it refused with, or ``None``: look again, with one more key.
