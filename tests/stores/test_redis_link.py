@@ -1,10 +1,8 @@
-"""The connections of a Redis store: like the client's, except for what would repeat, decode, cache or hang."""
+"""The connections of a Redis store: what goes over them, once, whatever fails, moves or forks."""
 
 import asyncio
 import os
-import sys
 from contextlib import ExitStack, closing, suppress
-from importlib import import_module
 from uuid import uuid4
 
 import pytest
@@ -12,12 +10,11 @@ import redis
 import redis.asyncio
 import redis.asyncio.sentinel
 from redis.backoff import ConstantBackoff
-from redis.exceptions import ResponseError
 from services import REDIS
 from stores.redis_server import Server, redis_server, wait_until
 
 from smsmfa import ConfigurationError, StoreError
-from smsmfa.stores.redis_link import AsyncDriver, AsyncLink, Driver, Link
+from smsmfa.stores.redis_link import AsyncLink, Link
 from smsmfa.stores.redis_update import SHA
 from smsmfa.testing.processes import forked
 from smsmfa.testing.threads import at_once
@@ -52,80 +49,6 @@ class Failing(redis.Connection):
         self.getting = arguments[0] == b"GET"
         Failing.sent += self.getting
         super().send_command(*arguments, **named)
-
-
-def a_pool(**kwargs):
-    return redis.ConnectionPool(host="nowhere", **kwargs)
-
-
-class TestDriver:
-    def test_copied(self):
-        """A pool connects as the application's does: the same place, user, password and kind of connection."""
-        source = redis.Redis(
-            host="h", port=1, db=3, username="u", password="p", ssl=True, ssl_ca_certs="ca", max_connections=7
-        ).connection_pool
-        pool = Driver.pool_like(source)
-        kwargs = pool.connection_kwargs
-
-        assert ("h", 1, 3, "u", "p", "ca") == tuple(
-            kwargs[name] for name in ("host", "port", "db", "username", "password", "ssl_ca_certs")
-        )
-        assert (redis.SSLConnection, 7, 5) == (pool.connection_class, pool.max_connections, pool.timeout)
-
-    def test_unix(self):
-        """A Unix socket is one for the store too."""
-        pool = Driver.pool_like(redis.Redis(unix_socket_path="/nowhere").connection_pool)
-
-        assert "/nowhere" == pool.make_connection().path
-
-    @pytest.mark.parametrize("driver, module", [(Driver, redis), (AsyncDriver, redis.asyncio)])
-    def test_retries(self, driver, module):
-        """R25: nothing is ever tried again by the driver, whatever the client has been told."""
-        retry = module.retry.Retry(ConstantBackoff(1), 10)
-        source = module.Redis(retry=retry, retry_on_error=[ResponseError, OSError]).connection_pool
-        connection = driver.pool_like(source).make_connection()
-
-        assert 0 == connection.retry._retries
-        assert 10 == source.connection_kwargs["retry"]._retries
-
-    @pytest.mark.parametrize("given, own", [({}, 5), ({"socket_timeout": None}, 5), ({"socket_timeout": 0.5}, 0.5)])
-    def test_timeout(self, given, own):
-        """A client that would wait for ever for an answer is waited for five seconds."""
-        assert own == Driver.pool_like(a_pool(**given)).connection_kwargs["socket_timeout"]
-
-    def test_connections_are_bounded(self):
-        """A pool without a bound is bounded, because it waits when it is exhausted and does not fail."""
-        assert 100 == Driver.pool_like(a_pool(max_connections=2**31)).max_connections
-
-    @pytest.mark.parametrize("version", [2, 3])
-    def test_protocol(self, version):
-        """The protocol is the plain one, without a cache or notifications of the client's."""
-        pool = Driver.pool_like(redis.Redis(protocol=version).connection_pool)
-
-        assert 2 == pool.connection_kwargs["protocol"]
-        assert "maint_notifications_pool_handler" not in pool.connection_kwargs
-
-    @pytest.mark.parametrize("driver, module", [(Driver, redis.sentinel), (AsyncDriver, redis.asyncio.sentinel)])
-    def test_sentinel(self, driver, module):
-        """With a Sentinel it is the primary that is asked, even if the client reads from replicas."""
-        manager = module.Sentinel([("nowhere", 1)])
-        source = manager.slave_for("name", max_connections=3).connection_pool
-        pool = driver.pool_like(source)
-
-        assert ("name", True, manager, 3) == (
-            pool.service_name, pool.is_master, pool.sentinel_manager, pool.max_connections
-        )  # fmt: skip
-        assert pool is not source
-        assert 0 == pool.make_connection().retry._retries
-
-    async def test_sleep(self, monkeypatch):
-        """A pause is one of a thread, or of a task."""
-        slept = []
-        monkeypatch.setattr("time.sleep", slept.append)
-        Driver.sleep(0.5)
-        await AsyncDriver.sleep(0)
-
-        assert [0.5] == slept
 
 
 class TestLink:
@@ -529,14 +452,3 @@ class TestSentinel:
                 assert b"w" == there.get(KEY)
 
         assert [b"v"] == answers
-
-
-def test_no_driver(monkeypatch):
-    """Without redis-py the import says what to install."""
-    monkeypatch.setitem(sys.modules, "redis", None)
-    for name in ("redis", "redis_link"):
-        monkeypatch.delitem(sys.modules, f"smsmfa.stores.{name}", raising=False)
-    with pytest.raises(ModuleNotFoundError) as missing:
-        import_module("smsmfa.stores.redis")
-
-    assert 'smsmfa.stores.redis needs redis-py: pip install "smsmfa[redis]"' == str(missing.value)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..exceptions import ConfigurationError, StoreError
 from ..typing import Change
 from .hints import Hints
-from .redis_link import AsyncDriver, AsyncLink, Driver, Link
+from .redis_driver import AsyncDriver, Driver
+from .redis_link import AsyncLink, Link
 from .redis_update import Command, Update
 
 if TYPE_CHECKING:
