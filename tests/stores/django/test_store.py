@@ -478,6 +478,13 @@ class TestFaults:
         assert isinstance(raised.value.__cause__, StoreError)
         assert {} == rows_of(alias)
 
+    def test_no_value(self, alias):
+        """A row without a value, whoever left it, is an absent entry."""
+        Record.objects.using(alias).create(key=b"k", value=None)
+        assert DjangoStore().read("k") is None
+        assert {} == DjangoStore().update(["k"], lambda values: ({"k": Entry(b"1")}, values))
+        assert b"1" == DjangoStore().read("k")
+
     def test_error_page(self, alias, monkeypatch):
         """T12: a mail about an error in an update shows no value, in whatever frame."""
         store, vendor = DjangoStore(), connections[alias].vendor

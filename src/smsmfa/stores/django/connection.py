@@ -43,7 +43,7 @@ class Connection:
     statements: Statements
 
     def __init__(self, alias: str) -> None:
-        self._alias = alias
+        self.alias = alias
         self._wrapper: Any = None
         self._process = 0
         self._new = self._in_use = self._begun = self._committing = self._broken = False
@@ -140,7 +140,7 @@ class Connection:
                     self._wrapper = None
 
     def _check_surroundings(self) -> None:
-        if any(getattr(block, "_from_testcase", False) for block in connections[self._alias].atomic_blocks):
+        if any(getattr(block, "_from_testcase", False) for block in connections[self.alias].atomic_blocks):
             raise ConfigurationError(
                 "a Django TestCase rolls back what its own connection wrote, and DjangoStore commits on another: "
                 "in tests use MemoryStore, or a TransactionTestCase"
@@ -150,14 +150,14 @@ class Connection:
         if self._wrapper is not None and self._process != os.getpid():
             if self._wrapper.vendor == "sqlite":
                 raise StoreError(
-                    f"{self._alias}: it was open during a fork that Python knew nothing of, and SQLite would lose "
+                    f"{self.alias}: it was open during a fork that Python knew nothing of, and SQLite would lose "
                     "updates now; use the store after the fork (uWSGI: lazy-apps)"
                 )
             self.drop()
         self._new = self._wrapper is None
         if self._wrapper is not None:
             return
-        wrapper = _copied(self._alias)
+        wrapper = _copied(self.alias)
         self.statements = STATEMENTS[wrapper.vendor]
         try:
             wrapper.ensure_connection()
@@ -168,7 +168,7 @@ class Connection:
             self.run(statement)
 
     def _failure(self, error: Error) -> StoreError | Lost:
-        said = f"{self._alias}: {str(error).partition(chr(10))[0]}"
+        said = f"{self.alias}: {str(error).partition(chr(10))[0]}"
         if _is_busy(error):
             return Lost(
                 f"{said} for {PATIENCE:.0f} s, by another process or by a transaction of the application in this very "

@@ -22,6 +22,7 @@ from ...typing import Change, Entry
 from ..worker import Worker
 from ..writes import check_write
 from . import connection as link
+from .checks import check, check_once
 from .connection import Connection, Lost, close_all, connection_to
 
 __all__ = ["AsyncDjangoStore", "DjangoStore"]
@@ -54,11 +55,12 @@ class DjangoStore:
         """Return what is stored under ``key``, or ``None``.
 
         Raises:
-            ConfigurationError: the app is not installed, the database cannot be used, or a ``TestCase`` is running.
+            ConfigurationError: the app is not installed, the database or the table cannot be made safe, or a
+                ``TestCase`` is running.
             StoreError: the database failed.
         """
         rows = self._run(lambda database: database.run(database.statements.read(), [key.encode()]))
-        return bytes(rows[0][0]) if rows else None
+        return bytes(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def update(self, keys: Sequence[str], change: Change[T]) -> T:
         """Run ``change`` on the current values of ``keys`` and store what it says, in one transaction.
@@ -88,7 +90,7 @@ class DjangoStore:
         self.ping()
 
     def ping(self) -> None:
-        """Begin and end an update of nothing.
+        """Look at the database and the table; begin and end an update of nothing.
 
         Raises:
             ConfigurationError: as with :meth:`read`.
@@ -96,6 +98,7 @@ class DjangoStore:
         """
 
         def look(database: Connection) -> None:
+            check(database)
             database.begin()
             database.run(database.statements.select(1), [b""])
 
@@ -134,6 +137,7 @@ class DjangoStore:
         while True:
             try:
                 with connection_to(self._alias()) as database:
+                    check_once(database)
                     return work(database)
             except Lost as lost:
                 if time.monotonic() >= due:

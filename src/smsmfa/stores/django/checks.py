@@ -1,0 +1,65 @@
+"""What a database has to be, or updates of its would be lost: looked at once in a process, and by each ping."""
+
+from collections.abc import Callable
+
+from django.db import connections
+
+from ...exceptions import ConfigurationError
+from .connection import Connection
+
+_MYSQL = (
+    "SELECT engine, data_type FROM information_schema.tables JOIN information_schema.columns "
+    "USING (table_schema, table_name) "
+    "WHERE table_schema = DATABASE() AND table_name = 'smsmfa_record' AND column_name = 'key'"
+)
+
+#: The aliases of databases that were found good.
+_good: set[str] = set()
+
+
+def check_once(database: Connection) -> None:
+    """Look at a database, unless it was found good before.
+
+    Raises:
+        ConfigurationError: as with :func:`check`.
+    """
+    if database.alias not in _good:
+        check(database)
+
+
+def check(database: Connection) -> None:
+    """Look at a database. Without the table it is neither good nor bad.
+
+    Raises:
+        ConfigurationError: it would lose updates, or take some keys for equal.
+    """
+    _good.discard(database.alias)
+    if _CHECKS[connections[database.alias].vendor](database):
+        _good.add(database.alias)
+
+
+def _check_mysql(database: Connection) -> bool:
+    found = database.run(_MYSQL)
+    for engine, kind in found:
+        if engine.upper() != "INNODB":
+            raise ConfigurationError(
+                f"{database.alias}: the table smsmfa_record is in {engine}, which has no transactions: "
+                "ALTER TABLE smsmfa_record ENGINE=InnoDB"
+            )
+        if kind.lower() != "varbinary":
+            raise ConfigurationError(
+                f"{database.alias}: keys in smsmfa_record are {kind}, which makes different ones equal: the migration "
+                "makes them varbinary(250)"
+            )
+    return bool(found)
+
+
+def _check_nothing(_: Connection) -> bool:
+    return True
+
+
+_CHECKS: dict[str, Callable[[Connection], bool]] = {
+    "mysql": _check_mysql,
+    "postgresql": _check_nothing,
+    "sqlite": _check_nothing,
+}

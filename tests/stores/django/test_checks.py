@@ -1,0 +1,99 @@
+"""What a database is refused for: at the first use of it, and by every ping."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.db import connections
+from services import mariadb_database
+from stores import django_project as project
+
+from smsmfa import ConfigurationError, StoreError
+from smsmfa.stores.django import DjangoStore
+from smsmfa.stores.django.connection import Connection
+from smsmfa.testing.suite import put
+
+
+@contextmanager
+def counted(monkeypatch):
+    """Yield a list that gets the first word of each statement of stores."""
+    run, said = Connection.run, []
+
+    def counting(ours, statement, parameters=None):
+        said.append(statement.split()[0])
+        return run(ours, statement, parameters)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "run", counting)
+        yield said
+
+
+def alter(alias, statement):
+    with connections[alias].cursor() as cursor:
+        cursor.execute(statement)
+
+
+def refused(alias, said):
+    """Check that every call on a database is refused, a ping too if it was good before."""
+    store = DjangoStore(using=alias)
+    with pytest.raises(ConfigurationError, match=said):
+        store.ping()
+    for call in (lambda: store.read("a"), lambda: put(store, {"a": b"1"}), store.purge):
+        with pytest.raises(ConfigurationError, match=said):
+            call()
+
+
+@pytest.fixture(scope="module")
+def mariadb():
+    with project.on_mariadb() as database:
+        yield database
+
+
+@pytest.fixture
+def sqlite(tmp_path):
+    return project.on_sqlite(tmp_path / "db.sqlite3")
+
+
+class TestOnce:
+    def test_good(self, sqlite, mariadb, monkeypatch):
+        """What was found good is looked at by a ping, and by nothing else."""
+        for database in (sqlite, mariadb):
+            with project.known(database) as alias:
+                store = DjangoStore(using=alias)
+                store.read("a")
+                with counted(monkeypatch) as said:
+                    store.read("a")
+                assert ["SELECT"] == said
+
+    def test_absent(self, monkeypatch):
+        """A table that is not there yet is looked for again."""
+        with mariadb_database() as name, project.known(project.mariadb_settings(name)) as alias:
+            store = DjangoStore(using=alias)
+            for _ in range(2):
+                with counted(monkeypatch) as said, pytest.raises(StoreError, match="smsmfa_record"):
+                    store.read("a")
+                assert ["SELECT", "SELECT"] == said[-2:]
+
+
+class TestMariadb:
+    @pytest.mark.parametrize(
+        "change, said",
+        [("ENGINE = MyISAM", "InnoDB"), ("ENGINE = Aria", "InnoDB"), ("MODIFY `key` VARCHAR(250)", "varbinary")],
+    )
+    def test_table(self, mariadb, change, said):
+        """A table without transactions, or with keys that have a collation, is refused until it is mended."""
+        with project.known(mariadb) as alias:
+            alter(alias, f"ALTER TABLE smsmfa_record {change}")
+            refused(alias, said)
+            alter(alias, "ALTER TABLE smsmfa_record ENGINE = InnoDB, MODIFY `key` VARBINARY(250)")
+            put(DjangoStore(using=alias), {"a": b"1"})
+            alter(alias, f"ALTER TABLE smsmfa_record {change}")
+            refused(alias, said)
+            alter(alias, "ALTER TABLE smsmfa_record ENGINE = InnoDB, MODIFY `key` VARBINARY(250)")
+
+    def test_migrated_without_transactions(self):
+        """Where tables are made without transactions the migration's own is refused as soon as it is made."""
+        myisam = {"init_command": "SET default_storage_engine = MyISAM"}
+        with mariadb_database() as name, project.known(project.mariadb_settings(name, **myisam)) as alias:
+            with pytest.raises(ConfigurationError, match="InnoDB"):
+                DjangoStore(using=alias).create_schema()
+            refused(alias, "InnoDB")
