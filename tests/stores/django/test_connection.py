@@ -146,6 +146,23 @@ class TestCopies:
                 ours.begin()
                 assert [("read committed",)] == ours.run(question)
 
+    def test_defaults_of_postgres(self, postgres):
+        """Connections that default to read-only, asynchronous transactions write, and wait for the disk."""
+        options = "-c default_transaction_read_only=on -c synchronous_commit=off"
+        with project.known({**postgres, "OPTIONS": {"options": options}}) as alias:
+            put(DjangoStore(using=alias), {"k": b"1"})
+            with connection_to(alias) as ours:
+                ours.begin()
+                assert [("on",)] == ours.run("SHOW synchronous_commit")
+
+    @pytest.mark.parametrize("setting", ["local", "remote_apply"])
+    def test_other_waiting(self, postgres, setting):
+        """Whatever else a commit is to wait for, it waits for."""
+        options = {"options": f"-c synchronous_commit={setting}"}
+        with project.known({**postgres, "OPTIONS": options}) as alias, connection_to(alias) as ours:
+            ours.begin()
+            assert [(setting,)] == ours.run("SHOW synchronous_commit")
+
     def test_prepared_statements(self, postgres):
         """A project that has psycopg prepare its statements may."""
         with project.known({**postgres, "OPTIONS": {"prepare_threshold": 0}}) as alias:

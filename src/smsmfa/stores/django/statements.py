@@ -64,7 +64,9 @@ class Statements(NamedTuple):
 #: By Django's name for them. SQLite locks the whole file, so that no row has to be there to be locked.
 STATEMENTS = {
     "postgresql": Statements(
-        begin="BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '5s'",
+        # One round trip. A commit waits for the disk, and still for the standbys that it was to wait for.
+        begin="BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT set_config('lock_timeout', '5s', true), "
+        "set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)",
         opening=(),
         key='"key"',
         lock=" FOR UPDATE",
