@@ -184,13 +184,28 @@ def test_memory(url):
         store.ping()
 
 
-def test_no_durability():
-    """A file whose commits do not wait for the disk at all is refused."""
+@pytest.mark.parametrize("setting", ["synchronous = OFF", "journal_mode = OFF", "journal_mode = MEMORY"])
+def test_no_durability(setting):
+    """A file that a power cut may destroy is refused at the first use, and by a ping."""
+    with sqlite() as url, session(url) as execute:
+        execute("PRAGMA journal_mode = DELETE")
+        engine = create_engine(url)
+        event.listen(engine, "connect", lambda connection, _: connection.execute(f"PRAGMA {setting}"))
+        with closing(SqlAlchemyStore(engine)) as store:
+            for call in (lambda: store.read("a"), store.ping):
+                with pytest.raises(ConfigurationError, match=setting.split()[0]):
+                    call()
+
+
+@pytest.mark.parametrize("journal", ["DELETE", "TRUNCATE", "PERSIST", "WAL"])
+def test_journals_on_the_disk(journal):
+    """A file whose journal is on the disk is taken."""
     with sqlite() as url:
         engine = create_engine(url)
-        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
-        with closing(SqlAlchemyStore(engine)) as store, pytest.raises(ConfigurationError, match="synchronous"):
-            store.read("a")
+        event.listen(engine, "connect", lambda connection, _: connection.execute(f"PRAGMA journal_mode = {journal}"))
+        with closing(SqlAlchemyStore(engine)) as store:
+            put(store, {"a": b"1"})
+            assert b"1" == store.read("a")
 
 
 # --- others in the way

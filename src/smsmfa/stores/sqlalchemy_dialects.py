@@ -129,6 +129,10 @@ class Sqlite(Sql):
             raise ConfigurationError("a SQLite database in memory: give a file, or use MemoryStore")
         if ask(_SQLITE_SYNCHRONOUS)[0][0] == 0:
             raise ConfigurationError("SQLite with synchronous = OFF may lose the whole file: set it to FULL")
+        if ask(_SQLITE_JOURNAL)[0][0] in ("off", "memory"):
+            raise ConfigurationError(
+                "SQLite without a journal on the disk may lose the whole file: set journal_mode to WAL"
+            )
         return True
 
     def code(self, error: object) -> object:
@@ -141,7 +145,8 @@ class Sqlite(Sql):
 
 
 _SQL: dict[str, type[Sql]] = {"mysql": MySql, "mariadb": MySql, "postgresql": PostgreSql, "sqlite": Sqlite}
-_SQLITE_FILES, _SQLITE_SYNCHRONOUS = text("PRAGMA database_list"), text("PRAGMA synchronous")
+_SQLITE_FILES = text("PRAGMA database_list")
+_SQLITE_SYNCHRONOUS, _SQLITE_JOURNAL = text("PRAGMA synchronous"), text("PRAGMA journal_mode")
 _MYSQL_TABLE = text(
     "SELECT engine, data_type FROM information_schema.tables JOIN information_schema.columns "
     "USING (table_schema, table_name) "

@@ -97,3 +97,17 @@ class TestMariadb:
             with pytest.raises(ConfigurationError, match="InnoDB"):
                 DjangoStore(using=alias).create_schema()
             refused(alias, "InnoDB")
+
+
+class TestSqlite:
+    @pytest.mark.parametrize("setting", ["synchronous = OFF", "journal_mode = OFF", "journal_mode = MEMORY"])
+    def test_no_durability(self, sqlite, setting):
+        """A file that a power cut may destroy is refused."""
+        with project.known({**sqlite, "OPTIONS": {"init_command": f"PRAGMA {setting}"}}) as alias:
+            refused(alias, setting.split()[0])
+
+    @pytest.mark.parametrize("journal", ["DELETE", "TRUNCATE", "PERSIST", "WAL"])
+    def test_journals_on_the_disk(self, sqlite, journal):
+        """A file whose journal is on the disk is taken."""
+        with project.known({**sqlite, "OPTIONS": {"init_command": f"PRAGMA journal_mode = {journal}"}}) as alias:
+            DjangoStore(using=alias).ping()

@@ -28,10 +28,10 @@ def check_once(database: Connection) -> None:
 
 
 def check(database: Connection) -> None:
-    """Look at a database. Without the table it is neither good nor bad.
+    """Look at a database. A server without the table is neither good nor bad.
 
     Raises:
-        ConfigurationError: it would lose updates, or take some keys for equal.
+        ConfigurationError: it would lose updates or the whole file, or take some keys for equal.
     """
     _good.discard(database.alias)
     if _CHECKS[connections[database.alias].vendor](database):
@@ -54,6 +54,16 @@ def _check_mysql(database: Connection) -> bool:
     return bool(found)
 
 
+def _check_sqlite(database: Connection) -> bool:
+    [(synchronous,)], [(journal,)] = database.run("PRAGMA synchronous"), database.run("PRAGMA journal_mode")
+    if not synchronous or journal in ("off", "memory"):
+        raise ConfigurationError(
+            f"{database.alias}: SQLite with synchronous = OFF, or without a journal on the disk, may lose the whole "
+            "file: set synchronous to FULL, and journal_mode to WAL"
+        )
+    return True
+
+
 def _check_nothing(_: Connection) -> bool:
     return True
 
@@ -61,5 +71,5 @@ def _check_nothing(_: Connection) -> bool:
 _CHECKS: dict[str, Callable[[Connection], bool]] = {
     "mysql": _check_mysql,
     "postgresql": _check_nothing,
-    "sqlite": _check_nothing,
+    "sqlite": _check_sqlite,
 }
