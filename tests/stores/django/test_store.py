@@ -164,6 +164,15 @@ class TestSetUp:
             with pytest.raises(ConfigurationError, match="using"):
                 cls(using=using)
 
+    @pytest.mark.parametrize("using", ["nope", None])
+    def test_unknown_alias(self, using):
+        """An alias that the project does not know, be it of a router, is refused when it is used."""
+        store = DjangoStore(using=using)
+        with project.routed("nope"):
+            for call in (lambda: store.read("k"), lambda: put(store, {"k": b"1"}), store.create_schema, store.ping):
+                with pytest.raises(ConfigurationError, match="none called nope"):
+                    call()
+
     def test_repr(self):
         """A store says which database it uses, if it was told."""
         assert "<DjangoStore>" == repr(DjangoStore())

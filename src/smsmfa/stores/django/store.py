@@ -124,12 +124,10 @@ class DjangoStore:
         close_all()
 
     def _alias(self) -> str:
-        if self._using is not None:
-            return self._using
-        try:
-            return str(router.db_for_write(apps.get_model("smsmfa", "Record")))
-        except LookupError as error:
-            raise ConfigurationError('INSTALLED_APPS: add "smsmfa.stores.django", and migrate') from error
+        alias = self._using if self._using is not None else _routed()
+        if alias not in connections:
+            raise ConfigurationError(f"DATABASES: there is none called {alias}")
+        return alias
 
     def _run(self, work: Callable[[Connection], T]) -> T:
         """Do something on a connection, and do it again if it is lost before its commit."""
@@ -184,6 +182,13 @@ class AsyncDjangoStore:
 
     def __repr__(self) -> str:
         return f"<Async{repr(self._store)[1:]}"
+
+
+def _routed() -> str:
+    try:
+        return str(router.db_for_write(apps.get_model("smsmfa", "Record")))
+    except LookupError as error:
+        raise ConfigurationError('INSTALLED_APPS: add "smsmfa.stores.django", and migrate') from error
 
 
 @sensitive_variables()  # pages and mails about an error show nothing of what is in here, or is called from here
