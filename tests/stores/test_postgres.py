@@ -25,7 +25,7 @@ from stores.postgres_pools import (  # noqa: F401
 from stores.postgres_server import postgres_server
 from support import Factor, wrong
 
-from smsmfa import CodeRejected, StoreError
+from smsmfa import CodeRejected, ConfigurationError, StoreError
 from smsmfa.stores import postgres, postgres_pool
 from smsmfa.stores.postgres import AsyncPostgresStore, PostgresStore, schema
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
@@ -179,11 +179,11 @@ class TestRoundTrips:
             store.update(keys, lambda values: (dict.fromkeys(keys[:9]) | {keys[-1]: Entry(b"2", 1)}, None))
             assert [OPENING, ["INSERT", "DELETE", "COMMIT"]] == wiretap.trips()
             store.ping()
-            assert [OPENING, ["COMMIT"]] == wiretap.trips()
+            assert [READ, OPENING, ["COMMIT"]] == wiretap.trips()
             store.purge()
             assert [["BEGIN", "SELECT", "DELETE", "COMMIT"]] == wiretap.trips()
             store.create_schema()
-            assert ["BEGIN", "SELECT", "SELECT", "CREATE", "CREATE", "COMMIT"] == [*chain(*wiretap.trips())]
+            assert ["BEGIN", "SELECT", "SELECT", "CREATE", "CREATE", "COMMIT", *READ] == [*chain(*wiretap.trips())]
 
     def test_refusals_write_nothing(self, url, db):
         """What writes nothing leaves no row, no dead row and nothing in the server's log of writes."""
@@ -318,6 +318,24 @@ def test_tables(make, db):
         assert sorted([*range(8), *range(4)]) == sorted(counts)
     finally:
         db.execute("DROP SCHEMA other CASCADE")
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [("SET UNLOGGED", "UNLOGGED"), ("ALTER key TYPE text COLLATE lax", "different ones equal")],
+)
+def test_table_that_is_not_fit(make, db, change, said):
+    """A table that a crash empties, or that takes some keys for equal, is refused by a ping and by create_schema()."""
+    db.execute("CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+    store = make(table="made")
+    store.create_schema()
+    try:
+        db.execute(f"ALTER TABLE made {change}")
+        for call in (store.ping, store.create_schema):
+            with pytest.raises(ConfigurationError, match=said):
+                call()
+    finally:
+        db.execute("DROP TABLE made; DROP COLLATION lax")
 
 
 def test_repr(url):

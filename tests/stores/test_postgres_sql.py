@@ -82,8 +82,11 @@ def test_others():
     """What reads, purges and makes is bounded in time; what writes says so and begins on its own."""
     sql = Sql("t")
     reading, purging, making = sql.reading("a", 7), sql.purging(5, 7), sql.making(7)
+    looking = sql.looking(7)
 
     assert [("7",), ("a",)] == [values for _, values in reading]
+    assert [reading[0], ()] == [looking[0], looking[1][1]]
+    assert """to_regclass('"t"')""" in looking[1][0]
     assert [BEGIN, ("7",), (5,), COMMIT] == [purging[0], purging[1][1], purging[2][1], purging[3]]
     assert [BEGIN, ("7",), lock_numbers(["\0 create_schema"])] == [making[0], making[1][1], making[2][1]]
     assert [*((text, ()) for text in sql.schema()), COMMIT] == making[3:]

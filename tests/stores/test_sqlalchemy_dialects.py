@@ -177,6 +177,35 @@ def test_table_without_transactions(change, said):
             put(store, {"a": b"1"})
 
 
+LAX = "CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+
+
+@pytest.mark.parametrize("table", ["smsmfa", "apart.Factor"])
+@pytest.mark.parametrize(
+    "change, undo, said",
+    [
+        ("SET UNLOGGED", "SET LOGGED", "UNLOGGED"),
+        ("ALTER key TYPE text COLLATE lax", 'ALTER key TYPE text COLLATE "C"', "different ones equal"),
+    ],
+)
+def test_table_of_postgres(table, change, undo, said):
+    """A table that a crash empties, or whose keys have a collation that makes some equal, is refused likewise."""
+    name = ".".join(f'"{part}"' for part in table.split("."))
+    with postgres() as url, session(url) as execute, closing(SqlAlchemyStore(create_engine(url), table=table)) as store:
+        execute("CREATE SCHEMA apart")
+        execute(LAX)
+        store.create_schema()
+        execute(f"ALTER TABLE {name} {change}")
+        for call in (store.ping, lambda: store.read("a"), lambda: put(store, {"a": b"1"})):
+            with pytest.raises(ConfigurationError, match=said):
+                call()
+        execute(f"ALTER TABLE {name} {undo}")
+        put(store, {"a": b"1"})
+        execute(f"ALTER TABLE {name} {change}")
+        with pytest.raises(ConfigurationError, match=said):
+            store.ping()
+
+
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///file:factor?mode=memory&uri=true"])
 def test_memory(url):
     """A database in memory is refused."""

@@ -9,6 +9,7 @@ from ..exceptions import StoreError
 from ..typing import Change, Entry
 from .postgres_pool import AsyncLender, Lender
 from .postgres_sql import Sql
+from .postgres_table import check_table
 from .writes import check_write
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class PostgresStore:
         """Make the table and its index, if they are absent. Any number of processes may do so at once.
 
         Raises:
+            ConfigurationError: the table that is there is not fit for it.
             StoreError: that cannot be done.
         """
 
@@ -84,13 +86,16 @@ class PostgresStore:
             session.ask(*self._sql.making(session.time))
 
         self._lender.lend(work)
+        self._check()
 
     def ping(self) -> None:
-        """Begin and end an update of nothing.
+        """Look at the table; begin and end an update of nothing.
 
         Raises:
+            ConfigurationError: the table is not fit for it.
             StoreError: no update can be made now.
         """
+        self._check()
         self.update((), lambda _: ({}, None))
 
     def purge(self, limit: int = 1000) -> int:
@@ -115,6 +120,13 @@ class PostgresStore:
     def close(self) -> None:
         """Close what the store opened after a fork. The pool it was given is its owner's."""
         self._lender.close()
+
+    def _check(self) -> None:
+        def work(session: Session) -> None:
+            _, cursor = session.ask(*self._sql.looking(session.time))
+            check_table(self._sql.table, cursor.fetchall())
+
+        self._lender.lend(work)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} in {self._sql.table}>"
@@ -160,9 +172,11 @@ class AsyncPostgresStore:
             await session.ask(*self._sql.making(session.time))
 
         await self._lender.lend(work)
+        await self._check()
 
     async def ping(self) -> None:
         """Like :meth:`PostgresStore.ping`."""
+        await self._check()
         await self.update((), lambda _: ({}, None))
 
     async def purge(self, limit: int = 1000) -> int:
@@ -179,6 +193,13 @@ class AsyncPostgresStore:
     async def close(self) -> None:
         """Like :meth:`PostgresStore.close`."""
         await self._lender.close()
+
+    async def _check(self) -> None:
+        async def work(session: AsyncSession) -> None:
+            _, cursor = await session.ask(*self._sql.looking(session.time))
+            check_table(self._sql.table, await cursor.fetchall())
+
+        await self._lender.lend(work)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} in {self._sql.table}>"

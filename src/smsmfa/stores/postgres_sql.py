@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from ..exceptions import ConfigurationError
 from ..typing import Entry
+from .postgres_table import looking_at
 
 #: A text with ``$1``, ``$2``, ..., and what they stand for.
 Statement: TypeAlias = tuple[str, Sequence[object]]
@@ -95,6 +96,10 @@ class Sql:
             f"SELECT key FROM {self.table} WHERE expires < now() ORDER BY expires LIMIT $1 FOR UPDATE SKIP LOCKED))"
         )
         return [BEGIN, (_LIMITS, (str(time),)), (purge, (limit,)), COMMIT]
+
+    def looking(self, time: int) -> list[Statement]:
+        """Look at the table."""
+        return [(_READING, (str(time),)), (looking_at(self.table), ())]
 
     def making(self, time: int) -> list[Statement]:
         """Make the table and its index, one process after the other."""

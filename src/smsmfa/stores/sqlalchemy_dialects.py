@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection, Dialect
 
 from ..exceptions import ConfigurationError
+from .postgres_table import check_table, looking_at
 from .sqlalchemy_base import Ask, Sql
 
 #: How long to wait for a lock (seconds).
@@ -100,6 +101,11 @@ class PostgreSql(Sql):
     contention: frozenset[object] = frozenset(
         {"40001", "40P01", "55P03", "57014"}
     )  # serialization, deadlock, lock, statement_timeout
+
+    def check(self, ask: Ask) -> bool:
+        """Look at the table's kind, and at the type and the collation of its keys."""
+        name = ".".join(f'"{part}"' for part in self.table.fullname.split("."))
+        return check_table(name, ask(text(looking_at(name))))
 
     def code(self, error: object) -> object:
         """Return the SQLSTATE of an error: psycopg and asyncpg have it by one name, psycopg2 by another."""

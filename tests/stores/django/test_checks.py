@@ -42,6 +42,12 @@ def refused(alias, said):
             call()
 
 
+@pytest.fixture
+def postgres():
+    with project.on_postgres() as database:
+        yield database
+
+
 @pytest.fixture(scope="module")
 def mariadb():
     with project.on_mariadb() as database:
@@ -54,9 +60,9 @@ def sqlite(tmp_path):
 
 
 class TestOnce:
-    def test_good(self, sqlite, mariadb, monkeypatch):
+    def test_good(self, sqlite, postgres, mariadb, monkeypatch):
         """What was found good is looked at by a ping, and by nothing else."""
-        for database in (sqlite, mariadb):
+        for database in (sqlite, postgres, mariadb):
             with project.known(database) as alias:
                 store = DjangoStore(using=alias)
                 store.read("a")
@@ -97,6 +103,22 @@ class TestMariadb:
             with pytest.raises(ConfigurationError, match="InnoDB"):
                 DjangoStore(using=alias).create_schema()
             refused(alias, "InnoDB")
+
+
+class TestPostgres:
+    def test_unlogged(self, postgres):
+        """A table that a crash empties is refused until it is mended."""
+        with project.known(postgres) as alias:
+            alter(alias, "ALTER TABLE smsmfa_record SET UNLOGGED")
+            refused(alias, "UNLOGGED")
+            alter(alias, "ALTER TABLE smsmfa_record SET LOGGED")
+            DjangoStore(using=alias).read("a")
+
+    def test_keys(self, postgres):
+        """A table whose keys are blank-padded text, which makes some equal, is refused."""
+        with project.known(postgres) as alias, connections[alias].cursor() as cursor:
+            cursor.execute("ALTER TABLE smsmfa_record ALTER key TYPE char(250) USING encode(key, 'escape')")
+            refused(alias, "different ones equal")
 
 
 class TestSqlite:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.db import connections
 
 from ...exceptions import ConfigurationError
+from ..postgres_table import check_table, looking_at
 from .connection import Connection
 
 _MYSQL = (
@@ -31,7 +32,7 @@ def check(database: Connection) -> None:
     """Look at a database. A server without the table is neither good nor bad.
 
     Raises:
-        ConfigurationError: it would lose updates or the whole file, or take some keys for equal.
+        ConfigurationError: it would lose updates or all records, or take some keys for equal.
     """
     _good.discard(database.alias)
     if _CHECKS[connections[database.alias].vendor](database):
@@ -64,12 +65,12 @@ def _check_sqlite(database: Connection) -> bool:
     return True
 
 
-def _check_nothing(_: Connection) -> bool:
-    return True
+def _check_postgres(database: Connection) -> bool:
+    return check_table("smsmfa_record", database.run(looking_at("smsmfa_record")))
 
 
 _CHECKS: dict[str, Callable[[Connection], bool]] = {
     "mysql": _check_mysql,
-    "postgresql": _check_nothing,
+    "postgresql": _check_postgres,
     "sqlite": _check_sqlite,
 }
