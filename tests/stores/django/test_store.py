@@ -415,6 +415,17 @@ class TestRequest:
             assert 19 == site.factor.verifier.status("alice").guesses_left
         assert 200 == client.get("/check", {"code": code}).status_code
 
+    @pytest.mark.parametrize("site", ["sqlite"], indirect=True)
+    def test_request_that_has_read(self, site, impatient):
+        """In one SQLite file a request that has only read keeps an update waiting too, but not with a log."""
+        site.before = "SELECT * FROM application"
+        client, code = Client(), site.factor.outbox.code
+        with pytest.raises(StoreContention, match="a file of its own"):
+            client.get("/check", {"code": code})
+        with connections[site.alias].cursor() as cursor:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        assert 200 == client.get("/check", {"code": code}).status_code
+
     def test_connections_of_a_request(self, site):
         """A request leaves no connection behind."""
         Client().get("/check", {"code": site.factor.outbox.code})
