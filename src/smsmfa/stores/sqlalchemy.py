@@ -32,8 +32,9 @@ class SqlAlchemyStore:
         table: the name of the table, if need be after that of its schema and a full stop.
 
     Raises:
-        ConfigurationError: an argument is wrong; or, at the first use, the table has no transactions, or the
-            database does not wait for the disk.
+        ConfigurationError: an argument is wrong; or, at the first use, the table has no transactions, is empty after
+            a crash or takes some keys for equal, or a power cut may destroy the SQLite file. Whether a server waits
+            for its disk is not looked at.
     """
 
     def __init__(self, engine: Engine, *, table: str = "smsmfa") -> None:

@@ -130,7 +130,7 @@ class Sqlite(Sql):
         cursor.close()
 
     def check(self, ask: Ask) -> bool:
-        """Look for a database in memory, and for one that does not wait for the disk."""
+        """Look for a database in memory, and for a file that a power cut may destroy."""
         if not any(file for _, name, file in ask(_SQLITE_FILES) if name == "main"):
             raise ConfigurationError("a SQLite database in memory: give a file, or use MemoryStore")
         if ask(_SQLITE_SYNCHRONOUS)[0][0] == 0:
