@@ -86,28 +86,34 @@ def first_writes(store):
 
 
 def test_defaults_of_postgres():
-    """Roles that default to serializable, read-only, asynchronous transactions are overruled."""
+    """Roles that default to serializable, read-only, asynchronous transactions without limits are overruled."""
     with postgres() as url, session(url) as execute:
         for setting in (
             "default_transaction_isolation = 'serializable'",
             "default_transaction_read_only = on",
             "synchronous_commit = off",
+            "lock_timeout = 0",
+            "idle_in_transaction_session_timeout = 0",
         ):
             execute(f"ALTER DATABASE {url.database} SET {setting}")
         with a_store(url) as store:
             assert 40 == first_writes(store)
             seen = set()
+            expected = {
+                "transaction_isolation": "read committed",
+                "synchronous_commit": "on",
+                "lock_timeout": "5s",
+                "idle_in_transaction_session_timeout": "5s",
+            }
 
             def look_at_it(connection, cursor, statement, *_):
                 if statement == "COMMIT":
-                    cursor.execute(
-                        "SELECT current_setting('transaction_isolation'), current_setting('synchronous_commit')"
-                    )
+                    cursor.execute(f"SELECT {', '.join(f'current_setting({name!r})' for name in expected)}")
                     seen.update(cursor.fetchall())
 
             event.listen(engine_of(store), "before_cursor_execute", look_at_it)
             put(store, {"a": b"1"})
-            assert {("read committed", "on")} == seen
+            assert {(*expected.values(),)} == seen
 
 
 def test_defaults_of_mariadb():

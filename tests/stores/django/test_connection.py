@@ -163,6 +163,21 @@ class TestCopies:
             ours.begin()
             assert [(setting,)] == ours.run("SHOW synchronous_commit")
 
+    def test_patience(self, postgres, mariadb):
+        """The servers are told to wait for a lock as long as an update may try, whatever the project has them told."""
+        for database, option, question, answer in (
+            (postgres, {"options": "-c lock_timeout=60s"}, "SHOW lock_timeout", "5s"),
+            (
+                mariadb,
+                {"init_command": "SET SESSION innodb_lock_wait_timeout = 60"},
+                "SELECT @@innodb_lock_wait_timeout",
+                connection.PATIENCE,
+            ),
+        ):
+            with project.known({**database, "OPTIONS": option}) as alias, connection_to(alias) as ours:
+                ours.begin()
+                assert [(answer,)] == ours.run(question)
+
     def test_prepared_statements(self, postgres):
         """A project that has psycopg prepare its statements may."""
         with project.known({**postgres, "OPTIONS": {"prepare_threshold": 0}}) as alias:

@@ -314,6 +314,24 @@ class TestHousekeeping:
         assert [3, 0] == [store.purge(), store.purge()]
         assert {"later", "never"} == {*rows_of(alias)}
 
+    @pytest.mark.parametrize("alias", ["postgres", "mariadb"], indirect=True)
+    def test_purge_looks_again(self, alias, monkeypatch):
+        """What is given more time after a purge has seen that it has expired is kept."""
+        run = connection.Connection.run
+
+        def renewing(ours, statement, parameters=None):
+            found = run(ours, statement, parameters)
+            if "ORDER BY expires" in statement:
+                Record.objects.using(alias).filter(key=b"a").update(expires=2**40)
+            return found
+
+        put(DjangoStore(), dict.fromkeys("ab", b"1"), 100)
+        Record.objects.using(alias).update(expires=1)
+        monkeypatch.setattr(connection.Connection, "run", renewing)
+
+        assert 1 == DjangoStore().purge()
+        assert {"a": 2**40} == rows_of(alias)
+
     def test_command(self, alias):
         """The command purges until nothing is left to purge, where the routers say or it is told."""
         for options in ({}, {"database": alias}):
