@@ -368,6 +368,27 @@ class TestFaults:
         DjangoStore(using=alias).ping()
         assert before is not opened(alias)
 
+    @pytest.mark.parametrize("where", ["roll_back", "run", "drop", "let_go"])
+    def test_interrupted_at_the_end(self, alias, monkeypatch, where):
+        """Whatever interrupts the end of an update, the thread can go on, and the transaction has ended."""
+        put(DjangoStore(using=alias), {"a": b"1"})
+        real = getattr(Connection, where)
+
+        def interrupted(*_):
+            monkeypatch.setattr(Connection, where, real)
+            raise KeyboardInterrupt
+
+        def work(ours):
+            ours.run(ours.statements.select(1), [b"a"])
+            ours._broken = where == "drop"
+            monkeypatch.setattr(Connection, where, interrupted)
+
+        with pytest.raises(KeyboardInterrupt):
+            within_transaction(alias, work)
+        put(DjangoStore(using=alias), {"a": b"2"})
+        all_of(at_once([lambda: put(DjangoStore(using=alias), {"a": b"3"})], 60))
+        assert b"3" == DjangoStore(using=alias).read("a")
+
     @pytest.mark.parametrize(
         "code, sqlstate", [(1213, None), (1205, None), ("", "40001"), ("", "40P01"), ("", "55P03")]
     )

@@ -63,14 +63,16 @@ class Connection:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if self._begun:
-            self.roll_back()
-        self._in_use = self._committing = False
-        if self._broken:
-            self.drop()
-        if not _thread.in_request:
-            self.let_go()
-        self.lock.release()
+        try:
+            if self._begun and not self._broken:
+                self.roll_back()
+        finally:  # whatever interrupts it, the next one finds it free, and new where it may not be at rest
+            self._broken = self._broken or self._begun
+            self._begun = self._in_use = self._committing = False
+            try:
+                self._tidy()
+            finally:
+                self.lock.release()
 
     def begin(self) -> None:
         """Begin a transaction."""
@@ -89,12 +91,9 @@ class Connection:
 
     def roll_back(self) -> None:
         """End it without a change; if the database cannot be told, it notices that the connection is closed."""
-        self._begun = False
-        if not self._broken:
-            try:
-                self.run("ROLLBACK")
-            except (StoreError, Lost):
-                self._broken = True
+        with suppress(StoreError, Lost):
+            self.run("ROLLBACK")
+            self._begun = False
 
     def run(self, statement: str, parameters: Sequence[object] | None = None) -> list[Any]:
         """Execute a statement, and return its rows.
@@ -139,6 +138,12 @@ class Connection:
                 if self._wrapper.connection is None:
                     self._wrapper = None
 
+    def _tidy(self) -> None:
+        if self._broken:
+            self.drop()
+        if not _thread.in_request:
+            self.let_go()
+
     def _check_surroundings(self) -> None:
         if any(getattr(block, "_from_testcase", False) for block in connections[self.alias].atomic_blocks):
             raise ConfigurationError(
@@ -153,6 +158,8 @@ class Connection:
                     f"{self.alias}: it was open during a fork that Python knew nothing of, and SQLite would lose "
                     "updates now; use the store after the fork (uWSGI: lazy-apps)"
                 )
+            self.drop()
+        if self._broken:
             self.drop()
         self._new = self._wrapper is None
         if self._wrapper is not None:
