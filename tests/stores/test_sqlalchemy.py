@@ -103,11 +103,11 @@ class TestAiomysql(Async, Hammer, AsyncStoreConformance):
     rounds, examples, kills = 5, 5, 20
 
 
-class TestPostgres(Plain, StoreConformance):
+class TestPostgres(Plain, Hammer, StoreConformance):
     database = staticmethod(postgres)
     server = POSTGRES.address
     fork = True
-    rounds, examples = 5, 5
+    rounds, examples, kills = 5, 5, 20
 
 
 class TestAsyncpg(Async, AsyncStoreConformance):
@@ -118,10 +118,10 @@ class TestAsyncpg(Async, AsyncStoreConformance):
     rounds, examples = 5, 5
 
 
-class TestSqlite(Plain, StoreConformance):
+class TestSqlite(Plain, Hammer, StoreConformance):
     database = staticmethod(sqlite)
     enclosing_transaction = StoreConformance.enclosing_transaction  # one writes at a time
-    rounds, examples = 5, 5
+    rounds, examples, kills = 5, 5, 20
 
 
 class TestAiosqlite(Async, AsyncStoreConformance):

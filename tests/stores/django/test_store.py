@@ -20,7 +20,7 @@ from django.http import HttpResponse
 from django.test import Client, SimpleTestCase, TestCase, TransactionTestCase, override_settings
 from django.urls import path
 from django.views.debug import ExceptionReporter
-from services import POSTGRES
+from services import MARIADB, POSTGRES
 from stores import django_project as project
 from stores.hammer import Hammer
 from support import Factor, rejected, wrong
@@ -63,6 +63,9 @@ class OnDjango:
     def make_store(self):
         return self.made(self.database)
 
+    def make_store_at(self, host, port):
+        return self.made({**self.database, "HOST": host, "PORT": str(port)})
+
     def made(self, database):
         return self.store(using=project.add(database))
 
@@ -91,11 +94,10 @@ class OnPostgres(OnDjango, Application):
     def _database(self, postgres):
         self.database = postgres
 
-    def make_store_at(self, host, port):
-        return self.made({**self.database, "HOST": host, "PORT": str(port)})
-
 
 class OnMariadb(OnDjango, Application):
+    server = MARIADB.address
+
     @pytest.fixture(autouse=True)
     def _database(self, mariadb):
         self.database = mariadb
@@ -107,24 +109,28 @@ class OnSqlite(OnDjango):
         self.database = project.on_sqlite(tmp_path / "db.sqlite3", init_command="PRAGMA journal_mode = WAL")
 
 
-class TestPostgres(OnPostgres, Hammer, StoreConformance):
-    fork = True
-    kills = 100
+class Hammered(Hammer):
+    """Has a process connect before it is at work: that takes longer than it lives before it is killed."""
 
     def make_store(self):
         store = super().make_store()
-        store.ping()  # to connect takes a process longer than it lives before it is killed
+        store.ping()
         return store
 
 
-class TestMariadb(OnMariadb, StoreConformance):
+class TestPostgres(Hammered, OnPostgres, StoreConformance):
     fork = True
-    rounds = 10
+    kills = 100
 
 
-class TestSqlite(OnSqlite, StoreConformance):
+class TestMariadb(Hammered, OnMariadb, StoreConformance):
     fork = True
-    rounds = 10
+    rounds, kills = 10, 20
+
+
+class TestSqlite(Hammered, OnSqlite, StoreConformance):
+    fork = True
+    rounds, kills = 10, 20
 
 
 class TestAsyncPostgres(OnPostgres, AsyncStoreConformance):
