@@ -253,6 +253,30 @@ def test_purge_is_bounded(store, path):
     assert "SCAN smsmfa" not in plan
 
 
+@pytest.mark.parametrize("number", range(4))
+def test_purge_meets_revival(store, path, number):
+    """What another writes again just before a statement of a purge, the first or a later one, is there afterwards."""
+    put(store, {"a": b"old"}, 0)
+    with database(path) as db, closing(SqliteStore(path, timeout=SHORT)) as other:
+        db.execute("UPDATE smsmfa SET expires = expires - 50")
+        statements, written = [], [None]
+
+        def revive(statement):
+            statements.append(statement)
+            if len(statements) == number + 1:
+                with suppress(StoreContention):
+                    put(other, {"a": b"new"})
+                    written.append(b"new")
+
+        with store._writer as connection:
+            connection._db.set_trace_callback(revive)
+        store.purge()
+        with store._writer as connection:
+            connection._db.set_trace_callback(None)
+    assert written[-1] == store.read("a")
+    assert number or [None, b"new"] == written
+
+
 @pytest.mark.parametrize("limit", [0, -1])
 def test_purge_of_nothing(store, limit):
     """A purge of less than one entry is refused: SQLite would take it for all."""

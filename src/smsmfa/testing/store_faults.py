@@ -3,17 +3,20 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
+from itertools import chain, pairwise
 from threading import Semaphore
 
 from ..exceptions import StoreContention, StoreError
-from ..typing import Store
+from ..typing import Entry, Store
 from .suite import Suite, check, expect, fresh, increment, look, put
 from .threads import all_of, at_once
 from .wire import Wire
 
 _MOST_CHUNKS = 100
 _TRIES = 8
-#: After how many updates something happens beside the store: not so often that trying again does not help.
+#: How many threads use the store that something happens beside.
+_WORKERS = 4
+#: After how many rounds of theirs: not so often that trying again does not help. Each may be one round ahead.
 _PACE = 8
 
 
@@ -76,29 +79,42 @@ class FaultChecks(Suite):
 
     @check(2, "disturb")
     def test_disturbed(self) -> None:
-        """What goes on beside a store costs it no update and no entry that has to be kept."""
-        stores, made = self.handles(), Semaphore(_PACE)
+        """What goes on beside a store costs it no update, and no entry that has to be kept, or again has to be."""
+        stores, made, each = self.handles(), Semaphore(0), _PACE // _WORKERS
+        allowed = [Semaphore(each + 1) for _ in range(_WORKERS)]
         keys, kept = fresh("a", "b"), dict.fromkeys(fresh("c", "d"), b"1")
+        #: Those of each thread: one may be forgotten at once, and in the next round it is to be kept for ever.
+        fleeting = [fresh(*map(str, range(self.rounds + 1))) for _ in range(_WORKERS)]
         put(stores[0], kept, 3600)
 
         def work(number: int) -> None:
+            store = stores[number % len(stores)]
             try:
-                for _ in range(self.rounds):
-                    stores[number % len(stores)].update(keys, increment(*keys))
-                    look(stores[number % len(stores)], fresh("absent"))
+                for revived, expiring in pairwise(fleeting[number]):
+                    allowed[number].acquire()
+                    store.update(keys, increment(*keys))
+                    _revive(store, revived, expiring)
+                    look(store, fresh("absent"))
                     made.release()
             finally:
                 made.release(self.rounds)
 
         def disturb() -> None:
-            for _ in range(max(1, 4 * self.rounds // _PACE)):
-                for _ in range(_PACE):
-                    made.acquire()
-                self.disturb()
+            try:
+                for _ in range(max(1, _WORKERS * self.rounds // _PACE)):
+                    for _ in range(_PACE):
+                        made.acquire()
+                    self.disturb()
+                    for one in allowed:
+                        one.release(each)
+            finally:
+                for one in allowed:
+                    one.release(self.rounds)
 
-        calls: list[Callable[[], None]] = [disturb, *(partial(work, number) for number in range(4))]
+        calls: list[Callable[[], None]] = [disturb, *(partial(work, number) for number in range(_WORKERS))]
         all_of(at_once(calls, self.time_limit))
-        expect(dict.fromkeys(keys, b"%d" % (4 * self.rounds)), look(stores[0], keys), "what was counted meanwhile")
+        expect(dict.fromkeys(keys, b"%d" % (_WORKERS * self.rounds)), look(stores[0], keys), "what was counted")
+        kept |= dict.fromkeys(chain(*(mine[:-1] for mine in fleeting)), b"1")
         expect(kept, look(stores[0], list(kept)), "what was to be kept")
 
     @contextmanager
@@ -126,3 +142,8 @@ class FaultChecks(Suite):
                 expect(b"1", store.read(key), "what is read when all is well again")
                 return
         raise AssertionError(f"a store that lost a connection is still failing after {_TRIES} calls")
+
+
+def _revive(store: Store, revived: str, expiring: str) -> None:
+    """Keep one entry for ever, and another for no time at all."""
+    store.update([revived, expiring], lambda _: ({revived: Entry(b"1"), expiring: Entry(b"0", 0)}, None))
