@@ -1,5 +1,6 @@
 """The store in a SQLite file: the kit, processes that are killed, what an operation costs, and what may break."""
 
+import asyncio
 import math
 import os
 import sqlite3
@@ -297,6 +298,63 @@ async def test_async(path):
     await store.close()
     assert ["factor.db"] == [file.name for file in path.parent.iterdir()]
     assert b"1" == await store.read("a")
+    await store.close()
+
+
+CALLS = {
+    "read": ["a"],
+    "update": [["a"], lambda _: ({"a": Entry(b"1")}, None)],
+    "create_schema": [],
+    "ping": [],
+    "purge": [],
+    "close": [],
+}
+
+
+@pytest.mark.parametrize("name, arguments", CALLS.items())
+async def test_loop_goes_on(path, name, arguments):
+    """While a call of the twin waits for both connections, the loop runs other tasks."""
+    store = AsyncSqliteStore(path, timeout=timedelta(minutes=1))
+    await store.ping()
+    held, let_go, released = Event(), Event(), []
+
+    def hold():
+        with store._store._writer, store._store._reader:
+            held.set()
+            released.append(let_go.wait(5))
+
+    thread = Thread(target=hold)
+    thread.start()
+    assert held.wait(60)
+    task = asyncio.create_task(getattr(store, name)(*arguments))
+    await asyncio.sleep(0)
+    assert not task.done()
+    let_go.set()
+    await asyncio.wait_for(task, 60)
+    thread.join(60)
+    await store.close()
+    assert [True] == released
+
+
+async def test_async_reads_wait_for_no_update(path):
+    """Nor does a read of the twin wait for an update."""
+    store = AsyncSqliteStore(path)
+    await store.ping()
+    begun, let_go = Event(), Event()
+
+    def change(values):
+        begun.set()
+        assert let_go.wait(60)
+        return {"a": Entry(b"new")}, None
+
+    task = asyncio.create_task(store.update(["a"], change))
+    assert await asyncio.to_thread(begun.wait, 60)
+    try:
+        assert None is await asyncio.wait_for(store.read("a"), 5)
+    finally:
+        let_go.set()
+    await task
+    assert b"new" == await store.read("a")
     await store.close()
 
 
