@@ -1,7 +1,7 @@
 """The Redis store: the whole conformance suite, exact round trips, servers that evict, forget, die and come back."""
 
 import re
-from contextlib import closing, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from threading import Semaphore
 
@@ -11,11 +11,11 @@ import redis.asyncio
 from services import REDIS, redis_prefix
 from stores.hammer import Hammer
 from stores.redis_server import redis_server, wait_until
-from support import Factor
+from support import NUMBER, AsyncOutbox, Factor, a_config
 
-from smsmfa import ConfigurationError, StoreError
+from smsmfa import AsyncEnroller, AsyncVerifier, ConfigurationError, StoreError
 from smsmfa.stores.redis import AsyncRedisStore, RedisStore
-from smsmfa.testing import AsyncStoreConformance, StoreConformance
+from smsmfa.testing import AsyncStoreConformance, FakeClock, StoreConformance
 from smsmfa.testing.suite import increment, look, put
 from smsmfa.testing.threads import all_of, at_once
 from smsmfa.typing import Entry
@@ -100,6 +100,37 @@ def a_factor(prefix):
         yield Factor(store=store)
 
 
+class LoopFactor:
+    """An enroller and a verifier for asyncio over one store."""
+
+    def __init__(self, store):
+        shared, self.outbox = (a_config(), store), AsyncOutbox()
+        self.enroller = AsyncEnroller(*shared, self.outbox, clock=FakeClock())
+        self.verifier = AsyncVerifier(*shared, self.outbox, clock=FakeClock())
+
+    async def enrol(self):
+        """Enrol a number."""
+        pending = await self.enroller.start("alice", NUMBER)
+        await self.enroller.confirm("alice", pending.id, self.outbox.code)
+
+
+@asynccontextmanager
+async def a_factor_on_a_loop(prefix):
+    """Like :func:`a_factor`, for asyncio."""
+    pool = redis.asyncio.ConnectionPool.from_url(REDIS.url, connection_class=AsyncCounting)
+    store = AsyncRedisStore(redis.asyncio.Redis(connection_pool=pool), prefix=prefix)
+    await store.update(["warm"], increment("warm"))
+    yield LoopFactor(store)
+    await store.close()
+    await pool.aclose()
+
+
+async def counted_on_a_loop(call, *arguments):
+    """Like :func:`counted`, for asyncio."""
+    Counting.sent.clear()
+    return await call(*arguments), list(Counting.sent)
+
+
 class TestRoundTrips:
     """Exact on a warm connection: a challenge takes 3 and a check 2, with remembered values 2 and 1."""
 
@@ -168,21 +199,26 @@ class TestRoundTrips:
         assert ["MGET", "EVALSHA", "EVAL"] == sent
         assert ["EVALSHA"] == again
 
-    async def test_async(self, prefix):
-        """On an event loop it is the same."""
-        pool = redis.asyncio.ConnectionPool.from_url(REDIS.url, connection_class=AsyncCounting)
-        client = redis.asyncio.Redis(connection_pool=pool)
-        store = AsyncRedisStore(client, prefix=prefix)
-        await store.update(["warm"], increment("warm"))
-        trips = []
-        for _ in range(2):
-            Counting.sent.clear()
-            await store.update(["a", "b"], increment("a", "b"))
-            trips.append(list(Counting.sent))
-        await store.close()
-        await pool.aclose()
+    async def test_cold_on_a_loop(self, prefix):
+        """On an event loop too, a store that has seen neither user nor number reads them first."""
+        opened = a_factor_on_a_loop
+        async with opened(prefix) as one, opened(prefix) as other, opened(prefix) as third:
+            await one.enrol()
+            challenge, asked = await counted_on_a_loop(other.verifier.challenge, "alice")
+            _, checked = await counted_on_a_loop(third.verifier.verify, "alice", challenge.id, other.outbox.code)
 
-        assert [["MGET", "EVALSHA"], ["EVALSHA"]] == trips
+        assert ["GET", "MGET", "EVALSHA"] == asked
+        assert ["MGET", "EVALSHA"] == checked
+
+    async def test_warm_on_a_loop(self, prefix):
+        """And one that has seen both before tries the script at once."""
+        async with a_factor_on_a_loop(prefix) as factor:
+            await factor.enrol()
+            challenge, asked = await counted_on_a_loop(factor.verifier.challenge, "alice")
+            _, checked = await counted_on_a_loop(factor.verifier.verify, "alice", challenge.id, factor.outbox.code)
+
+        assert ["GET", "EVALSHA"] == asked
+        assert ["EVALSHA"] == checked
 
 
 class TestSetUp:

@@ -25,7 +25,11 @@ KEY = TAG + b"k"
 #: The script of an update of an absent key, and one that finds it absent.
 SET_COMMAND = b"EVALSHA", SHA, 1, TAG + b"first", b"", b"=1", b""
 SCRIPT_COMMAND = b"EVALSHA", SHA, 1, TAG + b"absent", b"=1", b"", b""
+#: One that finds another value than was seen, and returns it.
+REFUSED = b"EVALSHA", SHA, 1, KEY, b"=1", b"", b""
 PATIENCE = 20
+#: Of clients that decode, or encode strangely, or speak the newer protocol.
+OTHER_DEFAULTS = [{"decode_responses": True}, {"encoding": "utf-16"}, {"protocol": 3}]
 
 
 @pytest.fixture
@@ -90,12 +94,15 @@ class TestLink:
             assert connection._sock is None
             assert b"v" == link.ask((b"ECHO", b"v"))
 
-    @pytest.mark.parametrize("options", [{"decode_responses": True}, {"encoding": "utf-16"}, {"protocol": 3}])
+    @pytest.mark.parametrize("options", OTHER_DEFAULTS)
     def test_bytes(self, url, options):
         """Bytes come back as they are from a client that decodes, or encodes strangely."""
         with redis.Redis.from_url(url, **options) as client, closing(Link.of(client, TAG)) as link:
             link.ask((b"SET", KEY, b"\xff\x00", b"EX", 10))
+            client.script_flush()
 
+            assert [b"\xff\x00"] == link.ask(REFUSED)  # by a script that has to be sent
+            assert [b"\xff\x00"] == link.ask(REFUSED)
             assert b"\xff\x00" == link.ask((b"GET", KEY))
 
     def test_cache(self, url):
@@ -141,6 +148,20 @@ class TestLink:
 
 
 class TestAsyncLink:
+    @pytest.mark.parametrize("options", OTHER_DEFAULTS)
+    async def test_bytes(self, url, options):
+        """Bytes come back as they are from a client that decodes, or encodes strangely."""
+        client = redis.asyncio.Redis.from_url(url, **options)
+        link = AsyncLink.of(client, TAG)
+        await link.ask((b"SET", KEY, b"\xff\x00", b"EX", 10))
+        await client.script_flush()
+
+        assert [b"\xff\x00"] == await link.ask(REFUSED)  # by a script that has to be sent
+        assert [b"\xff\x00"] == await link.ask(REFUSED)
+        assert b"\xff\x00" == await link.ask((b"GET", KEY))
+        await link.close()
+        await client.aclose()
+
     async def test_cancelled(self, url):
         """A task that is cancelled anywhere leaves no connection with an answer that is another's, and loses none."""
         client = redis.asyncio.Redis.from_url(url, max_connections=2)
