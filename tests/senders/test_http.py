@@ -39,7 +39,7 @@ MESSAGE = attrs.evolve(SenderConformance.message, locale="pt-BR", expires_at=dat
 NUMBER = MESSAGE.to.e164
 HIDDEN = (SECRET, MESSAGE.code.reveal(), "kumquat", NUMBER[2:])
 RECEIPT = Receipt("m1", "http")
-SHORT = timedelta(milliseconds=200)
+SHORT = timedelta(milliseconds=500)
 QUOTE = f"{NUMBER}: {MESSAGE.text}"
 
 both = pytest.mark.parametrize("kind", [HttpSender, AsyncHttpSender])
