@@ -131,6 +131,7 @@ CAUGHT = {
     "test_answer_is_cut": [Retries, CallsDoubtContention, NeverConnectsAgain, AsksForEver],
     "test_question_is_cut": [TakesSilenceForSuccess],
     "test_read_is_cut": [TakesSilenceForAbsence],
+    "test_verify_is_cut": [Retries, TakesSilenceForSuccess, CallsDoubtContention],
 }
 DISTURBED = {"test_enclosing_transaction": [Rides], "test_disturbed": [Forgets, DeletesWithoutLooking]}
 

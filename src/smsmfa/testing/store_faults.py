@@ -1,13 +1,16 @@
 """Checks of a store in hostile surroundings: a wire that is cut, a transaction around it, a sweeper beside it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from itertools import chain, pairwise
 from threading import Semaphore
 
-from ..exceptions import StoreContention, StoreError
+from ..exceptions import CodeRejected, StoreContention, StoreError
 from ..typing import Entry, Store
+from ..values import Verification
+from ..verifier import Verifier
+from .store_factor import Factor
 from .suite import Suite, check, expect, fresh, increment, look, put
 from .threads import all_of, at_once
 from .wire import Wire
@@ -43,6 +46,21 @@ class FaultChecks(Suite):
                 for number in self._cuts(wire, store, kind):
                     with suppress(StoreError):
                         expect(b"1", store.read(key), f"what is read when {kind} {number} is cut")
+
+    @check(6, "server")
+    def test_verify_is_cut(self) -> None:
+        """When the wire is cut while a right code is checked, success uses the code up, and an error lets nobody in."""
+        for kind in ("question", "answer"):
+            with self._wire() as (wire, store, direct):
+                factor = Factor([store, direct])
+                factor.enrol()
+                for number in self._cuts(wire, store, kind):
+                    factor.clock.move(days=1)
+                    said = _checked(factor, factor.verifiers[:1] + factor.verifiers)
+                    doubt = any(issubclass(error, StoreError) and error is not StoreContention for error in said)
+                    if said.count(Verification) not in ({0, 1} if doubt else {1}):
+                        names = ", ".join(error.__name__ for error in said)
+                        raise AssertionError(f"{kind} {number} of a check was cut, and of one code came {names}")
 
     def _cut_updates(self, kind: str) -> None:
         with self._wire() as (wire, store, direct):
@@ -147,3 +165,15 @@ class FaultChecks(Suite):
 def _revive(store: Store, revived: str, expiring: str) -> None:
     """Keep one entry for ever, and another for no time at all."""
     store.update([revived, expiring], lambda _: ({revived: Entry(b"1"), expiring: Entry(b"0", 0)}, None))
+
+
+def _checked(factor: Factor, verifiers: Sequence[Verifier]) -> list[type]:
+    """Send a code, check it with each verifier in turn, and return the class of what came of it."""
+    challenge, code = factor.challenge()
+    said: list[type] = []
+    for verifier in verifiers:
+        try:
+            said.append(type(verifier.verify(factor.user, challenge, code)))
+        except (CodeRejected, StoreError) as error:
+            said.append(type(error))
+    return said
