@@ -1,5 +1,6 @@
 """Where connections come from: pools of every kind, too small or closed, and pools that came through a fork."""
 
+import asyncio
 import os
 import sys
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from stores.postgres_pools import (  # noqa: F401
     a_maker,
     a_short_deadline,
     a_store,
+    an_async_store,
     an_empty_table,
     connected,
     end_all,
@@ -195,6 +197,23 @@ def test_used_before(url, db):
         assert ([1, 3, 7, True, True], [40]) == (shape, again)
         store.close()
         assert [41] == count(store, 1)
+
+
+def test_used_before_on_a_loop(url, db):
+    """A store for asyncio does so too, in a loop of the child's, while the parent's goes on in its own."""
+    with an_async_store(url) as store:
+        count(store)
+
+        async def use():
+            seen = [await store.store.update(["a"], increment("a")) for _ in range(20)]
+            pool = store.store._lender._pools[os.getpid()]
+            await store.store.close()
+            return [seen, pool.closed, store.store._lender._source.closed]
+
+        (theirs, *closed), ours = forked(lambda: asyncio.run(use()), lambda: count(store), PATIENCE)
+        assert list(range(20, 60)) == sorted(theirs + ours)
+        assert [True, False] == closed
+        assert [60] == count(store, 1)
 
 
 def db_of(url, statement):
