@@ -20,11 +20,13 @@ from support import Factor, rejected
 from smsmfa import StoreError
 from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore, schema
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
+from smsmfa.testing.loop import Blocking
 from smsmfa.testing.suite import increment, look, put
 from smsmfa.typing import Entry
 
 PAGE = Path(__file__).parents[2] / "docs/stores/sqlalchemy.md"
 DATABASES = [mariadb, postgres, sqlite]
+DRIVERS = {mariadb: "mysql+aiomysql", postgres: "postgresql+asyncpg", sqlite: "sqlite+aiosqlite"}
 #: How the statements of a challenge and of a check begin.
 LOCKED = ["INSERT", "SELECT"]
 COSTS = [
@@ -177,6 +179,29 @@ def test_statements(database, challenge, check):
             sent.clear()
             factor.verifier.verify("alice", given.id, factor.outbox.code)
             assert check == sent
+
+
+@pytest.mark.parametrize("database, challenge, check", COSTS, ids=lambda value: getattr(value, "__name__", ""))
+def test_statements_on_a_loop(database, challenge, check):
+    """The twin's are as many, with the drivers for asyncio."""
+    with database() as url, on_a_loop(url.set(drivername=DRIVERS[database])) as store:
+        factor = Factor(store=store)
+        factor.enrol()
+        with counted(store.store) as sent:
+            given = factor.verifier.challenge("alice")
+            assert challenge == sent
+            sent.clear()
+            factor.verifier.verify("alice", given.id, factor.outbox.code)
+            assert check == sent
+
+
+@contextmanager
+def on_a_loop(url):
+    """Yield a store for asyncio, called like one of plain methods."""
+    store = Blocking(lambda: AsyncSqlAlchemyStore(create_async_engine(url)))
+    yield store
+    store.loop.run(store.store.close())
+    store.loop.close()
 
 
 @pytest.mark.parametrize("options", [{}, {"pool_pre_ping": True, "pool_reset_on_return": "commit"}])
