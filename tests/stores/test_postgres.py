@@ -186,19 +186,27 @@ class TestRoundTrips:
             assert ["BEGIN", "SELECT", "SELECT", "CREATE", "CREATE", "COMMIT", *READ] == [*chain(*wiretap.trips())]
 
     def test_refusals_write_nothing(self, url, db):
-        """What writes nothing leaves no row, no dead row and nothing in the server's log of writes."""
+        """What writes nothing leaves no row, no dead row and no trace in a row, and has no number as writers have."""
+        rows = "SELECT key, ctid::text, xmin::text, xmax::text FROM smsmfa ORDER BY key"
         with a_store(url) as store:
             put(store, {"a": b"1"})
-            store.ping()
-            before = db.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()[0]
-            for _ in range(50):
-                look(store, ["a", "absent"])
-            after = db.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()[0]
-            size = db.execute("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'smsmfa'").fetchone()
+            before = db.execute(rows).fetchall()
+            numbers = [store.update(["a", "absent"], lambda _: ({}, numbered(db))) for _ in range(50)]
+            after = db.execute(rows).fetchall()
+            put(store, {"b": b"1"})
+            [_, (key, place, _, _)] = db.execute(rows).fetchall()
 
-        assert after - before < 50, "a transaction that writes has a number"
-        assert [("a",)] == db.execute("SELECT key FROM smsmfa").fetchall()
-        assert size is not None
+        assert [(1, 0)] * 50 == numbers
+        assert before == after
+        assert ("b", "(0,2)") == (key, place)  # next to the other: nothing was stored between them
+
+
+def numbered(db):
+    """Return how many others are in a transaction in this database, and how many of them have a number."""
+    return db.execute(
+        "SELECT count(*), count(backend_xid) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+    ).fetchone()
 
 
 # --- what it keeps
