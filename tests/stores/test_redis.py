@@ -36,7 +36,7 @@ class Redis:
             yield
 
     def disturb(self):
-        """Have the server forget its scripts, and close the connections of others; not those of other tests."""
+        """Have the server forget its scripts. It closes no connection: an update under way on it would be in doubt."""
         with redis.Redis.from_url(REDIS.url) as client:
             client.script_flush()
 
