@@ -928,13 +928,15 @@ class TestStatus:
         assert (1 if ended != "expired" else 0) == len(factor.verifier.status("bob").challenges)
 
     def test_locked(self, new):
-        """A user is locked while the guess budget is empty, and no longer."""
-        factor = enrolled(new(limits(guesses=Limit(1, HOUR))))
-        guess_wrong(factor, factor.verifier.challenge("alice"))
-        assert factor.verifier.status("alice").locked
-        factor.clock.move(hours=1)
+        """A user is locked while the guess budget is empty, and no longer; meanwhile no code can be answered."""
+        factor = enrolled(new(limits(guesses=Limit(1, timedelta(minutes=1)))))
+        guess_wrong(factor, challenge := factor.verifier.challenge("alice"))
+        locked = factor.verifier.status("alice")
+        factor.clock.move(minutes=1)
+        status = factor.verifier.status("alice")
 
-        assert not factor.verifier.status("alice").locked
+        assert (True, ()) == (locked.locked, locked.challenges)
+        assert (False, [challenge.id]) == (status.locked, [live.id for live in status.challenges])
 
     def test_touches_nothing(self, new):
         """A status is one read, and works with the factor turned off."""

@@ -38,6 +38,7 @@ def test_templates(given, expected):
         ("x", "messages: has to be a mapping"),
         ([("login", "x")], "messages: has to be a mapping"),
         ({1: "x"}, r"messages\[1\]: the purpose has to be a str"),
+        ({"enrolment": "x"}, r"messages\['enrolment'\]: .* 'enrollment', with two l"),
         ({"login": None}, r"messages\['login'\]: has to be a template, or a mapping of languages"),
         ({"login": {}}, r"messages\['login'\]: has to be a template, or a mapping of languages"),
         ({"login": b"x"}, r"messages\['login'\]: has to be a template"),

@@ -41,7 +41,7 @@ class VerifierBase(Base):
             challenges=tuple(
                 self._challenge(operation, issued, phone)
                 for issued, phone in waiting
-                if rules.alive(book, issued) and not phone.disabled
+                if guesses and rules.alive(book, issued) and not phone.disabled
             ),
             sends_left=remaining(limits.user, user.sends, book.now),
             guesses_left=guesses,

@@ -42,6 +42,8 @@ def _by_language(purpose: object, wording: object) -> dict[str, Mapping[str, Sou
     where = f"messages[{purpose!r}]"
     if not isinstance(purpose, str):
         raise ConfigurationError(f"{where}: the purpose has to be a str")
+    if purpose == "enrolment":
+        raise ConfigurationError(f"{where}: the text that confirms a new number is that of 'enrollment', with two l")
     if isinstance(wording, str | Liquid):
         return {"": {"sms": wording}}
     if not isinstance(wording, Mapping) or not wording:
