@@ -1,7 +1,7 @@
 """The Redis store: the whole conformance suite, exact round trips, servers that evict, forget, die and come back."""
 
 import re
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Semaphore
 
@@ -11,11 +11,12 @@ import redis.asyncio
 from services import REDIS, redis_prefix
 from stores.hammer import Hammer
 from stores.redis_server import redis_server, wait_until
-from support import NUMBER, AsyncOutbox, Factor, a_config
+from support import Factor, rejected
 
-from smsmfa import AsyncEnroller, AsyncVerifier, ConfigurationError, StoreError
+from smsmfa import ConfigurationError, StoreError
 from smsmfa.stores.redis import AsyncRedisStore, RedisStore
-from smsmfa.testing import AsyncStoreConformance, FakeClock, StoreConformance
+from smsmfa.testing import AsyncStoreConformance, StoreConformance
+from smsmfa.testing.loop import Blocking
 from smsmfa.testing.suite import increment, look, put
 from smsmfa.testing.threads import all_of, at_once
 from smsmfa.typing import Entry
@@ -100,41 +101,26 @@ def a_factor(prefix):
         yield Factor(store=store)
 
 
-class LoopFactor:
-    """An enroller and a verifier for asyncio over one store."""
-
-    def __init__(self, store):
-        shared, self.outbox = (a_config(), store), AsyncOutbox()
-        self.enroller = AsyncEnroller(*shared, self.outbox, clock=FakeClock())
-        self.verifier = AsyncVerifier(*shared, self.outbox, clock=FakeClock())
-
-    async def enrol(self):
-        """Enrol a number."""
-        pending = await self.enroller.start("alice", NUMBER)
-        await self.enroller.confirm("alice", pending.id, self.outbox.code)
-
-
-@asynccontextmanager
-async def a_factor_on_a_loop(prefix):
-    """Like :func:`a_factor`, for asyncio."""
+@contextmanager
+def a_factor_on_a_loop(prefix):
+    """Like :func:`a_factor`, over a store for asyncio."""
     pool = redis.asyncio.ConnectionPool.from_url(REDIS.url, connection_class=AsyncCounting)
-    store = AsyncRedisStore(redis.asyncio.Redis(connection_pool=pool), prefix=prefix)
-    await store.update(["warm"], increment("warm"))
-    yield LoopFactor(store)
-    await store.close()
-    await pool.aclose()
+    store = Blocking(lambda: AsyncRedisStore(redis.asyncio.Redis(connection_pool=pool), prefix=prefix))
+    store.update(["warm"], increment("warm"))
+    yield Factor(store=store)
+    store.loop.run(store.store.close())
+    store.loop.run(pool.aclose())
+    store.loop.close()
 
 
-async def counted_on_a_loop(call, *arguments):
-    """Like :func:`counted`, for asyncio."""
-    Counting.sent.clear()
-    return await call(*arguments), list(Counting.sent)
+EITHER_KIND = pytest.mark.parametrize("a_factor", [a_factor, a_factor_on_a_loop], ids=["threads", "asyncio"])
 
 
 class TestRoundTrips:
     """Exact on a warm connection: a challenge takes 3 and a check 2, with remembered values 2 and 1."""
 
-    def test_cold(self, prefix):
+    @EITHER_KIND
+    def test_cold(self, prefix, a_factor):
         """A store that has seen neither user nor number reads them first."""
         with a_factor(prefix) as one, a_factor(prefix) as other, a_factor(prefix) as third:
             one.enrol()
@@ -144,7 +130,8 @@ class TestRoundTrips:
         assert ["GET", "MGET", "EVALSHA"] == asked
         assert ["MGET", "EVALSHA"] == checked
 
-    def test_warm(self, prefix):
+    @EITHER_KIND
+    def test_warm(self, prefix, a_factor):
         """A store that has seen both before tries the script at once."""
         with a_factor(prefix) as factor:
             factor.enrol()
@@ -154,7 +141,8 @@ class TestRoundTrips:
         assert ["GET", "EVALSHA"] == asked
         assert ["EVALSHA"] == checked
 
-    def test_stale(self, prefix):
+    @EITHER_KIND
+    def test_stale(self, prefix, a_factor):
         """Values that another store has changed since cost no more than values never seen."""
         with a_factor(prefix) as one, a_factor(prefix) as other:
             one.enrol()
@@ -165,7 +153,8 @@ class TestRoundTrips:
         assert ["GET", "EVALSHA", "EVALSHA"] == asked
         assert ["EVALSHA", "EVALSHA"] == checked
 
-    def test_read_again(self, prefix):
+    @EITHER_KIND
+    def test_read_again(self, prefix, a_factor):
         """What a challenge reads first is remembered, so that what only changed there costs nothing more."""
         with a_factor(prefix) as one, a_factor(prefix) as other:
             one.enrol()
@@ -175,7 +164,8 @@ class TestRoundTrips:
 
         assert ["GET", "EVALSHA"] == asked
 
-    def test_refused(self, prefix):
+    @EITHER_KIND
+    def test_refused(self, prefix, a_factor):
         """A refusal takes what it needs to be sure: the script once, or the values once."""
         with a_factor(prefix) as one, a_factor(prefix) as other:
             one.enrol()
@@ -198,27 +188,6 @@ class TestRoundTrips:
 
         assert ["MGET", "EVALSHA", "EVAL"] == sent
         assert ["EVALSHA"] == again
-
-    async def test_cold_on_a_loop(self, prefix):
-        """On an event loop too, a store that has seen neither user nor number reads them first."""
-        opened = a_factor_on_a_loop
-        async with opened(prefix) as one, opened(prefix) as other, opened(prefix) as third:
-            await one.enrol()
-            challenge, asked = await counted_on_a_loop(other.verifier.challenge, "alice")
-            _, checked = await counted_on_a_loop(third.verifier.verify, "alice", challenge.id, other.outbox.code)
-
-        assert ["GET", "MGET", "EVALSHA"] == asked
-        assert ["MGET", "EVALSHA"] == checked
-
-    async def test_warm_on_a_loop(self, prefix):
-        """And one that has seen both before tries the script at once."""
-        async with a_factor_on_a_loop(prefix) as factor:
-            await factor.enrol()
-            challenge, asked = await counted_on_a_loop(factor.verifier.challenge, "alice")
-            _, checked = await counted_on_a_loop(factor.verifier.verify, "alice", challenge.id, factor.outbox.code)
-
-        assert ["GET", "EVALSHA"] == asked
-        assert ["EVALSHA"] == checked
 
 
 class TestSetUp:
@@ -368,10 +337,13 @@ class TestServer:
 
     @pytest.mark.parametrize("after", [1, 5, 20, 50, 100])
     def test_killed(self, tmp_path, after):
-        """A server that is killed and started again has lost nothing that was acknowledged, and halved nothing."""
+        """While a server is killed nobody is let in; started again it has lost nothing acknowledged, halved nothing."""
         durable = "--appendonly", "yes", "--appendfsync", "always"
         with redis_server(tmp_path, *durable) as server, redis.Redis(port=server.port) as client:
             store, keys, acknowledged = RedisStore(client), ["a", "b"], Semaphore(0)
+            factor = Factor(store=store)
+            factor.enrol()
+            challenge = factor.verifier.challenge("alice")
 
             def count():
                 done = 0
@@ -389,8 +361,12 @@ class TestServer:
                 return 0
 
             counts = all_of(at_once([count, count, count, kill], PATIENCE))
+            with pytest.raises(StoreError):
+                factor.verifier.verify("alice", challenge.id, factor.outbox.code)
             server.start()
             values = {key: int(value) for key, value in look(store, keys).items()}
+            assert factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+            rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code)
             store.update(keys, increment(*keys))
             store.close()
 

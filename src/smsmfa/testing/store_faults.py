@@ -16,6 +16,8 @@ from .threads import all_of, at_once
 from .wire import Wire
 
 _MOST_CHUNKS = 100
+#: How many updates a store may try after its wire was cut: a pool may have several connections that are dead, and each
+#: may cost an error.
 _TRIES = 8
 #: How many threads use the store that something happens beside.
 _WORKERS = 4
@@ -153,7 +155,7 @@ class FaultChecks(Suite):
         return None
 
     def _heals(self, store: Store) -> None:
-        """Connections that are dead cost a few errors, and no more."""
+        """Dead connections cost an error each at most, and after fewer than eight the store works again."""
         for _ in range(_TRIES):
             [key] = fresh("k")
             if self._error(store, [key]) is None:
