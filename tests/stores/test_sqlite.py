@@ -119,8 +119,8 @@ def test_no_timeout(path, timeout):
 @pytest.mark.parametrize("synchronous, number", [("FULL", 2), ("NORMAL", 1)])
 def test_durability(path, synchronous, number):
     """Updates wait for the disk as they were told to."""
-    with closing(SqliteStore(path, synchronous=synchronous)) as store, store._writer as connection:
-        assert [(number,)] == connection.run("PRAGMA synchronous")
+    with closing(SqliteStore(path, synchronous=synchronous)) as store:
+        assert [(number,)] == store._writer.use(lambda run: run("PRAGMA synchronous"))
 
 
 def test_directory_changes(tmp_path, monkeypatch):
@@ -157,8 +157,8 @@ def test_statements(store):
     factor.enrol()
     traced = []
     for connection in (store._reader, store._writer):
-        with connection:
-            connection._db.set_trace_callback(lambda statement: traced.append(statement.split()[0]))
+        connection.use(lambda run: run("SELECT 1"))
+        connection._db.set_trace_callback(lambda statement: traced.append(statement.split()[0]))
 
     challenge = factor.verifier.challenge("alice")
     assert ["SELECT", "BEGIN", "SELECT", "INSERT", "INSERT", "COMMIT"] == traced

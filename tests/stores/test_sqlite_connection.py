@@ -8,9 +8,10 @@ import subprocess
 import sys
 from contextlib import closing, contextmanager
 from datetime import timedelta
-from functools import partial
+from functools import partial, reduce
+from operator import call, or_
 from pathlib import Path
-from threading import Event, RLock, Thread
+from threading import Event, RLock, Thread, get_ident
 
 import pytest
 
@@ -19,6 +20,7 @@ from smsmfa.stores import sqlite_connection
 from smsmfa.stores.sqlite_connection import Connection, lock_of
 from smsmfa.testing.processes import forked
 
+INSERT = "INSERT INTO smsmfa (key, value) VALUES (?, ?)"
 SHORT, LONG = timedelta(milliseconds=20), timedelta(minutes=1)
 
 
@@ -40,9 +42,12 @@ def a_connection(path, timeout=LONG, lock=None):
     return Connection(path, "FULL", timeout, lock or RLock())
 
 
+def unused(run):
+    raise AssertionError("it was used")
+
+
 def put(connection, key):
-    with connection:
-        connection.run("INSERT INTO smsmfa (key, value) VALUES (?, ?)", key, b"1")
+    connection.use(lambda run: run(INSERT, key, b"1"))
 
 
 def keys_of(path):
@@ -53,11 +58,14 @@ def keys_of(path):
 
 def write(connection, key, *, then):
     """Write in a transaction, do something, and commit."""
-    with connection:
-        connection.run("BEGIN IMMEDIATE")
-        connection.run("INSERT INTO smsmfa (key, value) VALUES (?, ?)", key, b"1")
+
+    def work(run):
+        run("BEGIN IMMEDIATE")
+        run(INSERT, key, b"1")
         then()
-        connection.run("COMMIT")
+        run("COMMIT")
+
+    connection.use(work)
 
 
 def mode(path):
@@ -70,17 +78,31 @@ def files_open(path):
     return sum(file.startswith(path) for file in files)
 
 
+def free(lock):
+    """Whether another thread can have a lock."""
+    found = []
+
+    def ask():
+        found.append(lock.acquire(False))
+        if found[0]:
+            lock.release()
+
+    thread = Thread(target=ask)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
 @contextmanager
 def holding(connection):
     """Have another thread use a connection meanwhile."""
     begun, let_go = Event(), Event()
 
-    def use():
-        with connection:
-            begun.set()
-            let_go.wait(60)
+    def work(run):
+        begun.set()
+        let_go.wait(60)
 
-    thread = Thread(target=use)
+    thread = Thread(target=connection.use, args=(work,))
     thread.start()
     begun.wait(60)
     try:
@@ -117,9 +139,8 @@ def test_file_is_there(path):
 
 def test_settings(opened):
     """The file has a write-ahead log, and each commit waits for the disk."""
-    with opened:
-        assert [("wal",)] == opened.run("PRAGMA journal_mode")
-        assert [(2,)] == opened.run("PRAGMA synchronous")
+    assert [("wal",)] == opened.use(lambda run: run("PRAGMA journal_mode"))
+    assert [(2,)] == opened.use(lambda run: run("PRAGMA synchronous"))
 
 
 @pytest.mark.parametrize("name", ["", "no such directory/factor.db"])
@@ -127,17 +148,16 @@ def test_no_file(tmp_path, name):
     """A path where no file can be is an error, and the lock is free again."""
     connection = a_connection(str(tmp_path / name))
     for _ in range(2):
-        with pytest.raises(StoreError, match=r"unable to open|No such file"), connection:
-            raise AssertionError("it was opened")
-    with holding(connection.lock):
-        pass
+        with pytest.raises(StoreError, match=r"unable to open|No such file"):
+            connection.use(unused)
+    assert free(connection.lock)
 
 
 def test_no_database(path):
     """A file that is no database is an error, and is left as it is."""
     Path(path).write_bytes(b"no database" * 1000)
-    with pytest.raises(StoreError, match="not a database"), a_connection(path):
-        raise AssertionError("it was opened")
+    with pytest.raises(StoreError, match="not a database"):
+        a_connection(path).use(unused)
     assert b"no database" * 1000 == Path(path).read_bytes()
 
 
@@ -147,8 +167,8 @@ def test_no_log(path, monkeypatch):
     monkeypatch.setattr(
         Connection, "run", lambda self, *words: [("delete",)] if "WAL" in words[0] else run(self, *words)
     )
-    with pytest.raises(StoreError, match="write-ahead log"), a_connection(path):
-        raise AssertionError("it was opened")
+    with pytest.raises(StoreError, match="write-ahead log"):
+        a_connection(path).use(unused)
 
 
 # --- turns
@@ -157,8 +177,8 @@ def test_no_log(path, monkeypatch):
 def test_other_thread(path):
     """A thread that has waited for others for too long is told so; the connection goes on."""
     connection = a_connection(path, SHORT)
-    with holding(connection), pytest.raises(StoreContention, match="other threads"), connection:
-        raise AssertionError("two threads used it at once")
+    with holding(connection), pytest.raises(StoreContention, match="other threads"):
+        connection.use(unused)
     put(connection, "a")
     assert {"a"} == keys_of(path)
     connection.close()
@@ -191,9 +211,20 @@ def test_other_process_ends(opened, path, monkeypatch):
 
         monkeypatch.setattr(sqlite_connection.time, "sleep", sleep)
         put(opened, "b")
-    with opened:
-        assert [(0,)] == opened.run("PRAGMA busy_timeout")
+    assert [(0,)] == opened.use(lambda run: run("PRAGMA busy_timeout"))
     assert [0.001] * 20 == pauses
+
+
+def test_other_connection(opened, path):
+    """While others use a connection, another that was given is used instead."""
+    other = a_connection(path)
+    used = partial(opened.use, lambda run: run("PRAGMA database_list"), instead=other)
+    used()
+    assert other._db is None
+    with holding(opened):
+        used()
+    assert other._db is not None
+    other.close()
 
 
 def test_one_lock_a_file(path):
@@ -246,8 +277,7 @@ def test_disk_is_full(opened, path):
 
 def test_read_only(opened, path):
     """A database that may not be written is an error."""
-    with opened:
-        opened.run("PRAGMA query_only = ON")
+    opened.use(lambda run: run("PRAGMA query_only = ON"))
     with pytest.raises(StoreError, match="readonly"):
         put(opened, "b")
     assert {"a"} == keys_of(path)
@@ -273,6 +303,84 @@ def test_used_inside_itself(opened, path):
     with pytest.raises(StoreError, match="neither"):
         write(opened, "b", then=again)
     assert {"a"} == keys_of(path)
+
+
+# --- interrupts
+
+
+#: Have CPython raise KeyboardInterrupt in this thread where it next looks for what came from outside.
+interrupt = partial(
+    ctypes.pythonapi.PyThreadState_SetAsyncExc, ctypes.c_ulong(get_ident()), ctypes.py_object(KeyboardInterrupt)
+)
+
+
+class InterruptedLock:
+    """A lock during whose first ``acquire(False)`` an interrupt comes, when it is taken already."""
+
+    def __init__(self):
+        lock = RLock()
+        self.acquire = partial(reduce, or_, map(call, (lock.acquire, interrupt)))  # all of it in C: as one step
+        self.release = lock.release
+        self.free = partial(free, lock)
+
+
+def test_interrupted_when_it_is_taken(path):
+    """An interrupt that comes in the moment in which the lock is taken leaves it free."""
+    connection = a_connection(path, lock=InterruptedLock())
+    with pytest.raises(KeyboardInterrupt):
+        connection.use(unused, instead=a_connection(path))
+    assert connection.lock.free()
+
+
+def test_interrupted_at_work(opened, path):
+    """An interrupt that comes when the work is done leaves the lock free, and what was committed."""
+    with pytest.raises(KeyboardInterrupt):
+        write(opened, "b", then=interrupt)
+    assert free(opened.lock)
+    put(opened, "c")
+    assert {"a", "c"} == keys_of(path)
+
+
+class Interrupted:
+    """A connection of sqlite3 in one of whose methods an interrupt comes, once; it is closed by then, if asked to."""
+
+    def __init__(self, connection, method):
+        self._db, self._method = connection._db, method
+        connection._db = self
+
+    def __getattr__(self, name):
+        if name != self._method:
+            return getattr(self._db, name)
+        self._method = None
+        if name == "close":
+            self._db.close()
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("method", ["rollback", "close"])
+def test_interrupted_while_it_fails(opened, path, method):
+    """An interrupt that comes while a failed transaction is ended leaves the lock free, and nothing of that to see."""
+
+    def fail():
+        Interrupted(opened, method)
+        raise ValueError
+
+    with pytest.raises(KeyboardInterrupt):
+        write(opened, "b", then=fail)
+    assert free(opened.lock)
+    put(opened, "c")
+    assert {"a", "c"} == keys_of(path)
+
+
+@pytest.mark.parametrize("method", ["rollback", "close"])
+def test_interrupted_while_it_closes(opened, path, method):
+    """A connection whose closing was interrupted can be used again."""
+    Interrupted(opened, method)
+    with pytest.raises(KeyboardInterrupt):
+        opened.close()
+    assert free(opened.lock)
+    put(opened, "b")
+    assert {"a", "b"} == keys_of(path)
 
 
 # --- closing
@@ -301,7 +409,7 @@ from threading import RLock
 from smsmfa.stores import sqlite_connection
 from smsmfa.stores.sqlite_connection import Connection
 connection = Connection({path!r}, "FULL", timedelta(1), RLock())
-with connection: connection.run("SELECT 1")
+connection.use(lambda run: run("SELECT 1"))
 """
     ended = subprocess.run([sys.executable, "-X", "dev", "-c", code], capture_output=True, check=True)
     assert b"" == ended.stderr

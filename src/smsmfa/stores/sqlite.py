@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 from ..exceptions import ConfigurationError
 from ..typing import Change, Entry
-from .sqlite_connection import Connection, lock_of
+from .sqlite_connection import Connection, Run, lock_of
 from .worker import Worker
 from .writes import check_write
 
@@ -71,12 +71,9 @@ class SqliteStore:
         Raises:
             StoreError: the file cannot be read.
         """
-        if not self._writer.lock.acquire(False):
-            return self._read(self._reader, key)
-        try:
-            return self._read(self._writer, key)  # it has in memory what it wrote
-        finally:
-            self._writer.lock.release()
+        # the writer, while nobody updates: it has in memory what it wrote
+        rows = self._writer.use(lambda run: run(_READ, key), instead=self._reader)
+        return rows[0][0] if rows else None
 
     def update(self, keys: Sequence[str], change: Change[T]) -> T:
         """Run ``change`` on the current values of ``keys`` and store what it says, in one transaction.
@@ -86,8 +83,8 @@ class SqliteStore:
             StoreContention: the file stayed locked; nothing is changed.
             StoreError: the file cannot be read or written.
         """
-        with self._writer as connection:
-            run = connection.run
+
+        def work(run: Run) -> T:
             run("BEGIN IMMEDIATE")  # a deferred one fails as soon as another process writes, however long it may wait
             values = dict(run(_VALUES + f"({','.join('?' * len(keys))})", *keys))
             writes, outcome = change(values)
@@ -98,7 +95,9 @@ class SqliteStore:
                 else:
                     run(_WRITE, key, entry.value, _until(entry))
             run("COMMIT")
-        return outcome
+            return outcome
+
+        return self._writer.use(work)
 
     def create_schema(self) -> None:
         """Make the file and its table, if they are absent, as the first operation would; it shows early what is wrong.
@@ -128,21 +127,18 @@ class SqliteStore:
         """
         if limit < 1:
             raise ValueError("limit: at least 1")
-        with self._writer as connection:
-            connection.run(_PURGE, time.time(), limit)
-            [(deleted,)] = connection.run("SELECT changes()")
-        return int(deleted)
+
+        def work(run: Run) -> int:
+            run(_PURGE, time.time(), limit)
+            [(deleted,)] = run("SELECT changes()")
+            return int(deleted)
+
+        return self._writer.use(work)
 
     def close(self) -> None:
         """Close both connections when the operations under way have ended. A later operation opens them again."""
         self._writer.close()
         self._reader.close()
-
-    @staticmethod
-    def _read(connection: Connection, key: str) -> bytes | None:
-        with connection:
-            rows = connection.run(_READ, key)
-        return rows[0][0] if rows else None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self._path}>"

@@ -3,14 +3,21 @@
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from itertools import starmap
 from threading import RLock
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 from ..exceptions import StoreContention, StoreError
 from .forks import close_before_forks, no_fork
+
+T = TypeVar("T")
+
+#: :meth:`Connection.run`.
+Run: TypeAlias = Callable[..., list[Any]]
 
 #: ``expires``: seconds since the epoch, or NULL: never. The index holds only what may be purged one day.
 SCHEMA = (
@@ -40,25 +47,29 @@ class Connection:
         self._timeout = timeout.total_seconds()
         self._process = 0
         self._db: sqlite3.Connection | None = None
+        self._failed = False
         self.lock = lock
         close_before_forks(self)
 
-    def __enter__(self) -> "Connection":
-        if not self.lock.acquire(False) and not self.lock.acquire(timeout=self._timeout):
-            raise StoreContention(f"{self._path}: other threads kept it busy for {self._timeout} s")
-        if self._db is None or self._process != os.getpid():
-            try:
-                self._open()
-            except BaseException:
-                self.drop()
-                self.lock.release()
-                raise
-        return self
+    def use(self, work: Callable[[Run], T], instead: "Connection | None" = None) -> T:
+        """Return what ``work`` returns, which is given :meth:`run`, in turn; while others use this one, by ``instead``.
 
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if error is not None:
-            self.drop()
-        self.lock.release()
+        Raises:
+            StoreContention: others used it for too long.
+            StoreError: it cannot be opened.
+        """
+        taken = False
+        try:
+            # An interrupt may come after any call, so after that of acquire too; here nothing comes before its name.
+            [taken] = starmap(self.lock.acquire, [(False,) if instead else (True, self._timeout)])
+            if taken:
+                return self._use(work)
+        finally:
+            if taken:
+                self.lock.release()
+        if instead:
+            return instead.use(work)
+        raise StoreContention(f"{self._path}: other threads kept it busy for {self._timeout} s")
 
     def run(self, statement: str, *values: object) -> list[Any]:
         """Execute a statement, and return its rows.
@@ -89,12 +100,23 @@ class Connection:
         if self._db is not None and self._process == os.getpid():
             with suppress(sqlite3.Error):
                 self._db.rollback()
-            self._db.close()
-            self._db = None
+            db, self._db = self._db, None
+            db.close()
 
     __del__ = drop
 
+    def _use(self, work: Callable[[Run], T]) -> T:
+        try:
+            if self._db is None or self._failed or self._process != os.getpid():
+                self._open()
+            return work(self.run)
+        except BaseException:
+            self._failed = True  # if an interrupt keeps it from being closed now, its next user closes it
+            self.drop()
+            raise
+
     def _open(self) -> None:
+        self.drop()
         if self._db is not None:
             raise StoreError(
                 f"{self._path}: it was open during a fork that Python knew nothing of, and SQLite would lose updates "
@@ -104,6 +126,7 @@ class Connection:
             _create(self._path)
             self._process = os.getpid()
             self._db = sqlite3.connect(self._path, 0, isolation_level=None, check_same_thread=False)
+            self._failed = False
         except (OSError, sqlite3.Error) as error:
             raise self._failure(error) from error
         if self.run("PRAGMA journal_mode = WAL") != [("wal",)]:
