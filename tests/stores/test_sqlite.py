@@ -120,7 +120,7 @@ def test_no_timeout(path, timeout):
 def test_durability(path, synchronous, number):
     """Updates wait for the disk as they were told to."""
     with closing(SqliteStore(path, synchronous=synchronous)) as store:
-        assert [(number,)] == store._writer.use(lambda run: run("PRAGMA synchronous"))
+        assert [(number,)] == store._writer.use(lambda db: db.execute("PRAGMA synchronous").fetchall())
 
 
 def test_directory_changes(tmp_path, monkeypatch):
@@ -157,7 +157,7 @@ def test_statements(store):
     factor.enrol()
     traced = []
     for connection in (store._reader, store._writer):
-        connection.use(lambda run: run("SELECT 1"))
+        connection.use(lambda db: db.execute("SELECT 1"))
         connection._db.set_trace_callback(lambda statement: traced.append(statement.split()[0]))
 
     challenge = factor.verifier.challenge("alice")
@@ -217,6 +217,46 @@ def test_read_inside_a_change(store):
     assert b"new" == store.read("a")
 
 
+@pytest.mark.parametrize("writes", [{"a": Entry(b"new"), "z": None}, {"a": Entry(b"new")}, {}])
+def test_closed_inside_a_change(store, writes):
+    """A change that closes its store and opens it again fails its update, and nothing is changed."""
+    put(store, {"a": b"old"})
+
+    def change(values):
+        store.close()
+        store.read("a")
+        return writes, None
+
+    with pytest.raises((StoreError, ValueError)):
+        store.update(["a"], change)
+    assert b"old" == store.read("a")
+
+
+def test_updates_inside_a_change(store):
+    """A change that updates its own store fails its update, whatever it makes of the errors; nothing is changed."""
+    put(store, {"a": b"old"})
+
+    def change(values):
+        for key in "bc":
+            with suppress(StoreError):
+                put(store, {key: b"1"})
+        return {"a": Entry(b"new")}, None
+
+    with pytest.raises(StoreError, match="neither"):
+        store.update(["a"], change)
+    assert [b"old", None] == [store.read("a"), store.read("b")]
+
+
+def test_writes_are_checked_first(store):
+    """Not one statement writes before all that a change wants written is found good."""
+    traced = []
+    store.read("a")
+    store._writer._db.set_trace_callback(traced.append)
+    with pytest.raises(ValueError, match="outside"):
+        store.update(["a"], lambda _: ({"a": Entry(b"1"), "z": None}, None))
+    assert [] == [statement for statement in traced if statement.startswith("INSERT")]
+
+
 # --- what it keeps
 
 
@@ -269,11 +309,10 @@ def test_purge_meets_revival(store, path, number):
                     put(other, {"a": b"new"})
                     written.append(b"new")
 
-        with store._writer as connection:
-            connection._db.set_trace_callback(revive)
+        trace = store._writer.use
+        trace(lambda db: db.set_trace_callback(revive))
         store.purge()
-        with store._writer as connection:
-            connection._db.set_trace_callback(None)
+        trace(lambda db: db.set_trace_callback(None))
     assert written[-1] == store.read("a")
     assert number or [None, b"new"] == written
 
@@ -319,7 +358,7 @@ async def test_loop_goes_on(path, name, arguments):
     held, let_go, released = Event(), Event(), []
 
     def hold():
-        with store._store._writer, store._store._reader:
+        with store._store._writer.lock, store._store._reader.lock:
             held.set()
             released.append(let_go.wait(5))
 

@@ -42,12 +42,16 @@ def a_connection(path, timeout=LONG, lock=None):
     return Connection(path, "FULL", timeout, lock or RLock())
 
 
-def unused(run):
+def rows(connection, statement):
+    return connection.use(lambda db: db.execute(statement).fetchall())
+
+
+def unused(db):
     raise AssertionError("it was used")
 
 
 def put(connection, key):
-    connection.use(lambda run: run(INSERT, key, b"1"))
+    connection.use(lambda db: connection.ask(db, INSERT, key, b"1"))
 
 
 def keys_of(path):
@@ -59,11 +63,11 @@ def keys_of(path):
 def write(connection, key, *, then):
     """Write in a transaction, do something, and commit."""
 
-    def work(run):
-        run("BEGIN IMMEDIATE")
-        run(INSERT, key, b"1")
+    def work(db):
+        connection.ask(db, "BEGIN IMMEDIATE")
+        db.execute(INSERT, (key, b"1"))
         then()
-        run("COMMIT")
+        db.execute("COMMIT")
 
     connection.use(work)
 
@@ -98,7 +102,7 @@ def holding(connection):
     """Have another thread use a connection meanwhile."""
     begun, let_go = Event(), Event()
 
-    def work(run):
+    def work(db):
         begun.set()
         let_go.wait(60)
 
@@ -139,8 +143,8 @@ def test_file_is_there(path):
 
 def test_settings(opened):
     """The file has a write-ahead log, and each commit waits for the disk."""
-    assert [("wal",)] == opened.use(lambda run: run("PRAGMA journal_mode"))
-    assert [(2,)] == opened.use(lambda run: run("PRAGMA synchronous"))
+    assert [("wal",)] == rows(opened, "PRAGMA journal_mode")
+    assert [(2,)] == rows(opened, "PRAGMA synchronous")
 
 
 @pytest.mark.parametrize("name", ["", "no such directory/factor.db"])
@@ -163,9 +167,9 @@ def test_no_database(path):
 
 def test_no_log(path, monkeypatch):
     """Where SQLite cannot keep a write-ahead log, nothing is opened."""
-    run = Connection.run
+    ask = Connection.ask
     monkeypatch.setattr(
-        Connection, "run", lambda self, *words: [("delete",)] if "WAL" in words[0] else run(self, *words)
+        Connection, "ask", lambda self, db, said: [("delete",)] if "WAL" in said else ask(self, db, said)
     )
     with pytest.raises(StoreError, match="write-ahead log"):
         a_connection(path).use(unused)
@@ -211,14 +215,14 @@ def test_other_process_ends(opened, path, monkeypatch):
 
         monkeypatch.setattr(sqlite_connection.time, "sleep", sleep)
         put(opened, "b")
-    assert [(0,)] == opened.use(lambda run: run("PRAGMA busy_timeout"))
+    assert [(0,)] == rows(opened, "PRAGMA busy_timeout")
     assert [0.001] * 20 == pauses
 
 
 def test_other_connection(opened, path):
     """While others use a connection, another that was given is used instead."""
     other = a_connection(path)
-    used = partial(opened.use, lambda run: run("PRAGMA database_list"), instead=other)
+    used = partial(opened.use, lambda db: db.execute("PRAGMA database_list"), instead=other)
     used()
     assert other._db is None
     with holding(opened):
@@ -232,6 +236,20 @@ def test_one_lock_a_file(path):
     one = lock_of(path)
     assert one is lock_of(path)
     assert one is not lock_of(path + "2")
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_closed_at_work(opened, path, again):
+    """Work whose connection was closed fails, also if there is another one by then, on which nothing is done."""
+
+    def close():
+        opened.close()
+        if again:
+            opened.use(lambda run: run("SELECT 1"))
+
+    with pytest.raises(StoreError, match="neither"):
+        write(opened, "b", then=close)
+    assert {"a"} == keys_of(path)
 
 
 # --- errors
@@ -277,7 +295,7 @@ def test_disk_is_full(opened, path):
 
 def test_read_only(opened, path):
     """A database that may not be written is an error."""
-    opened.use(lambda run: run("PRAGMA query_only = ON"))
+    rows(opened, "PRAGMA query_only = ON")
     with pytest.raises(StoreError, match="readonly"):
         put(opened, "b")
     assert {"a"} == keys_of(path)
@@ -409,7 +427,7 @@ from threading import RLock
 from smsmfa.stores import sqlite_connection
 from smsmfa.stores.sqlite_connection import Connection
 connection = Connection({path!r}, "FULL", timedelta(1), RLock())
-connection.use(lambda run: run("SELECT 1"))
+connection.use(lambda db: db.execute("SELECT 1"))
 """
     ended = subprocess.run([sys.executable, "-X", "dev", "-c", code], capture_output=True, check=True)
     assert b"" == ended.stderr

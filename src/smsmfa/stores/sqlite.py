@@ -2,6 +2,7 @@
 
 import math
 import os
+import sqlite3
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,7 +11,7 @@ from typing import Literal, TypeVar
 
 from ..exceptions import ConfigurationError
 from ..typing import Change, Entry
-from .sqlite_connection import Connection, Run, lock_of
+from .sqlite_connection import Connection, lock_of
 from .worker import Worker
 from .writes import check_write
 
@@ -71,8 +72,8 @@ class SqliteStore:
         Raises:
             StoreError: the file cannot be read.
         """
-        # the writer, while nobody updates: it has in memory what it wrote
-        rows = self._writer.use(lambda run: run(_READ, key), instead=self._reader)
+        writer = self._writer  # while nobody updates: it has in memory what it wrote
+        rows = writer.use(lambda db: writer.ask(db, _READ, key), instead=self._reader)
         return rows[0][0] if rows else None
 
     def update(self, keys: Sequence[str], change: Change[T]) -> T:
@@ -84,17 +85,19 @@ class SqliteStore:
             StoreError: the file cannot be read or written.
         """
 
-        def work(run: Run) -> T:
-            run("BEGIN IMMEDIATE")  # a deferred one fails as soon as another process writes, however long it may wait
-            values = dict(run(_VALUES + f"({','.join('?' * len(keys))})", *keys))
+        def work(db: sqlite3.Connection) -> T:
+            self._writer.ask(db, "BEGIN IMMEDIATE")  # a deferred one fails as soon as another process writes
+            execute = db.execute
+            values = dict(execute(_VALUES + f"({','.join('?' * len(keys))})", keys).fetchall())
             writes, outcome = change(values)
             for key, entry in writes.items():
                 check_write(key, entry, keys)
+            for key, entry in writes.items():
                 if entry is None:
-                    run(_DELETE, key)
+                    execute(_DELETE, (key,))
                 else:
-                    run(_WRITE, key, entry.value, _until(entry))
-            run("COMMIT")
+                    execute(_WRITE, (key, entry.value, _until(entry)))
+            execute("COMMIT")
             return outcome
 
         return self._writer.use(work)
@@ -128,10 +131,9 @@ class SqliteStore:
         if limit < 1:
             raise ValueError("limit: at least 1")
 
-        def work(run: Run) -> int:
-            run(_PURGE, time.time(), limit)
-            [(deleted,)] = run("SELECT changes()")
-            return int(deleted)
+        def work(db: sqlite3.Connection) -> int:
+            self._writer.ask(db, _PURGE, time.time(), limit)
+            return int(db.execute("SELECT changes()").fetchone()[0])
 
         return self._writer.use(work)
 

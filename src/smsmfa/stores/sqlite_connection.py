@@ -16,8 +16,8 @@ from .forks import close_before_forks, no_fork
 
 T = TypeVar("T")
 
-#: :meth:`Connection.run`.
-Run: TypeAlias = Callable[..., list[Any]]
+#: What is done with a connection.
+Work: TypeAlias = Callable[[sqlite3.Connection], T]
 
 #: ``expires``: seconds since the epoch, or NULL: never. The index holds only what may be purged one day.
 SCHEMA = (
@@ -51,12 +51,12 @@ class Connection:
         self.lock = lock
         close_before_forks(self)
 
-    def use(self, work: Callable[[Run], T], instead: "Connection | None" = None) -> T:
-        """Return what ``work`` returns, which is given :meth:`run`, in turn; while others use this one, by ``instead``.
+    def use(self, work: Work[T], instead: "Connection | None" = None) -> T:
+        """Return what some work on it returns, in turn; while others use this one, on ``instead``.
 
         Raises:
             StoreContention: others used it for too long.
-            StoreError: it cannot be opened.
+            StoreError: it cannot be opened, or failed.
         """
         taken = False
         try:
@@ -71,23 +71,20 @@ class Connection:
             return instead.use(work)
         raise StoreContention(f"{self._path}: other threads kept it busy for {self._timeout} s")
 
-    def run(self, statement: str, *values: object) -> list[Any]:
-        """Execute a statement, and return its rows.
+    def ask(self, db: sqlite3.Connection, statement: str, *values: object) -> list[Any]:
+        """Execute a statement outside a transaction, as soon as the file is not locked, and return its rows.
 
         Raises:
-            StoreContention: the file stayed locked.
-            StoreError: SQLite failed in another way.
+            sqlite3.Error: it stayed locked, or SQLite failed in another way.
         """
-        if self._db is None:
-            raise StoreError(f"{self._path}: a change may neither update this store nor fork")
         due = 0.0
         while True:
             try:
-                return self._db.execute(statement, values).fetchall()
+                return db.execute(statement, values).fetchall()
             except sqlite3.Error as error:
                 due = due or time.monotonic() + self._timeout
                 if not _is_busy(error) or time.monotonic() >= due:
-                    raise self._failure(error) from error
+                    raise
             time.sleep(_PAUSE)
 
     def close(self) -> None:
@@ -105,17 +102,21 @@ class Connection:
 
     __del__ = drop
 
-    def _use(self, work: Callable[[Run], T]) -> T:
+    def _use(self, work: Work[T]) -> T:
+        db = self._db
         try:
-            if self._db is None or self._failed or self._process != os.getpid():
-                self._open()
-            return work(self.run)
-        except BaseException:
+            if db is None or self._failed or self._process != os.getpid():
+                db = self._open()
+            return work(db)
+        except BaseException as error:
+            failure = self._failure(error, lost=self._db is not db)
             self._failed = True  # if an interrupt keeps it from being closed now, its next user closes it
             self.drop()
-            raise
+            if failure is None:
+                raise
+            raise failure from error
 
-    def _open(self) -> None:
+    def _open(self) -> sqlite3.Connection:
         self.drop()
         if self._db is not None:
             raise StoreError(
@@ -124,17 +125,23 @@ class Connection:
             )
         try:
             _create(self._path)
-            self._process = os.getpid()
-            self._db = sqlite3.connect(self._path, 0, isolation_level=None, check_same_thread=False)
-            self._failed = False
-        except (OSError, sqlite3.Error) as error:
-            raise self._failure(error) from error
-        if self.run("PRAGMA journal_mode = WAL") != [("wal",)]:
+        except OSError as error:
+            raise StoreError(f"{self._path}: {error}") from error
+        self._process = os.getpid()
+        self._db = db = sqlite3.connect(self._path, 0, isolation_level=None, check_same_thread=False)
+        self._failed = False
+        if self.ask(db, "PRAGMA journal_mode = WAL") != [("wal",)]:
             raise StoreError(f"{self._path}: SQLite cannot keep a write-ahead log there")
         for statement in (f"PRAGMA synchronous = {self._synchronous}", *SCHEMA):
-            self.run(statement)
+            self.ask(db, statement)
+        return db
 
-    def _failure(self, error: Exception) -> StoreError:
+    def _failure(self, error: BaseException, *, lost: bool) -> StoreError | None:
+        """Return what an error of SQLite's is to the outside; ``None``: it is another's."""
+        if not isinstance(error, sqlite3.Error):
+            return None
+        if lost and isinstance(error, sqlite3.ProgrammingError):
+            return StoreError(f"{self._path}: a change may neither update or close this store nor fork")
         if not _is_busy(error):
             return StoreError(f"{self._path}: {error}")
         return StoreContention(
@@ -143,7 +150,7 @@ class Connection:
         )
 
 
-def _is_busy(error: Exception) -> bool:
+def _is_busy(error: BaseException) -> bool:
     """Whether a statement did nothing, because another process holds a lock."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
