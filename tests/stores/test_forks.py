@@ -4,7 +4,7 @@ import gc
 import os
 from threading import Event, RLock, Thread
 
-from smsmfa.stores.forks import close_before_forks, no_fork
+from smsmfa.stores.forks import Turns, close_before_forks, no_fork
 from smsmfa.testing.processes import forked
 
 
@@ -66,6 +66,21 @@ def test_within():
             os._exit(0 if not connection.open and connection.lock._is_owned() else 1)
         assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert connection.lock._is_owned()
+
+
+def test_turns():
+    """A fork has the turn meanwhile, and lets go on both sides."""
+    turns, done = Turns(), []
+
+    class Noting:
+        def acquire(self):
+            done.append("taken")
+
+        def release(self):
+            done.append("let go")
+
+    turns.lock = Noting()
+    assert [["taken", "let go"]] * 2 == forked(lambda: done, lambda: done, 20)
 
 
 def test_forgotten():

@@ -21,8 +21,11 @@ from smsmfa import (
     RateLimited,
     RateLimiter,
     SmsMfaError,
+    StoreError,
 )
+from smsmfa.stores.forks import no_fork
 from smsmfa.testing import AsyncStoreConformance, FakeClock, StoreConformance
+from smsmfa.testing.processes import forked
 from smsmfa.typing import Entry
 
 LONGEST = 10**11
@@ -536,6 +539,49 @@ class TestThreads:
 
         race(*(lambda name=name: flood(name) for name in range(4)), *[count] * 4)
         assert [b"4"] * 200 == [store.read(str(number)) for number in range(200)]
+
+
+class TestChanges:
+    def test_read(self, store):
+        """A change may read its own store, and sees what was there before it."""
+        put(store, {"k": b"old"})
+
+        assert b"old" == store.update(["k"], lambda _: ({"k": Entry(b"new")}, store.read("k")))
+        assert b"new" == store.read("k")
+
+    def test_update(self, store):
+        """A change that updates its own store is told that it may not, and the store goes on."""
+        put(store, {"k": b"old"})
+
+        with pytest.raises(StoreError, match="its own store"):
+            store.update(["k"], lambda _: put(store, {"k": b"new"}))
+        assert b"old" == store.read("k")
+        put(store, {"k": b"new"})
+        assert b"new" == store.read("k")
+
+
+def test_fork():
+    """A fork waits for another thread's update, and both sides use the store afterwards."""
+    store, begun = MemoryStore(), threading.Event()
+
+    def change(values):
+        begun.set()
+        while no_fork.acquire(blocking=False):  # until the fork has begun
+            no_fork.release()
+        for _ in range(10**6):  # and would be over, if it did not wait
+            pass
+        return {"k": Entry(b"1")}, None
+
+    thread = threading.Thread(target=store.update, args=(["k"], change))
+    thread.start()
+    begun.wait(5)
+
+    def use():
+        store.update(["k"], increment("k"))
+        return store.read("k").decode()
+
+    assert ["2", "2"] == forked(use, use, 20)
+    thread.join()
 
 
 class TestAsync:

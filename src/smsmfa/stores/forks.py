@@ -31,6 +31,17 @@ def close_before_forks(connection: Connection) -> None:
         _watched.add(connection)
 
 
+class Turns:
+    """What threads take turns by that share no connection; a fork waits for whoever has the lock."""
+
+    def __init__(self) -> None:
+        self.lock: Any = RLock()
+        close_before_forks(self)
+
+    def drop(self) -> None:
+        """Do nothing: nothing is open."""
+
+
 def _before_fork() -> None:
     no_fork.acquire()
     _held[:] = _watched

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from threading import Lock
 from typing import TypeVar
 
+from ..exceptions import StoreError
 from ..typing import Change, Entry
+from .forks import Turns
 from .writes import check_write
 
 T = TypeVar("T")
@@ -28,7 +29,9 @@ class MemoryStore:
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._turns = Turns()
+        self._lock = self._turns.lock
+        self._updating = False
         self._shards: list[dict[str, bytes]] = [{} for _ in range(_SHARDS)]
         #: The instant (seconds of this process) to which an entry is kept, where it is not for ever.
         self._untils: list[dict[str, float]] = [{} for _ in range(_SHARDS)]
@@ -46,17 +49,27 @@ class MemoryStore:
 
         Raises:
             ValueError: ``change`` wrote outside ``keys``, or what is no entry; nothing is changed.
+            StoreError: it is called by the ``change`` of another update.
         """
         with self._lock:
-            values = {}
-            for key in keys:
-                value = self._get(key)
-                if value is not None:
-                    values[key] = value
-            writes, outcome = change(values)
-            if writes:
-                self._write(keys, writes)
-            return outcome
+            if self._updating:
+                raise StoreError("a change may not update its own store")
+            self._updating = True
+            try:
+                return self._update(keys, change)
+            finally:
+                self._updating = False
+
+    def _update(self, keys: Sequence[str], change: Change[T]) -> T:
+        values = {}
+        for key in keys:
+            value = self._get(key)
+            if value is not None:
+                values[key] = value
+        writes, outcome = change(values)
+        if writes:
+            self._write(keys, writes)
+        return outcome
 
     def _get(self, key: str) -> bytes | None:
         index = hash(key) % _SHARDS
