@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from threading import Event, current_thread
@@ -9,6 +10,7 @@ from threading import Event, current_thread
 import pytest
 
 from smsmfa import StoreContention
+from smsmfa.stores import worker as module
 from smsmfa.stores.worker import Worker
 from smsmfa.testing.processes import forked
 
@@ -135,6 +137,31 @@ async def test_end():
     assert "done" == await task
     assert "smsmfa_0" == (await worker.call(current_thread)).name
     worker.end()
+
+
+async def test_ended_by_another_thread(monkeypatch):
+    """A call that finds the threads ended by another thread, just when it asks them, is made by new ones."""
+    worker, asked = Worker(LONG), []
+
+    class Ended(ThreadPoolExecutor):
+        def submit(self, *call):
+            asked.append(self)
+            if len(asked) == 1:
+                worker.end()
+            return super().submit(*call)
+
+    monkeypatch.setattr(module, "ThreadPoolExecutor", Ended)
+    assert "done" == await worker.call(lambda: "done")
+    assert 2 == len({*asked})
+    worker.end()
+
+
+async def test_refused(worker):
+    """A call that threads refuse which nobody ended, as when the interpreter ends, raises what they say."""
+    await worker.call(dict)
+    worker._pool.shutdown()
+    with pytest.raises(RuntimeError, match="shutdown"):
+        await worker.call(dict)
 
 
 def test_fork():

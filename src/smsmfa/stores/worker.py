@@ -33,8 +33,6 @@ class Worker:
         Raises:
             StoreContention: calls before it took too long; it was not made.
         """
-        if self._pool is None or self._process != os.getpid():  # a fork leaves threads behind
-            self._pool, self._process = ThreadPoolExecutor(self._threads, "smsmfa"), os.getpid()
         due = time.monotonic() + self._timeout
 
         def run() -> tuple[T, None] | tuple[None, BaseException]:
@@ -45,13 +43,29 @@ class Worker:
             except BaseException as error:
                 return None, error  # asyncio puts others in the place of some
 
-        value, error = await asyncio.get_running_loop().run_in_executor(self._pool, run)
+        value, error = await self._begun(run)
         if error is not None:
             raise error
         return value  # type: ignore[return-value]
 
     def end(self) -> None:
         """End the threads when they have made their calls; a later call begins others."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False)
-            self._pool = None
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False)
+
+    def _begun(self, run: Callable[[], T]) -> asyncio.Future[T]:
+        while True:
+            pool = self._current()
+            try:
+                return asyncio.get_running_loop().run_in_executor(pool, run)
+            except RuntimeError:
+                if pool is self._pool:
+                    raise  # the interpreter ends; otherwise another thread has ended this pool, and a new one serves
+
+    def _current(self) -> ThreadPoolExecutor:
+        pool = self._pool
+        if pool is None or self._process != os.getpid():  # a fork leaves threads behind
+            pool = ThreadPoolExecutor(self._threads, "smsmfa")
+            self._pool, self._process = pool, os.getpid()
+        return pool
