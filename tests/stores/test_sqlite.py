@@ -168,14 +168,15 @@ def test_statements(store):
 
 
 def test_connections(store, path):
-    """A hundred threads leave two connections, each with the file, and one mapped index, behind."""
+    """A hundred threads leave two connections at most, each with the file and its log, and one mapped index, behind."""
     threads = [Thread(target=lambda: (store.ping(), store.read("a"))) for _ in range(100)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     files = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
-    assert 5 == sum(file.startswith(str(path)) for file in files)
+    # the second is opened where a read found the first in use
+    assert sum(file.startswith(str(path)) for file in files) in (3, 5)
 
 
 def test_reads_wait_for_no_update(store):
