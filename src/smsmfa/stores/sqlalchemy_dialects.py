@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection, Dialect
 
 from ..exceptions import ConfigurationError
+from . import mysql_table
 from .postgres_table import check_table, looking_at
 from .sqlalchemy_base import Ask, Sql
 
@@ -53,18 +54,7 @@ class MySql(Sql):
 
     def check(self, ask: Ask) -> bool:
         """Look at the table's engine, and at the type of its keys."""
-        found = ask(_MYSQL_TABLE, s=self.table.schema, t=self.table.name)
-        for engine, kind in found:
-            if engine.upper() != "INNODB":
-                raise ConfigurationError(
-                    f"the table {self.table} is in {engine}, which has no transactions: ALTER TABLE ... ENGINE=InnoDB"
-                )
-            if kind.lower() != "varbinary":
-                raise ConfigurationError(
-                    f"keys in {self.table} are {kind}, whose collation makes different ones equal: create_schema() "
-                    "makes a table with VARBINARY(250)"
-                )
-        return bool(found)
+        return mysql_table.check_table(self.table, ask(_MYSQL_TABLE, s=self.table.schema, t=self.table.name))
 
     def commit(self, connection: Connection) -> None:
         """Commit."""

@@ -83,7 +83,7 @@ class TestOnce:
 class TestMariadb:
     @pytest.mark.parametrize(
         "change, said",
-        [("ENGINE = MyISAM", "InnoDB"), ("ENGINE = Aria", "InnoDB"), ("MODIFY `key` VARCHAR(250)", "varbinary")],
+        [("ENGINE = MyISAM", "InnoDB"), ("ENGINE = Aria", "InnoDB"), ("MODIFY `key` VARCHAR(250)", "VARBINARY")],
     )
     def test_table(self, mariadb, change, said):
         """A table without transactions, or with keys that have a collation, is refused until it is mended."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.db import connections
 
 from ...exceptions import ConfigurationError
+from .. import mysql_table
 from ..postgres_table import check_table, looking_at
 from .connection import Connection
 
@@ -40,19 +41,7 @@ def check(database: Connection) -> None:
 
 
 def _check_mysql(database: Connection) -> bool:
-    found = database.run(_MYSQL)
-    for engine, kind in found:
-        if engine.upper() != "INNODB":
-            raise ConfigurationError(
-                f"{database.alias}: the table smsmfa_record is in {engine}, which has no transactions: "
-                "ALTER TABLE smsmfa_record ENGINE=InnoDB"
-            )
-        if kind.lower() != "varbinary":
-            raise ConfigurationError(
-                f"{database.alias}: keys in smsmfa_record are {kind}, which makes different ones equal: the migration "
-                "makes them varbinary(250)"
-            )
-    return bool(found)
+    return mysql_table.check_table("smsmfa_record", database.run(_MYSQL))
 
 
 def _check_sqlite(database: Connection) -> bool:
