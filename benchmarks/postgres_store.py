@@ -162,7 +162,7 @@ def sent(table: str, users: Sequence[str]) -> tuple[list[Any], Iterator[list[Any
 
     Values alternate: otherwise nothing would be written.
     """
-    from smsmfa.stores.postgres_sql import Sql
+    from smsmfa.stores.postgres.sql import Sql
 
     sql = Sql(table)
     rounds = []

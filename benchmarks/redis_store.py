@@ -12,7 +12,7 @@ from uuid import uuid4
 from cycle import logging_in
 from harness import LONG, Batch, Row, Size, Timings
 
-from smsmfa.records import number_key, user_key
+from smsmfa.core.records import number_key, user_key
 
 URL = os.environ.get("SMSMFA_TEST_REDIS") or "redis://127.0.0.1:6379/0"
 WHAT = "Redis: challenge + verify / GET, MGET and MSET by redis-py"

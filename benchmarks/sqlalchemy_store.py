@@ -14,7 +14,7 @@ from uuid import uuid4
 from cycle import HOUR_NS, Factor, logging_in
 from harness import Batch, Row, Size, Timings
 
-from smsmfa.records import number_key, user_key
+from smsmfa.core.records import number_key, user_key
 
 URL = urlsplit(os.environ.get("SMSMFA_TEST_MARIADB") or "mysql://root@127.0.0.1:3306/")
 WHAT = "MariaDB through SQLAlchemy: challenge + verify / the same statements by PyMySQL"

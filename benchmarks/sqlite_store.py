@@ -13,9 +13,9 @@ from typing import Literal, TypeVar
 from cycle import HOUR_NS, Factor, logging_in
 from harness import LONG, Batch, Row, Size, Timings
 
-from smsmfa.records import number_key, user_key
+from smsmfa.core.records import number_key, user_key
 from smsmfa.stores.sqlite import SqliteStore
-from smsmfa.stores.sqlite_connection import SCHEMA
+from smsmfa.stores.sqlite.connection import SCHEMA
 from smsmfa.typing import Change, Store
 
 T = TypeVar("T")

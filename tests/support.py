@@ -15,8 +15,8 @@ from smsmfa import (
     RateLimited,
     Verifier,
 )
-from smsmfa.operation import Operation
-from smsmfa.records import Phone, User, decode, encode, user_key
+from smsmfa.core.operation import Operation
+from smsmfa.core.records import Phone, User, decode, encode, user_key
 from smsmfa.testing import FakeClock as Clock
 from smsmfa.testing import RecordingSender
 from smsmfa.typing import Message, Receipt

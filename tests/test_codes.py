@@ -17,8 +17,8 @@ from support import SECRET, shown
 
 from smsmfa import codes
 from smsmfa.codes import CodeGenerator, KeyRing, new_id, new_recovery_code, read_code, read_recovery_code
+from smsmfa.core.typed import compact
 from smsmfa.exceptions import ConfigurationError
-from smsmfa.typed import compact
 
 OTHER_SECRET = "another secret of the tests, long enough too"
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -16,8 +16,8 @@ from support import SECRET, a_config, shown
 
 from smsmfa import ALL_REGIONS, ConfigurationError, FactorConfig, Limit, Limits, profiles
 from smsmfa.codes import EXAMPLE_SECRET, CodeGenerator
+from smsmfa.core.records import Issued
 from smsmfa.phone import NUMBER_TYPES
-from smsmfa.records import Issued
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)

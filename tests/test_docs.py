@@ -13,11 +13,11 @@ import smsmfa
 import smsmfa.typing
 from smsmfa import FactorConfig, Limits, environment, events, profiles, testing
 from smsmfa.doctor import as_table
-from smsmfa.findings import Finding
-from smsmfa.languages import texts
-from smsmfa.senders.twilio_api import Answer
-from smsmfa.senders.twilio_check import _account, _unread
+from smsmfa.senders.twilio.api import Answer
+from smsmfa.senders.twilio.check import _account, _unread
 from smsmfa.testing import fixtures
+from smsmfa.texts.languages import texts
+from smsmfa.values import Finding
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -10,9 +10,9 @@ import pytest
 
 from smsmfa import AsyncMemoryStore, ConfigurationError, MemoryStore, StoreError, doctor
 from smsmfa.doctor import as_json, as_table, examine, failed
-from smsmfa.findings import Finding
 from smsmfa.senders.twilio import TwilioSender
 from smsmfa.stores.sqlite import SqliteStore
+from smsmfa.values import Finding
 
 LEAST = {
     "SMSMFA_APP_NAME": "Acme",

@@ -24,14 +24,14 @@ from smsmfa import (
     TwilioSender,
     Verifier,
 )
+from smsmfa.core.shell import AsyncShell, Shell
 from smsmfa.senders.failover import AsyncFailoverSender, FailoverSender
-from smsmfa.shell import AsyncShell, Shell
 from smsmfa.stores.encrypted import AsyncEncryptedStore, EncryptedStore
 from smsmfa.stores.postgres import AsyncPostgresStore, PostgresStore
-from smsmfa.stores.postgres_pool import AsyncLender, Lender
-from smsmfa.stores.postgres_session import AsyncSession, Session
+from smsmfa.stores.postgres.connection import AsyncSession, Session
+from smsmfa.stores.postgres.pool import AsyncLender, Lender
 from smsmfa.stores.redis import AsyncRedisStore, RedisStore
-from smsmfa.stores.redis_link import AsyncClusterLink, AsyncLink, ClusterLink, Link
+from smsmfa.stores.redis.connection import AsyncClusterLink, AsyncLink, ClusterLink, Link
 from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
 
 TWINS = [

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from smsmfa import typing
-from smsmfa.opaque import Opaque
+from smsmfa.core.opaque import Opaque
 from smsmfa.phone import PhoneNumber
 from smsmfa.typing import Entry, Message, Receipt
 

@@ -10,9 +10,9 @@ import attrs
 import pytest
 
 from smsmfa import values
-from smsmfa.opaque import Opaque
+from smsmfa.core.opaque import Opaque
 from smsmfa.phone import PhoneNumber
-from smsmfa.values import Challenge, EnrolledPhone, Enrollment, Status, Verification, instant
+from smsmfa.values import LEVELS, Challenge, EnrolledPhone, Enrollment, Finding, Status, Verification, instant
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 NUMBER = PhoneNumber("+14155552671", "US", "mobile")
@@ -147,4 +147,20 @@ def test_all_values():
     """The tests above look at every value."""
     classes = {value for value in vars(values).values() if isinstance(value, type) and attrs.has(value)}
 
-    assert classes - {PhoneNumber} == {type(make()) for make in MAKERS}
+    assert classes - {PhoneNumber} == {Finding, *(type(make()) for make in MAKERS)}
+
+
+def test_finding_is_frozen():
+    """A finding cannot be changed, and equals another that says the same."""
+    finding = Finding("account", "ok", "active")
+
+    assert Finding("account", "ok", "active", "") == finding
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        finding.level = "error"
+
+
+def test_levels_of_a_finding():
+    """There are four levels and no other."""
+    assert ["ok", "not checked", "warning", "error"] == [Finding("x", level, "").level for level in LEVELS]
+    with pytest.raises(ValueError, match="level"):
+        Finding("x", "fine", "")

@@ -36,12 +36,12 @@ if TYPE_CHECKING:
         StoreContention,
         StoreError,
     )
-    from .languages import negotiate
     from .limiter import AsyncRateLimiter, Decision, Limit, RateLimiter
     from .phone import ALL_REGIONS, PhoneNumber
     from .senders.console import AsyncConsoleSender, ConsoleSender
-    from .senders.twilio import AsyncTwilioSender, TwilioSender
+    from .senders.twilio.sender import AsyncTwilioSender, TwilioSender
     from .stores.memory import AsyncMemoryStore, MemoryStore
+    from .texts.languages import negotiate
     from .values import Challenge, EnrolledPhone, Enrollment, Status, Verification
     from .verifier import AsyncVerifier, Verifier
 
@@ -103,7 +103,7 @@ _HOMES = {
     "config": ("FactorConfig", "Limits"),
     "enroller": ("AsyncEnroller", "Enroller"),
     "events": ("Event",),
-    "languages": ("negotiate",),
+    "texts.languages": ("negotiate",),
     "limiter": ("AsyncRateLimiter", "Decision", "Limit", "RateLimiter"),
     "phone": ("ALL_REGIONS", "PhoneNumber"),
     "senders.console": ("AsyncConsoleSender", "ConsoleSender"),

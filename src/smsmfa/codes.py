@@ -13,9 +13,9 @@ from itertools import repeat
 from os import urandom
 from typing import NoReturn, TypeAlias
 
+from .core.opaque import Opaque
+from .core.typed import compact
 from .exceptions import ConfigurationError
-from .opaque import Opaque
-from .typed import compact
 
 Secret: TypeAlias = str | bytes
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import attrs
 
 from .codes import KeyRing, Secret
+from .core.opaque import Opaque
 from .exceptions import ConfigurationError
 from .limiter import Limit
-from .opaque import Opaque
 from .phone import ALL_REGIONS, NUMBER_TYPES, SMS_TYPES, supported_regions
 
 if TYPE_CHECKING:
-    from .messages import Messages
-    from .records import Issued
-    from .wording import Wording
+    from .core.records import Issued
+    from .texts.messages import Messages
+    from .texts.wording import Wording
 
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR = timedelta(hours=1)
@@ -190,7 +190,7 @@ class FactorConfig:
             raise ConfigurationError("resend_gap: at most the lifetime of a code")
 
     def __attrs_post_init__(self) -> None:
-        from .messages import Messages  # what an import of the package need not wait for
+        from .texts.messages import Messages  # what an import of the package need not wait for
 
         texts = Messages(
             self.messages,

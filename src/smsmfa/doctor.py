@@ -14,10 +14,10 @@ import attrs
 from .config import FactorConfig
 from .environment import TWILIO, opened
 from .exceptions import ConfigurationError, SmsMfaError
-from .findings import LEVELS, Finding
-from .segments import culprit, segments
 from .stores.memory import AsyncMemoryStore, MemoryStore
+from .texts.segments import culprit, segments
 from .typing import Entry
+from .values import LEVELS, Finding
 
 #: The variable that says where the store is, ``package.module:name``.
 STORE = "SMSMFA_STORE"
@@ -102,7 +102,7 @@ def _short(config: FactorConfig, purpose: str, texts: Mapping[str, str]) -> Find
 
 
 def _twilio(environment: Mapping[str, str]) -> Iterator[Finding]:
-    from .senders.twilio import TwilioSender
+    from .senders.twilio.sender import TwilioSender
 
     if not any(environment.get(name) for name, _ in TWILIO.values()):
         advice = "set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM_NUMBER or TWILIO_MESSAGING_SERVICE_SID"

@@ -3,17 +3,17 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .arguments import checked_channel, checked_locale
 from .codes import new_id
+from .core.arguments import checked_channel, checked_locale
+from .core.lazy import lazy
+from .core.opaque import Opaque
+from .core.shell import AsyncShell, Base, Shell, enrolled_phone
 from .exceptions import PhoneNumberError
-from .lazy import lazy
-from .opaque import Opaque
 from .phone import ALL_REGIONS, PhoneNumber
-from .shell import AsyncShell, Base, Shell, enrolled_phone
 from .values import Challenge, Enrollment
 
 if TYPE_CHECKING:
-    from . import decisions, records, rules
+    from .core import decisions, records, rules
 else:
     decisions, records, rules = lazy("decisions"), lazy("records"), lazy("rules")
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from .core.opaque import Opaque
 from .exceptions import ConfigurationError
-from .opaque import Opaque
 from .phone import ALL_REGIONS
 
 

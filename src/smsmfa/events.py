@@ -13,7 +13,7 @@ from .exceptions import DeliveryError, DeliveryUncertain, RateLimited, SmsMfaErr
 from .values import instant
 
 if TYPE_CHECKING:
-    from .operation import Operation
+    from .core.operation import Operation
 
 
 @attrs.frozen(kw_only=True)

@@ -15,8 +15,7 @@ from inspect import iscoroutinefunction
 
 import attrs
 
-from .arguments import check_methods
-from .clock import checked_clock
+from .core.arguments import check_methods, checked_clock
 from .exceptions import ConfigurationError
 from .typing import AsyncStore, Clock, Entry, Store
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from .core.opaque import Opaque
+from .core.typed import compact
 from .exceptions import PhoneNumberError
-from .opaque import Opaque
-from .typed import compact
 
 if TYPE_CHECKING:
     import phonenumbers

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from .opaque import Opaque
+from .core.opaque import Opaque
 from .phone import PhoneNumber
 
 __all__ = [
+    "CHANNELS",
+    "SMS",
+    "VOICE",
+    "WHATSAPP",
     "AsyncSender",
     "AsyncStore",
     "Change",
@@ -22,6 +26,12 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+#: The channels by which a message can go out. All of them are charged to the same limits.
+SMS: Final = "sms"
+VOICE: Final = "voice"
+WHATSAPP: Final = "whatsapp"
+CHANNELS: Final = (SMS, VOICE, WHATSAPP)
 
 #: A function like :func:`time.time_ns`: nanoseconds since the epoch, as an integer.
 Clock: TypeAlias = Callable[[], int]

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .arguments import checked_channel, checked_details, checked_locale, checked_purpose
 from .codes import new_id
-from .lazy import lazy
+from .core.arguments import checked_channel, checked_details, checked_locale, checked_purpose
+from .core.lazy import lazy
+from .core.opaque import Opaque
+from .core.shell import AsyncShell, Base, Shell, enrolled_phone
 from .limiter import remaining
-from .opaque import Opaque
-from .shell import AsyncShell, Base, Shell, enrolled_phone
 from .values import Challenge, Status, Verification
 
 if TYPE_CHECKING:
-    from . import decisions, rules
-    from . import operation as operations
-    from .operation import Operation
-    from .records import Issued, Phone
+    from .core import decisions, rules
+    from .core import operation as operations
+    from .core.operation import Operation
+    from .core.records import Issued, Phone
 else:
     decisions, operations, rules = lazy("decisions"), lazy("operation"), lazy("rules")
 

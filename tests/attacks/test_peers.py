@@ -9,15 +9,8 @@ from itertools import count
 import pytest
 from support import NUMBER, OTHER_NUMBER, Factor, Outbox, a_config, wrong
 
-from smsmfa import (
-    CodeGenerator,
-    Enroller,
-    Limit,
-    Limits,
-    MemoryStore,
-    Verifier,
-    rules,
-)
+from smsmfa import CodeGenerator, Enroller, Limit, Limits, MemoryStore, Verifier
+from smsmfa.core import rules
 from smsmfa.exceptions import (
     CodeExpired,
     CodeRejected,

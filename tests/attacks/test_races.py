@@ -21,8 +21,8 @@ from smsmfa import (
     MemoryStore,
     RateLimiter,
     Verification,
-    rules,
 )
+from smsmfa.core import rules
 
 HOUR = timedelta(hours=1)
 

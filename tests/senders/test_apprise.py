@@ -21,7 +21,7 @@ from smsmfa.senders import apprise as module
 from smsmfa.senders.apprise import AppriseSender, AsyncAppriseSender
 from smsmfa.testing import Answer, AsyncSenderConformance, Carrier, SenderConformance
 from smsmfa.testing.carrier import hang
-from smsmfa.testing.leaks import logged
+from smsmfa.testing.senders.leaks import logged
 from smsmfa.typing import Receipt
 
 TOKEN = "token-of-the-tests"

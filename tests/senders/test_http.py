@@ -31,7 +31,7 @@ from smsmfa.senders.http import AsyncHttpSender, HttpSender, _receipt
 from smsmfa.senders.webhook import read_webhook
 from smsmfa.testing import Answer, AsyncSenderConformance, Carrier, FakeClock, SenderConformance
 from smsmfa.testing.carrier import drip, drop, half, hang, kept, reset, stall
-from smsmfa.testing.leaks import logged
+from smsmfa.testing.senders.leaks import logged
 from smsmfa.typing import Receipt
 
 SECRET = "a secret that the gateway has too"

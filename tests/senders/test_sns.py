@@ -32,7 +32,7 @@ from smsmfa.senders import sns as module
 from smsmfa.senders.sns import AsyncSnsSender, SnsSender
 from smsmfa.testing import Answer, AsyncSenderConformance, Carrier, SenderConformance
 from smsmfa.testing.carrier import drop, half, hang
-from smsmfa.testing.leaks import logged
+from smsmfa.testing.senders.leaks import logged
 from smsmfa.typing import Receipt
 
 KEY = "a secret key of AWS, of the tests only"

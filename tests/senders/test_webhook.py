@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 from support import shown
 
+from smsmfa.core.opaque import Opaque
 from smsmfa.exceptions import ConfigurationError
-from smsmfa.opaque import Opaque
 from smsmfa.senders.webhook import WebhookRejected, key_of, read_webhook, signed_headers
 from smsmfa.testing import FakeClock
 

@@ -23,10 +23,10 @@ from uuid import uuid4
 from support import a_config, wrong
 
 from smsmfa import CodeRejected, Enroller, FactorConfig, Limit, Limits, MemoryStore, RateLimited, RateLimiter, Verifier
-from smsmfa.records import Number, User, decode, number_key, user_key
+from smsmfa.core.records import Number, User, decode, number_key, user_key
 from smsmfa.testing import FakeClock, RecordingSender
-from smsmfa.testing.processes import _found, _where, in_process
-from smsmfa.testing.suite import Suite, expect
+from smsmfa.testing.stores.processes import _found, _where, in_process
+from smsmfa.testing.stores.suite import Suite, expect
 from smsmfa.testing.threads import all_of, at_once
 from smsmfa.typing import Message, Receipt, Store
 

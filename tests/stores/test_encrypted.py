@@ -19,13 +19,13 @@ from support import NUMBER, OTHER_NUMBER, Awaited, Coroutines, Factor, a_config,
 
 import smsmfa
 from smsmfa import AsyncMemoryStore, CodeRejected, ConfigurationError, Limit, MemoryStore, RateLimiter, StoreError
-from smsmfa.records import number_key, user_key
+from smsmfa.core.records import number_key, user_key
 from smsmfa.stores.encrypted import AsyncEncryptedStore, EncryptedStore
 from smsmfa.stores.redis import AsyncRedisStore, RedisStore
 from smsmfa.stores.sealing import MARK
 from smsmfa.stores.sqlite import AsyncSqliteStore, SqliteStore
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
-from smsmfa.testing.suite import increment, look, put
+from smsmfa.testing.stores.suite import increment, look, put
 from smsmfa.typing import Entry
 
 KEY = "the key of these tests is 9Qv3 and long enough"

@@ -5,7 +5,7 @@ import os
 from threading import Event, RLock, Thread
 
 from smsmfa.stores.forks import Turns, close_before_forks, no_fork
-from smsmfa.testing.processes import forked
+from smsmfa.testing.stores.processes import forked
 
 
 class Connection:

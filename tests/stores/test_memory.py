@@ -25,7 +25,7 @@ from smsmfa import (
 )
 from smsmfa.stores.forks import no_fork
 from smsmfa.testing import AsyncStoreConformance, FakeClock, StoreConformance
-from smsmfa.testing.processes import forked
+from smsmfa.testing.stores.processes import forked
 from smsmfa.typing import Entry
 
 LONGEST = 10**11

@@ -18,8 +18,8 @@ from support import shown
 
 from smsmfa import ConfigurationError, StoreError
 from smsmfa.codes import EXAMPLE_SECRET
-from smsmfa.opaque import Opaque
-from smsmfa.records import TOTAL_KEY, number_key, user_key
+from smsmfa.core.opaque import Opaque
+from smsmfa.core.records import TOTAL_KEY, number_key, user_key
 from smsmfa.stores import sealing
 from smsmfa.stores.sealing import MARK, Sealer, Xaes256Gcm
 from smsmfa.typing import Entry

@@ -12,7 +12,7 @@ import pytest
 from smsmfa import StoreContention
 from smsmfa.stores import worker as module
 from smsmfa.stores.worker import Worker
-from smsmfa.testing.processes import forked
+from smsmfa.testing.stores.processes import forked
 
 LONG = timedelta(minutes=1)
 

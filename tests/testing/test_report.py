@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from smsmfa.testing import report
-from smsmfa.testing.suite import Suite, check
+from smsmfa.testing.stores.suite import Suite, check
 
 RUN = """
 from smsmfa import MemoryStore, RateLimiter

@@ -17,9 +17,9 @@ from smsmfa import (
     Verifier,
 )
 from smsmfa.codes import read_code
+from smsmfa.core.typed import compact
 from smsmfa.phone import SMS_TYPES
 from smsmfa.testing import RecordingSender, strategies
-from smsmfa.typed import compact
 
 CONFIG = FactorConfig(app_name="Acme", secret="s" * 32, regions=ALL_REGIONS)
 QUIET = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)

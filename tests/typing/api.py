@@ -54,11 +54,11 @@ from smsmfa import (
     negotiate,
     profiles,
 )
-from smsmfa.findings import Finding
-from smsmfa.liquid import Liquid
-from smsmfa.segments import segments
 from smsmfa.senders.twilio import DeliveryReport, StatusCallback
+from smsmfa.texts.liquid import Liquid
+from smsmfa.texts.segments import segments
 from smsmfa.typing import AsyncSender, AsyncStore, Change, Clock, Entry, Message, Receipt, Sender, Store
+from smsmfa.values import Finding
 
 T = TypeVar("T")
 

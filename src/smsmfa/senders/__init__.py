@@ -1,1 +1,52 @@
-"""What hands a message to a carrier; each module imports its carrier's package on first use."""
+"""The senders. Each is loaded, with its client, when it is first used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .apprise import AppriseSender, AsyncAppriseSender
+    from .console import AsyncConsoleSender, ConsoleSender
+    from .failover import AsyncFailoverSender, FailoverSender
+    from .http import AsyncHttpSender, HttpSender
+    from .sns import AsyncSnsSender, SnsSender
+    from .twilio import AsyncTwilioSender, TwilioSender
+
+__all__ = [
+    "AppriseSender",
+    "AsyncAppriseSender",
+    "AsyncConsoleSender",
+    "AsyncFailoverSender",
+    "AsyncHttpSender",
+    "AsyncSnsSender",
+    "AsyncTwilioSender",
+    "ConsoleSender",
+    "FailoverSender",
+    "HttpSender",
+    "SnsSender",
+    "TwilioSender",
+]
+
+_HOMES = {
+    "AppriseSender": "apprise",
+    "AsyncAppriseSender": "apprise",
+    "AsyncConsoleSender": "console",
+    "AsyncFailoverSender": "failover",
+    "AsyncHttpSender": "http",
+    "AsyncSnsSender": "sns",
+    "AsyncTwilioSender": "twilio",
+    "ConsoleSender": "console",
+    "FailoverSender": "failover",
+    "HttpSender": "http",
+    "SnsSender": "sns",
+    "TwilioSender": "twilio",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("." + _HOMES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

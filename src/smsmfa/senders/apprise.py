@@ -6,9 +6,9 @@ from importlib.util import find_spec
 from typing import Any, NoReturn
 from urllib.parse import quote
 
-from ..arguments import checked_timeout
+from ..core.arguments import checked_timeout
+from ..core.opaque import Opaque
 from ..exceptions import ConfigurationError, DeliveryError, DeliveryUncertain, SenderMisconfigured
-from ..opaque import Opaque
 from ..phone import PhoneNumber
 from ..typing import Message, Receipt
 from .muted import muted

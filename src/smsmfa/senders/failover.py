@@ -17,8 +17,7 @@ from typing import Generic, TypeVar, cast
 
 import attrs
 
-from ..arguments import CHANNELS, check_methods
-from ..clock import checked_clock
+from ..core.arguments import check_methods, checked_clock
 from ..exceptions import (
     ConfigurationError,
     DeliveryRejected,
@@ -29,7 +28,7 @@ from ..exceptions import (
     SmsMfaError,
 )
 from ..phone import supported_regions
-from ..typing import AsyncSender, Clock, Message, Receipt, Sender
+from ..typing import CHANNELS, AsyncSender, Clock, Message, Receipt, Sender
 from .breaker import Breaker
 
 S = TypeVar("S")

@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
-from ..arguments import checked_timeout
-from ..clock import checked_clock
+from ..core.arguments import checked_clock, checked_timeout
+from ..core.opaque import Opaque
 from ..exceptions import (
     ConfigurationError,
     DeliveryRejected,
@@ -21,7 +21,6 @@ from ..exceptions import (
     SenderMisconfigured,
     SmsMfaError,
 )
-from ..opaque import Opaque
 from ..typing import Clock, Message, Receipt
 from .threads import SendingThreads
 from .webhook import Secret, key_of, signed_headers

@@ -6,7 +6,7 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import checked_timeout
+from ..core.arguments import checked_timeout
 from ..exceptions import (
     ConfigurationError,
     DeliveryRejected,

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeAlias
 
+from ..core.opaque import Opaque
 from ..exceptions import ConfigurationError, SmsMfaError
-from ..opaque import Opaque
 from ..typing import Clock
 
 #: What a secret looks like that a library of the specification has made: this and base64.

@@ -1,1 +1,57 @@
-"""Where records can be kept; each store in a module of its own."""
+"""The stores. Each is loaded, with its driver, when it is first used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .django import AsyncDjangoStore, DjangoStore
+    from .encrypted import AsyncEncryptedStore, EncryptedStore
+    from .memory import AsyncMemoryStore, MemoryStore
+    from .postgres import AsyncPostgresStore, PostgresStore
+    from .redis import AsyncRedisStore, RedisStore
+    from .sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
+    from .sqlite import AsyncSqliteStore, SqliteStore
+
+__all__ = [
+    "AsyncDjangoStore",
+    "AsyncEncryptedStore",
+    "AsyncMemoryStore",
+    "AsyncPostgresStore",
+    "AsyncRedisStore",
+    "AsyncSqlAlchemyStore",
+    "AsyncSqliteStore",
+    "DjangoStore",
+    "EncryptedStore",
+    "MemoryStore",
+    "PostgresStore",
+    "RedisStore",
+    "SqlAlchemyStore",
+    "SqliteStore",
+]
+
+_HOMES = {
+    "AsyncDjangoStore": "django",
+    "AsyncEncryptedStore": "encrypted",
+    "AsyncMemoryStore": "memory",
+    "AsyncPostgresStore": "postgres",
+    "AsyncRedisStore": "redis",
+    "AsyncSqlAlchemyStore": "sqlalchemy",
+    "AsyncSqliteStore": "sqlite",
+    "DjangoStore": "django",
+    "EncryptedStore": "encrypted",
+    "MemoryStore": "memory",
+    "PostgresStore": "postgres",
+    "RedisStore": "redis",
+    "SqlAlchemyStore": "sqlalchemy",
+    "SqliteStore": "sqlite",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("." + _HOMES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -5,9 +5,9 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import NoReturn, TypeVar
 
-from ..arguments import check_methods
 from ..codes import Secret
-from ..opaque import Opaque
+from ..core.arguments import check_methods
+from ..core.opaque import Opaque
 from ..typing import AsyncStore, Change, Store
 from .sealing import MARK, Sealer
 

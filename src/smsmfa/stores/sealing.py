@@ -29,8 +29,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ..codes import EXAMPLE_SECRET, SECRET_BYTES, Secret
+from ..core.opaque import Opaque
 from ..exceptions import ConfigurationError, StoreError
-from ..opaque import Opaque
 from ..typing import Change, Entry
 from .writes import check_write
 

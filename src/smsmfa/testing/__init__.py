@@ -10,13 +10,13 @@ if not all(map(find_spec, ("hypothesis", "pytest"))):
 
 from .carrier import Answer, Carrier
 from .clock import FakeClock
-from .exact import ExactLimiter
 from .faults import AsyncFaultyStore, FaultyStore
 from .ids import deterministic
-from .laws import AsyncLimitLaws, LimitLaws
+from .limits.exact import ExactLimiter
+from .limits.laws import AsyncLimitLaws, LimitLaws
 from .outbox import AsyncRecordingSender, AsyncScriptedSender, RecordingSender, ScriptedSender
-from .sender import AsyncSenderConformance, SenderConformance
-from .store import AsyncStoreConformance, StoreConformance
+from .senders.conformance import AsyncSenderConformance, SenderConformance
+from .stores.conformance import AsyncStoreConformance, StoreConformance
 
 __all__ = [
     "Answer",

@@ -8,12 +8,12 @@ from django.db import connections
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import path, reverse
-from stores import django_project as project
+from stores.django import project as project
 
-from smsmfa.records import TOTAL_KEY, number_key, user_key
+from smsmfa.core.records import TOTAL_KEY, number_key, user_key
 from smsmfa.stores.django import DjangoStore
 from smsmfa.stores.django.models import Record
-from smsmfa.testing.suite import put
+from smsmfa.testing.stores.suite import put
 
 urlpatterns = [path("admin/", admin.site.urls)]
 KEYS = user_key("alice"), number_key(14155552671), TOTAL_KEY, "l:0123:=key", "of an EncryptedStore"

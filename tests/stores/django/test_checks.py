@@ -5,12 +5,12 @@ from contextlib import contextmanager
 import pytest
 from django.db import connections
 from services import mariadb_database
-from stores import django_project as project
+from stores.django import project as project
 
 from smsmfa import ConfigurationError, StoreError
 from smsmfa.stores.django import DjangoStore
 from smsmfa.stores.django.connection import Connection
-from smsmfa.testing.suite import put
+from smsmfa.testing.stores.suite import put
 
 
 @contextmanager

@@ -12,13 +12,13 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.core.signals import request_finished, request_started
 from django.db import DatabaseError, OperationalError, connections, transaction
 from django.test import override_settings
-from stores import django_project as project
+from stores.django import project as project
 
 from smsmfa import ConfigurationError, StoreContention, StoreError
 from smsmfa.stores.django import DjangoStore, connection
 from smsmfa.stores.django.connection import Connection, Lost, connection_to
-from smsmfa.testing.processes import forked
-from smsmfa.testing.suite import fresh, held, increment, look, put
+from smsmfa.testing.stores.processes import forked
+from smsmfa.testing.stores.suite import fresh, held, increment, look, put
 from smsmfa.testing.threads import all_of, at_once
 
 SECRET = b"what nobody shall see"

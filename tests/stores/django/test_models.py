@@ -1,7 +1,7 @@
 """The model: what its table is made of, and how a record calls itself."""
 
 import pytest
-from stores import django_project as project
+from stores.django import project as project
 
 from smsmfa.stores.django.models import KeyField, Record
 

@@ -21,7 +21,7 @@ from django.test import Client, SimpleTestCase, TestCase, TransactionTestCase, o
 from django.urls import path
 from django.views.debug import ExceptionReporter
 from services import MARIADB, POSTGRES
-from stores import django_project as project
+from stores.django import project as project
 from stores.hammer import Hammer
 from support import Factor, rejected, wrong
 
@@ -30,7 +30,7 @@ from smsmfa.stores.django import AsyncDjangoStore, DjangoStore, connection
 from smsmfa.stores.django.connection import Lost, connection_to
 from smsmfa.stores.django.models import Record
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
-from smsmfa.testing.suite import put
+from smsmfa.testing.stores.suite import put
 from smsmfa.typing import Entry
 
 

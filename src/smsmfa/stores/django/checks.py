@@ -5,8 +5,7 @@ from collections.abc import Callable
 from django.db import connections
 
 from ...exceptions import ConfigurationError
-from .. import mysql_table
-from ..postgres_table import check_table, looking_at
+from ..tables import check_mysql, check_postgres, looking_at_postgres
 from .connection import Connection
 
 _MYSQL = (
@@ -41,7 +40,7 @@ def check(database: Connection) -> None:
 
 
 def _check_mysql(database: Connection) -> bool:
-    return mysql_table.check_table("smsmfa_record", database.run(_MYSQL))
+    return check_mysql("smsmfa_record", database.run(_MYSQL))
 
 
 def _check_sqlite(database: Connection) -> bool:
@@ -55,7 +54,7 @@ def _check_sqlite(database: Connection) -> bool:
 
 
 def _check_postgres(database: Connection) -> bool:
-    return check_table("smsmfa_record", database.run(looking_at("smsmfa_record")))
+    return check_postgres("smsmfa_record", database.run(looking_at_postgres("smsmfa_record")))
 
 
 _CHECKS: dict[str, Callable[[Connection], bool]] = {

@@ -14,7 +14,7 @@ from django.db import Error, InterfaceError, OperationalError, connections
 
 from ...exceptions import ConfigurationError, StoreError
 from ..forks import close_before_forks
-from .statements import STATEMENTS, Statements
+from .sql import STATEMENTS, Statements
 
 #: How long an update may try, in seconds; the servers are told to wait as long for a lock.
 PATIENCE = 5.0

@@ -1,0 +1,120 @@
+"""What an application passes to a shell, checked before anything else happens."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from inspect import iscoroutinefunction
+from uuid import UUID
+
+from ..exceptions import ConfigurationError
+from ..typing import CHANNELS, Clock
+
+
+def check_methods(value: object, name: str, methods: tuple[str, ...], *, asynchronous: bool) -> None:
+    """Check that a store or a sender is one, and of the kind that is needed.
+
+    Raises:
+        ConfigurationError: it lacks a method, or has one that is synchronous where it should not be, or the reverse.
+    """
+    if isinstance(value, type):
+        raise ConfigurationError(f"{name}: {value.__name__} is a class; pass {value.__name__}(...)")
+    for method in methods:
+        function = getattr(value, method, None)
+        if not callable(function):
+            raise ConfigurationError(f"{name}: it has no method {method}(); see smsmfa.typing")
+        if iscoroutinefunction(function) != asynchronous:
+            wanted, given = ("async", "sync") if asynchronous else ("sync", "async")
+            raise ConfigurationError(f"{name}: {method}() has to be {wanted} here, and this one's is {given}")
+
+
+def checked_clock(clock: Clock) -> Clock:
+    """Return the clock, if it is one.
+
+    Raises:
+        ConfigurationError: it is no function, or does not count nanoseconds as an integer.
+    """
+    if not callable(clock) or type(clock()) is not int:
+        raise ConfigurationError("clock: a function like time.time_ns: nanoseconds since the epoch, as an int")
+    return clock
+
+
+def checked_timeout(timeout: object) -> float:
+    """Return the timeout of a sender, in seconds.
+
+    Raises:
+        ConfigurationError: it is no ``timedelta``, or not above zero, or above an hour.
+    """
+    if isinstance(timeout, timedelta) and timedelta(0) < timeout <= timedelta(hours=1):
+        return timeout.total_seconds()
+    raise ConfigurationError("timeout: a timedelta above zero and of at most one hour")
+
+
+def checked_user_id(user_id: object) -> str:
+    """Return a user id as text: ``7`` and ``"7"`` are one user.
+
+    Raises:
+        TypeError: it is no ``str``, ``int`` or ``UUID``, or empty.
+    """
+    if not isinstance(user_id, (str, int, UUID)) or isinstance(user_id, bool) or user_id == "":
+        raise TypeError("user_id: a str, int or UUID, not empty; is somebody logged in?")
+    return str(user_id)
+
+
+def checked_purpose(purpose: object) -> str:
+    """Return the purpose of a challenge.
+
+    Raises:
+        TypeError: it is no ``str``.
+        ValueError: it is empty, longer than 64 characters, or the one that stands for an enrolment.
+    """
+    if not isinstance(purpose, str):
+        raise TypeError('purpose: a str, for example "login"')
+    if not 0 < len(purpose) <= 64 or purpose == "enrollment":
+        raise ValueError('purpose: 1 to 64 characters, and not "enrollment"')
+    return purpose
+
+
+def checked_locale(locale: object) -> str | None:
+    """Return a locale.
+
+    Raises:
+        TypeError: it is no ``str``.
+        ValueError: it is not of the form of a language tag (RFC 5646, 2.1), as ``"pt-BR"`` is.
+    """
+    if locale is not None and not isinstance(locale, str):
+        raise TypeError('locale: a str, for example "pt-BR", or None')
+    if locale is None or (
+        len(locale) <= 35 and locale.isascii() and locale.replace("_", "-").replace("-", "").isalnum()
+    ):
+        return locale
+    raise ValueError('locale: a language tag, for example "pt-BR"')
+
+
+def checked_channel(channel: object) -> str:
+    """Return how a message goes out.
+
+    Raises:
+        TypeError: it is no ``str``.
+        ValueError: there is no such channel.
+    """
+    if not isinstance(channel, str):
+        raise TypeError('channel: a str, for example "sms"')
+    if channel not in CHANNELS:
+        raise ValueError(f"channel: one of {', '.join(CHANNELS)}")
+    return channel
+
+
+def checked_details(details: object) -> tuple[tuple[str, str], ...]:
+    """Return what a challenge is bound to, in one order whatever order it was given in.
+
+    Raises:
+        TypeError: it is no mapping of ``str`` to ``str``.
+        ValueError: it has more than 10 entries, a key over 40 or a value over 200 characters, or over 1,000 in all.
+    """
+    if details is None:
+        return ()
+    if not isinstance(details, Mapping) or not all(isinstance(part, str) for pair in details.items() for part in pair):
+        raise TypeError('details: a mapping of str to str, for example {"amount": "10 EUR"}')
+    sizes = [(len(key), len(value)) for key, value in details.items()]
+    if len(sizes) > 10 or any(key > 40 or value > 200 for key, value in sizes) or sum(map(sum, sizes)) > 1000:
+        raise ValueError("details: at most 10 entries, keys up to 40 and values up to 200 characters, 1,000 in all")
+    return tuple(sorted(details.items()))

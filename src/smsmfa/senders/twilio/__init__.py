@@ -1,0 +1,6 @@
+"""Send messages with Twilio: SMS, and voice calls and WhatsApp where they are set up."""
+
+from .sender import AsyncTwilioSender, TwilioSender
+from .status import CallbackRejected, DeliveryReport, StatusCallback
+
+__all__ = ["AsyncTwilioSender", "CallbackRejected", "DeliveryReport", "StatusCallback", "TwilioSender"]

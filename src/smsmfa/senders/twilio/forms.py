@@ -1,0 +1,144 @@
+"""What is posted to Twilio for one message: an SMS, a call, or a message on WhatsApp."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode, urlsplit, urlunsplit
+from xml.sax.saxutils import escape
+
+import attrs
+
+from ...exceptions import SenderMisconfigured
+from ...typing import Message
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Seconds that Twilio accepts as ``ValidityPeriod``.
+_VALIDITY = 1, 36_000
+#: How often a call says the code.
+_TIMES = 2
+#: What may stand between the digits of a code that is to be spoken.
+_APART = r"[\s,.-]*"
+#: Between two digits, and between the two times: a second, for whoever writes them down.
+_PAUSE = '<Pause length="1"/>'
+#: The query parameter of a status callback that says which challenge its message belongs to.
+CHALLENGE = "challenge"
+
+#: What ``<Say>`` calls a language: the whole tag where it is listed, else its first entry of that language.
+_SPOKEN = (
+    "en-US", "en-GB", "en-AU", "en-CA", "en-IN", "ar-XA", "bg-BG", "ca-ES", "cmn-CN", "cmn-TW", "cs-CZ", "cy-GB",
+    "da-DK", "de-DE", "el-GR", "es-ES", "es-MX", "es-US", "fi-FI", "fil-PH", "fr-FR", "fr-CA", "he-IL", "hi-IN",
+    "hu-HU", "id-ID", "is-IS", "it-IT", "ja-JP", "ko-KR", "ms-MY", "nb-NO", "nl-NL", "nl-BE", "pl-PL", "pt-PT",
+    "pt-BR", "ro-RO", "ru-RU", "sk-SK", "sv-SE", "th-TH", "tr-TR", "uk-UA", "vi-VN",
+)  # fmt: skip
+_TAGS = {tag.lower(): tag for tag in _SPOKEN}
+_LANGUAGES = {tag.partition("-")[0]: tag for tag in reversed(_SPOKEN)} | {"zh": "cmn-CN", "no": "nb-NO"}
+
+
+@attrs.frozen(kw_only=True)
+class Origin:
+    """Where messages come from, for each channel, and what Twilio is told about them.
+
+    Args:
+        sender: ``From`` or ``MessagingServiceSid`` of an SMS.
+        options: more fields of every message.
+        sms_options: more fields of an SMS.
+        voice_number: what calls come from.
+        whatsapp: ``From`` or ``MessagingServiceSid`` on WhatsApp; empty: WhatsApp is off.
+        content_sid: the approved template for WhatsApp; its variable 1 is the code.
+        status_callback: where Twilio reports to.
+    """
+
+    sender: Mapping[str, str] = attrs.field(repr=False)
+    options: Mapping[str, str] = attrs.field(factory=dict)
+    sms_options: Mapping[str, str] = attrs.field(factory=dict)
+    voice_number: str | None = attrs.field(default=None, repr=False)
+    whatsapp: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    content_sid: str | None = None
+    status_callback: str | None = None
+
+
+def form_of(message: Message, origin: Origin, now: int) -> tuple[str, dict[str, str]]:
+    """Return where a message is posted, under the account, and what.
+
+    Raises:
+        SenderMisconfigured: the sender has nothing to send with on the message's channel.
+    """
+    if message.channel == "sms":
+        return "/Messages", _sms(message, origin, now)
+    if message.channel == "voice":
+        return "/Calls", _call(message, origin)
+    if message.channel == "whatsapp":
+        return "/Messages", _whatsapp(message, origin, now)
+    raise SenderMisconfigured("TwilioSender has the channels sms, voice and whatsapp and no other")
+
+
+def _sms(message: Message, origin: Origin, now: int) -> dict[str, str]:
+    form = {"To": message.to.e164, "Body": message.text, **origin.sender, **origin.sms_options}
+    return form | _common(message, origin, now)
+
+
+def _whatsapp(message: Message, origin: Origin, now: int) -> dict[str, str]:
+    if not origin.whatsapp:
+        raise SenderMisconfigured(
+            "WhatsApp is not set up: give the TwilioSender a whatsapp_number, "
+            "or its messaging service a WhatsApp sender and the TwilioSender a whatsapp_content_sid"
+        )
+    form = {"To": f"whatsapp:{message.to.e164}", **origin.whatsapp} | _common(message, origin, now)
+    if origin.content_sid is None:
+        return form | {"Body": message.text}
+    return form | {"ContentSid": origin.content_sid, "ContentVariables": json.dumps({"1": message.code.reveal()})}
+
+
+def _common(message: Message, origin: Origin, now: int) -> dict[str, str]:
+    period = str(validity(message.expires_at, now))
+    return {"ValidityPeriod": period, **origin.options, **_callback(message, origin)}
+
+
+def _call(message: Message, origin: Origin) -> dict[str, str]:
+    if origin.voice_number is None:
+        raise SenderMisconfigured("calls are not set up: give the TwilioSender a voice_number of the account")
+    twiml = spoken(message.text, message.code.reveal(), message.language or message.locale)
+    return {"To": message.to.e164, "From": origin.voice_number, "Twiml": twiml} | _callback(message, origin)
+
+
+def _callback(message: Message, origin: Origin) -> dict[str, str]:
+    if origin.status_callback is None:
+        return {}
+    parts = urlsplit(origin.status_callback)
+    query = "&".join(filter(None, [parts.query, urlencode({CHALLENGE: message.challenge_id})]))
+    return {"StatusCallback": urlunsplit(parts._replace(path=parts.path or "/", query=query))}
+
+
+def spoken(text: str, code: str, language: str | None) -> str:
+    """Return TwiML that says a text, but no autofill line, and in it the code digit by digit with pauses, twice.
+
+    Args:
+        text: what to say; if it has the code once, whole or with its digits apart, all of it is said twice.
+        code: the code in it; a text without its code gets it at the end.
+        language: a language tag; ``None``, and one that Twilio does not speak: ``en-US``.
+    """
+    tag = voice_language(language)
+    parts = re.split(rf"(?<!\d){_APART.join(code)}(?!\d)", text.partition("\n@")[0])
+    digits = "".join(f'<Say language="{tag}">{digit}</Say>{_PAUSE}' for digit in code)
+    said = [_say(part, tag) for part in (parts if len(parts) > 1 else [*parts, ""])]
+    times = 1 if len(said) > _TIMES else _TIMES
+    return "<Response>" + _PAUSE.join([digits.join(said)] * times) + "</Response>"
+
+
+def _say(words: str, language: str) -> str:
+    """Say what has a letter or a digit; a lone full stop is not worth a pause."""
+    return f'<Say language="{language}">{escape(words.strip())}</Say>' if any(map(str.isalnum, words)) else ""
+
+
+def voice_language(locale: str | None) -> str:
+    """Return what ``<Say>`` calls the language of a locale, ``"fr-CA"`` or ``"fr_CA"`` or ``"fr"``."""
+    tag = (locale or "en").replace("_", "-").lower()
+    return _TAGS.get(tag) or _LANGUAGES.get(tag.partition("-")[0]) or "en-US"
+
+
+def validity(expires_at: datetime, now: int) -> int:
+    """Return the rest of the code's life in whole seconds, rounded up, as far as Twilio takes it."""
+    left = (expires_at - _EPOCH) // timedelta(microseconds=1) * 1000 - now
+    shortest, longest = _VALIDITY
+    return min(max(-(-left // 10**9), shortest), longest)

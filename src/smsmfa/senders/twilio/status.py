@@ -1,0 +1,265 @@
+"""What Twilio reports of a message after it was sent: whose report it is, what it says, and what it is worth.
+
+A report says what became of a message, and nothing about who may log in: nothing in the factor reads it.
+"""
+
+import hashlib
+import hmac
+import time
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NoReturn, TypeAlias
+from urllib.parse import ParseResult, parse_qs, urlparse
+
+import attrs
+
+from ...core.arguments import checked_clock
+from ...core.opaque import Opaque
+from ...events import Event
+from ...exceptions import ConfigurationError, RateLimited, SmsMfaError
+from ...typing import Clock
+from ...values import instant
+from .errors import ERRORS, TwilioError, error_of, judge
+from .forms import CHALLENGE
+
+#: The form of a request: its body as it came, a mapping of names to one or several values, or a framework's multi-dict.
+Form: TypeAlias = bytes | str | Mapping[str, Any]
+
+_HASHES = {"HMAC_SHA1": hashlib.sha1, "HMAC_SHA256": hashlib.sha256}
+#: What comes after what. A status that is not listed is no progress.
+_RANKS = {
+    **dict.fromkeys(("accepted", "scheduled"), 1),
+    **dict.fromkeys(("queued", "initiated"), 2),
+    **dict.fromkeys(("sending", "ringing"), 3),
+    **dict.fromkeys(("sent", "in-progress"), 4),
+    **dict.fromkeys(("delivered", "undelivered", "failed", "canceled", "partially_delivered"), 5),
+    **dict.fromkeys(("completed", "busy", "no-answer"), 5),
+    "read": 6,
+}
+_BAD = frozenset({"undelivered", "failed", "canceled", "busy", "no-answer"})
+#: Of a challenge's id, as everywhere.
+_ID_LENGTH = 32
+
+
+class CallbackRejected(SmsMfaError):
+    """The request is not a report that Twilio signed; nothing of it may be believed."""
+
+    code = "callback_rejected"
+    http_status = 403
+
+
+@attrs.frozen(kw_only=True)
+class DeliveryReport:
+    """What Twilio says of one message or call at one moment.
+
+    Reports come more than once and in any order: of two about the same message the one with the higher ``rank`` is
+    right. ``sent`` may be the last that comes, and what ``delivered`` is worth depends on the country's carriers.
+
+    Args:
+        message_id: Twilio's SID, as on the receipt.
+        status: in Twilio's words: ``"sent"``, ``"delivered"``, ``"undelivered"``, ...; of a call ``"completed"``, ...
+        error_code: Twilio's, where it gives one.
+        challenge_id: the challenge that the message belongs to.
+        phone: the recipient's number, masked.
+        channel: ``"sms"``, ``"voice"`` or ``"whatsapp"``.
+        at: when the report came.
+    """
+
+    message_id: str
+    status: str
+    error_code: int | None
+    challenge_id: str | None
+    phone: str | None
+    channel: str
+    at: datetime
+
+    @property
+    def rank(self) -> int:
+        """How far the message has come, from 0 (an unknown status) to 6 (read)."""
+        return _RANKS.get(self.status, 0)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the message did not arrive, and will not."""
+        return self.status in _BAD
+
+    @property
+    def error(self) -> TwilioError | None:
+        """What is known of ``error_code``: its kind, and whether it makes sense to send again."""
+        return None if self.error_code is None else ERRORS.get(self.error_code)
+
+    def supersedes(self, other: "DeliveryReport | None") -> bool:
+        """Tell whether this report is news after ``other`` about the same message: neither a repeat nor late."""
+        return other is None or self.rank > other.rank
+
+    @property
+    def event(self) -> Event:
+        """The report for the audit trail: ``"delivery_report"``, of the message's challenge, with no user id."""
+        error = self._failure() if self.failed else None
+        return Event(
+            name="delivery_report",
+            outcome="failed" if error else "ok",
+            at=self.at,
+            user_id="",
+            phone=self.phone,
+            scope=error.scope if isinstance(error, RateLimited) else None,
+            error=error.code if error else None,
+            challenge_id=self.challenge_id,
+            message_id=self.message_id,
+            channel=self.channel,
+        )
+
+    def _failure(self) -> SmsMfaError:
+        """Return what the sender would have raised, had Twilio known at once that the message does not arrive."""
+        return error_of(attrs.evolve(self.error or judge(400, None), sent=False), "Twilio")
+
+
+class StatusCallback:
+    """Reads the requests that Twilio makes to the ``status_callback`` of a :class:`~smsmfa.TwilioSender`.
+
+    It keeps nothing and asks nothing: which challenge a report is about is in the URL, which Twilio signs as a whole.
+
+    Args:
+        secrets: the account's auth token, or the secrets of shared keys; several while they are being changed.
+        clock: nanoseconds since the epoch, like :func:`time.time_ns`.
+
+    Raises:
+        ConfigurationError: there is no secret, or it is no text.
+    """
+
+    def __init__(self, *secrets: str, clock: Clock = time.time_ns) -> None:
+        self._secrets = [Opaque(secret) for secret in secrets]
+        del secrets  # what a traceback with locals shows of this frame must be none of them
+        if not self._secrets or not all(_usable(secret.reveal()) for secret in self._secrets):
+            raise ConfigurationError("secrets: the auth token of the account, text that is not empty")
+        self._clock = checked_clock(clock)
+
+    def read(self, url: str, form: Form, signature: str | None, settings: str | None = None) -> DeliveryReport:
+        """Return what a request reports, once it is certain that Twilio made it.
+
+        Args:
+            url: the whole URL as Twilio has it, with scheme, host and query; behind a proxy it is not the one you see.
+            form: the body, or all its fields. Leave none out, not even an empty one: the signature is over all.
+            signature: the header ``X-Twilio-Signature``.
+            settings: the header ``X-Twilio-Webhooks-Signature-Settings``, if it came.
+
+        Raises:
+            CallbackRejected: the signature is missing or wrong, or there is no report in the request.
+        """
+        hidden = Opaque(form)
+        del form  # what a traceback with locals shows of this frame must not be the number
+        outcome = self._outcome(url, hidden, signature, settings)
+        if isinstance(outcome, CallbackRejected):
+            raise outcome
+        return outcome
+
+    def _outcome(
+        self, url: str, form: Opaque[Form], signature: str | None, settings: str | None
+    ) -> DeliveryReport | CallbackRejected:
+        fields = _fields(form.reveal())
+        if not self._signed(url, fields, signature, settings):
+            advice = "check the auth token, and the URL as Twilio has it"
+            return CallbackRejected(f"the signature is missing or wrong; {advice}")
+        one = {name: values[-1] for name, values in fields.items() if values}
+        sid = one.get("MessageSid") or one.get("SmsSid") or one.get("CallSid")
+        status = one.get("MessageStatus") or one.get("SmsStatus") or one.get("CallStatus")
+        if not sid or not status:
+            return CallbackRejected("the request is signed, but reports nothing of a message or a call")
+        code, to = one.get("ErrorCode", ""), one.get("To", "")
+        return DeliveryReport(
+            message_id=sid,
+            status=status.lower(),
+            error_code=int(code) if code.isascii() and code.isdigit() and len(code) < 10 else None,
+            challenge_id=_challenge(url),
+            phone=f"••••{to[-2:]}" if len(to) > 6 else None,
+            channel=_channel(sid, to),
+            at=instant(self._clock() // 1000),
+        )
+
+    def _signed(
+        self, url: str, fields: Mapping[str, Sequence[str]], signature: str | None, settings: str | None
+    ) -> bool:
+        """Compare with every secret and both spellings of the port, whether one has matched or not."""
+        hashed = _HASHES.get(_algorithm(settings))
+        if hashed is None or not isinstance(signature, str):
+            return False
+        given, tail = _bytes(signature), "".join(f"{name}{value}" for name, value in _sorted(fields))
+        matches = False
+        for spelling in _spellings(url):
+            for secret in self._secrets:
+                mac = hmac.new(_bytes(secret.reveal()), _bytes(spelling + tail), hashed)
+                matches |= hmac.compare_digest(b64encode(mac.digest()), given)
+        return matches
+
+    def __repr__(self) -> str:
+        return "<StatusCallback>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a StatusCallback holds a secret and cannot be pickled or copied; make another one")
+
+
+def _channel(sid: str, to: str) -> str:
+    return "voice" if sid.startswith("CA") else "whatsapp" if to.startswith("whatsapp:") else "sms"
+
+
+def _usable(secret: object) -> bool:
+    return isinstance(secret, str) and secret != ""
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _algorithm(settings: str | None) -> str:
+    """Read ``key=...,algorithm=HMAC_SHA256``; the header is missing where the auth token has signed."""
+    for part in (settings or "").split(","):
+        name, _, value = part.partition("=")
+        if name.strip() == "algorithm" and value.strip():
+            return value.strip().upper()
+    return "HMAC_SHA1"
+
+
+def _fields(form: Form) -> dict[str, list[str]]:
+    """Return every field with all its values, empty ones included."""
+    if isinstance(form, bytes | str):
+        text = form.decode("utf-8", "replace") if isinstance(form, bytes) else form
+        return parse_qs(text, keep_blank_values=True)
+    several = getattr(form, "getall", None) or getattr(form, "getlist", None)
+    return {name: _values(form[name] if several is None else several(name)) for name in form}
+
+
+def _values(value: object) -> list[str]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return [str(value)]
+    return [str(one) for one in value]
+
+
+def _sorted(fields: Mapping[str, Sequence[str]]) -> Iterable[tuple[str, str]]:
+    """Return the fields in the order in which they are signed: by name, then by value, each once."""
+    for name in sorted(fields):
+        for value in sorted(set(fields[name])):
+            yield name, value
+
+
+def _spellings(url: str) -> Sequence[str]:
+    """Return the URL without a port and with one: Twilio signs either."""
+    try:
+        parts = urlparse(url)
+        port = parts.port
+    except ValueError:
+        return [url]
+    default = 443 if parts.scheme == "https" else 80
+    if port:
+        return [_at(parts, parts.netloc.split(":")[0]), parts.geturl()]
+    return [parts.geturl(), _at(parts, f"{parts.netloc}:{default}")]
+
+
+def _at(parts: ParseResult, netloc: str) -> str:
+    return parts._replace(netloc=netloc).geturl()
+
+
+def _challenge(url: str) -> str | None:
+    ids = parse_qs(url.partition("?")[2].partition("#")[0]).get(CHALLENGE, [])
+    fits = len(ids) == 1 and len(ids[0]) == _ID_LENGTH and ids[0].isascii() and ids[0].isalnum()
+    return ids[0] if fits else None

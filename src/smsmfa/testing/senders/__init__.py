@@ -1,0 +1,1 @@
+"""The suite that a sender has to pass."""

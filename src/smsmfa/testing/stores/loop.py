@@ -1,0 +1,74 @@
+"""An asynchronous store as one of plain methods, for threads: each call runs on an event loop of its own thread."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from threading import Thread
+from typing import Any, TypeVar
+
+from ...typing import AsyncStore, Change
+
+T = TypeVar("T")
+
+
+class Loop:
+    """An event loop in a thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine there, and wait for what comes of it."""
+        value, error = asyncio.run_coroutine_threadsafe(_captured(work), self._loop).result()
+        if error is not None:
+            raise error
+        return value  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """End the tasks that are left, and the loop."""
+        self.run(_end_others())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _captured(work: Coroutine[Any, Any, T]) -> tuple[T | None, BaseException | None]:
+    """Return what came of a coroutine: asyncio passes on neither every error nor the error itself."""
+    try:
+        return await work, None
+    except BaseException as error:
+        return None, error
+
+
+async def _end_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()
+
+
+class Blocking:
+    """An :class:`~smsmfa.typing.AsyncStore` as a :class:`~smsmfa.typing.Store`.
+
+    Args:
+        make: makes it; called in the loop, and awaited if it can be.
+    """
+
+    def __init__(self, make: Callable[[], Awaitable[AsyncStore] | AsyncStore]) -> None:
+        self.loop: Loop = Loop()
+        self.store: AsyncStore = self.loop.run(_made(make))
+
+    def read(self, key: str) -> bytes | None:
+        """Like :meth:`smsmfa.typing.Store.read`."""
+        return self.loop.run(self.store.read(key))
+
+    def update(self, keys: Sequence[str], change: Change[T]) -> T:
+        """Like :meth:`smsmfa.typing.Store.update`."""
+        return self.loop.run(self.store.update(keys, change))
+
+
+async def _made(make: Callable[[], Awaitable[AsyncStore] | AsyncStore]) -> AsyncStore:
+    made = make()
+    return await made if isinstance(made, Awaitable) else made

@@ -1,0 +1,208 @@
+"""What every check stands on: hooks and flags, fresh keys, stores that are closed, and what a failure says."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from functools import wraps
+from inspect import cleandoc
+from typing import Any, ClassVar, TypeVar
+from uuid import uuid4
+
+import pytest
+
+from ...typing import Change, Entry, Store
+from .. import report
+from ..threads import Hung, within
+
+S = TypeVar("S", bound="Suite")
+T = TypeVar("T")
+
+#: How many time limits a whole check may take.
+_LONGEST = 2
+
+#: The list "What must hold" of docs/custom-store.md, to which every check belongs.
+PROMISES = {
+    1: "All keys or none",
+    2: "One after the other",
+    3: "Fresh values",
+    4: "change may run again",
+    5: "An exception changes nothing",
+    6: "Doubt is an error",
+    7: "A commit of its own",
+    8: "What was acknowledged survives a crash",
+    9: "Bytes are bytes",
+    10: "Only its keys",
+    11: "Nothing is forgotten early",
+    12: "Tasks may be cancelled, and go on meanwhile",
+}
+
+
+def check(promise: int, *needs: str) -> Callable[[Callable[[S], None]], Callable[[S], None]]:
+    """Make a method a check of a promise: skipped where a flag is off, its stores closed, its failure explained.
+
+    It runs in a thread that can be left behind, for whatever it calls may hang.
+    """
+
+    def decorate(method: Callable[[S], None]) -> Callable[[S], None]:
+        @wraps(method)
+        def run(self: S) -> None:
+            if missing := [flag for flag in needs if not self.has(flag)]:
+                pytest.skip(f"{report.OFF} {', '.join(missing)}")
+            try:
+                within(self.time_limit * _LONGEST, lambda: self.run_and_close(method))
+            except BaseException as error:
+                error.add_note(f"Broken promise: {cleandoc(method.__doc__ or method.__name__)}")
+                error.add_note(
+                    f'See "Write a store in twenty minutes", What must hold, {promise}: {PROMISES[promise]}.'
+                )
+                raise
+
+        return run
+
+    return decorate
+
+
+def in_pairs(method: Callable[[S, Store, Store], None]) -> Callable[[S], None]:
+    """Run a check on one store taken twice; then, where it can be opened again, on two of the same data."""
+
+    @wraps(method)
+    def run(self: S) -> None:
+        store = self.opened()
+        method(self, store, store)
+        if self.has("shared"):
+            method(self, store, self.opened())
+
+    del run.__wrapped__  # pytest would take the stores for fixtures
+    return run
+
+
+class Suite:
+    """The hooks and flags that a subclass fills in; see :class:`~smsmfa.testing.StoreConformance`."""
+
+    shared: ClassVar[bool] = False
+    processes: ClassVar[bool] = False
+    fork: ClassVar[bool] = False
+    server: ClassVar[tuple[str, int] | None] = None
+    rounds: ClassVar[int] = 20
+    examples: ClassVar[int] = 25
+    patience: ClassVar[float] = 0.2
+    time_limit: ClassVar[float] = 30.0
+
+    def enclosing_transaction(self) -> AbstractContextManager[object]:
+        """Return a context in which a transaction of the application is open on this thread; its end rolls back."""
+        raise NotImplementedError
+
+    def disturb(self) -> None:
+        """Do what may happen beside a store at any time: sweep, flush scripts, drop idle connections."""
+        raise NotImplementedError
+
+    def open_store(self) -> Store:
+        """Return a store with plain methods; the two suites say how."""
+        raise NotImplementedError
+
+    def open_store_at(self, host: str, port: int) -> Store:
+        """Return a store that reaches its server at another address."""
+        raise NotImplementedError
+
+    def shut_store(self, store: Store) -> None:
+        """Let go of a store."""
+        raise NotImplementedError
+
+    @pytest.fixture(autouse=True)
+    def _counted(self, request: pytest.FixtureRequest) -> None:
+        report.install(request.config, Suite)
+
+    @classmethod
+    def has(cls, flag: str) -> bool:
+        """Whether a capability is there: an attribute that is set, or a hook that is overridden."""
+        value = getattr(cls, flag)
+        return value is not getattr(Suite, flag) and bool(value)
+
+    def run_and_close(self: S, method: Callable[[S], None]) -> None:
+        """Run a check, and let go of the stores it opened."""
+        try:
+            method(self)
+        except BaseException as error:
+            with suppress(Exception):
+                self.close(after=error)
+            raise
+        self.close()
+
+    def opened(self) -> Store:
+        """Open a store that is closed when the check ends."""
+        return self._keep(self.open_store())
+
+    def opened_at(self, address: tuple[str, int]) -> Store:
+        """Like :meth:`opened`, but for where the server is."""
+        return self._keep(self.open_store_at(*address))
+
+    def _keep(self, store: Store) -> Store:
+        vars(self).setdefault("_open", []).append(store)
+        return store
+
+    def close(self, *, after: BaseException | None = None) -> None:
+        """Close what :meth:`opened` opened. A store that hangs is left alone: closing it would hang too."""
+        stores = vars(self).pop("_open", [])
+        if not isinstance(after, Hung):
+            for store in reversed(stores):
+                self.shut_store(store)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process gets of a suite: what the subclass set, and no open store."""
+        return {name: value for name, value in vars(self).items() if name != "_open"}
+
+    def handles(self) -> list[Store]:
+        """Return one store, or two on the same data."""
+        return [self.opened() for _ in range(2 if self.has("shared") else 1)]
+
+
+def fresh(*names: str) -> list[str]:
+    """Return keys that nobody used before."""
+    space = uuid4().hex
+    return [f"{space}:{name}" for name in names]
+
+
+def put(store: Store, values: Mapping[str, bytes], keep_for: int | None = None) -> None:
+    """Store values, for ever or for some time."""
+    store.update(list(values), lambda _: ({key: Entry(value, keep_for) for key, value in values.items()}, None))
+
+
+def look(store: Store, keys: Sequence[str]) -> dict[str, bytes]:
+    """Return what a change sees under the keys."""
+    return store.update(keys, seen)
+
+
+def seen(values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], dict[str, bytes]]:
+    """Change nothing, and say what there is."""
+    return {}, dict(values)
+
+
+def increment(*keys: str) -> Change[int]:
+    """Return a change that adds one under each key, and says what the first one was."""
+
+    def change(values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], int]:
+        counts = {key: int(values.get(key, b"0")) for key in keys}
+        return {key: Entry(b"%d" % (count + 1)) for key, count in counts.items()}, counts[keys[0]]
+
+    return change
+
+
+def held(change: Change[T], meanwhile: Callable[[], object]) -> Change[T]:
+    """Return a change during which something else happens."""
+
+    def hold(values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], T]:
+        result = change(values)
+        meanwhile()
+        return result
+
+    return hold
+
+
+def expect(expected: object, actual: object, what: str) -> None:
+    """Fail unless both are equal."""
+    if expected != actual:
+        raise AssertionError(f"{what}: expected {_short(expected)}, got {_short(actual)}")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 400 else f"{text[:200]} ... {text[-200:]}"

@@ -1,0 +1,1 @@
+"""The texts of the messages: their languages, how they are checked, and what they cost."""

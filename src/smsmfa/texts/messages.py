@@ -1,0 +1,214 @@
+"""The texts: compiled and checked when the configuration is built, one for each purpose, language and channel.
+
+A template is written in the language of :mod:`smsmfa.texts.templates` or in Liquid (:mod:`smsmfa.texts.liquid`). A text
+is one line without links or invisible characters, and has no digits that a phone's autofill could take for the code. An
+SMS fits into two segments. What goes around a text is in :mod:`smsmfa.texts.layout`.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
+from functools import lru_cache
+from typing import TypeAlias
+
+import attrs
+
+from ..exceptions import ConfigurationError
+from ..typing import CHANNELS
+from .content import body_problem, text_problem
+from .languages import match, texts
+from .layout import Frame, as_shown
+from .liquid import Liquid
+from .templates import Template, compiled
+from .wording import (
+    Source,
+    Wording,
+    checked_android_hash,
+    checked_app_name,
+    checked_host,
+    checked_languages,
+    checked_templates,
+)
+
+Details: TypeAlias = tuple[tuple[str, str], ...]
+
+
+@attrs.frozen
+class _Choice:
+    """The templates of a purpose by language (``""``: whichever), the first for everybody else, and by channel."""
+
+    templates: Mapping[str, Mapping[str, Template]]
+    languages: tuple[str, ...]
+    #: Whether no text shows anything of the call.
+    plain: bool = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        plain = not any(template.shows for channels in self.templates.values() for template in channels.values())
+        object.__setattr__(self, "plain", plain)
+
+    def language(self, locale: str | None) -> str:
+        return self.languages[0] if locale is None else match(locale, self.languages) or self.languages[0]
+
+
+class Messages:
+    """The texts of one configuration.
+
+    Args:
+        templates: by purpose. ``"enrollment"`` is the text that confirms a new number, and
+            ``"verification"`` that of every purpose without one of its own. Each is a template for all, or a mapping
+            of languages to templates, or to mappings of channels to templates.
+        app_name: what ``{{ app_name }}`` shows; at most 60 characters.
+        digits: the length of a code.
+        lifetime: of a code; ``{{ minutes }}`` shows it, rounded up.
+        origin: the host of the site where the code is typed in, for the autofill line, or ``None``.
+        languages: those of the built-in texts, the first for everybody else; ``None``: all whose texts fit.
+        android_hash: the 11 characters by which Android knows the app that may read the message, or ``None``.
+
+    Raises:
+        ConfigurationError: an argument breaks a rule of this module.
+    """
+
+    __slots__ = ("_choices", "_frame", "languages")
+
+    def __init__(
+        self,
+        templates: Mapping[str, Wording] | None,
+        *,
+        app_name: str,
+        digits: int,
+        lifetime: timedelta,
+        origin: str | None,
+        languages: Collection[str] | None = None,
+        android_hash: str | None = None,
+    ) -> None:
+        name = checked_app_name(app_name, digits)
+        self._frame = Frame(digits, checked_host(origin), checked_android_hash(android_hash))
+        self.languages: tuple[str, ...] = checked_languages(languages)
+        given = checked_templates(templates)
+        minutes = str(-(-lifetime // timedelta(minutes=1)))
+        self._choices: dict[str, _Choice] = {
+            purpose: _built_in(purpose, self.languages, name, minutes, self._frame, lenient=languages is None)
+            for purpose in ("enrollment", "verification")
+            if purpose not in given
+        }
+        constants = {"app_name": name, "minutes": minutes}
+        for purpose, by_language in given.items():
+            self._choices[purpose] = self._own(purpose, by_language, constants)
+
+    def check(self, purpose: str, details: Details, locale: str | None, *, channel: str = "sms") -> None:
+        """Refuse what cannot go into the text, before anything is charged. For an enrolment pass ``"enrollment"``.
+
+        Every channel is checked, ``channel`` first: the next message of the challenge may take another.
+
+        Raises:
+            ValueError: the text shows a detail that is missing; a value has a link, a line break or an
+                invisible character; the text becomes too long. No error shows a value.
+        """
+        if not details and self._choice(purpose).plain:
+            return
+        templates = self._templates(purpose, locale)
+        for key, value in details:
+            if problem := text_problem(value):
+                raise ValueError(f"details[{key!r}]: {problem}")
+        for one in dict.fromkeys((channel, *CHANNELS)):
+            values = _values(details, locale) | {"code": as_shown(self._frame.zeros, one)}
+            if (body := templates[one].text(values)) is None:
+                raise ValueError(f"the message for purpose {purpose!r} {templates[one].problem(values)}")
+            if problem := body_problem(body) or self._frame.size_problem(body, one):
+                raise ValueError(f"the message for purpose {purpose!r}, with these details and this locale: {problem}")
+
+    def render(
+        self, kind: str, purpose: str, code: str, details: Details, locale: str | None, *, channel: str = "sms"
+    ) -> str:
+        """Return the text to send, for a ``kind`` of ``"enrollment"`` or ``"verification"``.
+
+        :meth:`check` has to have accepted ``details`` and ``locale`` (``None`` shows as nothing).
+
+        Raises:
+            ValueError: the text shows a detail that is missing.
+        """
+        purpose = kind if kind == "enrollment" else purpose
+        template = self._templates(purpose, locale)[channel]
+        values = _values(details, locale) if template.shows else {}
+        values["code"] = as_shown(code, channel)
+        if (body := template.text(values)) is None:
+            values["code"] = self._frame.zeros
+            del code  # what a traceback with locals shows of this frame must not be the code
+            raise ValueError(f"the message for purpose {purpose!r} {template.problem(values)}")
+        return self._frame.finished(body, code, channel)
+
+    def language(self, purpose: str, locale: str | None) -> str | None:
+        """Return the language of the text for a locale, or ``None``: one template serves all."""
+        return self._choice(purpose).language(locale) or None
+
+    def samples(self) -> Iterator[tuple[str, str, str, str]]:
+        """Return every text there is, without details and with zeros for the code: purpose, language, channel, text."""
+        for purpose, choice in self._choices.items():
+            for language, templates in choice.templates.items():
+                for channel, template in templates.items():
+                    body = self._frame.probe(template, channel, language or self.languages[0])
+                    yield purpose, language, channel, self._frame.finished(body or "", self._frame.zeros, channel)
+
+    def _choice(self, purpose: str) -> _Choice:
+        return self._choices.get(purpose, self._choices["verification"])
+
+    def _templates(self, purpose: str, locale: str | None) -> Mapping[str, Template]:
+        choice = self._choice(purpose)
+        return choice.templates[choice.language(locale)]
+
+    def _own(
+        self, purpose: str, by_language: Mapping[str, Mapping[str, Source]], constants: Mapping[str, str]
+    ) -> _Choice:
+        """Compile and check the templates that were given for a purpose."""
+        found = {}
+        for language, sources in by_language.items():
+            where = f"messages[{purpose!r}]" + (f"[{language!r}]" if language else "")
+            found[language] = {
+                channel: self._checked(sources.get(channel, sources["sms"]), constants, channel, language, purpose, at)
+                for channel in CHANNELS
+                for at in [where + (f"[{channel!r}]" if channel in sources and len(sources) > 1 else "")]
+            }
+        return _Choice(found, tuple(found))
+
+    def _checked(
+        self, source: Source, constants: Mapping[str, str], channel: str, language: str, purpose: str, where: str
+    ) -> Template:
+        try:
+            if isinstance(source, Liquid):
+                locale = language or self.languages[0]
+                template = source.compiled(constants, locale=locale, voice=channel == "voice")
+                probes = [(one, one) for one in ((language,) if language else self.languages)]
+            else:
+                template, probes = compiled(source, constants), [("en", "0")]
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{where}: {error}") from None
+        if purpose == "enrollment" and template.shows - {"locale"}:
+            raise ConfigurationError(f"{where}: an enrolment has no details; take them out")
+        for one, other in probes:
+            if problem := self._frame.problem(template, channel, one, other):
+                raise ConfigurationError(f"{where}: {problem}")
+        return template
+
+    def __repr__(self) -> str:
+        return f"<Messages for {', '.join(self._choices)}>"
+
+
+def _values(details: Details, locale: str | None) -> dict[str, str]:
+    return {"locale": locale or ""} | {f"details.{key}": value for key, value in details}
+
+
+@lru_cache(maxsize=64)
+def _built_in(
+    purpose: str, languages: tuple[str, ...], app_name: str, minutes: str, frame: Frame, *, lenient: bool
+) -> _Choice:
+    """Compile and check the built-in texts; ``lenient``: leave out what is too long, but the first."""
+    constants = {"app_name": app_name, "minutes": minutes}
+    found: dict[str, Mapping[str, Template]] = {}
+    for language in languages:
+        source = texts()[language]
+        sms, voice = compiled(source[purpose], constants), compiled(source["voice"], constants)
+        problem = frame.problem(sms, "sms", language, language)
+        if problem is None:
+            found[language] = {"sms": sms, "voice": voice, "whatsapp": sms}
+        elif not (lenient and found):
+            raise ConfigurationError(f"languages: the text in {language!r} for {purpose!r}: {problem}")
+    return _Choice(found, tuple(found))

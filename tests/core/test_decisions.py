@@ -1,0 +1,800 @@
+"""Every state transition, as a pure function: stored values, input and now in, new values and an outcome out."""
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from support import NUMBER, OTHER_NUMBER, THIRD_NUMBER, Records, a_config, wrong
+
+from smsmfa import (
+    AlreadyEnrolled,
+    CodeExpired,
+    CodeRejected,
+    Limit,
+    Limits,
+    Locked,
+    NotEnrolled,
+    PhoneInUse,
+    ProofRequired,
+    RateLimited,
+)
+from smsmfa.core import decisions
+from smsmfa.core.opaque import Opaque
+from smsmfa.core.operation import Operation
+from smsmfa.core.proofs import Proof
+from smsmfa.core.records import Number, Phone, User, decode, encode, number_key
+
+SECOND, HOUR, DAY = 10**6, 3600 * 10**6, 86400 * 10**6
+ONE_AN_HOUR = Limit(1, timedelta(hours=1))
+
+
+def phone(phone_id="phone", number=NUMBER, **fields):
+    """Return a number of a user."""
+    return Phone(phone_id, int(number[1:]), "US", "mobile", **fields)
+
+
+class World(Records):
+    """Records of alice, and every decision about them with what it usually takes."""
+
+    def __init__(self, *phones, **arguments):
+        super().__init__(a_config(**arguments))
+        if phones:
+            self.put(User(phones=list(phones), recovery=[b"recovery"], changes=1))
+
+    def alter(self, **fields):
+        """Set fields of alice's record."""
+        user = self.user()
+        for name, value in fields.items():
+            setattr(user, name, value)
+        self.put(user)
+
+    def holders(self, number=NUMBER):
+        """Return how many users a number's record names."""
+        return len(decode(Number, self.values.get(number_key(int(number[1:])))).holders)
+
+    def proof(self):
+        """Return a proof that is good now."""
+        return Proof(self.now, self.user().changes, True)
+
+    def start(self, number=NUMBER, *, new_id="new", replace=None, proof=None, channel="sms"):
+        begin = partial(decisions.start, new_id=new_id, phone=phone(f"phone of {new_id}", number), replace=replace)
+        return self.run(partial(begin, proof=proof or self.proof(), locale="fr", channel=channel))
+
+    def resend_pending(self, challenge_id="new", *, new_id="newer", channel=None):
+        return self.run(partial(decisions.resend_pending, new_id=new_id, challenge_id=challenge_id, channel=channel))
+
+    def confirm(self, challenge_id="new", *, right=True, recovery=(b"fresh",)):
+        pending = self.user().pending
+        code = self.code("enrollment", pending.issued, pending.phone) if pending else "123456"
+        code = Opaque(code if right else wrong(code))
+        return self.run(partial(decisions.confirm, challenge_id=challenge_id, code=code, recovery=list(recovery)))
+
+    def challenge(self, *, new_id="new", phone_id=None, purpose="login", details=(), channel="sms"):
+        begin = partial(decisions.challenge, new_id=new_id, phone_id=phone_id, purpose=purpose)
+        return self.run(partial(begin, details=details, locale="fr", channel=channel))
+
+    def resend(self, challenge_id="new", *, new_id="newer", channel=None):
+        return self.run(partial(decisions.resend, new_id=new_id, challenge_id=challenge_id, channel=channel))
+
+    def verify(self, challenge_id="new", *, right=True, purpose="login", details=()):
+        issued = next((issued for issued in self.user().issued if issued.id == challenge_id), None)
+        to = next((to for to in self.user().phones if issued and to.id == issued.phone_id), None)
+        code = self.code("verification", issued, to) if to else "123456"
+        code = Opaque(code if right else wrong(code))
+        check = partial(decisions.verify, challenge_id=challenge_id, code=code, purpose=purpose, details=details)
+        return self.run(check)
+
+    def recover(self, hashed=b"recovery"):
+        return self.run(partial(decisions.recover, hashed=hashed, replacement=b"replaced"))
+
+    def settle(self, reply):
+        return self.run(partial(decisions.settle, reply=reply))
+
+    def code(self, kind, issued, to):
+        """Return the code of a challenge."""
+        return self.config.code(self.user_key, kind, issued, to.number)
+
+    @property
+    def user_key(self):
+        return Operation("", self.config, "alice", self.now).user_key
+
+    @property
+    def pending_id(self):
+        """The id of the challenge of the number that waits."""
+        return self.user().pending and self.user().pending.issued.id
+
+    @property
+    def ids(self):
+        """The ids of the challenges in the record."""
+        return [issued.id for issued in self.user().issued]
+
+
+def spent(world):
+    """Empty the guess budget."""
+    world.config = a_config(limits=Limits(guesses=ONE_AN_HOUR))
+    world.alter(guesses=world.now + HOUR)
+    return world
+
+
+class TestRules:
+    """What holds for every decision."""
+
+    @pytest.mark.parametrize("name", ["start", "resend_pending", "confirm", "challenge", "resend", "verify"])
+    def test_budget_first(self, name):
+        """An empty guess budget is reported before all else and alone, with its wait; nothing is written."""
+        world = spent(World())
+        before = dict(world.values)
+        refusal = getattr(world, name)()
+
+        assert ("guesses", timedelta(hours=1)) == (refusal.scope, refusal.retry_after)
+        assert before == world.values
+
+    @pytest.mark.parametrize(
+        "name", ["start", "resend_pending", "confirm", "challenge", "resend", "verify", "recover", "remove", "reset"]
+    )
+    def test_pure(self, name):
+        """R25: a decision may be run again on the same values, and comes to the same."""
+        world = World(phone())
+        world.challenge()
+        world.start(OTHER_NUMBER)
+        world.now += 30 * SECOND
+        if name == "remove":
+            world.remove = lambda: world.run(partial(decisions.remove, phone_id="phone", proof=world.proof()))
+        world.reset = lambda: world.run(decisions.reset)
+        stored, outcomes, results = dict(world.values), [], []
+        for _ in range(2):
+            world.values = dict(stored)
+            outcomes.append(getattr(world, name)())
+            results.append(world.values)
+
+        assert results[0] == results[1]
+        assert type(outcomes[0]) is type(outcomes[1])
+        assert stored != results[0]
+
+    @pytest.mark.parametrize("name", ["resend_pending", "confirm", "challenge", "resend", "verify", "remove"])
+    def test_about(self, name):
+        """A decision that is about a number says so, for the audit trail, whether it refuses or not."""
+        world = World(phone())
+        if name in {"resend_pending", "confirm"}:
+            world.start(OTHER_NUMBER)
+        elif name in {"resend", "verify"}:
+            world.challenge()
+        world.remove = lambda: world.run(partial(decisions.remove, phone_id="phone", proof=world.proof()))
+        getattr(world, name)()
+
+        assert ("phone of new" if name in {"resend_pending", "confirm"} else "phone") == world.about.id
+
+
+class TestStart:
+    """A number begins to wait."""
+
+    def test_waits(self):
+        """R17, T9: the number waits beside the enrolled ones, which stay as they were, and one message is charged."""
+        world = World(phone())
+        reply = world.start(OTHER_NUMBER)
+        user = world.user()
+
+        assert ("new", "enrollment", "fr") == (reply.issued.id, reply.issued.purpose, reply.issued.locale)
+        assert (True, None, None) == (reply.sent, reply.displaced, reply.before)
+        assert ([phone()], "phone of new", "phone") == (user.phones, user.pending.phone.id, user.pending.replaces)
+        assert world.now + HOUR == user.sends
+
+    def test_refusals(self):
+        """A proof, what is replaced, whether it is the user's already, who has it and the limits are asked in turn."""
+        world = World(phone(), max_phones=2, max_users_per_number=1, limits=Limits(user=ONE_AN_HOUR))
+        world.values[number_key(int(OTHER_NUMBER[1:]))] = encode(Number(holders=[b"bob"]))
+        world.alter(sends=world.now + HOUR)
+        expected = [
+            (ProofRequired, {"proof": Proof(world.now, 0, True), "replace": "nobody's"}),
+            (NotEnrolled, {"replace": "nobody's"}),
+            (AlreadyEnrolled, {}),
+            (PhoneInUse, {"number": OTHER_NUMBER}),
+            (RateLimited, {"number": OTHER_NUMBER}),
+        ]
+        for error, arguments in expected[:4]:
+            assert error is type(world.start(**arguments))
+        del world.values[number_key(int(OTHER_NUMBER[1:]))]
+
+        assert RateLimited is type(world.start(**expected[4][1]))
+        assert world.pending_id is None
+
+    def test_again(self):
+        """Within the gap the same number is not sent a message, and what it will replace is what was said last."""
+        world = World(phone("one"), phone("two", OTHER_NUMBER), max_phones=2)
+        world.start(THIRD_NUMBER, replace="one")
+        reply = world.start(THIRD_NUMBER, replace="two", new_id="other")
+
+        assert ("new", "phone of new", False) == (reply.issued.id, reply.phone.id, reply.sent)
+        assert ("two", world.now + HOUR) == (world.user().pending.replaces, world.user().sends)
+
+    @pytest.mark.parametrize("number, later", [(OTHER_NUMBER, 0), (NUMBER, 30 * SECOND)])
+    def test_displaces(self, number, later):
+        """Another number at once, and the same after the gap, take the place of what waited, and remember it."""
+        world = World()
+        world.start()
+        waited = world.user().pending
+        world.now += later
+        reply = world.start(number, new_id="other")
+
+        assert ("other", waited) == (world.pending_id, reply.displaced)
+
+
+class TestResendPending:
+    """The message of the number that waits is repeated or renewed."""
+
+    def test_repeats(self):
+        """After the gap the same challenge is repeated."""
+        world = World()
+        world.start()
+        before = world.now
+        world.now += 30 * SECOND
+        reply = world.resend_pending()
+
+        assert ("new", True, (before, "sms")) == (reply.issued.id, reply.sent, reply.before)
+        assert world.now == world.user().pending.issued.sent
+
+    def test_unknown(self):
+        """Nothing that waits, and another challenge, are rejected."""
+        world = World()
+        assert CodeRejected is type(world.resend_pending())
+        world.start()
+
+        assert CodeRejected is type(world.resend_pending("other"))
+
+    def test_renews(self):
+        """While the user has no number a dead challenge is renewed, with what it was to replace and its language."""
+        world = World()
+        world.start()
+        dead = world.user().pending
+        dead.replaces = "gone"
+        world.alter(pending=dead)
+        world.now += 300 * SECOND
+        reply = world.resend_pending()
+        renewed = world.user().pending
+
+        assert ("newer", "enrollment", "fr") == (reply.issued.id, reply.issued.purpose, reply.issued.locale)
+        assert (True, dead.phone, dead) == (reply.sent, reply.phone, reply.displaced)
+        assert ("newer", dead.phone, "gone") == (renewed.issued.id, renewed.phone, renewed.replaces)
+
+    @pytest.mark.parametrize("phones, later", [([phone()], 300 * SECOND), ([], 300 * SECOND + DAY)])
+    def test_not_renewed(self, phones, later):
+        """Beside an enrolled number, and after a day, a dead challenge stays dead."""
+        world = World(*phones)
+        world.start(OTHER_NUMBER)
+        world.now += later
+
+        assert CodeExpired is type(world.resend_pending())
+        assert "new" == world.pending_id
+
+    def test_renewal_is_asked_about(self):
+        """A renewal is refused when others have the number by now, or a limit is empty."""
+        world = World(max_users_per_number=1)
+        world.start()
+        world.now += 300 * SECOND
+        key = number_key(int(NUMBER[1:]))
+        free = world.values[key]
+        world.values[key] = encode(Number(holders=[b"bob"]))
+        assert PhoneInUse is type(world.resend_pending())
+        world.values[key] = free
+        world.config = a_config(limits=Limits(user=Limit(1, timedelta(days=1))))
+
+        assert RateLimited is type(world.resend_pending())
+
+
+class TestConfirm:
+    """A number that waits becomes the user's."""
+
+    def test_first(self):
+        """The first number brings recovery codes, moves the count of changes, and its record names the user."""
+        world = World()
+        world.start()
+        enrolled = world.confirm()
+        user = world.user()
+
+        assert (1, True, "phone of new") == (enrolled.changes, enrolled.recovery, enrolled.phone.id)
+        assert ([b"fresh"], 1, None, world.now) == (
+            user.recovery,
+            user.changes,
+            user.pending,
+            user.phones[0].enrolled_at,
+        )
+        assert (0, 1) == (user.guesses, world.holders())
+
+    def test_replaces(self):
+        """A replacement stands where the old number stood, brings no recovery codes, and frees the old number."""
+        world = World(phone("one"), phone("two", OTHER_NUMBER), max_phones=2)
+        world.values[number_key(int(NUMBER[1:]))] = encode(Number(holders=[world.user_key[2:].encode()]))
+        world.start(THIRD_NUMBER, replace="one")
+        enrolled = world.confirm()
+
+        assert ["phone of new", "two"] == [one.id for one in world.user().phones]
+        assert (2, False, [b"recovery"]) == (enrolled.changes, enrolled.recovery, world.user().recovery)
+        assert (0, 1) == (world.holders(), world.holders(THIRD_NUMBER))
+
+    def test_no_recovery_codes(self):
+        """Where there are to be no recovery codes none are handed out."""
+        world = World(recovery_codes=0)
+        world.start()
+
+        assert (False, []) == (world.confirm(recovery=()).recovery, world.user().recovery)
+
+    def test_no_limit_of_users(self):
+        """R16: where any number of users may have a number its record does not name them."""
+        world = World(max_users_per_number=0)
+        world.start()
+        world.confirm()
+
+        assert (1, 0) == (len(world.user().phones), world.holders())
+
+    def test_wrong(self):
+        """T1: a wrong code costs an attempt and a guess, and the number goes on waiting."""
+        world = World()
+        world.start()
+
+        assert 4 == world.confirm(right=False).attempts_left
+        assert (1, True) == (world.user().pending.issued.attempts, world.user().guesses > world.now)
+
+    def test_unknown_and_closed(self):
+        """What does not wait, and what is too old, is refused and costs nothing."""
+        world = World()
+        assert CodeRejected is type(world.confirm())
+        world.start()
+        assert CodeRejected is type(world.confirm("other"))
+        world.now += 300 * SECOND
+
+        assert CodeExpired is type(world.confirm())
+        assert (0, "new") == (world.user().guesses, world.pending_id)
+
+    def test_faster_others(self):
+        """Where others were faster the code is used all the same, and its guess is given back."""
+        world = World(max_users_per_number=1)
+        world.start()
+        world.values[number_key(int(NUMBER[1:]))] = encode(Number(holders=[b"bob"]))
+
+        assert PhoneInUse is type(world.confirm())
+        assert (None, [], 0) == (world.pending_id, world.user().phones, world.user().guesses)
+
+    @pytest.mark.parametrize("most", [1, 2])
+    def test_no_room(self, most):
+        """Where there is no room by now for one more the code is used all the same; a replacement needs none."""
+        world = World(phone("one"), phone("two", OTHER_NUMBER), max_phones=3)
+        more, fewer = world.config, a_config(max_phones=most)
+        for replace, expected in (None, AlreadyEnrolled), ("one", decisions.Enrolled):
+            world.config = more
+            world.start(THIRD_NUMBER, replace=replace)
+            world.config = fewer
+            assert expected is type(world.confirm())
+            assert world.pending_id is None
+
+
+class TestChanges:
+    """Numbers and recovery codes are dropped or drawn anew."""
+
+    def test_remove(self):
+        """R19, T2: a number goes, the last with the recovery codes; the count of changes moves; buckets stay."""
+        world = World(phone("one"), phone("two", OTHER_NUMBER))
+        world.alter(sends=world.now + HOUR, guesses=world.now + HOUR)
+        for phone_id, recovery in ("one", [b"recovery"]), ("two", []):
+            remove = partial(decisions.remove, phone_id=phone_id, proof=world.proof())
+            assert isinstance(world.run(remove), decisions.Done)
+            assert recovery == world.user().recovery
+
+        user = world.user()
+        assert ([], 3, world.now + HOUR, world.now + HOUR) == (user.phones, user.changes, user.sends, user.guesses)
+
+    def test_remove_refused(self):
+        """R17: without a proof, and of what is not there, nothing goes."""
+        world = World(phone())
+
+        assert ProofRequired is type(world.run(partial(decisions.remove, phone_id="phone", proof=None)))
+        assert NotEnrolled is type(world.run(partial(decisions.remove, phone_id="other", proof=world.proof())))
+        assert (1, 1) == (len(world.user().phones), world.user().changes)
+
+    def test_new_recovery_codes(self):
+        """R20, R21: new recovery codes take the place of the old, for a user who has a number and a proof."""
+        world = World(phone())
+        draw = partial(decisions.new_recovery_codes, recovery=[b"fresh"])
+        assert ProofRequired is type(world.run(partial(draw, proof=None)))
+        assert [b"recovery"] == world.user().recovery
+        assert isinstance(world.run(partial(draw, proof=world.proof())), decisions.Done)
+
+        assert ([b"fresh"], 1) == (world.user().recovery, world.user().changes)
+        assert NotEnrolled is type(World().run(partial(draw, proof=None)))
+
+    def test_reset(self):
+        """R19, T2: a reset leaves nothing but the buckets, and the count of changes moves."""
+        world = World(phone())
+        world.challenge()
+        world.start(OTHER_NUMBER)
+        world.alter(guesses=world.now + HOUR, recoveries=world.now + HOUR)
+        expected = User(changes=2, sends=world.now + 2 * HOUR, guesses=world.now + HOUR, recoveries=world.now + HOUR)
+
+        assert isinstance(world.run(decisions.reset), decisions.Done)
+        assert expected == world.user()
+
+    def test_reset_of_pending(self):
+        """A reset drops a number that only waits."""
+        world = World()
+        world.start()
+        world.run(decisions.reset)
+
+        assert (None, 1) == (world.pending_id, world.user().changes)
+
+    def test_reset_of_nobody(self):
+        """A reset of a stranger writes nothing."""
+        world = World()
+        world.run(decisions.reset)
+
+        assert {} == world.values
+
+    def test_unlock(self):
+        """R6: an unlock fills the buckets of guesses and of recoveries, and changes nothing else."""
+        world = World(phone(disabled=True, failures=100))
+        before = world.user()
+        world.alter(guesses=world.now + HOUR, recoveries=world.now + HOUR)
+
+        assert isinstance(world.run(decisions.unlock), decisions.Done)
+        assert before == world.user()
+
+
+class TestChallenge:
+    """A code is made for a purpose."""
+
+    def test_makes(self):
+        """A challenge is made for the number and charged."""
+        world = World(phone())
+        reply = world.challenge(details=(("amount", "10"),))
+
+        assert ("new", "fr", "phone", True) == (reply.issued.id, reply.issued.locale, reply.phone.id, reply.sent)
+        assert (["new"], world.now + HOUR) == (world.ids, world.user().sends)
+
+    @pytest.mark.parametrize("phones, expected", [([], NotEnrolled), ([phone(disabled=True)], Locked)])
+    def test_refused(self, phones, expected):
+        """R6: without a number that is not disabled there is no challenge."""
+        assert expected is type(World(*phones).challenge())
+
+    def test_again(self):
+        """Within the gap the same purpose, number and details get the live challenge."""
+        world = World(phone())
+        world.challenge()
+        reply = world.challenge(new_id="other")
+
+        assert ("new", "phone", False, ["new"]) == (reply.issued.id, reply.phone.id, reply.sent, world.ids)
+
+    @pytest.mark.parametrize("arguments", [{"details": (("amount", "10"),)}, {"phone_id": "two"}])
+    def test_something_else(self, arguments):
+        """R5: other details and another number have no gap, and the new challenge takes the place of the old."""
+        world = World(phone(), phone("two", OTHER_NUMBER))
+        world.challenge()
+        reply = world.challenge(new_id="other", **arguments)
+
+        assert (True, "new", ["other"]) == (reply.sent, reply.displaced.id, world.ids)
+
+    def test_other_purpose(self):
+        """Another purpose has a challenge of its own."""
+        world = World(phone())
+        world.challenge()
+        world.challenge(new_id="other", purpose="payment")
+
+        assert ["new", "other"] == world.ids
+
+
+class TestResend:
+    """A challenge is repeated or renewed."""
+
+    def test_repeats(self):
+        """After the gap the same challenge is repeated."""
+        world = World(phone())
+        world.challenge()
+        world.now += 30 * SECOND
+        reply = world.resend()
+
+        assert ("new", True, (world.now - 30 * SECOND, "sms")) == (reply.issued.id, reply.sent, reply.before)
+
+    def test_renews(self):
+        """A dead challenge is renewed with all that it was about."""
+        world = World(phone())
+        old = world.challenge(purpose="payment", details=(("amount", "10"),)).issued
+        world.now += 300 * SECOND
+        reply = world.resend()
+        new = reply.issued
+
+        assert (["newer"], phone()) == (world.ids, reply.phone)
+        assert (old.purpose, old.details, old.locale, old.phone_id) == (
+            new.purpose,
+            new.details,
+            new.locale,
+            new.phone_id,
+        )
+
+    def test_same_number(self):
+        """The message goes to the number that it went to before, not to the user's first."""
+        world = World(phone(), phone("two", OTHER_NUMBER))
+        world.challenge(phone_id="two")
+        world.now += 30 * SECOND
+
+        assert "two" == world.resend().phone.id
+
+    def test_refused(self):
+        """What is unknown, a day too old, or went to a disabled number, is refused."""
+        world = World(phone())
+        assert CodeRejected is type(world.resend())
+        world.challenge()
+        world.now += 300 * SECOND + DAY
+        assert CodeExpired is type(world.resend())
+        world.alter(phones=[phone(disabled=True)])
+
+        assert Locked is type(world.resend())
+
+    @pytest.mark.parametrize("again", ["challenge", "resend"])
+    def test_without_a_message_left(self, again):
+        """Where no message is left the old challenge stays as it was, dead or alive, and a new one is not made."""
+        world = World(phone(), limits=Limits(user=ONE_AN_HOUR))
+        world.challenge()
+        world.now += 300 * SECOND
+        refusal = world.challenge(new_id="newer") if again == "challenge" else world.resend()
+
+        assert (RateLimited, "user", timedelta(minutes=55)) == (type(refusal), refusal.scope, refusal.retry_after)
+        assert ["new"] == world.ids
+
+
+class TestVerify:
+    """A code is compared."""
+
+    def test_right(self):
+        """R3, R7: a right code consumes its challenge, resets the failures in a row, and gives its guess back."""
+        world = World(phone(failures=7))
+        world.challenge()
+        accepted = world.verify()
+        user = world.user()
+
+        assert (1, [], 0, 0) == (accepted.changes, user.issued, user.guesses, user.phones[0].failures)
+        assert world.now == user.phones[0].last_used_at
+        assert CodeRejected is type(world.verify())
+
+    def test_wrong(self):
+        """T1: a wrong code costs an attempt, a guess and a failure in a row."""
+        world = World(phone(failures=7))
+        world.challenge()
+
+        assert 4 == world.verify(right=False).attempts_left
+        assert (1, 8) == (world.user().issued[0].attempts, world.user().phones[0].failures)
+        assert world.user().guesses > world.now
+
+    def test_second_number(self):
+        """The code that went to a number is compared with that number's, not with that of the user's first."""
+        world = World(phone(), phone("two", OTHER_NUMBER))
+        world.challenge(phone_id="two")
+        world.verify()
+
+        assert [0, world.now] == [one.last_used_at for one in world.user().phones]
+
+    def test_disables(self):
+        """R6: failure 100 in a row disables the number, and from then on it is locked at no cost."""
+        world = World(phone(failures=99))
+        world.challenge()
+
+        assert 0 == world.verify(right=False).attempts_left
+        assert world.user().phones[0].disabled
+        before = dict(world.values)
+        assert Locked is type(world.verify())
+        assert before == world.values
+
+    @pytest.mark.parametrize(
+        "arguments", [{"challenge_id": "other"}, {"purpose": "payment"}, {"details": (("amount", "10"),)}]
+    )
+    def test_unknown(self, arguments):
+        """R5, R24, T8: another challenge, purpose or other details are rejected and cost nothing."""
+        world = World(phone())
+        world.challenge()
+        before = dict(world.values)
+
+        assert 0 == world.verify(**arguments).attempts_left
+        assert before == world.values
+
+    def test_closed(self):
+        """R2: what is too old is refused and costs nothing."""
+        world = World(phone())
+        world.challenge()
+        world.now += 300 * SECOND
+        before = dict(world.values)
+
+        assert CodeExpired is type(world.verify())
+        assert before == world.values
+
+
+class TestRecover:
+    """A recovery code is compared."""
+
+    def test_right(self):
+        """R20: a right code is replaced, and costs nothing."""
+        world = World(phone())
+        world.alter(recovery=[b"one", b"recovery", b"two"])
+
+        assert 1 == world.recover().changes
+        assert ([b"one", b"replaced", b"two"], 0) == (world.user().recovery, world.user().recoveries)
+
+    def test_wrong(self):
+        """R20: a wrong code is charged, and when none is left even the right one is refused with the exact wait."""
+        world = World(phone(), limits=Limits(recovery=ONE_AN_HOUR))
+
+        assert 0 == world.recover(b"wrong").attempts_left
+        world.now += HOUR // 4
+        refusal = world.recover()
+        assert ("recovery", timedelta(minutes=45)) == (refusal.scope, refusal.retry_after)
+
+    def test_clamp(self):
+        """T17: a refusal sets a bucket that is deeper in debt than drained to drained."""
+        world = World(phone(), limits=Limits(recovery=ONE_AN_HOUR))
+        world.alter(recoveries=world.now + 9 * HOUR)
+        world.recover()
+
+        assert world.now + HOUR == world.user().recoveries
+
+    def test_nobody(self):
+        """A user without a number is told so, and charged nothing."""
+        world = World()
+
+        assert NotEnrolled is type(world.recover())
+        assert {} == world.values
+
+
+class TestSettle:
+    """A message certainly did not go out."""
+
+    def test_challenge(self):
+        """The charge is given back and the new challenge is gone."""
+        world = World(phone())
+        before = world.user()
+        world.settle(world.challenge())
+
+        assert before == world.user()
+
+    def test_beside_pending(self):
+        """A number that waits, and was sent its message at the same instant, is left alone."""
+        world = World(phone())
+        world.start(OTHER_NUMBER)
+        before = world.user()
+        world.settle(world.challenge(new_id="other"))
+
+        assert before == world.user()
+
+    def test_displaced(self):
+        """What the new challenge took the place of is back."""
+        world = World(phone())
+        world.challenge()
+        world.now += 30 * SECOND
+        before = world.user()
+        world.settle(world.challenge(new_id="other"))
+
+        assert before == world.user()
+
+    def test_repetition(self):
+        """A repeated challenge stays, and its gap is that of the message before."""
+        world = World(phone())
+        world.challenge()
+        world.now += 30 * SECOND
+        before = world.user()
+        world.settle(world.resend())
+
+        assert before == world.user()
+
+    def test_repeated_again(self):
+        """A repetition that went out meanwhile keeps its gap."""
+        world = World(phone())
+        world.challenge()
+        world.now += 30 * SECOND
+        reply = world.resend()
+        world.now += 30 * SECOND
+        world.resend()
+        world.settle(reply)
+
+        assert world.now == world.user().issued[0].sent
+
+    @pytest.mark.parametrize("wait", [0, 300 * SECOND])
+    def test_pending(self, wait):
+        """A number whose message did not go out does not wait, and what waited before it is back."""
+        world = World()
+        before = world.user()
+        world.settle(world.start())
+        assert before == world.user()
+        world.start()
+        world.now += wait
+        before = world.user()
+        world.settle(world.start(OTHER_NUMBER, new_id="other"))
+
+        assert before == world.user()
+
+    def test_repetition_of_pending(self):
+        """A number whose repeated message did not go out waits as before."""
+        world = World()
+        world.start()
+        world.now += 30 * SECOND
+        before = world.user()
+        world.settle(world.resend_pending())
+
+        assert before == world.user()
+
+    def test_number_removed_meanwhile(self):
+        """What the new challenge took the place of is not back when the number that it went to is gone."""
+        world = World(phone(), phone("two", OTHER_NUMBER))
+        world.challenge()
+        reply = world.challenge(new_id="other", phone_id="two")
+        world.run(partial(decisions.remove, phone_id="phone", proof=world.proof()))
+        world.settle(reply)
+
+        assert ([], world.now + HOUR) == (world.ids, world.user().sends)
+
+    def test_used_meanwhile(self):
+        """A challenge that is gone by now stays gone, and the charge is given back."""
+        world = World(phone())
+        reply = world.challenge()
+        world.verify()
+        world.settle(reply)
+
+        assert ([], 0) == (world.ids, world.user().sends)
+
+
+class TestChannels:
+    """A message is repeated as the last one went, or by another channel; the code and the limits are the same."""
+
+    @staticmethod
+    def pair(name):
+        """Return a world, what makes a challenge in it, what repeats it, and how to look at it."""
+        if name == "pending":
+            world = World()
+            return world, world.start, world.resend_pending, lambda: world.user().pending.issued
+        world = World(phone())
+        return world, world.challenge, world.resend, lambda: world.user().issued[0]
+
+    @pytest.mark.parametrize("name", ["pending", "login"])
+    @pytest.mark.parametrize("first, then, last", [("sms", "voice", "voice"), ("voice", None, "voice")])
+    def test_repeated(self, name, first, then, last):
+        """A live challenge keeps its channel, unless another is asked for."""
+        world, make, repeat, look = self.pair(name)
+        make(channel=first)
+        assert first == look().channel
+        world.now += 30 * SECOND
+        repeat(channel=then)
+
+        assert ("new", last) == (look().id, look().channel)
+
+    @pytest.mark.parametrize("name", ["pending", "login"])
+    @pytest.mark.parametrize("then, last", [("sms", "sms"), (None, "voice")])
+    def test_renewed(self, name, then, last):
+        """A dead challenge is renewed by its channel, unless another is asked for."""
+        world, make, repeat, look = self.pair(name)
+        make(channel="voice")
+        world.now += HOUR
+        repeat(channel=then)
+
+        assert ("newer", last) == (look().id, look().channel)
+
+    @pytest.mark.parametrize("name", ["pending", "login"])
+    def test_not_sent(self, name):
+        """A repetition by another channel that did not go out leaves the channel as it was."""
+        world, make, repeat, look = self.pair(name)
+        make(channel="sms")
+        world.now += 30 * SECOND
+        world.settle(repeat(channel="voice"))
+
+        assert "sms" == look().channel
+
+    def test_one_limit(self):
+        """A call is taken from the same buckets as an SMS."""
+        world = World(phone())
+        world.config = a_config(limits=Limits(user=ONE_AN_HOUR))
+        world.challenge(purpose="login")
+
+        assert "user" == world.challenge(purpose="payment", channel="voice").scope
+
+    def test_method(self):
+        """What is accepted says how its code last went out; a recovery code came by none."""
+        world = World(phone())
+        world.challenge(channel="whatsapp")
+        assert "whatsapp" == world.verify().method
+        world.alter(recovery=[b"recovery"])
+        assert "recovery" == world.recover().method
+        world = World()
+        world.start(channel="voice")
+        assert "voice" == world.confirm().method

@@ -1,0 +1,124 @@
+"""Proof tokens: only what was given to this user, under a secret that is still listed, is read."""
+
+import string
+from base64 import urlsafe_b64decode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import SECRET
+
+from smsmfa.codes import KeyRing
+from smsmfa.core.proofs import Proof, give, read
+
+BASE64URL = string.ascii_letters + string.digits + "-_"
+KEYS = KeyRing(SECRET, 6)
+OTHER_KEYS = KeyRing("another secret of the tests, long enough too", 6)
+PROOF = Proof(at=1_700_000_000_000_000, changes=3, manages=True)
+TOKEN = give(KEYS, "u:alice", PROOF)
+
+
+@pytest.mark.parametrize("at", [0, 1, PROOF.at, 2**62])
+@pytest.mark.parametrize("changes", [0, 1, 2**32 - 1])
+@pytest.mark.parametrize("manages", [True, False])
+def test_round_trip(at, changes, manages):
+    """What is given is read back: when, under which count of changes, and whether it may change an enrolment."""
+    proof = Proof(at, changes, manages)
+
+    assert proof == read(KEYS, "u:alice", give(KEYS, "u:alice", proof))
+
+
+def test_form():
+    """A token is 44 characters of base64url: it fits into a cookie, an address and a JWT as it is."""
+    assert 44 == len(TOKEN)
+    assert set(TOKEN) <= set(BASE64URL)
+
+
+def test_repeatable():
+    """The same proof under the same secret is the same token, in any process."""
+    assert TOKEN == give(KeyRing(SECRET.encode(), 8), "u:alice", PROOF)
+
+
+@pytest.mark.parametrize("place", range(len(TOKEN)))
+def test_altered(place):
+    """T10: a token that was altered in any one character is none."""
+    altered = [TOKEN[:place] + character + TOKEN[place + 1 :] for character in BASE64URL + "=+/ .!\0é"]
+
+    assert [TOKEN] == [token for token in altered if read(KEYS, "u:alice", token) is not None]
+
+
+@pytest.mark.parametrize("length", range(len(TOKEN)))
+def test_truncated(length):
+    """T10: a token that lost its end, or its beginning, is none, whatever fills the gap."""
+    rest = len(TOKEN) - length
+    pieces = [TOKEN[:length], TOKEN[rest:]]
+    pieces += [TOKEN[:length] + filler * rest for filler in "A=!"] + [filler * rest + TOKEN[rest:] for filler in "A=!"]
+
+    assert [None] * 8 == [read(KEYS, "u:alice", piece) for piece in pieces]
+
+
+@pytest.mark.parametrize("rest", ["A", "AAAA", "=", "==", "\n", " ", TOKEN])
+def test_extended(rest):
+    """T10: a token with anything before or after it is none."""
+    assert read(KEYS, "u:alice", TOKEN + rest) is None
+    assert read(KEYS, "u:alice", rest + TOKEN) is None
+
+
+@pytest.mark.parametrize("user_key", ["u:bob", "u:Alice", "u:alic", "u:alice ", "", "alice"])
+def test_another_user(user_key):
+    """T8: a token of one user is none of another."""
+    assert read(KEYS, user_key, TOKEN) is None
+
+
+def test_forged():
+    """T10: a token that was made without the secret is none, though it says the right things."""
+    forged = give(OTHER_KEYS, "u:alice", PROOF)
+    payload, mac = TOKEN[:22], forged[22:]
+
+    assert read(KEYS, "u:alice", forged) is None
+    assert read(KEYS, "u:alice", payload + mac) is None
+
+
+def test_spliced():
+    """T10: what one token says does not go with the signature of another."""
+    later = give(KEYS, "u:alice", Proof(PROOF.at + 600_000_000, 3, True))
+
+    assert read(KEYS, "u:alice", later[:22] + TOKEN[22:]) is None
+
+
+def test_another_configuration():
+    """Two configurations with different secrets accept nothing of each other."""
+    assert read(OTHER_KEYS, "u:alice", TOKEN) is None
+    assert read(KEYS, "u:alice", give(OTHER_KEYS, "u:alice", PROOF)) is None
+
+
+def test_rotation():
+    """A token is read while its secret is listed, wherever in the list, and is none once that was retired."""
+    newer = "the newest secret of the tests, long enough."
+
+    assert PROOF == read(KeyRing([newer, SECRET], 6), "u:alice", TOKEN)
+    assert read(KeyRing([newer], 6), "u:alice", TOKEN) is None
+
+
+@pytest.mark.parametrize("token", [None, "", 44, TOKEN.encode(), [TOKEN], True, "A" * 44, "=" * 44, "é" * 44, "!" * 44])
+def test_no_token(token):
+    """T14: what is no token at all is none, and no exception of any kind."""
+    assert read(KEYS, "u:alice", token) is None
+
+
+@given(st.text(st.sampled_from(BASE64URL + "=!\n é"), min_size=43, max_size=45) | st.text())
+def test_any_text(token):
+    """Whatever somebody sends instead of a token is none, and no exception of any kind."""
+    assert read(KEYS, "u:alice", token) is None
+
+
+def test_huge():
+    """T26: a megabyte is no token."""
+    assert read(KEYS, "u:alice", TOKEN * 25_000) is None
+
+
+def test_hides_user_and_secret():
+    """T12: a token says nothing of whose it is, nor of the secret."""
+    assert TOKEN[:22] == give(KEYS, "u:bob", PROOF)[:22]
+    assert TOKEN[22:] != give(KEYS, "u:bob", PROOF)[22:]
+    assert not [part for part in (SECRET.encode(), b"alice") if part in urlsafe_b64decode(TOKEN)]

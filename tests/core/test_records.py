@@ -1,0 +1,186 @@
+"""What is stored: its form, what it becomes again, and what is no record."""
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import shown
+
+from smsmfa.core.records import (
+    TOTAL_KEY,
+    Issued,
+    Number,
+    Pending,
+    Phone,
+    Total,
+    User,
+    decode,
+    encode,
+    number_key,
+    user_key,
+)
+from smsmfa.exceptions import StoreError
+from smsmfa.phone import PhoneNumber
+
+PHONE = Phone("phone id", 14155552671, "US", "mobile", 1_700_000_000_000_000, 1_700_000_000_000_001, 3, True)
+ISSUED = Issued("id", 2**32 - 1, "payment", "phone id", (("amount", "10 €"), ("payee", "Bob")), "pt-BR", 1, 2, 3, 4)
+USER = User(
+    phones=[PHONE, Phone("other id", 447400123456, "GB", "mobile")],
+    issued=[ISSUED, Issued("id 2", 1, "login", "phone id", (), None, 5, 6, 7)],
+    pending=Pending(ISSUED, PHONE, "other id"),
+    recovery=[bytes(32), bytes(range(32))],
+    changes=7,
+    sends=1_700_000_000_000_002,
+    guesses=1_700_000_000_000_003,
+    recoveries=1_700_000_000_000_004,
+)
+NUMBER = Number(sends=-3, holders=[b"one user", b"another"])
+RECORDS = [USER, User(), NUMBER, Number(), Total(sends=-100), Total()]
+BLANK = [(User, User()), (Number, Number()), (Total, Total())]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=repr)
+def test_round_trip(record):
+    """A record that was stored comes back as it was."""
+    assert record == decode(type(record), encode(record))
+
+
+@pytest.mark.parametrize("kind, blank", BLANK)
+def test_absent(kind, blank):
+    """Where nothing is stored there is a blank record: nothing enrolled, and every bucket full."""
+    assert blank == decode(kind, None)
+
+
+@pytest.mark.parametrize(
+    "record, stored",
+    [
+        (Total(sends=-5), b"\x92\x01\xfb"),
+        (Number(sends=5, holders=[b"u"]), b"\x93\x01\x05\x91\xc4\x01u"),
+        (User(changes=1), b"\x99\x01\x90\x90\xc0\x90\x01\x00\x00\x00"),
+    ],
+)
+def test_form(record, stored):
+    """The stored form does not change between releases: an array of MessagePack, the version first."""
+    assert stored == encode(record)
+    assert record == decode(type(record), stored)
+
+
+@pytest.mark.parametrize("kind, blank", BLANK)
+def test_older_release(kind, blank):
+    """A record of an older release, which lacks the fields that were added since, has their defaults."""
+    assert blank == decode(kind, b"\x91\x01")
+
+
+@pytest.mark.parametrize("kind", [User, Number, Total])
+@pytest.mark.parametrize(
+    "stored",
+    [
+        b"",
+        b"\x91\x02",
+        b"\x91\x00",
+        b"\x91\xa11",
+        b"\x91\xc0",
+        b"\x91\xc3",
+        b"\x01",
+        b"\xc0",
+        b"\x80",
+        b"\x92\x01\xa1x",
+        b"\x92\x01\xc3",
+        b"\x92\x01\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00",
+        b"\xc1",
+        b"plain text",
+        b"\x92\x01\x91\x94\xa1a\x01\xa2\xff\xfe\xa1m",
+        b"{}",
+        b"\x91" * 5000 + b"\x01",
+    ],
+)
+def test_no_record(kind, stored):
+    """R26: bytes that are no record, or of an unknown version, are a StoreError and never a blank record."""
+    with pytest.raises(StoreError, match=f"a stored {kind.__name__} record does not decode"):
+        decode(kind, stored)
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=repr)
+def test_truncated(record):
+    """R26: a record that lost its end is a StoreError."""
+    stored = encode(record)
+
+    for length in range(len(stored)):
+        with pytest.raises(StoreError):
+            decode(type(record), stored[:length])
+
+
+@pytest.mark.parametrize("kind", [User, Number])
+def test_another_kind(kind):
+    """R26: a record of another kind is a StoreError, where it can be told."""
+    with pytest.raises(StoreError):
+        decode(kind, encode(NUMBER if kind is User else USER))
+
+
+@given(st.binary() | st.binary().map(lambda rest: b"\x99\x01" + rest), st.sampled_from([User, Number, Total]))
+def test_any_bytes(stored, kind):
+    """R26: whatever is stored is a record or a StoreError."""
+    try:
+        record = decode(kind, stored)
+    except StoreError:
+        return
+    assert kind is type(record)
+
+
+@pytest.mark.parametrize(
+    "stored", [b"a stored text", msgspec.msgpack.encode([1, "a stored text"]), b"\x99\x01\x90\x90a stored text"]
+)
+def test_value_is_not_quoted(stored):
+    """T12: an error says nothing of what is stored, nor does an error behind it."""
+    with pytest.raises(StoreError) as caught:
+        decode(User, stored)
+
+    assert "stored text" not in str(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("record", [*RECORDS, PHONE, ISSUED, USER.pending], ids=repr)
+def test_repr(record):
+    """T12: a record's text shows nothing of it, for it knows whole numbers."""
+    assert f"<{type(record).__name__}>" == repr(record) == str(record)
+
+
+def test_records_are_not_shown():
+    """T12: a traceback with locals, of an error while a record is encoded, shows no number."""
+    with pytest.raises(OverflowError) as caught:
+        encode(User(phones=[PHONE], sends=2**64))
+
+    assert "4155552671" not in shown(caught.value)
+
+
+def test_phone():
+    """A stored number becomes one that the application may see."""
+    assert PhoneNumber("+14155552671", "US", "mobile") == PHONE.phone
+
+
+@pytest.mark.parametrize("user_id", ["alice", "7", "é", "\ud800", "x" * 100_000, "a b\n\0"])
+def test_user_key(user_id):
+    """A user's key is the SHA-256 of the id, so that it has a bounded length and no character a store may dislike."""
+    expected = "u:" + b64encode(sha256(user_id.encode("utf-8", "surrogatepass")).digest()).decode().rstrip("=")
+
+    assert expected == user_key(user_id)
+
+
+def test_number_key():
+    """A number's key is the SHA-256 of its digits."""
+    expected = "n:" + b64encode(sha256(b"14155552671").digest()).decode().rstrip("=")
+
+    assert expected == number_key(14155552671)
+
+
+def test_keys():
+    """Keys are what the store protocol asks for, and no two records share one."""
+    keys = [user_key(name) for name in ("alice", "Alice", "alice ", "14155552671", "total")]
+    keys += [number_key(number) for number in (14155552671, 1415555267)] + [TOTAL_KEY]
+
+    assert len(keys) == len(set(keys))
+    assert all(re.fullmatch(r"[!-~]{1,250}", key) for key in keys)

@@ -1,0 +1,756 @@
+"""Around the decisions: what shells accept, and what stores, senders and clocks can do to them. For both twins."""
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+import pytest
+from support import NUMBER, OTHER_NUMBER, AsyncFactor, AsyncOutbox, Clock, Factor, Outbox, a_config, rejected, wrong
+
+from smsmfa import (
+    AsyncEnroller,
+    AsyncMemoryStore,
+    AsyncVerifier,
+    CodeMalformed,
+    ConfigurationError,
+    DeliveryError,
+    DeliveryRejected,
+    DeliveryUncertain,
+    Enroller,
+    FactorConfig,
+    FactorDisabled,
+    Limit,
+    Limits,
+    MemoryStore,
+    ProofRequired,
+    RateLimited,
+    RecipientOptedOut,
+    RecipientRejected,
+    SenderMisconfigured,
+    SmsMfaError,
+    StoreContention,
+    StoreError,
+    Verifier,
+)
+from smsmfa.typing import Entry
+
+HOUR = timedelta(hours=1)
+SHELLS = [Enroller, Verifier, AsyncEnroller, AsyncVerifier]
+#: What a sender may raise that says for certain that nothing went out.
+REJECTIONS = [DeliveryRejected, RecipientRejected, RecipientOptedOut, SenderMisconfigured, RateLimited]
+#: What it may raise that does not.
+UNCERTAINTIES = [DeliveryUncertain, DeliveryError, ConfigurationError, StoreError, TimeoutError, ValueError, Exception]
+#: Every operation on a user, and what else it is given.
+OPERATIONS = {
+    "start": (NUMBER,),
+    "resend": ("x",),
+    "confirm": ("x", "123456"),
+    "remove": ("x",),
+    "new_recovery_codes": (),
+    "reset": (),
+    "challenge": (),
+    "resend a login": ("x",),
+    "verify": ("x", "123456"),
+    "recover": ("0" * 24,),
+    "unlock": (),
+    "status": (),
+}
+#: Those of them that are the enroller's.
+ENROLLER = {"start", "resend", "confirm", "remove", "new_recovery_codes", "reset"}
+
+
+class Tampered:
+    """A store that calls ``meanwhile`` before each update, and leaves the updating to ``instead`` where that is set."""
+
+    def __init__(self):
+        self.store = MemoryStore()
+        self.meanwhile = lambda: None
+        self.instead = None
+        self.calls = 0
+
+    def read(self, key):
+        self.calls += 1
+        return self.store.read(key)
+
+    def update(self, keys, change):
+        self.calls += 1
+        self.meanwhile()
+        return (self.instead or self.store.update)(keys, change)
+
+
+class Watched(Clock):
+    """A clock that counts how often it is read."""
+
+    reads = 0
+
+    def __call__(self):
+        self.reads += 1
+        return super().__call__()
+
+
+@pytest.fixture(params=[Factor, AsyncFactor])
+def new(request):
+    """Make a factor of threads, then one of asyncio."""
+    return request.param
+
+
+@pytest.fixture
+def factor(new):
+    """A factor over a store that can be tampered with, and alice enrolled."""
+    return enrolled(new(store=Tampered()))
+
+
+def enrolled(factor):
+    """Enrol alice, and forget that message."""
+    factor.enrollment = factor.enrol()
+    factor.outbox.messages.clear()
+    factor.outbox.calls = 0
+    return factor
+
+
+def over(factor, **arguments):
+    """Return a factor with another configuration over the same records and clock."""
+    return type(factor)(a_config(**arguments), store=factor.store, clock=factor.clock)
+
+
+def call(factor, name, user_id, *arguments):
+    """Call an operation by its name, or by its name's first word."""
+    twin = factor.enroller if name in ENROLLER else factor.verifier
+    proof = {"proof": None} if name in {"remove", "new_recovery_codes"} else {}
+    return getattr(twin, name.partition(" ")[0])(user_id, *arguments, **proof)
+
+
+def at_next_message(factor, step):
+    """Have the sender run ``step`` before it sends the next message, and no other one."""
+    send = factor.outbox.send
+
+    def step_and_send(message):
+        factor.outbox.send = send
+        step()
+        return send(message)
+
+    factor.outbox.send = step_and_send
+
+
+class TestConstruction:
+    """A shell is given a configuration, a store, a sender, a listener and a clock, or says what is wrong."""
+
+    @staticmethod
+    def parts(shell):
+        """Return a store and a sender for a shell."""
+        return (AsyncMemoryStore(), AsyncOutbox()) if shell.__name__.startswith("Async") else (MemoryStore(), Outbox())
+
+    @pytest.mark.parametrize("shell", SHELLS)
+    def test_clock_of_the_machine(self, shell):
+        """Without a clock a shell takes that of the machine."""
+        assert shell(a_config(), *self.parts(shell))
+
+    @pytest.mark.parametrize("shell", SHELLS)
+    @pytest.mark.parametrize("config", [None, {}, FactorConfig, "secret"])
+    def test_config(self, shell, config):
+        """What is no configuration is refused."""
+        rejected(shell, config, *self.parts(shell), error=ConfigurationError)
+
+    @pytest.mark.parametrize("shell", SHELLS)
+    def test_kind(self, shell):
+        """An asynchronous store or sender in a synchronous shell is refused, and the reverse, and named."""
+        store, sender = self.parts(shell)
+        others = {Enroller: AsyncEnroller, Verifier: AsyncVerifier, AsyncEnroller: Enroller, AsyncVerifier: Verifier}
+        other_store, other_sender = self.parts(others[shell])
+
+        asynchronous = shell.__name__.startswith("Async")
+        for name, parts in ("store", (other_store, sender)), ("sender", (store, other_sender)):
+            advice, _, _ = str(rejected(shell, a_config(), *parts, error=ConfigurationError)).partition("here")
+            assert (name, asynchronous) == (advice.partition(":")[0], "async" in advice)
+
+    @pytest.mark.parametrize("shell", SHELLS)
+    @pytest.mark.parametrize("nothing", [None, object(), "redis://localhost", {}])
+    def test_no_protocol(self, shell, nothing):
+        """What has not the methods of a store or a sender is refused, and named."""
+        store, sender = self.parts(shell)
+
+        assert "store" in str(rejected(shell, a_config(), nothing, sender, error=ConfigurationError))
+        assert "sender" in str(rejected(shell, a_config(), store, nothing, error=ConfigurationError))
+
+    @pytest.mark.parametrize("shell", SHELLS)
+    def test_listener(self, shell):
+        """A listener is a plain function in both twins; a coroutine function, or no function, is refused."""
+
+        async def listener(event):
+            """Never be awaited."""
+
+        for wrong_one in listener, "print", 7:
+            rejected(shell, a_config(), *self.parts(shell), on_event=wrong_one, error=ConfigurationError)
+        assert shell(a_config(), *self.parts(shell), on_event=print)
+
+    @pytest.mark.parametrize("shell", SHELLS)
+    @pytest.mark.parametrize(
+        "clock", [None, 1, time.time, lambda: True, lambda: None, lambda: "1", lambda: datetime.now(UTC)]
+    )
+    def test_clock(self, shell, clock):
+        """A clock that is no function of nanoseconds as an integer is refused."""
+        rejected(shell, a_config(), *self.parts(shell), clock=clock, error=ConfigurationError)
+
+
+class TestUserIds:
+    """Whose operation it is."""
+
+    @pytest.mark.parametrize(
+        "one, other", [(7, "7"), (UUID(int=7), "00000000-0000-0000-0000-000000000007"), (-1, "-1"), ("zoë", "zoë")]
+    )
+    def test_one_user(self, factor, one, other):
+        """A user id is taken as its text: 7 and "7" are one user, and so are a UUID and its text."""
+        assert other == factor.enrol(one).user_id
+        assert factor.log_in(other)
+
+    def test_other_users(self, factor):
+        """User ids that differ in case or by a space are different users."""
+        factor.enrol("Zoe")
+
+        for other in "zoe", "Zoe ", " ", "None", "\0", "\ud800", "x" * 100_000:
+            assert not factor.verifier.status(other).enrolled
+
+    @pytest.mark.parametrize("name", OPERATIONS)
+    @pytest.mark.parametrize("user_id", [None, True, False, "", b"alice", 7.0, ("alice",), object()])
+    def test_no_user_id(self, factor, name, user_id):
+        """What is no user id is a TypeError, before the store is touched: a stranger must not become a user."""
+        factor.store.calls = 0
+        rejected(call, factor, name, user_id, *OPERATIONS[name], error=TypeError)
+
+        assert 0 == factor.store.calls
+
+    @pytest.mark.parametrize("name", OPERATIONS)
+    def test_reads_clock_once(self, new, name):
+        """An operation happens at one instant: it reads the clock once, whatever comes of it."""
+        clock = Watched()
+        factor = enrolled(new(clock=clock))
+        clock.reads = 0
+        with suppress(SmsMfaError):
+            call(factor, name, "alice", *OPERATIONS[name])
+
+        assert 1 == clock.reads
+
+
+class TestArguments:
+    """What else a challenge and a check may be given."""
+
+    @pytest.mark.parametrize(
+        "arguments, error",
+        [
+            ({"purpose": None}, TypeError),
+            ({"purpose": 7}, TypeError),
+            ({"purpose": b"login"}, TypeError),
+            ({"purpose": ""}, ValueError),
+            ({"purpose": "x" * 65}, ValueError),
+            ({"purpose": "enrollment"}, ValueError),
+            ({"details": [("amount", "10")]}, TypeError),
+            ({"details": "amount"}, TypeError),
+            ({"details": {"amount": 10}}, TypeError),
+            ({"details": {1: "10"}}, TypeError),
+            ({"details": {str(n): "" for n in range(11)}}, ValueError),
+            ({"details": {"x" * 41: ""}}, ValueError),
+            ({"details": {"amount": "x" * 201}}, ValueError),
+        ],
+    )
+    def test_purpose_and_details(self, factor, arguments, error):
+        """A wrong purpose or wrong details are refused by a challenge and by a check, before the store is touched."""
+        factor.store.calls = 0
+        rejected(factor.verifier.challenge, "alice", error=error, **arguments)
+        rejected(factor.verifier.verify, "alice", "x", "123456", error=error, **arguments)
+
+        assert (0, 0) == (factor.store.calls, factor.outbox.calls)
+
+    @pytest.mark.parametrize(
+        "locale, error", [(7, TypeError), (b"fr", TypeError), ("fr FR", ValueError), ("", ValueError)]
+    )
+    def test_locale(self, factor, locale, error):
+        """What is no language tag is refused, before the store is touched."""
+        factor.store.calls = 0
+        rejected(factor.verifier.challenge, "alice", locale=locale, error=error)
+
+        assert (0, 0) == (factor.store.calls, factor.outbox.calls)
+
+
+@pytest.mark.parametrize("error", REJECTIONS)
+class TestRejected:
+    """A message that certainly did not go out leaves everything as it was."""
+
+    @pytest.fixture(params=["number", "total"])
+    def factor(self, new, request):
+        """A factor in which strangers show how much is left of what is shared."""
+        shared = {"number": None, request.param: Limit(8, HOUR)}
+        return enrolled(new(a_config(limits=Limits(**shared), max_users_per_number=0)))
+
+    @staticmethod
+    def room(factor):
+        """Use up what is left: return how many messages alice had, and how many strangers with her number."""
+        own = factor.verifier.status("alice").sends_left
+        for count in range(100):
+            try:
+                factor.enroller.start(f"stranger {count}", NUMBER)
+            except RateLimited:
+                return own, count
+        raise AssertionError("nothing limits strangers")
+
+    @staticmethod
+    def refuse(factor, error, function, *arguments, meanwhile=lambda: None, **named):
+        """Have the sender raise ``error``, expect that very one, and return it."""
+        refusal = error("the carrier said no")
+
+        def step():
+            meanwhile()
+            raise refusal
+
+        at_next_message(factor, step)
+        assert refusal is rejected(function, *arguments, error=error, **named)
+        return refusal
+
+    def test_challenge(self, factor, error):
+        """The charges and the gap are given back, and the challenge is gone: the next message can go out at once."""
+        self.refuse(factor, error, factor.verifier.challenge, "alice")
+        assert () == factor.verifier.status("alice").challenges
+        assert factor.verifier.challenge("alice").sent
+        assert (8, 6) == self.room(factor)
+
+    def test_challenge_is_displaced(self, factor, error):
+        """R4: the challenge that the new one took the place of is back, with the attempts that it had."""
+        challenge = factor.verifier.challenge("alice")
+        code = factor.outbox.code
+        rejected(factor.verifier.verify, "alice", challenge.id, wrong(code))
+        factor.clock.move(seconds=30)
+        self.refuse(factor, error, factor.verifier.challenge, "alice")
+
+        assert 3 == rejected(factor.verifier.verify, "alice", challenge.id, wrong(code)).attempts_left
+        assert factor.verifier.verify("alice", challenge.id, code)
+        assert (8, 6) == self.room(factor)
+
+    def test_other_challenges_stay(self, factor, error):
+        """Challenges for other purposes are left alone."""
+        payment = factor.verifier.challenge("alice", purpose="payment")
+        self.refuse(factor, error, factor.verifier.challenge, "alice")
+
+        assert [payment.id] == [live.id for live in factor.verifier.status("alice").challenges]
+
+    def test_resend(self, factor, error):
+        """A resend's challenge stays, and can be sent again at once."""
+        challenge = factor.verifier.challenge("alice")
+        code = factor.outbox.code
+        factor.clock.move(seconds=40)
+        self.refuse(factor, error, factor.verifier.resend, "alice", challenge.id)
+
+        [live] = factor.verifier.status("alice").challenges
+        assert (challenge.id, challenge.resend_at) == (live.id, live.resend_at)
+        assert factor.verifier.resend("alice", challenge.id).sent
+        assert factor.verifier.verify("alice", challenge.id, code)
+        assert (7, 5) == self.room(factor)
+
+    def test_renewal(self, factor, error):
+        """A dead challenge whose renewal did not go out can be renewed again."""
+        challenge = factor.verifier.challenge("alice")
+        factor.clock.move(minutes=5)
+        self.refuse(factor, error, factor.verifier.resend, "alice", challenge.id)
+
+        assert factor.verifier.resend("alice", challenge.id).sent
+        assert (7, 5) == self.room(factor)
+
+    def test_start(self, factor, error):
+        """A number whose first message did not go out does not wait, and what waited before it is back."""
+        proof = factor.enrollment.verification.token
+        self.refuse(factor, error, factor.enroller.start, "alice", OTHER_NUMBER, proof=proof)
+        assert () == factor.verifier.status("alice").challenges
+        pending = factor.enroller.start("alice", NUMBER, proof=proof)
+        code = factor.outbox.code
+        self.refuse(factor, error, factor.enroller.start, "alice", OTHER_NUMBER, proof=proof)
+
+        assert NUMBER == factor.enroller.confirm("alice", pending.id, code).phone.e164
+        assert (8, 6) == self.room(factor)
+
+    def test_resend_of_pending(self, factor, error):
+        """The number that waits goes on waiting, and can be sent its code at once."""
+        proof = factor.enrollment.verification.token
+        pending = factor.enroller.start("alice", NUMBER, proof=proof)
+        factor.clock.move(seconds=30)
+        self.refuse(factor, error, factor.enroller.resend, "alice", pending.id)
+
+        assert factor.enroller.resend("alice", pending.id).sent
+        assert factor.enroller.confirm("alice", pending.id, factor.outbox.code)
+        assert (7, 5) == self.room(factor)
+
+    def test_used_meanwhile(self, factor, error):
+        """R3, T5: a code that was used while the carrier refused a resend stays used, and the charge is given back."""
+        challenge = factor.verifier.challenge("alice")
+        code = factor.outbox.code
+        factor.clock.move(seconds=30)
+        meanwhile = partial(factor.verifier.verify, "alice", challenge.id, code)
+        self.refuse(factor, error, factor.verifier.resend, "alice", challenge.id, meanwhile=meanwhile)
+
+        rejected(factor.verifier.verify, "alice", challenge.id, code)
+        assert (8, 6) == self.room(factor)
+
+    def test_slow_refusal(self, factor, error):
+        """However long the carrier takes to refuse, no more is given back than was charged."""
+
+        def meanwhile():
+            factor.clock.move(hours=3)
+            self.room(factor)
+
+        self.refuse(factor, error, factor.verifier.challenge, "alice", meanwhile=meanwhile)
+        factor.clock.move(seconds=40)
+        assert 1 == self.room(factor)[1]
+
+    def test_replaced_meanwhile(self, factor, error):
+        """A challenge that replaced another while the carrier refused that one stays."""
+        newer = []
+        challenge = factor.verifier.challenge
+        meanwhile = lambda: newer.append(challenge("alice", details={"amount": "10"}).id)  # noqa: E731
+        self.refuse(factor, error, challenge, "alice", meanwhile=meanwhile)
+
+        assert newer == [live.id for live in factor.verifier.status("alice").challenges]
+        assert (8, 6) == self.room(factor)
+
+    def test_number_removed_meanwhile(self, new, error):
+        """R19: what was displaced stays away when the number that it went to was removed while the carrier refused."""
+        factor = enrolled(new(a_config(max_phones=2)))
+        proof = factor.enrollment.verification.token
+        second = factor.enrol(number=OTHER_NUMBER, proof=proof)
+        factor.verifier.challenge("alice")
+        meanwhile = partial(
+            factor.enroller.remove, "alice", factor.enrollment.phone.id, proof=second.verification.token
+        )
+        challenge = partial(factor.verifier.challenge, "alice", phone_id=second.phone.id)
+        self.refuse(factor, error, challenge, meanwhile=meanwhile)
+        status = factor.verifier.status("alice")
+
+        assert ((second.phone,), ()) == (status.phones, status.challenges)
+
+    def test_resent_meanwhile(self, new, error):
+        """Of two resends at once, a refusal of the first does not take the gap of the second away."""
+        factor = enrolled(new(a_config(resend_gap=timedelta(0))))
+        challenge = factor.verifier.challenge("alice")
+        factor.clock.move(seconds=20)
+        second = partial(over(factor, resend_gap=timedelta(0)).verifier.resend, "alice", challenge.id)
+        meanwhile = lambda: factor.clock.move(seconds=20) or second()  # noqa: E731
+        self.refuse(factor, error, factor.verifier.resend, "alice", challenge.id, meanwhile=meanwhile)
+
+        [live] = factor.verifier.status("alice").challenges
+        assert factor.clock.datetime == live.resend_at
+
+    def test_store_fails(self, new, error):
+        """When the charge cannot be given back, the carrier's refusal is raised all the same, with a note of it."""
+        factor = enrolled(new(store=Tampered()))
+
+        def fail(keys, change):
+            raise StoreError("down")
+
+        meanwhile = partial(setattr, factor.store, "instead", fail)
+        refusal = self.refuse(factor, error, factor.verifier.challenge, "alice", meanwhile=meanwhile)
+        factor.store.instead = None
+
+        assert ["the charge for it could not be given back: StoreError"] == refusal.__notes__
+        assert 8 == factor.verifier.status("alice").sends_left
+
+
+class TestUncertain:
+    """A message of which nobody knows stays charged, and its code stays good."""
+
+    @pytest.mark.parametrize("error", UNCERTAINTIES)
+    def test_challenge(self, factor, error, caplog):
+        """T12, T24: the challenge is sent and uncertain, its gap and its charge stay, and a late code is good."""
+        factor.outbox.send = self.timing_out(factor, error(f"about {NUMBER}"))
+        challenge = factor.verifier.challenge("alice")
+        again = factor.verifier.challenge("alice")
+
+        assert (True, True) == (challenge.sent, challenge.uncertain)
+        assert (challenge.id, False, False) == (again.id, again.sent, again.uncertain)
+        assert 8 == factor.verifier.status("alice").sends_left
+        assert factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+        [record] = caplog.records
+        assert ("smsmfa", logging.WARNING) == (record.name, record.levelno)
+        assert ("Outbox" in caplog.text or "Coroutines" in caplog.text, NUMBER in caplog.text) == (True, False)
+        assert (error is DeliveryUncertain) == (error.__name__ not in caplog.text)
+
+    @pytest.mark.parametrize("error", [DeliveryUncertain("timeout"), RuntimeError("bug")])
+    def test_enrolment(self, factor, error):
+        """An enrolment's message, and a resend, are uncertain just so."""
+        factor.outbox.send = self.timing_out(factor, error)
+        pending = factor.enroller.start("bob", NUMBER)
+        factor.clock.move(seconds=30)
+        again = factor.enroller.resend("bob", pending.id)
+
+        assert [(True, True)] * 2 == [(one.sent, one.uncertain) for one in (pending, again)]
+        assert factor.enroller.confirm("bob", pending.id, factor.outbox.code)
+
+    def test_bounded(self, new):
+        """T24: however often a carrier times out, there are no more calls of it than messages in the bucket."""
+        factor = enrolled(new())
+        factor.outbox.send = self.timing_out(factor, DeliveryUncertain("timeout"))
+        for attempt in range(20):
+            with suppress(RateLimited):
+                factor.verifier.challenge("alice", purpose=f"purpose {attempt}")
+
+        assert 9 == factor.outbox.calls
+
+    @staticmethod
+    def timing_out(factor, error):
+        """Return a sender's function that sends and then loses the answer."""
+        send = factor.outbox.send
+
+        def timing_out(message):
+            send(message)
+            raise error
+
+        return timing_out
+
+    @pytest.mark.parametrize("receipt", [None, True, "SM123", {"message_id": "SM123"}])
+    def test_no_receipt(self, factor, receipt):
+        """T24: what is no receipt is the sender's error, but nothing is given back: the message may have gone out."""
+        factor.outbox.send = lambda message: factor.outbox.messages.append(message) or receipt
+        rejected(factor.verifier.challenge, "alice", error=SenderMisconfigured)
+        [live] = factor.verifier.status("alice").challenges
+
+        assert 8 == factor.verifier.status("alice").sends_left
+        assert not factor.verifier.challenge("alice").sent
+        assert factor.verifier.verify("alice", live.id, factor.outbox.code)
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
+    def test_interrupted(self, factor, error):
+        """T24: what interrupts a sender is not held up, and the charge stays."""
+        factor.outbox.outcomes = [error()]
+        rejected(factor.verifier.challenge, "alice", error=error)
+
+        assert 8 == factor.verifier.status("alice").sends_left
+
+    def test_templates_changed(self, new):
+        """A challenge that no template of today fits is not sent again, and the message is given back."""
+        factor = enrolled(new())
+        challenge = factor.verifier.challenge("alice")
+        factor.clock.move(seconds=30)
+        changed = over(factor, messages={"login": "{{ code }} {{ details.amount }}"})
+        rejected(changed.verifier.resend, "alice", challenge.id, error=SenderMisconfigured)
+
+        assert (0, 8) == (changed.outbox.calls, changed.verifier.status("alice").sends_left)
+        assert factor.verifier.resend("alice", challenge.id).sent
+
+    def test_fault_before_the_sender(self, factor, monkeypatch):
+        """A fault of ours while the message is made is no uncertain message: it comes out, and no sender is called."""
+
+        def breaks(*arguments, **named):
+            raise RuntimeError("a fault")
+
+        calls = factor.outbox.calls
+        monkeypatch.setattr("smsmfa.texts.messages.Messages.render", breaks)
+
+        with pytest.raises(RuntimeError, match="a fault"):
+            factor.verifier.challenge("alice")
+        assert calls == factor.outbox.calls
+
+
+def earlier(keys, change, store):
+    """Commit, and return the outcome of an earlier call of the change."""
+    _, outcome = change({key: value for key in keys if (value := store.read(key)) is not None})
+    store.update(keys, change)
+    return outcome
+
+
+def something(keys, change, store):
+    """Commit, and return something else."""
+    store.update(keys, change)
+    return object()
+
+
+def truth(keys, change, store):
+    """Commit, and return that it worked."""
+    store.update(keys, change)
+    return True
+
+
+def nothing(keys, change, store):
+    """Do nothing at all."""
+
+
+class TestStore:
+    """A store that fails or lies lets nobody in."""
+
+    LIES = [earlier, something, truth, nothing]
+
+    @pytest.mark.parametrize("lie", LIES)
+    @pytest.mark.parametrize(
+        "name", ["confirm", "verify", "recover", "remove", "new_recovery_codes", "reset", "unlock"]
+    )
+    def test_liar(self, factor, lie, name):
+        """R26, T7: a store that returns what is not the outcome of its last call of the change is an error."""
+        login = factor.verifier.challenge("alice")
+        its_code = factor.outbox.code
+        proof = factor.enrollment.verification.token
+        pending = factor.enroller.start("alice", OTHER_NUMBER, proof=proof)
+        calls = {
+            "confirm": partial(factor.enroller.confirm, "alice", pending.id, factor.outbox.code),
+            "verify": partial(factor.verifier.verify, "alice", login.id, its_code),
+            "recover": partial(factor.verifier.recover, "alice", factor.enrollment.recovery_codes[0]),
+            "remove": partial(factor.enroller.remove, "alice", factor.enrollment.phone.id, proof=proof),
+            "new_recovery_codes": partial(factor.enroller.new_recovery_codes, "alice", proof=proof),
+            "reset": partial(factor.enroller.reset, "alice"),
+            "unlock": partial(factor.verifier.unlock, "alice"),
+        }
+        factor.store.instead = partial(lie, store=factor.store.store)
+
+        with pytest.raises(StoreError):
+            calls[name]()
+
+    @pytest.mark.parametrize("lie", LIES)
+    @pytest.mark.parametrize("name", ["challenge", "start"])
+    def test_liar_sends_nothing(self, factor, lie, name):
+        """R26: where the store lies about a reservation nothing is sent."""
+        factor.store.instead = partial(lie, store=factor.store.store)
+
+        with pytest.raises(StoreError):
+            call(factor, name, "bob" if name == "start" else "alice", *OPERATIONS[name])
+        assert 0 == factor.outbox.calls
+
+    def test_retries(self, factor):
+        """R25: a store may call a change again, with other values, and only its last call counts."""
+
+        def retrying(keys, change):
+            for _ in range(2):
+                change({})
+            return factor.store.store.update(keys, change)
+
+        factor.store.instead = retrying
+        challenge = factor.verifier.challenge("alice")
+
+        assert (challenge.id, 1) == (factor.outbox.messages[0].challenge_id, factor.outbox.calls)
+        assert factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+
+    @pytest.mark.parametrize(
+        "error", [StoreError("down"), StoreContention("busy"), OSError("bug"), KeyboardInterrupt()]
+    )
+    @pytest.mark.parametrize("committed", [False, True])
+    def test_failure(self, factor, error, committed):
+        """R3, R26, T7: what a store raises comes out unchanged, nobody is let in, and a code is good once at most."""
+        challenge = factor.verifier.challenge("alice")
+        verify = partial(factor.verifier.verify, "alice", challenge.id, factor.outbox.code)
+
+        def failing(keys, change):
+            if committed:
+                factor.store.store.update(keys, change)
+            raise error
+
+        factor.store.instead = failing
+        assert error is rejected(verify, error=type(error))
+        factor.store.instead = None
+        if committed:
+            rejected(verify)
+        else:
+            assert verify()
+
+    def test_failure_sends_nothing(self, factor):
+        """R26: without a reservation nothing is sent."""
+
+        def failing(keys, change):
+            raise StoreError("down")
+
+        factor.store.instead = failing
+        rejected(factor.verifier.challenge, "alice", error=StoreError)
+
+        assert 0 == factor.outbox.calls
+
+    @pytest.mark.parametrize("name", OPERATIONS)
+    def test_garbage(self, factor, name):
+        """R26, T12: a record that does not decode is an error, is left as it is, and its bytes are not in the error."""
+        key = []
+        factor.store.instead = lambda keys, change: key.append(keys[0]) or factor.store.store.update(keys, change)
+        factor.verifier.unlock("bob")
+        factor.store.instead = None
+        garbage = b"\x92\x01\xa5alice"
+        factor.store.store.update(key, lambda values: ({key[0]: Entry(garbage)}, None))
+        arguments = OPERATIONS[name]
+
+        error = rejected(call, factor, name, "bob", *arguments, error=StoreError)
+        assert "alice" not in f"{error} {error.__cause__} {error.__context__}"
+        assert garbage == factor.store.read(key[0])
+
+    def test_number_changes_meanwhile(self, factor):
+        """R25: a number that changes between the look and the decision is looked up again, and gets the message."""
+
+        def change_number():
+            factor.store.meanwhile = lambda: None
+            factor.enrol(number=OTHER_NUMBER, proof=factor.enrollment.verification.token)
+
+        factor.store.meanwhile = change_number
+        challenge = factor.verifier.challenge("alice")
+
+        assert OTHER_NUMBER == challenge.phone.e164 == factor.outbox.messages[-1].to.e164
+
+    def test_number_keeps_changing(self, new):
+        """When the number changes every time the operation gives up, and sends and charges nothing."""
+        factor = new(a_config(limits=Limits(user=Limit(1000, HOUR))), store=Tampered())
+        factor.enrol()
+        numbers = iter(range(2673, 2773))
+
+        def change_number():
+            factor.store.meanwhile = lambda: None
+            factor.enroller.reset("alice")
+            factor.enrol(number=f"+1415555{next(numbers)}")
+            factor.store.meanwhile = change_number
+
+        factor.store.meanwhile = change_number
+        rejected(factor.verifier.challenge, "alice", error=StoreContention)
+        factor.store.meanwhile = lambda: None
+
+        changes = next(numbers) - 2673
+        assert changes > 1
+        assert (1 + changes, 999 - changes) == (factor.outbox.calls, factor.verifier.status("alice").sends_left)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_disabled_factor(factor, name):
+    """With the factor turned off what would send, check or hand out is refused, and the rest works as ever."""
+    off, arguments = over(factor, enabled=False), OPERATIONS[name]
+    if name in {"reset", "unlock", "status"}:
+        call(off, name, "alice", *arguments)
+    elif name == "remove":
+        rejected(call, off, name, "alice", *arguments, error=ProofRequired)
+    else:
+        rejected(call, off, name, "alice", *arguments, error=FactorDisabled)
+    assert 0 == off.outbox.calls
+
+
+def test_clock_before_the_epoch(new):
+    """A clock that stands before the epoch counts as the epoch."""
+    factor = new(clock=Clock(-1_000_000_000))
+    challenge = factor.enroller.start("alice", NUMBER)
+
+    assert datetime(1970, 1, 1, 0, 5, tzinfo=UTC) == challenge.expires_at
+    assert factor.enroller.confirm("alice", challenge.id, factor.outbox.code)
+
+
+def test_malformed_touches_no_store(factor):
+    """T14, T26: what cannot be a code of any kind costs nothing and touches no store."""
+    factor.store.calls = 0
+    for check in factor.enroller.confirm, factor.verifier.verify:
+        rejected(check, "alice", "x", "12345", error=CodeMalformed)
+    rejected(factor.verifier.recover, "alice", "12345", error=CodeMalformed)
+
+    assert 0 == factor.store.calls
+
+
+def test_stranger_is_no_user(factor):
+    """T19: a user id that nobody has leaves nothing in the store, whatever is tried with it."""
+    before = repr(factor.store.store)
+    for name in OPERATIONS.keys() - {"start"}:
+        with suppress(SmsMfaError):
+            call(factor, name, "nobody", *OPERATIONS[name])
+
+    assert before == repr(factor.store.store)
+
+
+def test_event_names_the_message(factor):
+    """The event of a message has the carrier's id of it, and that of a call that sent none has none."""
+    factor.verifier.challenge("alice")
+    factor.verifier.challenge("alice")
+
+    assert ["test-2", None] == [event.message_id for event in factor.events[-2:]]

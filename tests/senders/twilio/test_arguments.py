@@ -1,0 +1,136 @@
+"""The arguments of a sender for Twilio are checked, and turned into the fields that are posted."""
+
+import pytest
+
+from smsmfa.core.opaque import Opaque
+from smsmfa.exceptions import ConfigurationError
+from smsmfa.senders.twilio.arguments import (
+    check_credentials,
+    checked_callback,
+    checked_options,
+    checked_sender,
+    checked_sms_options,
+    checked_voice,
+    checked_whatsapp,
+)
+
+ACCOUNT = "AC" + "0123456789abcdef" * 2
+SERVICE = "MG" + "0123456789abcdef" * 2
+CONTENT = "HX" + "0123456789abcdef" * 2
+TOKEN = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
+NUMBER = {"From": "+14155550106"}
+POOL = {"MessagingServiceSid": SERVICE}
+
+
+@pytest.mark.parametrize(
+    "check, arguments, advice",
+    [
+        (check_credentials, (Opaque("AC1"), Opaque(TOKEN)), "account_sid must be AC and 32 hexadecimal digits"),
+        (check_credentials, (Opaque(ACCOUNT), Opaque(None)), "auth_token must be text of 16 or more ASCII"),
+        (checked_sender, (None, None), "give either from_number or messaging_service_sid"),
+        (checked_sender, ("Acme", SERVICE), "give either from_number or messaging_service_sid"),
+        (checked_sender, (None, "MG1"), "messaging_service_sid must be MG and 32 hexadecimal digits"),
+        (checked_sender, ("Acmé", None), "from_number must be + and 7 to 15 digits"),
+        (checked_sender, ("+15005550006", None), "from_number is a test number of Twilio's"),
+        (checked_voice, ("Acme", NUMBER), "voice_number must be + and 7 to 15 digits"),
+        (checked_voice, (7, NUMBER), "voice_number must be + and 7 to 15 digits"),
+        (checked_whatsapp, ("whatsapp:+14155550106", None, NUMBER), "whatsapp_number must be + and 7 to 15 digits"),
+        (checked_whatsapp, (None, "HX1", POOL), "whatsapp_content_sid must be HX and 32 hexadecimal digits"),
+        (checked_whatsapp, (None, CONTENT, NUMBER), "whatsapp_content_sid needs a whatsapp_number or"),
+        (checked_callback, ("",), "status_callback must be an https URL"),
+        (checked_callback, (7,), "status_callback must be an https URL"),
+        (checked_callback, ("/twilio",), "status_callback must be an https URL"),
+        (checked_callback, ("https:///twilio",), "status_callback must be an https URL"),
+        (checked_callback, ("http://acme.example/twilio",), "status_callback must be an https URL"),
+        (checked_callback, ("ftp://127.0.0.1/twilio",), "status_callback must be an https URL"),
+        (checked_callback, ("https://acme_corp.example/",), "status_callback must be an https URL"),
+        (checked_callback, ("https://acme.example/#top",), "status_callback must be an https URL"),
+        (checked_callback, ("https://[acme/",), "status_callback must be an https URL"),
+        (checked_options, ("obfuscate", None, False), 'content_retention must be "retain", "discard" or None'),
+        (checked_options, (None, ["discard"], False), 'address_retention must be "retain", "obfuscate" or None'),
+        (checked_options, (None, None, 1), "provide_feedback must be True or False"),
+        (checked_sms_options, (True, None, True), 'risk_check must be "enable", "disable" or None'),
+        (checked_sms_options, (None, "OTP", True), "message_intent must be a word of lower case letters"),
+        (checked_sms_options, (None, None, "true"), "smart_encoded must be True or False"),
+    ],
+)
+def test_refused(check, arguments, advice):
+    """What cannot work is refused, with words that say how to mend it."""
+    with pytest.raises(ConfigurationError) as caught:
+        check(*arguments)
+
+    assert str(caught.value).startswith(advice)
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "number, service, expected",
+    [
+        ("+14155550106", None, ({"From": "+14155550106"}, "from_number='••••06'")),
+        ("12345", None, ({"From": "12345"}, "from_number='••••45'")),
+        ("Acme 24", None, ({"From": "Acme 24"}, "from_number='••••24'")),
+        (None, SERVICE, (POOL, "messaging_service_sid='MG…cdef'")),
+    ],
+)
+def test_sender(number, service, expected):
+    """Who sends is a number, a short code, a name or a messaging service, and is shown in part."""
+    assert expected == checked_sender(number, service)
+
+
+@pytest.mark.parametrize(
+    "number, sender, expected",
+    [
+        (None, NUMBER, "+14155550106"),
+        (None, {"From": "Acme"}, None),
+        (None, {"From": "12345"}, None),
+        (None, POOL, None),
+        ("+14155550107", NUMBER, "+14155550107"),
+        ("+14155550107", POOL, "+14155550107"),
+    ],
+)
+def test_voice(number, sender, expected):
+    """Calls come from the number that is given, or from the one that messages come from."""
+    assert expected == checked_voice(number, sender)
+
+
+@pytest.mark.parametrize(
+    "number, content, sender, expected",
+    [
+        (None, None, NUMBER, {}),
+        (None, None, POOL, {}),
+        ("+14155550108", None, POOL, {"From": "whatsapp:+14155550108"}),
+        ("+14155550108", CONTENT, NUMBER, {"From": "whatsapp:+14155550108"}),
+        (None, CONTENT, POOL, POOL),
+    ],
+)
+def test_whatsapp(number, content, sender, expected):
+    """WhatsApp is on with a number of its own, or with a template and a messaging service."""
+    assert expected == checked_whatsapp(number, content, sender)
+
+
+@pytest.mark.parametrize(
+    "url", [None, "https://acme.example/twilio?tenant=7", "https://acme.example:8443/", "http://127.0.0.1:8000/"]
+)
+def test_callback(url):
+    """Reports go to an https URL, or for a test to one on loopback."""
+    assert url == checked_callback(url)
+
+
+def test_options():
+    """What is not chosen is not posted."""
+    assert {} == checked_options(None, None, False)
+    assert {"ContentRetention": "retain", "AddressRetention": "retain"} == checked_options("retain", "retain", False)
+    assert {
+        "ContentRetention": "discard",
+        "AddressRetention": "obfuscate",
+        "ProvideFeedback": "true",
+    } == checked_options("discard", "obfuscate", True)
+    assert {} == checked_sms_options(None, None, False)
+    assert {"RiskCheck": "disable", "MessageIntent": "otp", "SmartEncoded": "true"} == checked_sms_options(
+        "disable", "otp", True
+    )
+
+
+def test_credentials():
+    """Credentials that may be some are taken."""
+    assert None is check_credentials(Opaque(ACCOUNT), Opaque(TOKEN))

@@ -1,0 +1,282 @@
+"""An account is looked at before the first user does: what is wrong is said, and what cannot be known is not fine."""
+
+import asyncio
+import json
+from contextlib import ExitStack
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from smsmfa.senders.twilio import AsyncTwilioSender, TwilioSender
+from smsmfa.testing import Answer, Carrier
+from smsmfa.testing.carrier import drop, half, hang
+from smsmfa.values import Finding
+
+ACCOUNT = "AC" + "0123456789abcdef" * 2
+TOKEN = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
+SERVICE = "MG" + "0123456789abcdef" * 2
+NUMBER, OTHER = "+14155550106", "+14155550107"
+
+
+def reply(http, **fields):
+    """Return an answer with these fields."""
+    return Answer(http, json.dumps(fields))
+
+
+class Twilio:
+    """An account as it should be, whose answers a test changes."""
+
+    def __init__(self):
+        own = [{"phone_number": number, "capabilities": {"sms": True, "voice": True}} for number in (NUMBER, OTHER)]
+        self.answers = {
+            "account": reply(200, status="active", type="Full", auth_token=TOKEN, friendly_name="Söhne"),
+            "IncomingPhoneNumbers": reply(200, incoming_phone_numbers=own),
+            "ShortCodes": reply(200, short_codes=[{"short_code": "12345"}]),
+            SERVICE: reply(200, sid=SERVICE, us_app_to_person_registered=True),
+            "PhoneNumbers": reply(200, phone_numbers=[{"phone_number": NUMBER}]),
+            "AlphaSenders": reply(200, alpha_senders=[]),
+            "service ShortCodes": reply(200, short_codes=[]),
+        }
+        self.asked = []
+
+    def __call__(self, exchange):
+        method, target, _ = exchange.server.requests[-1].line.split()
+        parts = urlsplit(target)
+        name = parts.path.removesuffix(".json").rpartition("/")[2]
+        name = "account" if name == ACCOUNT else name
+        name = "service ShortCodes" if name == "ShortCodes" and "/Services/" in parts.path else name
+        self.asked.append((method, name, parse_qs(parts.query)))
+        self.answers[name](exchange)
+
+
+@pytest.fixture
+def account():
+    """An account as it should be."""
+    return Twilio()
+
+
+@pytest.fixture(params=[TwilioSender, AsyncTwilioSender])
+def look(request, account):
+    """Look at the account with either kind of sender."""
+    with ExitStack() as carriers:
+
+        def look(**changes):
+            carrier = carriers.enter_context(Carrier(account))
+            given = {"account_sid": ACCOUNT, "auth_token": TOKEN, "timeout": timedelta(seconds=10)}
+            sender = request.param(**given | ({"from_number": NUMBER} | changes))
+            sender._api.client().api.base_url = carrier.url
+            sender._api.client().messaging.base_url = carrier.url
+            found = sender.check()
+            return asyncio.run(found) if asyncio.iscoroutine(found) else found
+
+        yield look
+
+
+def pool(**changes):
+    """Return the arguments of a sender with a messaging service."""
+    return {"from_number": None, "messaging_service_sid": SERVICE} | changes
+
+
+def said(findings):
+    """Return what is said of what."""
+    return [(finding.subject, finding.level) for finding in findings]
+
+
+def test_fine(look, account):
+    """An account as it should be is found to be so, by reading alone and with no secret in the findings."""
+    findings = look()
+
+    assert (
+        Finding("account", "ok", "active, and no trial"),
+        Finding("from_number", "ok", "••••06 is the account's and can send SMS"),
+    ) == findings
+    assert [("GET", "account", {}), ("GET", "IncomingPhoneNumbers", {"PhoneNumber": [NUMBER]})] == account.asked
+    assert not [secret for secret in (TOKEN, NUMBER[1:], ACCOUNT) if secret in repr(findings)]
+
+
+@pytest.mark.parametrize(
+    "answer, level, words",
+    [
+        (reply(401, code=20003, status=401), "error", "Twilio does not know this account SID with this auth token"),
+        (reply(404, code=20404, status=404), "error", "Twilio does not know this account SID with this auth token"),
+        (reply(403, code=20008, status=403), "error", "these are test credentials"),
+        (reply(403), "error", "these are test credentials, or others that may not read the account"),
+        (reply(200, status="suspended", type="Full"), "error", "the account is suspended: nothing is sent"),
+        (reply(200, status="closed", type="Full"), "error", "the account is closed: nothing is sent"),
+        (reply(200, status="active", type="Trial"), "warning", "a trial account: it sends to verified numbers only"),
+        (reply(200, status="active", type="Lite"), "not checked", "Twilio's answer does not say what state"),
+        (reply(200, status="active"), "not checked", "Twilio's answer does not say what state"),
+        (reply(200, status="frozen", type="Full"), "not checked", "Twilio's answer does not say what state"),
+        (reply(200), "not checked", "Twilio's answer does not say what state"),
+        (Answer(200, "<html>"), "not checked", "Twilio's answer does not say what state"),
+        (reply(429), "not checked", "Twilio answers HTTP 429"),
+        (reply(503), "not checked", "Twilio answers HTTP 503"),
+        (Answer(302), "not checked", "Twilio answers HTTP 302"),
+        (drop, "not checked", "Twilio gave no usable answer (ConnectionError)"),
+        (half(reply(200, status="active", type="Full")), "not checked", "Twilio gave no usable answer"),
+    ],
+)
+def test_account(answer, level, words, look, account):
+    """What is wrong with an account is an error, and what could not be read is not checked; each says what to do."""
+    account.answers["account"] = answer
+
+    first, second = look()
+
+    assert ("account", level) == (first.subject, first.level)
+    assert first.detail.startswith(words)
+    assert first.advice
+    assert ("ok" if level == "warning" else "not checked") == second.level
+
+
+def test_silence(look, account):
+    """An account that nobody answers for within the timeout is not checked."""
+    account.answers["account"] = hang
+
+    assert [("account", "not checked"), ("from_number", "not checked")] == said(look(timeout=timedelta(seconds=0.1)))
+
+
+def test_nobody_there(look, account, monkeypatch):
+    """Without a network nothing is checked, and nothing is fine."""
+    monkeypatch.setattr("urllib3.util.connection.create_connection", _raise)
+
+    findings = look(voice_number=OTHER)
+
+    assert [(name, "not checked") for name in ("account", "from_number", "voice_number")] == said(findings)
+    assert "Twilio cannot be reached" == findings[0].detail
+    assert [] == account.asked
+
+
+def _raise(*arguments, **options):
+    raise TimeoutError
+
+
+@pytest.mark.parametrize(
+    "answer, level, words",
+    [
+        (reply(200, incoming_phone_numbers=[]), "error", "••••06 is not one of the account's numbers"),
+        (
+            reply(200, incoming_phone_numbers=[{"phone_number": NUMBER + "0"}]),
+            "error",
+            "••••06 is not one of the account's numbers",
+        ),
+        (
+            reply(200, incoming_phone_numbers=[{"phone_number": NUMBER, "capabilities": {"sms": False}}]),
+            "error",
+            "••••06 cannot send SMS",
+        ),
+        (
+            reply(200, incoming_phone_numbers=[{"phone_number": NUMBER, "capabilities": {"voice": True}}]),
+            "not checked",
+            "Twilio did not say what ••••06 can do",
+        ),
+        (
+            reply(200, incoming_phone_numbers=[{"phone_number": NUMBER}]),
+            "not checked",
+            "Twilio did not say what ••••06 can do",
+        ),
+        (reply(200, incoming_phone_numbers="none"), "not checked", "Twilio did not say whether ••••06 is"),
+        (reply(200, incoming_phone_numbers=["none"]), "error", "••••06 is not one of the account's numbers"),
+        (reply(200), "not checked", "Twilio did not say whether ••••06 is the account's"),
+        (reply(500, incoming_phone_numbers=[]), "not checked", "Twilio did not say whether ••••06 is the account's"),
+        (drop, "not checked", "Twilio did not say whether ••••06 is the account's"),
+    ],
+)
+def test_number(answer, level, words, look, account):
+    """A number that is not the account's, or cannot send SMS, is an error."""
+    account.answers["IncomingPhoneNumbers"] = answer
+
+    _, finding = look()
+
+    assert ("from_number", level) == (finding.subject, finding.level)
+    assert finding.detail.startswith(words)
+    assert finding.advice
+
+
+def test_short_code(look, account):
+    """A short code is looked for among those of the account."""
+    assert Finding("from_number", "ok", "••••45 is the account's") == look(from_number="12345")[1]
+    assert ("from_number", "error") == said(look(from_number="54321"))[1]
+
+
+def test_name(look):
+    """A name as the sender cannot be asked about, and that is no good news."""
+    _, finding = look(from_number="Acme")
+
+    assert ("not checked", True) == (finding.level, "United States" in finding.advice)
+
+
+def test_voice_number(look, account):
+    """A number for calls of its own has to be the account's and able to call."""
+    own = [{"phone_number": number, "capabilities": {"sms": True, "voice": False}} for number in (NUMBER, OTHER)]
+    assert Finding("voice_number", "ok", "••••07 is the account's and can make calls") == look(voice_number=OTHER)[2]
+    account.answers["IncomingPhoneNumbers"] = reply(200, incoming_phone_numbers=own)
+
+    assert ("voice_number", "error") == said(look(voice_number=OTHER))[2]
+    assert 2 == len(look(voice_number=NUMBER))
+
+
+def test_service(look, account):
+    """A messaging service with a sender is fine, and no more is asked than it takes to know."""
+    findings = look(**pool())
+
+    assert Finding("messaging_service_sid", "ok", "MG…cdef has a sender") == findings[1]
+    assert ["account", SERVICE, "PhoneNumbers"] == [name for _, name, _ in account.asked]
+
+
+@pytest.mark.parametrize("full", ["PhoneNumbers", "AlphaSenders", "service ShortCodes", None])
+def test_pool(full, look, account):
+    """Any kind of sender will do, and a service without one sends nothing."""
+    lists = {"PhoneNumbers": "phone_numbers", "AlphaSenders": "alpha_senders", "service ShortCodes": "short_codes"}
+    for name, field in lists.items():
+        account.answers[name] = reply(200, **{field: [{"sid": "PN"}] if name == full else []})
+
+    assert ("messaging_service_sid", "error" if full is None else "ok") == said(look(**pool()))[1]
+
+
+@pytest.mark.parametrize("name", ["PhoneNumbers", "AlphaSenders", "service ShortCodes"])
+def test_pool_that_cannot_be_read(name, look, account):
+    """A service is not called empty where a part of it could not be read."""
+    account.answers["PhoneNumbers"] = reply(200, phone_numbers=[])
+    account.answers[name] = reply(503)
+
+    assert ("messaging_service_sid", "not checked") == said(look(**pool()))[1]
+
+
+@pytest.mark.parametrize(
+    "answer, level",
+    [
+        (reply(404, code=20404, status=404), "error"),
+        (reply(401), "not checked"),
+        (reply(503), "not checked"),
+        (Answer(200, "<html>"), "not checked"),
+        (drop, "not checked"),
+    ],
+)
+def test_missing_service(answer, level, look, account):
+    """A messaging service that the account does not have is an error; one that cannot be read is not checked."""
+    account.answers[SERVICE] = answer
+
+    findings = look(**pool())
+
+    assert [("account", "ok"), ("messaging_service_sid", level)] == said(findings)
+    assert findings[1].advice
+
+
+def test_registration(look, account):
+    """A service that is not registered for 10DLC is worth a warning, and one of which nothing is said is not."""
+    account.answers[SERVICE] = reply(200, us_app_to_person_registered=False)
+    assert [("account", "ok"), ("messaging_service_sid", "ok"), ("A2P 10DLC", "warning")] == said(look(**pool()))
+    account.answers[SERVICE] = reply(200)
+
+    assert 2 == len(look(**pool()))
+
+
+def test_unreadable_account(look, account):
+    """Where the account cannot be read nothing else is asked."""
+    account.answers["account"] = reply(401)
+
+    findings = look(**pool(voice_number=OTHER))
+
+    assert ["error", "not checked", "not checked"] == [finding.level for finding in findings]
+    assert 1 == len(account.asked)

@@ -1,0 +1,221 @@
+"""What the sender says to Twilio, an emulator of Twilio that none of us wrote understands, and the other way round."""
+
+import asyncio
+import re
+from queue import Queue
+from urllib.parse import urlsplit
+
+import attrs
+import pytest
+from senders.twilio.emulator_server import ACCOUNT, NO_SERVICE, NUMBER, SERVICE, TOKEN, UNOWNED, emulator
+from support import a_config, rejected, wrong
+
+from smsmfa import (
+    AsyncEnroller,
+    AsyncMemoryStore,
+    AsyncTwilioSender,
+    AsyncVerifier,
+    CodeRejected,
+    Enroller,
+    MemoryStore,
+    SenderMisconfigured,
+    TwilioSender,
+    Verifier,
+)
+from smsmfa.senders.twilio import CallbackRejected, StatusCallback
+from smsmfa.testing import Answer, Carrier, SenderConformance
+
+MESSAGE = SenderConformance.message
+TO = MESSAGE.to.e164
+
+#: Another account's.
+WRONG = "0" * 32
+
+both = pytest.mark.parametrize("kind", [TwilioSender, AsyncTwilioSender])
+
+
+@pytest.fixture(scope="module")
+def twilio():
+    """The emulator."""
+    with emulator() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def direct(monkeypatch):
+    """Let no proxy of the environment come between."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def inbox():
+    """A server of the application's, and what is posted to it."""
+    posted = Queue()
+
+    def take(exchange):
+        posted.put(exchange.server.requests[-1])
+        Answer(204)(exchange)
+
+    with Carrier(take) as carrier:
+        yield carrier.url, posted
+
+
+def sender_to(twilio, kind=TwilioSender, **changes):
+    """Return a sender to the emulator."""
+    given = {"account_sid": ACCOUNT, "auth_token": TOKEN, "from_number": NUMBER}
+    sender = kind(**given | changes)
+    client = sender._api.client()
+    client.api.base_url, client.messaging.base_url = twilio.url, f"{twilio.url}/messaging"
+    return sender
+
+
+def done(outcome):
+    """Return what a call returns, of either kind of sender."""
+    return asyncio.run(outcome) if asyncio.iscoroutine(outcome) else outcome
+
+
+def pool(sid=SERVICE):
+    """Return the arguments of a sender with a messaging service."""
+    return {"from_number": None, "messaging_service_sid": sid}
+
+
+@both
+def test_from_number(kind, twilio):
+    """A message from a number is taken, and stands there as it was sent."""
+    receipt = done(sender_to(twilio, kind).send(MESSAGE))
+
+    taken = twilio.message(receipt.message_id)
+    assert (TO, NUMBER, MESSAGE.text) == (taken["to"], taken["from"], taken["body"])
+
+
+@both
+def test_messaging_service(kind, twilio):
+    """A message from a messaging service is taken, and the service chooses the number."""
+    receipt = done(sender_to(twilio, kind, **pool()).send(MESSAGE))
+
+    taken = twilio.message(receipt.message_id)
+    assert (SERVICE, NUMBER) == (taken["messaging_service_sid"], taken["from"])
+
+
+def test_call(twilio):
+    """A call is taken."""
+    receipt = sender_to(twilio).send(attrs.evolve(MESSAGE, channel="voice"))
+
+    taken = twilio.call(receipt.message_id)
+    assert (TO, NUMBER) == (taken["to"], taken["from"])
+
+
+@both
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"auth_token": WRONG}, "Twilio 20003: wrong account SID or auth token"),
+        ({"account_sid": "AC" + "f" * 32}, "Twilio 20003: wrong account SID or auth token"),
+        ({"from_number": UNOWNED}, "Twilio 21606: the from_number cannot send SMS"),
+        (pool(NO_SERVICE), "Twilio 20404: no such account"),
+    ],
+)
+def test_misconfigured(kind, changes, words, twilio):
+    """What the operator has to mend is said to be so, and nothing is sent."""
+    before = len(twilio.messages())
+
+    with pytest.raises(SenderMisconfigured) as caught:
+        done(sender_to(twilio, kind, **changes).send(MESSAGE))
+
+    assert str(caught.value).startswith(words)
+    assert before == len(twilio.messages())
+
+
+@both
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({}, [("account", "ok"), ("from_number", "ok")]),
+        ({"auth_token": WRONG}, [("account", "error"), ("from_number", "not checked")]),
+        ({"from_number": UNOWNED}, [("account", "ok"), ("from_number", "error")]),
+        (pool(), [("account", "ok"), ("messaging_service_sid", "ok")]),
+        (pool(NO_SERVICE), [("account", "ok"), ("messaging_service_sid", "error")]),
+    ],
+)
+def test_check(kind, changes, expected, twilio):
+    """A look at the account finds the same beforehand."""
+    findings = done(sender_to(twilio, kind, **changes).check())
+
+    assert expected == [(finding.subject, finding.level) for finding in findings]
+
+
+def read(callback, url, request):
+    """Read a report as an application does."""
+    target = request.line.split()[1]
+    return callback.read(url + target, request.body, request.headers["X-Twilio-Signature"])
+
+
+def test_reports(twilio, inbox):
+    """T21: reports that the emulator signs are believed, under the right token and under no other."""
+    url, posted = inbox
+    receipt = sender_to(twilio, status_callback=f"{url}/twilio?tenant=7").send(MESSAGE)
+    requests = [posted.get(timeout=10)]
+    for status in ("sent", "delivered"):
+        twilio.report(receipt.message_id, status)
+        requests.append(posted.get(timeout=10))
+
+    reports = [read(StatusCallback(TOKEN), url, request) for request in requests]
+
+    assert ["queued", "sent", "delivered"] == [report.status for report in reports]
+    assert {(receipt.message_id, MESSAGE.challenge_id, MESSAGE.to.masked)} == {
+        (report.message_id, report.challenge_id, report.phone) for report in reports
+    }
+    for request in requests:
+        with pytest.raises(CallbackRejected):
+            read(StatusCallback(WRONG), url, request)
+        with pytest.raises(CallbackRejected):
+            read(StatusCallback(TOKEN), url, attrs.evolve(request, body=request.body + "&More="))
+
+
+def code_of(twilio):
+    """Read the code on the phone."""
+    return re.search(r"\b[0-9]{6}\b", twilio.messages()[0]["body"])[0]
+
+
+def test_login(twilio, inbox):
+    """A number is enrolled and somebody logs in, with the codes that arrive; the report belongs to the challenge."""
+    url, posted = inbox
+    events = []
+    factor = a_config(), MemoryStore(), sender_to(twilio, status_callback=url)
+    enroller, verifier = Enroller(*factor, on_event=events.append), Verifier(*factor, on_event=events.append)
+
+    pending = enroller.start("alice", TO)
+    assert enroller.confirm("alice", pending.id, code_of(twilio)).recovery_codes
+    challenge = verifier.challenge("alice")
+    code = code_of(twilio)
+    assert 4 == rejected(verifier.verify, "alice", challenge.id, wrong(code), error=CodeRejected).attempts_left
+    assert "sms" == verifier.verify("alice", challenge.id, code).method
+
+    reports = [read(StatusCallback(TOKEN), url, posted.get(timeout=10)).event for _ in range(2)]
+    sent = [(event.challenge_id, event.message_id, event.phone) for event in events if event.name == "gd_send_sms"]
+    assert [pending.id, challenge.id] == [challenge_id for challenge_id, *_ in sent]
+    assert sorted(sent) == sorted((event.challenge_id, event.message_id, event.phone) for event in reports)
+
+
+async def test_login_on_a_loop(twilio):
+    """The same on an event loop, where the code is asked for once more by a call."""
+    factor = a_config(resend_gap=a_config().resend_gap * 0), AsyncMemoryStore(), sender_to(twilio, AsyncTwilioSender)
+    enroller, verifier = AsyncEnroller(*factor), AsyncVerifier(*factor)
+
+    pending = await enroller.start("alice", TO)
+    await enroller.confirm("alice", pending.id, code_of(twilio))
+    challenge = await verifier.challenge("alice")
+    again = await verifier.resend("alice", challenge.id, channel="voice")
+
+    assert "voice" == again.channel
+    assert "voice" == (await verifier.verify("alice", challenge.id, code_of(twilio))).method
+
+
+def test_where_reports_go(twilio, inbox):
+    """The URL that Twilio calls is the one that was given, with the challenge in its query."""
+    url, posted = inbox
+    sender_to(twilio, status_callback=f"{url}/twilio?tenant=7").send(MESSAGE)
+
+    target = urlsplit(posted.get(timeout=10).line.split()[1])
+
+    assert ("/twilio", f"tenant=7&challenge={MESSAGE.challenge_id}") == (target.path, target.query)

@@ -1,0 +1,232 @@
+"""What is posted for one message: the fields of an SMS, of a call and of a message on WhatsApp."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree as Xml
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsmfa.exceptions import SenderMisconfigured
+from smsmfa.phone import PhoneNumber
+from smsmfa.senders.twilio.forms import Origin, form_of, spoken, validity, voice_language
+from smsmfa.typing import Message
+
+NOW = 1_700_000_000
+NUMBER = "+14155552671"
+TEXT = "314159 is your code for Acme & Söhne"
+CONTENT = "HX" + "0123456789abcdef" * 2
+ORIGIN = Origin(
+    sender={"From": "+14155550106"},
+    options={"ProvideFeedback": "true"},
+    sms_options={"RiskCheck": "enable"},
+    voice_number="+14155550107",
+    whatsapp={"From": "whatsapp:+14155550108"},
+)
+
+
+def a_message(channel="sms", **changes):
+    """Return a message on a channel."""
+    given = {
+        "to": PhoneNumber(NUMBER, "US", "mobile"),
+        "text": TEXT,
+        "code": "314159",
+        "kind": "verification",
+        "challenge_id": "0123456789abcdef0123456789abcdef",
+        "expires_at": datetime.fromtimestamp(NOW + 300, UTC),
+    }
+    return Message(**given | changes, channel=channel)
+
+
+def posted(channel, origin=ORIGIN, **changes):
+    """Return where a message is posted, and what."""
+    return form_of(a_message(channel, **changes), origin, NOW * 10**9)
+
+
+def parts(twiml):
+    """Return what a call does: each element's name and its words."""
+    response = Xml.fromstring(twiml)
+    assert "Response" == response.tag
+    return [(part.tag, part.text or part.get("length")) for part in response]
+
+
+def test_sms():
+    """An SMS has the recipient, the sender, the text, the rest of the code's life and the options, and no more."""
+    form = {"To": NUMBER, "From": "+14155550106", "Body": TEXT, "ValidityPeriod": "300"}
+
+    assert ("/Messages", form | {"ProvideFeedback": "true", "RiskCheck": "enable"}) == posted("sms")
+
+
+def test_whatsapp_text():
+    """On WhatsApp both addresses say so, and the options of an SMS stay away."""
+    form = {"To": f"whatsapp:{NUMBER}", "From": "whatsapp:+14155550108", "Body": TEXT, "ValidityPeriod": "300"}
+
+    assert ("/Messages", form | {"ProvideFeedback": "true"}) == posted("whatsapp")
+
+
+def test_whatsapp_template():
+    """With a content template on WhatsApp there is no text: the template's variable 1 is the code."""
+    path, form = posted("whatsapp", attrs.evolve(ORIGIN, content_sid=CONTENT, whatsapp={"MessagingServiceSid": "MG"}))
+
+    assert ("/Messages", CONTENT, "MG") == (path, form["ContentSid"], form["MessagingServiceSid"])
+    assert {"1": "314159"} == json.loads(form["ContentVariables"])
+    assert not {"Body", "From"} & form.keys()
+
+
+def test_call():
+    """A call has the recipient, the number it comes from and what to say; a call has no options of a message."""
+    path, form = posted("voice")
+
+    assert "/Calls" == path
+    assert {"To": NUMBER, "From": "+14155550107", "Twiml": spoken(TEXT, "314159", None)} == form
+
+
+@pytest.mark.parametrize(
+    "channel, advice",
+    [
+        ("voice", "calls are not set up: give the TwilioSender a voice_number"),
+        ("whatsapp", "WhatsApp is not set up: give the TwilioSender a whatsapp_number"),
+        ("pigeon", "TwilioSender has the channels sms, voice and whatsapp and no other"),
+    ],
+)
+def test_channel_that_is_not_set_up(channel, advice):
+    """A channel that the sender has nothing for is the operator's to set up, and nothing is sent."""
+    with pytest.raises(SenderMisconfigured, match=f"^{advice}"):
+        posted(channel, Origin(sender={"From": "Acme"}))
+
+
+@pytest.mark.parametrize("channel", ["sms", "voice", "whatsapp"])
+@pytest.mark.parametrize(
+    "url, expected",
+    [
+        ("https://acme.example/twilio", "https://acme.example/twilio?challenge=0123456789abcdef0123456789abcdef"),
+        ("https://acme.example", "https://acme.example/?challenge=0123456789abcdef0123456789abcdef"),
+        (
+            "https://acme.example/twilio?tenant=7",
+            "https://acme.example/twilio?tenant=7&challenge=0123456789abcdef0123456789abcdef",
+        ),
+    ],
+)
+def test_status_callback(channel, url, expected):
+    """Twilio reports to a URL that says which challenge it is about, on every channel."""
+    _, form = posted(channel, attrs.evolve(ORIGIN, status_callback=url))
+
+    assert expected == form["StatusCallback"]
+
+
+@pytest.mark.parametrize(
+    "left, expected",
+    [
+        (timedelta(seconds=300), 300),
+        (timedelta(seconds=299, microseconds=1), 300),
+        (timedelta(microseconds=1), 1),
+        (timedelta(0), 1),
+        (timedelta(days=-1), 1),
+        (timedelta(seconds=36_000), 36_000),
+        (timedelta(days=1), 36_000),
+    ],
+)
+def test_validity(left, expected):
+    """R33: Twilio is told what remains of the code's life, in seconds rounded up, between 1 and 36,000."""
+    assert expected == validity(datetime.fromtimestamp(NOW, UTC) + left, NOW * 10**9)
+
+
+def test_spoken():
+    """A call says the text twice, and in it the code digit by digit with a pause after each."""
+    digits = [step for digit in "314159" for step in (("Say", digit), ("Pause", "1"))]
+    once = [*digits, ("Say", "is your code for Acme & Söhne")]
+
+    assert [*once, ("Pause", "1"), *once] == parts(spoken(TEXT, "314159", None))
+
+
+def test_spoken_around():
+    """What stands before the code is said before it, and a text that has the code twice is said once."""
+    digits = [step for digit in "314159" for step in (("Say", digit), ("Pause", "1"))]
+    expected = [("Say", "Acme:"), *digits, ("Say", ". Again:"), *digits]
+
+    assert expected == parts(spoken("Acme: 314159. Again: 314159.", "314159", None))
+
+
+@pytest.mark.parametrize("shown", ["314159", "3, 1, 4, 1, 5, 9", "3.1.4.1.5.9", "3 1 4 - 1 5 9"])
+def test_spoken_apart(shown):
+    """A code whose digits stand apart already is found like any other."""
+    assert spoken("Your code is 314159.", "314159", None) == spoken(f"Your code is {shown}.", "314159", None)
+
+
+def test_spoken_within_a_number():
+    """What only looks like the code, within a longer number, is not taken for it."""
+    steps = parts(spoken("Call 31415926: 314159", "314159", None))
+
+    assert ("Say", "Call 31415926:") == steps[0]
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("Your code:", ["Your code:"]),
+        ("Your code is 314159.", ["Your code is"]),
+        ("Your code is 314159\n@acme.example #314159", ["Your code is"]),
+        ("314159", []),
+    ],
+)
+def test_spoken_ends(text, said):
+    """A lone full stop and an autofill line are not said; a text without its code is followed by it."""
+    steps = parts(spoken(text, "314159", None))
+    words = [words for tag, words in steps if tag == "Say"]
+
+    assert [*said, *"314159"] * 2 == words
+
+
+@pytest.mark.parametrize(
+    "locale, expected",
+    [
+        (None, "en-US"),
+        ("en", "en-US"),
+        ("en-GB", "en-GB"),
+        ("en-NZ", "en-US"),
+        ("fr", "fr-FR"),
+        ("fr-CA", "fr-CA"),
+        ("fr_ca", "fr-CA"),
+        ("pt", "pt-PT"),
+        ("pt-BR", "pt-BR"),
+        ("zh-Hant", "cmn-CN"),
+        ("no", "nb-NO"),
+        ("nb", "nb-NO"),
+        ("tlh", "en-US"),
+        ("", "en-US"),
+        ('x" voice="y', "en-US"),
+    ],
+)
+def test_voice_language(locale, expected):
+    """A call speaks the language of the locale, by the name that Twilio has for it, or else English."""
+    assert expected == voice_language(locale)
+    assert {expected} == {say.get("language") for say in Xml.fromstring(spoken(TEXT, "314159", locale)).iter("Say")}
+
+
+@given(st.text(st.characters(blacklist_categories=["Cc", "Cs"])), st.text("0123456789", min_size=6, max_size=10))
+def test_spoken_is_xml(text, code):
+    """T16: whatever the text, what is said is well-formed, has nothing but Say and Pause, and has the code twice."""
+    steps = parts(spoken(text, code, None))
+
+    assert {"Say", "Pause"} == {tag for tag, _ in steps}
+    assert 2 * code.count("0") <= sum(words == "0" for _, words in steps)
+    assert [code, code] == _runs(steps, code)
+
+
+def _runs(steps, code):
+    """Return the digits that are followed by a pause each, as many together as the code has."""
+    run, found = "", []
+    for (tag, words), (after, _) in zip(steps, [*steps[1:], ("", "")], strict=True):
+        if tag == "Say":
+            run = run + words if after == "Pause" and len(words) == 1 and words.isdigit() else ""
+            if len(run) == len(code):
+                found.append(run)
+                run = ""
+    return found
+
+
+def test_repr():
+    """T12: what a sender knows of its own numbers is not shown."""
+    assert "+1415" not in repr(ORIGIN)

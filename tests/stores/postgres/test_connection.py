@@ -1,0 +1,472 @@
+"""One connection during one operation: how it is left, what is tried again, and what is not."""
+
+import asyncio
+import contextlib
+from threading import Event
+
+import psycopg
+import psycopg_pool
+import pytest
+from psycopg.pq import TransactionStatus
+from services import POSTGRES
+from stores.postgres.pools import (  # noqa: F401
+    a_database,
+    a_maker,
+    a_short_deadline,
+    a_store,
+    a_store_of_either_kind,
+    an_async_store,
+    an_empty_table,
+    connected,
+    end_all,
+)
+
+from smsmfa import ConfigurationError, StoreContention, StoreError
+from smsmfa.stores.postgres import AsyncPostgresStore
+from smsmfa.stores.postgres.connection import Undone, _first, check_connection
+from smsmfa.stores.postgres.sql import lock_numbers
+from smsmfa.testing.stores.suite import increment, look, put
+from smsmfa.testing.threads import all_of, at_once
+from smsmfa.typing import Entry
+
+PATIENCE = 30
+FAULT = """
+CREATE SEQUENCE {name};
+CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('{name}') <= {times} THEN
+        RAISE EXCEPTION 'a secret' USING ERRCODE = '{state}';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE CONSTRAINT TRIGGER {name} AFTER INSERT OR UPDATE ON smsmfa
+    DEFERRABLE INITIALLY {when} FOR EACH ROW EXECUTE FUNCTION {name}();
+"""
+
+
+@contextlib.contextmanager
+def failing(db, state, *, times=1, when="IMMEDIATE"):
+    """Have the server fail so many writes: at once, or not before the commit."""
+    db.execute(FAULT.format(name="fault", state=state, times=times, when=when))
+    try:
+        yield
+    finally:
+        db.execute("DROP TRIGGER fault ON smsmfa; DROP FUNCTION fault; DROP SEQUENCE fault")
+
+
+@contextlib.contextmanager
+def held(url, *statements):
+    """Hold the locks that some statements take, as others might."""
+    with psycopg.connect(url) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        yield connection
+        connection.rollback()
+
+
+class Calls:
+    """A change that counts, and how often it is called; something may happen the first time."""
+
+    def __init__(self, first=lambda: None):
+        self.times = 0
+        self._first = first
+
+    def __call__(self, values):
+        self.times += 1
+        if self.times == 1:
+            self._first()
+        return increment("a", "b")(values)
+
+
+def backends(db):
+    """Return the processes of the store that have a transaction open."""
+    rows = db.execute(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
+    )
+    return [pid for (pid,) in rows]
+
+
+# --- what is tried again
+
+
+@pytest.mark.parametrize("when", ["IMMEDIATE", "DEFERRED"])
+@pytest.mark.parametrize("state", ["40001", "40P01", "55P03", "57014"])
+def test_rolled_back(store, db, state, when):
+    """What the server says it rolled back, even at the commit, is done again with fresh values, and counts once."""
+    put(store, {"a": b"1"})
+    change = Calls()
+    with failing(db, state, times=2, when=when):
+        assert 1 == store.update(["a", "b"], change)
+
+    assert 3 == change.times
+    assert {"a": b"2", "b": b"1"} == look(store, ["a", "b"])
+
+
+def test_contention(store, db, short):
+    """A failure that does not end is StoreContention when the time is over, and changes nothing."""
+    with failing(db, "40001", times=10**6), pytest.raises(StoreContention) as raised:
+        put(store, {"a": b"1"})
+
+    assert "40001" == raised.value.__cause__.sqlstate
+    assert None is store.read("a")
+
+
+def test_lock_is_kept(store, url, db, short):
+    """An update whose key is kept by another gives up when the time is over; a read waits for nobody."""
+    put(store, {"a": b"1"})
+    with held(url, f"SELECT pg_advisory_xact_lock({lock_numbers('a')[0]})"):
+        with pytest.raises(StoreContention) as raised:
+            store.update(["b", "a"], increment("a", "b"))
+        assert b"1" == store.read("a")
+
+    assert isinstance(raised.value.__cause__, psycopg.errors.QueryCanceled)
+    assert {"a": b"1"} == look(store, ["a", "b"])
+
+
+@pytest.mark.parametrize("mode", ["ACCESS EXCLUSIVE", "SHARE"])
+def test_table_is_kept(store, url, db, short, mode):
+    """Nothing waits for longer for a table that somebody has locked, neither to read nor to write."""
+    put(store, {"a": b"1"})
+    with held(url, f"LOCK TABLE smsmfa IN {mode} MODE"):
+        with pytest.raises(StoreContention):
+            put(store, {"a": b"2"})
+        with pytest.raises(StoreContention) if mode == "ACCESS EXCLUSIVE" else contextlib.nullcontext():
+            store.read("a")
+
+    assert b"1" == store.read("a")
+
+
+def test_deadlock(make, url, db):
+    """A deadlock with somebody who locks rows, which the store does not, is tried again, and the update made once."""
+    store, [number] = make(max_size=2, kwargs={"options": "-c deadlock_timeout=10ms"}), lock_numbers("a")
+    put(store, {"a": b"1", "b": b"1"})
+    begun = Event()
+
+    def stand_in_the_way():
+        with psycopg.connect(url) as other:
+            other.execute("SELECT FROM smsmfa WHERE key = 'a' FOR UPDATE")
+            begun.set()
+            other.execute("SELECT pg_advisory_xact_lock(%s)", (number,))
+            other.execute("UPDATE smsmfa SET value = '5' WHERE key = 'a'")
+
+    def until_it_waits():
+        begun.wait(PATIENCE)
+        while not db.execute("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchall():
+            pass
+
+    def begin_first():
+        until_locked.set()
+        until_it_waits()
+
+    until_locked, change = Event(), Calls(begin_first)
+    others = [lambda: store.update(["a", "b"], change), lambda: until_locked.wait(PATIENCE) and stand_in_the_way()]
+
+    assert [5, None] == all_of(at_once(others, PATIENCE))
+    assert 2 == change.times
+    assert {"a": b"6", "b": b"2"} == look(store, ["a", "b"])
+
+
+def test_connections_were_lost(make, db):
+    """Connections that were closed in the pool cost no error: nothing had been said on them."""
+    store = make(min_size=4)
+    put(store, {"a": b"1", "b": b"1"})
+    for call in (lambda: store.update(["a", "b"], increment("a", "b")), lambda: store.read("a"), store.ping):
+        end_all(db)
+        call()
+
+    assert {"a": b"2", "b": b"2"} == look(store, ["a", "b"])
+
+
+# --- what is not
+
+
+def test_connection_is_lost_before_commit(store, db):
+    """When the connection is lost while the change runs, it is an error, nothing is changed, and the next one works."""
+    put(store, {"a": b"1"})
+    change = Calls(lambda: end_all(db))
+    with pytest.raises(StoreError, match="did not confirm") as raised:
+        store.update(["a", "b"], change)
+
+    assert StoreError is raised.type
+    assert 1 == change.times
+    assert {"a": b"1"} == look(store, ["a", "b"])
+
+
+def test_connection_is_lost_and_change_fails(store, db):
+    """An error of the change passes as it is, though the connection is lost meanwhile."""
+
+    def change(values):
+        end_all(db)
+        raise KeyError("no")
+
+    with pytest.raises(KeyError):
+        store.update(["a"], change)
+    assert 0 == store.update(["a"], increment("a"))
+
+
+class Losing(psycopg.Connection):
+    """A connection that is lost when the answers to a commit have come."""
+
+    @contextlib.contextmanager
+    def pipeline(self):
+        with super().pipeline() as pipeline:
+            yield pipeline
+        lose(self)
+
+
+class AsyncLosing(psycopg.AsyncConnection):
+    """:class:`Losing` for asyncio."""
+
+    @contextlib.asynccontextmanager
+    async def pipeline(self):
+        async with super().pipeline() as pipeline:
+            yield pipeline
+        lose(self)
+
+
+def lose(connection):
+    if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+        connection.pgconn.finish()
+        raise psycopg.OperationalError("lost")
+
+
+@pytest.mark.parametrize("maker, cls", [(a_store, Losing), (an_async_store, AsyncLosing)])
+def test_connection_is_lost_after_commit(url, db, maker, cls):
+    """When the server's word that it committed has arrived, what is lost after it does not matter."""
+    with maker(url, connection_class=cls) as store:
+        assert [0, 1] == [store.update(["a"], increment("a")) for _ in range(2)]
+
+    assert [(b"2",)] == db.execute("SELECT value FROM smsmfa").fetchall()
+
+
+async def until_it_waits(db):
+    while not db.execute("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchall():  # noqa: ASYNC110
+        await asyncio.sleep(0)
+
+
+async def test_cancelled(url, db):
+    """A task that is cancelled while it waits for a lock leaves a pool whose connections are as they were."""
+    [number] = lock_numbers("a")
+    async with psycopg_pool.AsyncConnectionPool(url, open=False, min_size=1, max_size=1) as pool:
+        store = AsyncPostgresStore(pool)
+        with held(url, f"SELECT pg_advisory_xact_lock({number})"):
+            task = asyncio.ensure_future(store.update(["a"], increment("a")))
+            await until_it_waits(db)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            async with pool.connection() as connection:
+                assert not connection.autocommit
+                await connection.execute("SELECT 1")
+        assert 0 == await store.update(["a"], increment("a"))
+
+
+class AsyncCancelling(psycopg.AsyncConnection):
+    """A connection that puts another error in the place of a cancellation, as some releases of psycopg do."""
+
+    @contextlib.asynccontextmanager
+    async def pipeline(self):
+        try:
+            async with super().pipeline() as pipeline:
+                yield pipeline
+        except asyncio.CancelledError as error:
+            raise TypeError("an integer is required") from error
+
+
+class AsyncCancelled(AsyncCancelling):
+    """A connection that is cancelled."""
+
+    @contextlib.asynccontextmanager
+    async def pipeline(self):
+        asyncio.current_task().cancel()
+        async with super().pipeline() as pipeline:
+            yield pipeline
+            await asyncio.sleep(0)
+
+
+async def test_cancellation_is_hidden(url, db):
+    """A cancellation that the driver hides behind another error is one again, and nothing is tried again."""
+    calls = []
+    pool = psycopg_pool.AsyncConnectionPool(url, open=False, min_size=1, connection_class=AsyncCancelled)
+    async with pool:
+        store = AsyncPostgresStore(pool)
+        task = asyncio.ensure_future(store.update(["a"], lambda values: calls.append(1) or ({}, None)))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    assert [] == calls
+
+
+def test_error_of_another_kind(url, db):
+    """Whatever the driver raises is a StoreError."""
+
+    class Failing(psycopg.Connection):
+        def pipeline(self):
+            raise RuntimeError("broken")
+
+    with a_store(url, connection_class=Failing) as store, pytest.raises(StoreError, match="RuntimeError") as raised:
+        store.ping()
+
+    assert isinstance(raised.value.__cause__, RuntimeError)
+
+
+@pytest.mark.parametrize("state", ["23514", "53100", "XX000"])
+def test_refused(store, db, state):
+    """Another failure is not tried again, and what the server says of it is not in the message."""
+    change = Calls()
+    with failing(db, state), pytest.raises(StoreError) as raised:
+        store.update(["a", "b"], change)
+
+    assert StoreError is raised.type
+    assert state == raised.value.__cause__.sqlstate
+    assert "secret" not in str(raised.value)
+    assert 1 == change.times
+    assert 0 == store.update(["a", "b"], change)
+
+
+def test_no_table(make):
+    """Where there is no table the error says what to do."""
+    store = make(table="absent")
+    for call in (store.ping, store.purge, lambda: store.read("a"), lambda: put(store, {"a": b"1"})):
+        with pytest.raises(StoreError, match="create_schema"):
+            call()
+
+
+def test_other_error(store, db):
+    """What the server refuses while an update reads is an error with its state."""
+    db.execute("ALTER TABLE smsmfa RENAME COLUMN value TO other")
+    try:
+        with pytest.raises(StoreError, match="42703"):
+            look(store, ["a"])
+        with pytest.raises(StoreError, match="DataError"):
+            store.read("\0")
+    finally:
+        db.execute("ALTER TABLE smsmfa RENAME COLUMN other TO value")
+
+
+def test_vanished(store, db):
+    """A client that vanishes in the middle of an update keeps its locks for five seconds and no longer."""
+    shown = []
+
+    def change(values):
+        [pid] = backends(db)
+        shown.extend(db.execute("SELECT state, wait_event FROM pg_stat_activity WHERE pid = %s", (pid,)))
+        return {"a": Entry(b"1")}, None
+
+    db.execute("CREATE TABLE seen (value text)")
+    db.execute(
+        "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO seen "
+        "SELECT current_setting(name) FROM unnest(ARRAY['idle_in_transaction_session_timeout', "
+        "'transaction_isolation', 'synchronous_commit', 'lock_timeout']) AS name; RETURN NEW; END $$;"
+        "CREATE TRIGGER see BEFORE INSERT ON smsmfa FOR EACH ROW EXECUTE FUNCTION see()"
+    )
+    try:
+        store.update(["a"], change)
+        assert [("idle in transaction", "ClientRead")] == shown
+        assert ["5s", "read committed", "on", "0"] == [value for (value,) in db.execute("SELECT value FROM seen")]
+    finally:
+        db.execute("DROP TRIGGER see ON smsmfa; DROP FUNCTION see; DROP TABLE seen")
+
+
+# --- how a connection is left
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_as_it_was(make, db, autocommit):
+    """A connection goes back idle, with the settings it had, whatever came of the operation."""
+    kept = []
+
+    def reset(connection):
+        pgconn = connection.pgconn
+        kept.append((connection.autocommit, pgconn.transaction_status, pgconn.pipeline_status))
+
+    async def reset_twin(connection):
+        reset(connection)
+
+    store = make(kwargs={"autocommit": autocommit})
+    pool = getattr(store, "store", store)._lender._source
+    pool._reset = reset if store is getattr(store, "store", store) else reset_twin
+    put(store, {"a": b"1"})
+    store.read("a")
+    with pytest.raises(KeyError):
+        store.update(["a"], lambda values: values["absent"])
+    with failing(db, "40001"):
+        put(store, {"a": b"2"})
+    with failing(db, "23514"), pytest.raises(StoreError):
+        put(store, {"a": b"3"})
+    store.ping()
+
+    assert {(autocommit, TransactionStatus.IDLE, 0)} == {*kept[:7]}
+    assert b"2" == store.read("a")
+
+
+def test_settings_are_local(make, db):
+    """What an operation sets for itself is gone after it."""
+    store = make()
+    put(store, {"a": b"1"})
+    store.read("a")
+    names = "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "synchronous_commit"
+    expected = [db.execute(f"SHOW {name}").fetchone()[0] for name in names]
+
+    assert expected == settings(store, names)
+
+
+def settings(store, names):
+    pool = getattr(store, "store", store)._lender._source
+    if store is not getattr(store, "store", store):
+
+        async def show():
+            async with pool.connection() as connection:
+                return [(await (await connection.execute(f"SHOW {name}")).fetchone())[0] for name in names]
+
+        return store.loop.run(show())
+    with pool.connection() as connection:
+        return [connection.execute(f"SHOW {name}").fetchone()[0] for name in names]
+
+
+class TestConnection:
+    """What is refused before anything is said."""
+
+    @pytest.mark.parametrize("statement", ["SELECT 1", "SELECT 1/0"], ids=["open", "aborted"])
+    def test_transaction(self, statement):
+        """A connection on which the application has a transaction, aborted or not, is left alone."""
+        with psycopg.connect(POSTGRES.url) as connection:
+            with contextlib.suppress(psycopg.Error):
+                connection.execute(statement)
+            before = connection.pgconn.transaction_status
+            with pytest.raises(StoreError, match="transaction is open"):
+                check_connection(connection.pgconn)
+
+            assert TransactionStatus.IDLE != before == connection.pgconn.transaction_status
+
+    def test_closed(self):
+        """One that is closed is worth another try."""
+        connection = connected(POSTGRES.url)
+        connection.close()
+        with pytest.raises(Undone):
+            check_connection(connection.pgconn)
+
+    @pytest.mark.parametrize(
+        "parameters", [{b"crdb_version": b"CockroachDB"}, {b"server_version": b"11.2-YB-2.18.0.0-b0"}]
+    )
+    def test_other_servers(self, parameters):
+        """Servers that only speak like PostgreSQL, and have no advisory locks, are refused."""
+
+        class Other:
+            transaction_status = TransactionStatus.IDLE
+            parameter_status = staticmethod(parameters.get)
+
+        with pytest.raises(ConfigurationError, match="advisory locks"):
+            check_connection(Other)
+
+
+def test_first():
+    """Of the errors of a pipeline the first counts; one that says only that there was one, counts if it is alone."""
+    lost, aborted, alone = (
+        psycopg.OperationalError(),
+        psycopg.errors.PipelineAborted(),
+        psycopg.errors.PipelineAborted(),
+    )
+    aborted.__context__, alone.__context__ = lost, KeyError()
+
+    assert [lost, lost, alone] == [_first(lost), _first(aborted), _first(alone)]

@@ -1,0 +1,518 @@
+"""The PostgreSQL store: the whole conformance suite, exact round trips, hostile defaults, servers that come and go."""
+
+import re
+from contextlib import contextmanager, suppress
+from itertools import chain
+from pathlib import Path
+from threading import Semaphore
+
+import psycopg
+import pytest
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from services import POSTGRES, postgres_database
+from stores.hammer import Hammer
+from stores.postgres.pools import (  # noqa: F401
+    a_database,
+    a_maker,
+    a_short_deadline,
+    a_store,
+    a_store_of_either_kind,
+    an_async_store,
+    an_empty_table,
+    connected,
+    end_all,
+)
+from stores.postgres.server import postgres_server
+from support import Factor, wrong
+
+from smsmfa import CodeRejected, ConfigurationError, StoreError
+from smsmfa.stores.postgres import AsyncPostgresStore, PostgresStore, schema
+from smsmfa.stores.postgres import pool as postgres_pool
+from smsmfa.stores.postgres import store as postgres
+from smsmfa.testing import AsyncStoreConformance, StoreConformance
+from smsmfa.testing.stores.suite import increment, look, put
+from smsmfa.testing.threads import all_of, at_once
+from smsmfa.typing import Entry
+
+PATIENCE = 30
+PAGE = Path(__file__).parents[2] / "docs/stores/postgres.md"
+
+
+class OnPostgres(Hammer):
+    """A database for each class, and a sweeper that cuts connections beside it."""
+
+    shared = processes = True
+    server = POSTGRES.address
+
+    @pytest.fixture(autouse=True)
+    def _url(self, url):
+        self.url = url
+
+    def disturb(self):
+        """Sweep, and end every connection at a moment when none can be about to commit."""
+        with a_store(self.url) as store:
+            store.purge()
+        with psycopg.connect(self.url) as connection:
+            connection.execute("LOCK TABLE smsmfa IN ACCESS EXCLUSIVE MODE")
+            end_all(connection)
+
+    @contextmanager
+    def enclosing_transaction(self):
+        with psycopg.connect(self.url) as connection:
+            connection.execute("SELECT * FROM smsmfa")
+            yield
+            connection.rollback()
+
+
+def at(address, url):
+    """Return the URL of a database, but for the address."""
+    return POSTGRES.at(address, database=url.rpartition("/")[2])
+
+
+class TestPostgresStore(OnPostgres, StoreConformance):
+    fork = True
+    kills = 200
+
+    def make_store(self):
+        return self.make_store_at(*POSTGRES.address)
+
+    def make_store_at(self, host, port):
+        return PostgresStore(ConnectionPool(at((host, port), self.url), open=True, min_size=1, max_size=4))
+
+    def close_store(self, store):
+        store.close()
+        store._lender._source.close()
+
+
+class TestAsyncPostgresStore(OnPostgres, AsyncStoreConformance):
+    kills = 50
+
+    async def make_store(self):
+        return await self.make_store_at(*POSTGRES.address)
+
+    async def make_store_at(self, host, port):
+        pool = AsyncConnectionPool(at((host, port), self.url), open=False, min_size=1, max_size=4)
+        await pool.open()
+        return AsyncPostgresStore(pool)
+
+    async def close_store(self, store):
+        await store.close()
+        await store._lender._source.close()
+
+
+# --- what it costs
+
+
+class Wiretap:
+    """What a connection and its server say to each other, by the driver's own trace."""
+
+    def __init__(self, path):
+        self.path = path
+        self.file = path.open("a")
+        self.heard = 0
+
+    async def connected_on_a_loop(self, connection):
+        self.connected(connection)
+
+    def connected(self, connection):
+        connection.pgconn.trace(self.file.fileno())
+        self.pgconn = connection.pgconn
+
+    def trips(self):
+        """Return the statements that were completed since, in a list for each round trip."""
+        self.pgconn.untrace()
+        text = self.path.read_text("latin-1")
+        said, self.heard = text[self.heard :], len(text)
+        trips, before = [], "B"
+        for side, kind, tag in re.findall(r'^[-0-9:. ]+\t([FB])\t[0-9]+\t(\w+)(?:\t "(\w+))?', said, re.MULTILINE):
+            if (before, side) == ("B", "F"):
+                trips.append([])
+            before = side
+            if kind == "CommandComplete":
+                trips[-1].append(tag)
+        self.pgconn.trace(self.file.fileno())
+        return trips
+
+
+@pytest.fixture
+def wiretap(tmp_path):
+    wiretap = Wiretap(tmp_path / "trace")
+    yield wiretap
+    wiretap.file.close()
+
+
+READ = ["SELECT", "SELECT"]
+OPENING = ["BEGIN", "SELECT", "SELECT", "SELECT"]
+
+
+class TestRoundTrips:
+    """Exact on a warm connection: a read takes one round trip, an update two; the statements are counted too."""
+
+    def test_factor(self, url, db, wiretap):
+        """A challenge takes three round trips and eight statements, a check two and six."""
+        with a_store(url, configure=wiretap.connected) as store:
+            factor = Factor(store=store)
+            factor.enrol()
+            for _ in range(8):  # before and after the driver prepares its statements
+                factor.clock.now += 3600 * 10**9
+                wiretap.trips()
+                challenge = factor.verifier.challenge("alice")
+                assert [READ, OPENING, ["INSERT", "COMMIT"]] == wiretap.trips()
+                with pytest.raises(CodeRejected):
+                    factor.verifier.verify("alice", challenge.id, wrong(factor.outbox.code))
+                assert [OPENING, ["INSERT", "COMMIT"]] == wiretap.trips()
+                factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+                assert [OPENING, ["INSERT", "COMMIT"]] == wiretap.trips()
+                with pytest.raises(CodeRejected):
+                    factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+                assert [OPENING, ["COMMIT"]] == wiretap.trips()
+
+    @pytest.mark.parametrize("maker", ["connected", "connected_on_a_loop"])
+    def test_operations(self, url, db, wiretap, maker):
+        """An update locks, reads, writes and deletes in as few statements, whatever the number of its keys."""
+        make = a_store if maker == "connected" else an_async_store
+        with make(url, configure=getattr(wiretap, maker)) as store:
+            keys = [f"{number}" for number in range(20)]
+            put(store, dict.fromkeys(keys, b"1"))
+            wiretap.trips()
+            store.read("0")
+            assert [READ] == wiretap.trips()
+            store.update(keys, lambda values: (dict.fromkeys(keys[:9]) | {keys[-1]: Entry(b"2", 1)}, None))
+            assert [OPENING, ["INSERT", "DELETE", "COMMIT"]] == wiretap.trips()
+            store.ping()
+            assert [READ, OPENING, ["COMMIT"]] == wiretap.trips()
+            store.purge()
+            assert [["BEGIN", "SELECT", "DELETE", "COMMIT"]] == wiretap.trips()
+            store.create_schema()
+            assert ["BEGIN", "SELECT", "SELECT", "CREATE", "CREATE", "COMMIT", *READ] == [*chain(*wiretap.trips())]
+
+    def test_refusals_write_nothing(self, url, db):
+        """What writes nothing leaves no row, no dead row and no trace in a row, and has no number as writers have."""
+        rows = "SELECT key, ctid::text, xmin::text, xmax::text FROM smsmfa ORDER BY key"
+        with a_store(url) as store:
+            put(store, {"a": b"1"})
+            before = db.execute(rows).fetchall()
+            numbers = [store.update(["a", "absent"], lambda _: ({}, numbered(db))) for _ in range(50)]
+            after = db.execute(rows).fetchall()
+            put(store, {"b": b"1"})
+            [_, (key, place, _, _)] = db.execute(rows).fetchall()
+
+        assert [(1, 0)] * 50 == numbers
+        assert before == after
+        assert ("b", "(0,2)") == (key, place)  # next to the other: nothing was stored between them
+
+
+def numbered(db):
+    """Return how many others are in a transaction in this database, and how many of them have a number."""
+    return db.execute(
+        "SELECT count(*), count(backend_xid) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+    ).fetchone()
+
+
+# --- what it keeps
+
+
+@pytest.mark.parametrize("keep_for", [0, 1, 60, 10**11])
+def test_expiry(store, db, keep_for):
+    """T19: an entry is kept from its writing on, by the server's clock; what was said last counts."""
+    put(store, {"k": b"1"}, 5)
+    put(store, {"k": b"2"})
+    assert [(None,)] == db.execute("SELECT expires FROM smsmfa").fetchall()
+    [(before,)] = db.execute("SELECT extract(epoch FROM clock_timestamp())").fetchall()
+    put(store, {"k": b"3"}, keep_for)
+    [(expires, after)] = db.execute(
+        "SELECT extract(epoch FROM expires), extract(epoch FROM clock_timestamp()) FROM smsmfa"
+    ).fetchall()
+
+    assert before + keep_for <= expires <= after + keep_for
+
+
+def test_kept_from_its_writing(store, url, db):
+    """Time that an update waits for its locks is not taken from what it writes."""
+
+    def change(values):
+        [(changed,)] = db.execute("SELECT extract(epoch FROM clock_timestamp())").fetchall()
+        return {"k": Entry(b"1", 10)}, changed
+
+    changed = store.update(["k"], change)
+
+    assert changed + 10 <= db.execute("SELECT extract(epoch FROM expires) FROM smsmfa").fetchone()[0]
+
+
+def test_purge(store, db):
+    """A purge deletes what has expired, the oldest first and no more than it was told, and nothing else."""
+    for number in range(5):
+        put(store, {f"{number}": b"1"}, 10 - number)
+    put(store, {"later": b"1"}, 100)
+    put(store, {"never": b"1"})
+    db.execute("UPDATE smsmfa SET expires = expires - interval '50 seconds'")
+    assert 2 == store.purge(2)
+    assert ["0", "1", "2", "later", "never"] == keys_of(db)
+    assert [3, 0] == [store.purge(), store.purge()]
+    assert ["later", "never"] == keys_of(db)
+
+
+def keys_of(db):
+    return [key for (key,) in db.execute("SELECT key FROM smsmfa ORDER BY key")]
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_purge_of_nothing(store, limit):
+    """A purge of less than one entry is refused."""
+    with pytest.raises(ValueError, match="at least 1"):
+        store.purge(limit)
+
+
+def test_purge_waits_for_nobody(store, url, db):
+    """A purge leaves out what another has locked, and what was given more time meanwhile."""
+    put(store, {"a": b"1", "b": b"1"}, 0)
+    with psycopg.connect(url) as other:
+        other.execute("UPDATE smsmfa SET expires = now() + interval '1 hour' WHERE key = 'a'")
+        assert 1 == store.purge()
+    assert 0 == store.purge()
+    assert ["a"] == keys_of(db)
+
+
+def test_purge_in_an_update(store, url, db):
+    """What expires and is deleted while an update decides on it is written again if the update says so."""
+    put(store, {"a": b"1", "b": b"1"}, 0)
+    with a_store(url) as sweeper:
+
+        def change(values):
+            return {"a": Entry(b"%d" % (int(values["a"]) + sweeper.purge()))}, None
+
+        store.update(["a", "b"], change)
+
+    assert {"a": b"3"} == look(store, ["a", "b"])
+
+
+def test_purge_is_bounded(db):
+    """A purge looks for what has expired in the index of that, and at no row that it does not delete."""
+    db.execute("INSERT INTO smsmfa SELECT n, '', now() + n * interval '1 s' FROM generate_series(-10, 10000) AS n")
+    db.execute("ANALYZE smsmfa")
+    statement = postgres.Sql("smsmfa").purging(5, 1)[2][0].replace("$1", "5")
+    plan = "\n".join(line for (line,) in db.execute(f"EXPLAIN {statement}"))
+
+    assert "Index Scan using smsmfa_expires" in plan
+    assert "Seq Scan" not in plan
+
+
+# --- tables
+
+
+def test_schema():
+    """The documentation has the statements that make the table."""
+    assert schema() in PAGE.read_text(encoding="utf-8")
+
+
+def test_made_at_once(make, db):
+    """Many processes may make the table at the same time, and again."""
+    stores = [make(table="made", max_size=2) for _ in range(4)]
+    try:
+        all_of(at_once([store.create_schema for store in stores * 3], PATIENCE))
+        assert 0 == stores[0].update(["a"], increment("a"))
+    finally:
+        db.execute("DROP TABLE made")
+
+
+def test_tables(make, db):
+    """Stores with tables of their own share nothing, and one table may be known by two names."""
+    db.execute("CREATE SCHEMA other")
+    try:
+        stores = [make(table=table) for table in ("smsmfa", "public.smsmfa", "other.smsmfa")]
+        stores[2].create_schema()
+        counts = all_of(at_once([lambda one=one: one.update(["a"], increment("a")) for one in stores * 4], PATIENCE))
+        assert b"8", b"4" == (stores[0].read("a"), stores[2].read("a"))
+        assert sorted([*range(8), *range(4)]) == sorted(counts)
+    finally:
+        db.execute("DROP SCHEMA other CASCADE")
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [("SET UNLOGGED", "UNLOGGED"), ("ALTER key TYPE text COLLATE lax", "different ones equal")],
+)
+def test_table_that_is_not_fit(make, db, change, said):
+    """A table that a crash empties, or that takes some keys for equal, is refused by a ping and by create_schema()."""
+    db.execute("CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+    store = make(table="made")
+    store.create_schema()
+    try:
+        db.execute(f"ALTER TABLE made {change}")
+        for call in (store.ping, store.create_schema):
+            with pytest.raises(ConfigurationError, match=said):
+                call()
+    finally:
+        db.execute("DROP TABLE made; DROP COLLATION lax")
+
+
+def test_repr(url):
+    """T12: a store's text shows its table, and nothing of its password."""
+    pool, twin = ConnectionPool("password=secret", open=False), AsyncConnectionPool("password=secret", open=False)
+
+    assert '<PostgresStore in "smsmfa">' == repr(PostgresStore(pool))
+    assert '<AsyncPostgresStore in "here"."t">' == repr(AsyncPostgresStore(twin, table="here.t"))
+
+
+def test_permissions(make, url, db):
+    """A user who may do what the documentation lists can use the store; one who may not is told."""
+    [granted] = re.findall(r"`(GRANT [^`]+ ON smsmfa TO) \w+`", PAGE.read_text(encoding="utf-8"))
+    role = f"{url.rpartition('/')[2]}_role"
+    db.execute(f"CREATE ROLE {role}")
+    try:
+        store = make(kwargs={"options": f"-c role={role}"})
+        with pytest.raises(StoreError, match="forbids"):
+            put(store, {"a": b"1"})
+        db.execute(f"{granted} {role}")
+        store.update(["a", "b"], increment("a", "b"))
+        store.update(["a", "b"], lambda _: ({"a": None, "b": Entry(b"2", 0)}, None))
+        assert (None, b"2", 1) == (store.read("a"), store.read("b"), store.purge())
+    finally:
+        db.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+# --- hostile surroundings
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "default_transaction_isolation = 'repeatable read'",
+        "default_transaction_isolation = 'serializable'",
+        "default_transaction_read_only = on",
+        "default_transaction_deferrable = on",
+        "lock_timeout = '1ms'",
+        "statement_timeout = '100ms'",
+        "idle_in_transaction_session_timeout = '1ms'",
+        "deadlock_timeout = '1ms'",
+        "synchronous_commit = off",
+        "standard_conforming_strings = off",
+        "bytea_output = escape",
+        "client_encoding = 'LATIN1'",
+        "timezone = 'Asia/Kathmandu'",
+        "intervalstyle = sql_standard",
+        "search_path = public, pg_catalog",
+        "jit_above_cost = 0",
+        "enable_indexscan = off",
+        "plan_cache_mode = force_generic_plan",
+    ],
+)
+def test_defaults(make, url, db, setting):
+    """T19: whatever the defaults of the database are, no update is lost, and the factor works."""
+    db.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET {setting}")
+    try:
+        store = make(min_size=4)
+        orders = ["abc", "cba"] * 4
+        counts = all_of(at_once([lambda keys=keys: count(store, [*keys]) for keys in orders], PATIENCE))
+        assert [*range(40)] == sorted(chain(*counts))
+        assert dict.fromkeys("abc", b"40") == look(store, [*"abc"])
+        assert b"40" == store.read("a")
+        factor = Factor(store=store)
+        factor.enrol()
+        factor.log_in()
+        assert 0 == store.purge()
+    finally:
+        db.execute(f"ALTER DATABASE {url.rpartition('/')[2]} RESET ALL")
+
+
+def count(store, keys):
+    return [store.update(keys, increment(*keys)) for _ in range(5)]
+
+
+def test_encoding_of_bytes():
+    """In a database whose encoding is that of bytes keys are found."""
+    with postgres_database() as name, connected(POSTGRES.url) as db:
+        db.execute(f"CREATE DATABASE {name}_ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+        try:
+            with a_store(POSTGRES.at(database=f"{name}_ascii")) as store:
+                store.create_schema()
+                assert [[*range(5)]] == [count(store, ["a", "b"])]
+        finally:
+            db.execute(f"DROP DATABASE {name}_ascii WITH (FORCE)")
+
+
+def test_many_wait(make, url, db):
+    """Of 32 tasks or threads at one key none fails and none is called twice, with four connections."""
+    store, calls = make(max_size=4), []
+
+    def change(values):
+        calls.append(1)
+        return increment("hot")(values)
+
+    counts = all_of(at_once([lambda: store.update(["hot"], change)] * 32, PATIENCE))
+
+    assert ([*range(32)], 32) == (sorted(counts), len(calls))
+
+
+# --- servers of the tests' own
+
+
+@pytest.fixture(scope="module")
+def server():
+    with postgres_server() as server:
+        with a_store(server.url) as store:
+            store.create_schema()
+        yield server
+
+
+def heal(store):
+    """Wait until the pool has noticed that the server is back; it may cost an error."""
+    for _ in range(3):
+        with suppress(StoreError):
+            return store.ping()
+    raise AssertionError("the store goes on failing")
+
+
+@pytest.mark.parametrize("after", [1, 50])
+def test_stopped(server, monkeypatch, after):
+    """A server that stops as in a crash and starts again has lost nothing that was acknowledged, and halved nothing."""
+    options = {"max_size": 4, "reconnect_timeout": 1, "kwargs": {"options": "-c synchronous_commit=off"}}
+    with a_store(server.url, **options) as store:
+        keys, acknowledged = [f"{after}a", f"{after}b"], Semaphore(0)
+        factor = Factor(store=store)
+        factor.enrol(f"{after}")
+        challenge = factor.verifier.challenge(f"{after}")
+
+        def work():
+            done = 0
+            with suppress(StoreError):
+                while True:
+                    store.update(keys, increment(*keys))
+                    done += 1
+                    acknowledged.release()
+            return done
+
+        def stop():
+            for _ in range(after):
+                acknowledged.acquire()
+            monkeypatch.setattr(postgres_pool, "DEADLINE", 0.5)  # to wait no longer for what will not come
+            server.stop()
+            return 0
+
+        counts = all_of(at_once([work, work, work, stop], PATIENCE))
+        with pytest.raises(StoreError):
+            factor.verifier.verify(f"{after}", challenge.id, factor.outbox.code)
+        server.start()
+        monkeypatch.undo()
+        heal(store)
+        values = look(store, keys)
+        assert 1 == len(set(values.values()))
+        assert sum(counts) <= int(values[keys[0]]) <= sum(counts) + 3
+        assert factor.verifier.verify(f"{after}", challenge.id, factor.outbox.code)
+
+
+def test_standby(server):
+    """A standby, whose records may be old, is neither read nor written."""
+    server.become_standby()
+    for make in (a_store, an_async_store):
+        with make(server.url) as store:
+            for call in (store.ping, lambda: store.read("a"), lambda: count(store, ["a"]), store.purge):
+                with pytest.raises(StoreError, match="standby"):
+                    call()
+
+
+def test_standby_that_reads():
+    """T19: a row that comes from a standby is not returned."""
+    with pytest.raises(StoreError, match="standby"):
+        postgres._read([(True, b"1")])

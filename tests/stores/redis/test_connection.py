@@ -1,0 +1,476 @@
+"""The connections of a Redis store: what goes over them, once, whatever fails, moves or forks."""
+
+import asyncio
+import os
+from contextlib import ExitStack, closing, suppress
+from uuid import uuid4
+
+import pytest
+import redis
+import redis.asyncio
+import redis.asyncio.sentinel
+from redis.backoff import ConstantBackoff
+from services import REDIS
+from stores.redis.server import Server, redis_server, wait_until
+
+from smsmfa import ConfigurationError, StoreError
+from smsmfa.stores.redis.connection import AsyncLink, Link
+from smsmfa.stores.redis.update import SHA
+from smsmfa.testing.stores.processes import forked
+from smsmfa.testing.stores.wire import Wire
+from smsmfa.testing.threads import at_once
+
+TAG = b"{smsmfa_test_%b}:" % uuid4().hex.encode()
+KEY = TAG + b"k"
+#: The script of an update of an absent key, and one that finds it absent.
+SET_COMMAND = b"EVALSHA", SHA, 1, TAG + b"first", b"", b"=1", b""
+SCRIPT_COMMAND = b"EVALSHA", SHA, 1, TAG + b"absent", b"=1", b"", b""
+#: One that finds another value than was seen, and returns it.
+REFUSED = b"EVALSHA", SHA, 1, KEY, b"=1", b"", b""
+PATIENCE = 20
+#: Of clients that decode, or encode strangely, or speak the newer protocol.
+OTHER_DEFAULTS = [{"decode_responses": True}, {"encoding": "utf-16"}, {"protocol": 3}]
+
+
+@pytest.fixture
+def url():
+    """The address of the tests' server."""
+    REDIS.driver()
+    return REDIS.url
+
+
+class Failing(redis.Connection):
+    """A connection that loses the answer to every GET, and counts them."""
+
+    sent = 0
+
+    def read_response(self, *arguments, **named):
+        if self.getting:
+            raise redis.ConnectionError("lost")
+        return super().read_response(*arguments, **named)
+
+    def send_command(self, *arguments, **named):
+        self.getting = arguments[0] == b"GET"
+        Failing.sent += self.getting
+        super().send_command(*arguments, **named)
+
+
+class TestLink:
+    @pytest.mark.parametrize("link, client", [(Link, redis.asyncio.Redis()), (AsyncLink, redis.Redis()), (Link, None)])
+    def test_wrong_client(self, link, client):
+        """A client of the other kind, or none, is refused, and the message says which kind it has to be."""
+        with pytest.raises(ConfigurationError, match=r"redis\.(asyncio\.)?client"):
+            link.of(client, TAG)
+
+    def test_answer_is_lost(self, url):
+        """R25: a command whose answer is lost is not sent again; the error is the driver's, wrapped."""
+        retry = redis.retry.Retry(ConstantBackoff(0), 10)
+        client = redis.Redis(connection_pool=redis.ConnectionPool.from_url(url, connection_class=Failing, retry=retry))
+        Failing.sent = 0
+        with closing(client), closing(Link.of(client, TAG)) as link, pytest.raises(StoreError) as failed:
+            link.ask((b"GET", KEY))
+
+        assert isinstance(failed.value.__cause__, redis.ConnectionError)
+        assert 1 == Failing.sent
+
+    def test_close(self, url):
+        """A link may be closed before it is used, and again; it opens other connections when it is used."""
+        with redis.Redis.from_url(url) as client, closing(Link.of(client, TAG)) as link:
+            link.close()
+            first = link.ask((b"CLIENT", b"ID"))
+            link.close()
+            link.close()
+
+            assert first != link.ask((b"CLIENT", b"ID"))
+
+    def test_error_closes_connection(self, url):
+        """A connection that had an error is closed: it may lead to what is no longer the primary."""
+        with redis.Redis.from_url(url) as client, closing(Link.of(client, TAG)) as link:
+            link.ask((b"ECHO", b"v"))
+            [connection] = link._pool()._connections
+            with pytest.raises(StoreError):
+                link.ask((b"GET",))
+
+            assert connection._sock is None
+            assert b"v" == link.ask((b"ECHO", b"v"))
+
+    @pytest.mark.parametrize("options", OTHER_DEFAULTS)
+    def test_bytes(self, url, options):
+        """Bytes come back as they are from a client that decodes, or encodes strangely."""
+        with redis.Redis.from_url(url, **options) as client, closing(Link.of(client, TAG)) as link:
+            link.ask((b"SET", KEY, b"\xff\x00", b"EX", 10))
+            client.script_flush()
+
+            assert [b"\xff\x00"] == link.ask(REFUSED)  # by a script that has to be sent
+            assert [b"\xff\x00"] == link.ask(REFUSED)
+            assert b"\xff\x00" == link.ask((b"GET", KEY))
+
+    def test_cache(self, url):
+        """A client that answers from a cache of its own does not answer for the store."""
+        from redis.cache import CacheConfig
+
+        client = redis.Redis.from_url(url, protocol=3, cache_config=CacheConfig())
+        with client, closing(Link.of(client, TAG)) as link, redis.Redis.from_url(url) as other:
+            for value in (b"1", b"2"):
+                other.set(KEY, value, ex=10)
+
+                assert value == link.ask((b"GET", KEY))
+
+    def test_permission(self, url):
+        """A user who may not give a command is a mistake of configuration."""
+        name = uuid4().hex
+        with redis.Redis.from_url(url) as client:
+            client.acl_setuser(name, enabled=True, passwords=["+secret"], keys=["*"], commands=["+get"])
+            try:
+                user = redis.Redis.from_url(url, username=name, password="secret")
+                with user, closing(Link.of(user, TAG)) as link, pytest.raises(ConfigurationError) as failed:
+                    link.ask((b"INFO",))
+            finally:
+                client.acl_deluser(name)
+
+        assert "secret" not in str(failed.value)
+
+    def test_script_is_forgotten(self, url):
+        """A script that the server has forgotten is run, and loaded again, by the next command."""
+        with redis.Redis.from_url(url) as client, closing(Link.of(client, TAG)) as link:
+            for _ in range(2):
+                client.script_flush()
+
+                assert [None] == link.ask(SCRIPT_COMMAND)
+
+    def test_pool_is_exhausted(self, url):
+        """More callers than connections wait for one another."""
+        with redis.Redis.from_url(url, max_connections=1) as client, closing(Link.of(client, TAG)) as link:
+            asked = at_once([lambda: link.ask((b"ECHO", b"v"))] * 16, PATIENCE)
+
+            assert [b"v"] * 16 == asked
+            assert 1 == len(link._pool()._connections)
+
+
+class TestAsyncLink:
+    @pytest.mark.parametrize("options", OTHER_DEFAULTS)
+    async def test_bytes(self, url, options):
+        """Bytes come back as they are from a client that decodes, or encodes strangely."""
+        client = redis.asyncio.Redis.from_url(url, **options)
+        link = AsyncLink.of(client, TAG)
+        await link.ask((b"SET", KEY, b"\xff\x00", b"EX", 10))
+        await client.script_flush()
+
+        assert [b"\xff\x00"] == await link.ask(REFUSED)  # by a script that has to be sent
+        assert [b"\xff\x00"] == await link.ask(REFUSED)
+        assert b"\xff\x00" == await link.ask((b"GET", KEY))
+        await link.close()
+        await client.aclose()
+
+    async def test_cancelled(self, url):
+        """A task that is cancelled anywhere leaves no connection with an answer that is another's, and loses none."""
+        client = redis.asyncio.Redis.from_url(url, max_connections=2)
+        link = AsyncLink.of(client, TAG)
+        await link.ask((b"SET", KEY, b"v", b"EX", 10))
+        for turns in range(40):
+            task = asyncio.ensure_future(link.ask((b"ECHO", b"wrong")))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+            assert b"v" == await link.ask((b"GET", KEY))
+        answers = await asyncio.gather(*(link.ask((b"GET", KEY)) for _ in range(100)))
+        await link.close()
+        await client.aclose()
+
+        assert [b"v"] * 100 == answers
+
+    async def test_script_is_forgotten(self, url):
+        """A script that the server has forgotten is run, and loaded again, by the next command."""
+        client = redis.asyncio.Redis.from_url(url)
+        link = AsyncLink.of(client, TAG)
+        for _ in range(2):
+            await client.script_flush()
+
+            assert [None] == await link.ask(SCRIPT_COMMAND)
+        await link.close()
+        await client.aclose()
+
+    async def test_answer_is_lost(self, url):
+        """R25: a command whose answer is lost is not sent again, and the next one works."""
+        with closing(Wire(REDIS.address)) as wire:
+            host, port = wire.address
+            client = redis.asyncio.Redis(host=host, port=port)
+            link = AsyncLink.of(client, TAG)
+            await link.ask((b"SET", KEY, b"0", b"EX", 10))
+            wire.cut_at("answer", 0)
+            with pytest.raises(StoreError):
+                await link.ask((b"INCR", KEY))
+
+            assert b"1" == await link.ask((b"GET", KEY))
+            await link.close()
+            await client.aclose()
+
+    def test_loops(self, url):
+        """Event loops one after another have connections of their own, and what was closed is forgotten."""
+        link = AsyncLink.of(redis.asyncio.Redis.from_url(url), TAG)
+
+        async def ask():
+            try:
+                return await link.ask((b"CLIENT", b"ID"))
+            finally:
+                await link.close()
+
+        assert 3 == len({asyncio.run(ask()) for _ in range(3)})
+        assert {} == link._pools
+
+    async def test_forked(self, url):
+        """A child of a fork has connections of its own, and the parent goes on with those it had."""
+        client = redis.asyncio.Redis.from_url(url)
+        link = AsyncLink.of(client, TAG)
+        mine = await link.ask((b"CLIENT", b"ID"))
+        theirs, _ = forked(lambda: asyncio.run(link.ask((b"CLIENT", b"ID"))), lambda: None, PATIENCE)
+        still = await link.ask((b"CLIENT", b"ID"))
+        await link.close()
+        await client.aclose()
+
+        assert mine == still != theirs
+
+    async def test_loop_of_the_parent(self, url, monkeypatch):
+        """So has a child that goes on in the event loop of its parent."""
+        client = redis.asyncio.Redis.from_url(url)
+        link = AsyncLink.of(client, TAG)
+        mine = await link.ask((b"CLIENT", b"ID"))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: 0)
+            theirs = await link.ask((b"CLIENT", b"ID"))
+            await link.close()
+        await link.close()
+        await client.aclose()
+
+        assert mine != theirs
+
+    async def test_forked_beside_a_sentinel(self, monkeypatch):
+        """Where the child would have to ask a Sentinel on sockets of the parent, it is told to make another client."""
+        client = redis.asyncio.sentinel.Sentinel([("nowhere", 1)]).master_for("tests")
+        link = AsyncLink.of(client, TAG)
+        link._pool()
+        await link.close()
+        await link.close()
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        with pytest.raises(StoreError) as refused:
+            await link.ask((b"GET", KEY))
+
+        assert "fork" in str(refused.value.__cause__)
+
+
+class Cluster:
+    """A cluster of two nodes, of which the first has the slot of the tag at the beginning."""
+
+    def __init__(self, *servers: Server) -> None:
+        self.servers = servers
+        self.clients = [redis.Redis(port=server.port) for server in servers]
+        first, second = self.clients
+        first.execute_command("CLUSTER ADDSLOTS", *range(1, 16_384))
+        second.execute_command("CLUSTER ADDSLOTS", 0)  # a node that lost its last one would become a replica
+        second.execute_command("CLUSTER MEET", servers[0].host, servers[0].port)
+        self.ids = [client.execute_command("CLUSTER MYID").decode() for client in self.clients]
+        self.slot = first.execute_command("CLUSTER KEYSLOT", TAG)
+        for client in self.clients:
+            wait_until(lambda client=client: "ok" == client.cluster("INFO")["cluster_state"])
+            wait_until(lambda client=client: 2 == len(client.cluster("NODES")))
+
+    def begin_move(self):
+        """Begin to move the slot of the tag from the first node to the second."""
+        self.clients[1].execute_command("CLUSTER SETSLOT", self.slot, "IMPORTING", self.ids[0])
+        self.clients[0].execute_command("CLUSTER SETSLOT", self.slot, "MIGRATING", self.ids[1])
+
+    def end_move(self):
+        """Move what is there, and say so to both."""
+        keys = self.clients[0].execute_command("CLUSTER GETKEYSINSLOT", self.slot, 100)
+        there = self.servers[1]
+        if keys:
+            self.clients[0].execute_command("MIGRATE", there.host, there.port, "", 0, 5000, "KEYS", *keys)
+        for client in reversed(self.clients):
+            client.execute_command("CLUSTER SETSLOT", self.slot, "NODE", self.ids[1])
+
+    def move_back(self):
+        """Give the slot to the first node again."""
+        self.clients[1].flushall()
+        self.clients[0].execute_command("CLUSTER BUMPEPOCH")  # else it believes what the other has said before
+        for client in self.clients:
+            client.execute_command("CLUSTER SETSLOT", self.slot, "NODE", self.ids[0])
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory):
+    folders = [tmp_path_factory.mktemp("node") for _ in range(2)]
+    options = "--cluster-enabled", "yes"
+    with redis_server(folders[0], *options) as one, redis_server(folders[1], *options) as other:
+        cluster = Cluster(one, other)
+        yield cluster
+        for client in cluster.clients:
+            client.close()
+
+
+@pytest.fixture
+def cluster(nodes):
+    yield nodes
+    nodes.move_back()
+
+
+class TestCluster:
+    def test_moved(self, cluster):
+        """Keys that are moved to another node, and meanwhile are on both, are found where they are."""
+        client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
+        with closing(client), closing(Link.of(client, TAG)) as link:
+            link.ask((b"SET", KEY, b"1"))
+            cluster.begin_move()
+            assert b"1" == link.ask((b"GET", KEY))
+            assert b"OK" == link.ask((b"SET", KEY + b"new", b"2"))
+            assert 1 == link.ask(SET_COMMAND)
+            cluster.end_move()
+            assert [b"1", b"2"] == link.ask((b"MGET", KEY, KEY + b"new"))
+
+            assert [b"1", b"2"] == cluster.clients[1].mget(KEY, KEY + b"new")
+
+    async def test_moved_async(self, cluster):
+        """So they are on an event loop."""
+        client = redis.asyncio.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
+        link = AsyncLink.of(client, TAG)
+        await link.ask((b"SET", KEY, b"1"))
+        cluster.begin_move()
+        assert b"1" == await link.ask((b"GET", KEY))
+        assert b"OK" == await link.ask((b"SET", KEY + b"new", b"2"))
+        assert 1 == await link.ask(SET_COMMAND)
+        cluster.end_move()
+        assert [b"1", b"2"] == await link.ask((b"MGET", KEY, KEY + b"new"))
+        await link.close()
+        await client.aclose()
+
+        assert [b"1", b"2"] == cluster.clients[1].mget(KEY, KEY + b"new")
+
+    async def test_forked(self, monkeypatch):
+        """A child of a fork is told to make another client: this one's sockets are those of the parent."""
+        client = redis.asyncio.RedisCluster(host="127.0.0.1", port=1)
+        link = AsyncLink.of(client, TAG)
+        causes = []
+        for process in (1, 2):
+            monkeypatch.setattr(os, "getpid", lambda process=process: process)
+            with pytest.raises(StoreError) as refused:
+                await link.ask((b"GET", KEY))
+            causes.append("fork" in str(refused.value.__cause__))
+        await client.aclose()
+
+        assert [False, True] == causes
+
+    @pytest.mark.filterwarnings("ignore:.*read_from_replicas:DeprecationWarning")
+    def test_reads_from_replicas(self, cluster):
+        """A client that reads from replicas does not make the store's connections ready to."""
+        client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port, read_from_replicas=True)
+        with closing(client), closing(Link.of(client, TAG)) as link:
+            link.ask((b"GET", KEY))
+            node = client.get_node_from_key(TAG)
+
+            assert [None] == [pool.connection_kwargs["redis_connect_func"] for pool in link._pools.values()]
+            assert client.get_redis_connection(node).connection_pool.connection_kwargs["redis_connect_func"]
+
+    def test_moving_for_ever(self, cluster, monkeypatch):
+        """A cluster that sends a command from one node to another for ever is a failed one."""
+        client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
+        with closing(client), closing(Link.of(client, TAG)) as link:
+            monkeypatch.setattr(
+                client, "get_node_from_key", lambda _: client.get_node("127.0.0.1", cluster.servers[1].port)
+            )
+            with pytest.raises(StoreError):
+                link.ask((b"GET", KEY))
+
+    async def test_moving_for_ever_async(self, cluster, monkeypatch):
+        """So it is on an event loop."""
+        client = redis.asyncio.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
+        link = AsyncLink.of(client, TAG)
+        monkeypatch.setattr(
+            client, "get_node_from_key", lambda _: client.get_node("127.0.0.1", cluster.servers[1].port)
+        )
+        with pytest.raises(StoreError):
+            await link.ask((b"GET", KEY))
+        await link.close()
+        await client.aclose()
+
+    def test_error(self, cluster, monkeypatch):
+        """After an error the cluster is asked anew where the keys are, once, and the next command works."""
+        client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
+        looked = counted(client, monkeypatch)
+        with closing(client), closing(Link.of(client, TAG)) as link:
+            for times in (1, 2):
+                assert link.ask((b"GET", KEY)) is None
+                assert link.ask((b"GET", KEY)) is None
+                assert times == len(looked)
+                with pytest.raises(StoreError):
+                    link.ask((b"GET",))
+
+    async def test_error_async(self, cluster, monkeypatch):
+        """So it is on an event loop."""
+        client = redis.asyncio.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
+        await client.initialize()
+        looked = counted(client, monkeypatch)
+        link = AsyncLink.of(client, TAG)
+        for times in (1, 2):
+            assert await link.ask((b"GET", KEY)) is None
+            assert await link.ask((b"GET", KEY)) is None
+            assert times == len(looked)
+            with pytest.raises(StoreError):
+                await link.ask((b"GET",))
+        await link.close()
+        await client.aclose()
+
+
+def counted(client, monkeypatch):
+    """Return a list that grows whenever a client asks its cluster where the slots are."""
+    looked, manager = [], type(client.nodes_manager)
+    look = manager.initialize
+
+    def initialize(self):
+        looked.append("again")
+        return look(self)
+
+    monkeypatch.setattr(manager, "initialize", initialize)
+    return looked
+
+
+class TestSentinel:
+    @pytest.fixture
+    def servers(self, tmp_path):
+        """A primary, a replica that is in step with it, and a Sentinel that watches them."""
+        folders = [tmp_path / name for name in ("primary", "replica", "sentinel")]
+        for folder in folders:
+            folder.mkdir()
+        with ExitStack() as stack:
+            primary = stack.enter_context(redis_server(folders[0], "--repl-diskless-sync-delay", "0"))
+            replica = stack.enter_context(redis_server(folders[1], "--replicaof", primary.host, str(primary.port)))
+            config = folders[2] / "sentinel.conf"
+            config.write_text(
+                f"sentinel monitor tests {primary.host} {primary.port} 1\nsentinel failover-timeout tests 2000\n"
+            )
+            sentinel = stack.enter_context(redis_server(folders[2], str(config), "--sentinel"))
+            client = stack.enter_context(redis.Redis(port=sentinel.port))
+            wait_until(lambda: [one for one in client.sentinel_slaves("tests") if "ok" == one["master-link-status"]])
+            yield primary, replica, sentinel, client
+
+    def test_fail_over(self, servers):
+        """After a fail-over the new primary is asked; until then there are errors, and nothing that is not so."""
+        primary, replica, sentinel, watching = servers
+        manager = redis.sentinel.Sentinel([(sentinel.host, sentinel.port)])
+        with manager.slave_for("tests") as client, closing(Link.of(client, TAG)) as link:
+            link.ask((b"SET", KEY, b"v"))
+            assert 1 == link.ask((b"WAIT", 1, 2000))
+            watching.sentinel_set("tests", "down-after-milliseconds", 200)
+            primary.kill()
+            answers = []
+
+            def answered():
+                with suppress(StoreError):
+                    answers.append(link.ask((b"SET", KEY, b"w", b"GET")))
+                return answers
+
+            wait_until(answered, 60)
+            with redis.Redis(port=replica.port) as there:
+                assert b"w" == there.get(KEY)
+
+        assert [b"v"] == answers

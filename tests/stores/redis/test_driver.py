@@ -1,0 +1,141 @@
+"""The pools of a Redis store: like the client's, except for what would repeat, decode, cache or hang."""
+
+import os
+import sys
+from importlib import import_module
+from types import SimpleNamespace
+
+import pytest
+import redis
+import redis.asyncio
+import redis.asyncio.sentinel
+from redis.backoff import ConstantBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from smsmfa.stores.redis.driver import AsyncDriver, Driver
+
+
+def a_pool(**kwargs):
+    return redis.ConnectionPool(host="nowhere", **kwargs)
+
+
+def test_copied():
+    """A pool connects as the application's does: the same place, user, password and kind of connection."""
+    source = redis.Redis(
+        host="h", port=1, db=3, username="u", password="p", ssl=True, ssl_ca_certs="ca", max_connections=7
+    ).connection_pool
+    pool = Driver.pool_like(source)
+    kwargs = pool.connection_kwargs
+
+    assert ("h", 1, 3, "u", "p", "ca") == tuple(
+        kwargs[name] for name in ("host", "port", "db", "username", "password", "ssl_ca_certs")
+    )
+    assert (redis.SSLConnection, 7, 5) == (pool.connection_class, pool.max_connections, pool.timeout)
+
+
+def test_unix():
+    """A Unix socket is one for the store too."""
+    pool = Driver.pool_like(redis.Redis(unix_socket_path="/nowhere").connection_pool)
+
+    assert "/nowhere" == pool.make_connection().path
+
+
+@pytest.mark.parametrize("driver, module", [(Driver, redis), (AsyncDriver, redis.asyncio)])
+def test_retries(driver, module):
+    """R25: nothing is ever tried again by the driver, whatever the client has been told."""
+    retry = module.retry.Retry(ConstantBackoff(1), 10)
+    source = module.Redis(retry=retry, retry_on_error=[ResponseError, OSError]).connection_pool
+    connection = driver.pool_like(source).make_connection()
+
+    assert 0 == connection.retry._retries
+    assert 10 == source.connection_kwargs["retry"]._retries
+
+
+@pytest.mark.parametrize("given, own", [({}, 5), ({"socket_timeout": None}, 5), ({"socket_timeout": 0.5}, 0.5)])
+def test_timeout(given, own):
+    """A client that would wait for ever for an answer is waited for five seconds."""
+    assert own == Driver.pool_like(a_pool(**given)).connection_kwargs["socket_timeout"]
+
+
+def test_connections_are_bounded():
+    """A pool without a bound is bounded, because it waits when it is exhausted and does not fail."""
+    assert 100 == Driver.pool_like(a_pool(max_connections=2**31)).max_connections
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_protocol(version):
+    """The protocol is the plain one, without a cache or notifications of the client's."""
+    pool = Driver.pool_like(redis.Redis(protocol=version).connection_pool)
+
+    assert 2 == pool.connection_kwargs["protocol"]
+    assert "maint_notifications_pool_handler" not in pool.connection_kwargs
+
+
+@pytest.mark.parametrize("driver, module", [(Driver, redis.sentinel), (AsyncDriver, redis.asyncio.sentinel)])
+def test_sentinel(driver, module):
+    """With a Sentinel it is the primary that is asked, even if the client reads from replicas."""
+    manager = module.Sentinel([("nowhere", 1)])
+    source = manager.slave_for("name", max_connections=3).connection_pool
+    pool = driver.pool_like(source)
+
+    assert ("name", True, manager, 3) == (
+        pool.service_name, pool.is_master, pool.sentinel_manager, pool.max_connections
+    )  # fmt: skip
+    assert pool is not source
+    assert 0 == pool.make_connection().retry._retries
+
+
+async def test_sleep(monkeypatch):
+    """A pause is one of a thread, or of a task."""
+    slept = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    Driver.sleep(0.5)
+    await AsyncDriver.sleep(0)
+
+    assert [0.5] == slept
+
+
+async def test_forks(monkeypatch):
+    """redis-py's pools for asyncio, and the application's client, are for one process; those for threads notice."""
+    here = AsyncDriver.here()
+    assert Driver.here() is None
+    assert os.getpid() == AsyncDriver.stay(AsyncDriver.stay(0))
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert here != AsyncDriver.here()
+    with pytest.raises(RedisError, match="after it"):
+        AsyncDriver.stay(here[0])
+    assert here[0] == Driver.stay(here[0])
+
+
+async def test_cluster():
+    """A client of a cluster is asked to look again where the keys are, and how a node is reached."""
+    asked = []
+
+    async def initialize():
+        asked.append("async")
+
+    node = object()
+    of_threads = SimpleNamespace(
+        nodes_manager=SimpleNamespace(initialize=lambda: asked.append("sync")),
+        get_redis_connection=lambda _: redis.Redis(connection_pool=pool),
+    )
+    pool = a_pool()
+    Driver.find_nodes(of_threads)
+    await AsyncDriver.find_nodes(
+        SimpleNamespace(initialize=initialize, nodes_manager=SimpleNamespace(initialize=initialize))
+    )
+
+    assert ["sync", "async", "async"] == asked
+    assert pool is Driver.source(of_threads, node)
+    assert node is AsyncDriver.source(None, node)
+
+
+def test_no_driver(monkeypatch):
+    """Without redis-py the import says what to install."""
+    monkeypatch.setitem(sys.modules, "redis", None)
+    for name in ("redis", "redis_driver", "redis_link"):
+        monkeypatch.delitem(sys.modules, f"smsmfa.stores.{name}", raising=False)
+    with pytest.raises(ModuleNotFoundError) as missing:
+        import_module("smsmfa.stores.redis")
+
+    assert 'smsmfa.stores.redis needs redis-py: pip install "smsmfa[redis]"' == str(missing.value)

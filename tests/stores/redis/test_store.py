@@ -1,0 +1,395 @@
+"""The Redis store: the whole conformance suite, exact round trips, servers that evict, forget, die and come back."""
+
+import re
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from threading import Semaphore
+
+import pytest
+import redis
+import redis.asyncio
+from services import REDIS, redis_prefix
+from stores.hammer import Hammer
+from stores.redis.server import redis_server, wait_until
+from support import Factor, rejected
+
+from smsmfa import ConfigurationError, StoreError
+from smsmfa.stores.redis import AsyncRedisStore, RedisStore
+from smsmfa.testing import AsyncStoreConformance, StoreConformance
+from smsmfa.testing.stores.loop import Blocking
+from smsmfa.testing.stores.suite import increment, look, put
+from smsmfa.testing.threads import all_of, at_once
+from smsmfa.typing import Entry
+
+PATIENCE = 30
+PAGE = Path(__file__).parents[2] / "docs/stores/redis.md"
+
+
+class Redis:
+    """What both suites have in common."""
+
+    shared = processes = True
+    server = REDIS.address
+
+    @pytest.fixture(autouse=True)
+    def _prefix(self):
+        with redis_prefix() as self.prefix:
+            yield
+
+    def disturb(self):
+        """Have the server forget its scripts. It closes no connection: an update under way on it would be in doubt."""
+        with redis.Redis.from_url(REDIS.url) as client:
+            client.script_flush()
+
+
+class TestRedisStore(Redis, Hammer, StoreConformance):
+    fork = True
+
+    def make_store(self):
+        return RedisStore(redis.Redis.from_url(REDIS.url), prefix=self.prefix)
+
+    def make_store_at(self, host, port):
+        return RedisStore(redis.Redis.from_url(REDIS.at((host, port))), prefix=self.prefix)
+
+
+class TestAsyncRedisStore(Redis, Hammer, AsyncStoreConformance):
+    kills = 50
+
+    async def make_store(self):
+        return AsyncRedisStore(redis.asyncio.Redis.from_url(REDIS.url), prefix=self.prefix)
+
+    async def make_store_at(self, host, port):
+        return AsyncRedisStore(redis.asyncio.Redis.from_url(REDIS.at((host, port))), prefix=self.prefix)
+
+
+@pytest.fixture
+def prefix():
+    with redis_prefix() as prefix:
+        yield prefix
+
+
+class Counting(redis.Connection):
+    """A connection that keeps the names of the commands it sends; each is a round trip."""
+
+    sent = []
+
+    def send_command(self, *arguments, **named):
+        Counting.sent.append(str(arguments[0], "ascii") if isinstance(arguments[0], bytes) else arguments[0])
+        super().send_command(*arguments, **named)
+
+
+class AsyncCounting(redis.asyncio.Connection):
+    """:class:`Counting` for asyncio."""
+
+    async def send_command(self, *arguments, **named):
+        Counting.sent.append(str(arguments[0], "ascii") if isinstance(arguments[0], bytes) else arguments[0])
+        await super().send_command(*arguments, **named)
+
+
+def counted(call, *arguments):
+    """Return what came of a call, and the commands that it took."""
+    Counting.sent.clear()
+    return call(*arguments), list(Counting.sent)
+
+
+@contextmanager
+def a_factor(prefix):
+    """Yield a factor over a store of its own, whose connection is warm."""
+    pool = redis.ConnectionPool.from_url(REDIS.url, connection_class=Counting)
+    with redis.Redis(connection_pool=pool) as client, closing(RedisStore(client, prefix=prefix)) as store:
+        store.update(["warm"], increment("warm"))
+        yield Factor(store=store)
+
+
+@contextmanager
+def a_factor_on_a_loop(prefix):
+    """Like :func:`a_factor`, over a store for asyncio."""
+    pool = redis.asyncio.ConnectionPool.from_url(REDIS.url, connection_class=AsyncCounting)
+    store = Blocking(lambda: AsyncRedisStore(redis.asyncio.Redis(connection_pool=pool), prefix=prefix))
+    store.update(["warm"], increment("warm"))
+    yield Factor(store=store)
+    store.loop.run(store.store.close())
+    store.loop.run(pool.aclose())
+    store.loop.close()
+
+
+EITHER_KIND = pytest.mark.parametrize("a_factor", [a_factor, a_factor_on_a_loop], ids=["threads", "asyncio"])
+
+
+class TestRoundTrips:
+    """Exact on a warm connection: a challenge takes 3 and a check 2, with remembered values 2 and 1."""
+
+    @EITHER_KIND
+    def test_cold(self, prefix, a_factor):
+        """A store that has seen neither user nor number reads them first."""
+        with a_factor(prefix) as one, a_factor(prefix) as other, a_factor(prefix) as third:
+            one.enrol()
+            challenge, asked = counted(other.verifier.challenge, "alice")
+            _, checked = counted(third.verifier.verify, "alice", challenge.id, other.outbox.code)
+
+        assert ["GET", "MGET", "EVALSHA"] == asked
+        assert ["MGET", "EVALSHA"] == checked
+
+    @EITHER_KIND
+    def test_warm(self, prefix, a_factor):
+        """A store that has seen both before tries the script at once."""
+        with a_factor(prefix) as factor:
+            factor.enrol()
+            challenge, asked = counted(factor.verifier.challenge, "alice")
+            _, checked = counted(factor.verifier.verify, "alice", challenge.id, factor.outbox.code)
+
+        assert ["GET", "EVALSHA"] == asked
+        assert ["EVALSHA"] == checked
+
+    @EITHER_KIND
+    def test_stale(self, prefix, a_factor):
+        """Values that another store has changed since cost no more than values never seen."""
+        with a_factor(prefix) as one, a_factor(prefix) as other:
+            one.enrol()
+            other.log_in()
+            challenge, asked = counted(one.verifier.challenge, "alice")
+            _, checked = counted(other.verifier.verify, "alice", challenge.id, one.outbox.code)
+
+        assert ["GET", "EVALSHA", "EVALSHA"] == asked
+        assert ["EVALSHA", "EVALSHA"] == checked
+
+    @EITHER_KIND
+    def test_read_again(self, prefix, a_factor):
+        """What a challenge reads first is remembered, so that what only changed there costs nothing more."""
+        with a_factor(prefix) as one, a_factor(prefix) as other:
+            one.enrol()
+            challenge = one.verifier.challenge("alice")
+            other.verifier.verify("alice", challenge.id, one.outbox.code)
+            _, asked = counted(one.verifier.challenge, "alice")
+
+        assert ["GET", "EVALSHA"] == asked
+
+    @EITHER_KIND
+    def test_refused(self, prefix, a_factor):
+        """A refusal takes what it needs to be sure: the script once, or the values once."""
+        with a_factor(prefix) as one, a_factor(prefix) as other:
+            one.enrol()
+            challenge = one.verifier.challenge("alice")
+            again, warm = counted(one.verifier.challenge, "alice")
+            _, cold = counted(other.verifier.challenge, "alice")
+
+        assert (challenge.id, False) == (again.id, again.sent)
+        assert (["GET", "EVALSHA"], ["GET", "MGET"]) == (warm, cold)
+
+    def test_first(self, prefix):
+        """The first operation asks the server for its policy, and loads the script if it is not there."""
+        pool = redis.ConnectionPool.from_url(REDIS.url, connection_class=Counting)
+        with redis.Redis(connection_pool=pool) as client, closing(RedisStore(client, prefix=prefix)) as store:
+            client.ping()
+            store.ping()
+            client.script_flush()
+            _, sent = counted(store.update, ["k"], increment("k"))
+            _, again = counted(store.update, ["k"], increment("k"))
+
+        assert ["MGET", "EVALSHA", "EVAL"] == sent
+        assert ["EVALSHA"] == again
+
+
+class TestSetUp:
+    @pytest.mark.parametrize("prefix", ["", "a{b", "a}b", None, b"bytes"])
+    def test_prefix(self, prefix):
+        """A prefix that is no text, is empty or has braces is refused."""
+        with pytest.raises(ConfigurationError, match="prefix"):
+            RedisStore(redis.Redis(), prefix=prefix)
+
+    def test_client(self):
+        """A client of the other kind is refused when the store is made."""
+        with pytest.raises(ConfigurationError, match="client"):
+            RedisStore(redis.asyncio.Redis())
+        with pytest.raises(ConfigurationError, match="client"):
+            AsyncRedisStore(redis.Redis())
+
+    def test_names(self, prefix):
+        """Every key begins with the prefix in braces, by which a cluster keeps them together."""
+        with redis.Redis.from_url(REDIS.url) as client, closing(RedisStore(client, prefix=prefix)) as store:
+            put(store, {"u:{a}": b"1", "n:b": b"2"}, 10)
+
+            assert [b"1", b"2"] == client.mget(f"{{{prefix}}}:u:{{a}}", f"{{{prefix}}}:n:b")
+            assert 0 < client.ttl(f"{{{prefix}}}:n:b") <= 10
+
+    def test_repr(self):
+        """T12: a store's text shows its prefix, and nothing of its password."""
+        client = redis.Redis(password="secret")
+
+        assert "<RedisStore {smsmfa}:>" == repr(RedisStore(client))
+        assert "<AsyncRedisStore {here}:>" == repr(AsyncRedisStore(redis.asyncio.Redis(), prefix="here"))
+
+    def test_client_stays_open(self, prefix):
+        """What a store closes is its own connections; it opens others if it is used again."""
+        client = redis.Redis.from_url(REDIS.url, single_connection_client=True)
+        store = RedisStore(client, prefix=prefix)
+        with closing(client):
+            for _ in range(2):
+                store.update(["k"], increment("k"))
+                pool = store._link._pool()
+                store.close()
+                assert [None] == [connection._sock for connection in pool._connections]
+
+            assert client.ping()
+            assert b"2" == store.read("k")
+            store.close()
+
+
+@pytest.mark.parametrize("options", [{"decode_responses": True}, {"protocol": 3}, {"encoding": "utf-16"}])
+def test_client_with_other_defaults(prefix, options):
+    """A store works with a client that decodes, or speaks the newer protocol, and has it as it was."""
+    with redis.Redis.from_url(REDIS.url, **options) as client, closing(RedisStore(client, prefix=prefix)) as store:
+        put(store, {"k": b"\xff\x00"})
+
+        assert {"k": b"\xff\x00"} == look(store, ["k"])
+        assert b"\xff\x00" == store.read("k")
+
+
+@pytest.mark.parametrize("keep_for, longest", [(0, 1), (1, 1), (60, 60), (10**11, 10**11), (None, -1)])
+def test_expiry(prefix, keep_for, longest):
+    """T19: the server expires what may be forgotten, by its own clock, and nothing else."""
+    with redis.Redis.from_url(REDIS.url) as client, closing(RedisStore(client, prefix=prefix)) as store:
+        put(store, {"k": b"1"}, 5)
+        put(store, {"k": b"2"}, keep_for)
+        left = client.ttl(f"{{{prefix}}}:k")
+
+        assert longest - 1 <= left <= longest
+
+
+@contextmanager
+def a_server(folder):
+    """Yield a client and a store of a server of the test's own."""
+    with redis_server(folder) as server, redis.Redis(port=server.port) as client, closing(RedisStore(client)) as store:
+        yield client, store
+
+
+def test_permissions(prefix):
+    """A user who may do what the documentation lists, on the keys that it names, can use the store."""
+    [listed, keys] = re.search(r"`(\+get [^`]+)`, on the keys `~([^`]+)`", PAGE.read_text(encoding="utf-8")).groups()
+    with redis.Redis.from_url(REDIS.url) as client:
+        client.acl_setuser(
+            prefix,
+            enabled=True,
+            passwords=["+secret"],
+            keys=[keys.replace("smsmfa", prefix)],
+            commands=listed.split(),
+        )
+        try:
+            user = redis.Redis.from_url(REDIS.url, username=prefix, password="secret")
+            with user, closing(RedisStore(user, prefix=prefix)) as store:
+                client.script_flush()
+                put(store, {"a": b"1", "b": b"1"}, 10)
+                store.update(["a", "b"], lambda _: ({"a": None, "b": Entry(b"2")}, None))
+
+                assert [None, b"2"] == [store.read("a"), store.read("b")]
+        finally:
+            client.acl_deluser(prefix)
+
+
+class TestServer:
+    """Servers of the tests' own."""
+
+    @pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-lfu", "volatile-ttl", "volatile-lru", "allkeys-random"])
+    async def test_eviction(self, tmp_path, policy):
+        """T19: a server that may drop a drained bucket is refused before anything is decided, until it is mended."""
+        with redis_server(tmp_path, "--maxmemory-policy", policy) as server, redis.Redis(port=server.port) as client:
+            store, twin = RedisStore(client), AsyncRedisStore(redis.asyncio.Redis(port=server.port))
+            with closing(store):
+                for call in (store.ping, lambda: store.read("k"), lambda: store.update(["k"], increment("k"))):
+                    with pytest.raises(ConfigurationError, match="noeviction"):
+                        call()
+                for call in (twin.ping, lambda: twin.read("k"), lambda: twin.update(["k"], increment("k"))):
+                    with pytest.raises(ConfigurationError, match="noeviction"):
+                        await call()
+                assert 0 == client.dbsize()
+                client.config_set("maxmemory-policy", "noeviction")
+                await twin.update(["k"], increment("k"))
+                await twin.close()
+
+                assert b"1" == store.read("k")
+
+    def test_policy_changes(self, tmp_path):
+        """A health check notices a policy that is changed later."""
+        with a_server(tmp_path) as (client, store):
+            store.ping()
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            with pytest.raises(ConfigurationError, match="noeviction"):
+                store.ping()
+
+    def test_full(self, tmp_path):
+        """A server whose memory is full writes nothing of an update, and serves again when it has room."""
+        with a_server(tmp_path) as (client, store):
+            put(store, {"a": b"1", "b": b"1"})
+            client.config_set("maxmemory", 1)
+            with pytest.raises(StoreError):
+                store.update(["a", "b"], increment("a", "b"))
+            assert {"a": b"1", "b": b"1"} == look(store, ["a", "b"])
+            client.config_set("maxmemory", 0)
+
+            assert 1 == store.update(["a", "b"], increment("a", "b"))
+
+    def test_replica(self, tmp_path):
+        """A replica, whose records may be old, is refused."""
+        with a_server(tmp_path) as (client, store):
+            client.replicaof("127.0.0.1", 1)
+            with pytest.raises(StoreError, match="replica"):
+                store.read("k")
+
+    @pytest.mark.parametrize("after", [1, 5, 20, 50, 100])
+    def test_killed(self, tmp_path, after):
+        """While a server is killed nobody is let in; started again it has lost nothing acknowledged, halved nothing."""
+        durable = "--appendonly", "yes", "--appendfsync", "always"
+        with redis_server(tmp_path, *durable) as server, redis.Redis(port=server.port) as client:
+            store, keys, acknowledged = RedisStore(client), ["a", "b"], Semaphore(0)
+            factor = Factor(store=store)
+            factor.enrol()
+            challenge = factor.verifier.challenge("alice")
+
+            def count():
+                done = 0
+                with suppress(StoreError):
+                    while True:
+                        store.update(keys, increment(*keys))
+                        done += 1
+                        acknowledged.release()
+                return done
+
+            def kill():
+                for _ in range(after):
+                    acknowledged.acquire()
+                server.kill()
+                return 0
+
+            counts = all_of(at_once([count, count, count, kill], PATIENCE))
+            with pytest.raises(StoreError):
+                factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+            server.start()
+            values = {key: int(value) for key, value in look(store, keys).items()}
+            assert factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+            rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code)
+            store.update(keys, increment(*keys))
+            store.close()
+
+        assert values["a"] == values["b"]
+        assert sum(counts) <= values["a"] <= sum(counts) + 3
+
+
+def test_cluster(tmp_path):
+    """On a cluster all keys are in one slot, so that a script may have any of them."""
+    options = "--cluster-enabled", "yes"
+    with redis_server(tmp_path, *options) as server, redis.Redis(port=server.port) as node:
+        node.execute_command("CLUSTER ADDSLOTS", *range(16_384))
+        wait_until(lambda: "ok" == node.cluster("INFO")["cluster_state"])
+        client = redis.RedisCluster(host=server.host, port=server.port)
+        with closing(client), closing(RedisStore(client)) as store:
+            keys = ["a", "b{c}", "{d}", "}{", ""]
+            put(store, dict.fromkeys(keys, b"0"))
+            store.update(keys, increment(*keys))
+            assert dict.fromkeys(keys, b"1") == look(store, keys)
+            factor = Factor(store=store)
+            factor.enrol()
+            factor.log_in()
+
+            assert {node.execute_command("CLUSTER KEYSLOT", "{smsmfa}:")} == {
+                node.execute_command("CLUSTER KEYSLOT", key) for key in node.keys("*")
+            }

@@ -1,0 +1,188 @@
+"""An update between its round trips, with made-up answers: which commands it gives, and what it takes them for."""
+
+import pytest
+
+from smsmfa import StoreContention
+from smsmfa.stores.redis import update as redis_update
+from smsmfa.stores.redis.hints import Hints
+from smsmfa.stores.redis.update import Update
+from smsmfa.typing import Entry
+
+KEYS, NAMES = ["a", "b"], [b"{t}:a", b"{t}:b"]
+MGET = b"MGET", *NAMES
+
+
+class Recorded:
+    """A change that keeps what it was shown."""
+
+    def __init__(self, writes=None, error=None):
+        self.shown, self.writes, self.error = [], writes or {}, error
+
+    def __call__(self, values):
+        self.shown.append(dict(values))
+        if self.error:
+            raise self.error
+        return self.writes, len(self.shown)
+
+
+def begin(change, *known, keys=KEYS):
+    """Begin an update, with values that are remembered."""
+    hints = Hints()
+    if known:
+        hints.learn(NAMES, known)
+    return Update(keys, NAMES, change, hints), hints
+
+
+def arguments(update):
+    """Return what is said to the script about each key."""
+    name, sha, count, *rest = update.command
+    assert (b"EVALSHA", 40, 2, NAMES) == (name, len(sha), count, rest[:2])
+    return [tuple(rest[index : index + 3]) for index in range(2, len(rest), 3)]
+
+
+def test_cold_write():
+    """Keys of which nothing is remembered are read, compared and set."""
+    change = Recorded({"b": Entry(b"new")})
+    update, hints = begin(change)
+    assert MGET == update.command
+    update.answer([b"old", None])
+    assert [(b"=old", b"", b""), (b"", b"=new", b"")] == arguments(update)
+    update.answer(1)
+
+    assert update.command is None
+    assert 1 == update.outcome()
+    assert [{"a": b"old"}] == change.shown
+    assert [b"old", b"new"] == hints.recall(NAMES)
+
+
+def test_cold_refusal():
+    """A change that writes nothing, of values that were read together, needs no more."""
+    update, hints = begin(Recorded())
+    update.answer([b"", None])
+
+    assert update.command is None
+    assert 1 == update.outcome()
+    assert [b"", None] == hints.recall(NAMES)
+
+
+@pytest.mark.parametrize("keep_for, seconds", [(None, b""), (0, 1), (1, 1), (10**11, 10**11)])
+def test_lifetime(keep_for, seconds):
+    """An entry is kept for its seconds, at least one, or for ever."""
+    update, _ = begin(Recorded({"a": Entry(b"", keep_for)}), None, None)
+
+    assert [(b"", b"=", seconds), (b"", b"", b"")] == arguments(update)
+
+
+def test_deletion():
+    """A deletion is said, and remembered as absence."""
+    update, hints = begin(Recorded({"a": None}), b"-", b"=")
+    assert [(b"=-", b"-", b""), (b"==", b"", b"")] == arguments(update)
+    update.answer(1)
+
+    assert [None, b"="] == hints.recall(NAMES)
+
+
+def test_remembered_refusal():
+    """A refusal of remembered values is confirmed before it counts."""
+    update, _ = begin(Recorded(), b"1", None)
+    assert [(b"=1", b"", b""), (b"", b"", b"")] == arguments(update)
+    update.answer(1)
+
+    assert update.command is None
+    assert 1 == update.outcome()
+
+
+def test_stale_refusal():
+    """A refusal of remembered values that have changed is decided again, and counts as it is then."""
+    change = Recorded()
+    update, hints = begin(change, b"1", None)
+    update.answer([b"2", b"3"])
+
+    assert update.command is None
+    assert 2 == update.outcome()
+    assert [{"a": b"1"}, {"a": b"2", "b": b"3"}] == change.shown
+    assert [b"2", b"3"] == hints.recall(NAMES)
+
+
+def test_lost_race():
+    """A write that finds other values than it was based on is computed anew."""
+    update, _ = begin(Recorded({"a": Entry(b"new")}), b"1", None)
+    update.answer([None, b"3"])
+
+    assert [(b"", b"=new", b""), (b"=3", b"", b"")] == arguments(update)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Recorded(error=KeyError("no")),
+        Recorded({"c": Entry(b"")}),
+        Recorded({"a": "text"}),
+        Recorded({"a": Entry(b"", -1)}),
+        lambda values: None,
+    ],
+)
+def test_error(change):
+    """An exception of a change, or of a wrong one, is raised once its values are confirmed, and nothing is written."""
+    update, _ = begin(change, b"1", None)
+    assert [(b"=1", b"", b""), (b"", b"", b"")] == arguments(update)
+    update.answer(1)
+    assert update.command is None
+    with pytest.raises((KeyError, ValueError, TypeError)):
+        update.outcome()
+
+
+def test_stale_error():
+    """An exception of a change that saw old values is forgotten when it does not raise one on new values."""
+
+    def change(values):
+        if "a" in values:
+            raise KeyError("full")
+        return {}, "taken"
+
+    update, _ = begin(change, b"full", None)
+    update.answer([None, None])
+
+    assert update.command is None
+    assert "taken" == update.outcome()
+
+
+def test_no_keys():
+    """A change of no keys needs no server."""
+    update = Update([], [], lambda values: ({}, values), Hints())
+
+    assert update.command is None
+    assert {} == update.outcome()
+
+
+def test_stop():
+    """What is no Exception is raised at once."""
+    with pytest.raises(KeyboardInterrupt):
+        begin(Recorded(error=KeyboardInterrupt()), b"1", None)
+
+
+def test_contention(monkeypatch):
+    """Who loses races for five seconds is told so; until then it goes on."""
+    now = 100.0
+    monkeypatch.setattr(redis_update, "monotonic", lambda: now)
+    update, _ = begin(Recorded({"a": Entry(b"new")}), b"1", None)
+    for value in (b"2", b"3"):
+        now += 2.5
+        update.answer([value, None])
+    now += 0.1
+    with pytest.raises(StoreContention):
+        update.answer([b"4", None])
+
+
+def test_pauses(monkeypatch):
+    """Who keeps losing waits before every other try, longer and longer, up to a bound; nobody waits after a read."""
+    monkeypatch.setattr(redis_update, "randbelow", lambda bound: bound)
+    for known, before in ((True, [0.0]), (False, [0.0, 0.0])):
+        update, _ = begin(Recorded({"a": Entry(b"new")}), *([b"1", None] if known else []))
+        pauses = [update.pause]
+        for _ in range(17 + (not known)):
+            update.answer([b"2", None])
+            pauses.append(update.pause)
+
+        assert [*before, 0.0, 0.002, 0.0, 0.004, 0.0, 0.008] == pauses[: len(before) + 6]
+        assert [0.0, 0.128, 0.0, 0.128] == pauses[-5:-1]

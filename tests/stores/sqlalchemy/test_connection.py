@@ -1,0 +1,393 @@
+"""The connections of a store on SQLAlchemy: its own, at rest when they are given back, and on one side of a fork."""
+
+import asyncio
+import gc
+import logging
+import sqlite3
+from contextlib import closing
+from functools import partial
+
+import pytest
+from sqlalchemy import AssertionPool, AsyncAdaptedQueuePool, NullPool, QueuePool, StaticPool, create_engine, event
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session as OrmSession
+from sqlalchemy.orm import sessionmaker
+from stores.sqlalchemy.databases import counted, engine_of, mariadb, session, sqlite
+
+from smsmfa import ConfigurationError, StoreContention, StoreError
+from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
+from smsmfa.stores.sqlalchemy.connection import Session
+from smsmfa.testing.stores.processes import forked
+from smsmfa.testing.stores.suite import increment, look, put
+from smsmfa.testing.threads import all_of, at_once, switching
+from smsmfa.typing import Entry
+
+PATIENCE = 60
+
+
+@pytest.fixture
+def url():
+    with sqlite() as url:
+        yield url
+
+
+@pytest.fixture
+def engine(url):
+    engine = create_engine(url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def store(engine):
+    with closing(SqlAlchemyStore(engine)) as store:
+        put(store, {"a": b"0"})
+        yield store
+
+
+class Broken(sqlite3.OperationalError):
+    """An error of the driver that says it is one of contention, or of another kind."""
+
+    def __init__(self, said, code=0):
+        super().__init__(said)
+        self.sqlite_errorcode = code
+
+
+def failing(store, statement, *errors):
+    """Have the driver fail whenever a statement begins so, as long as there are errors."""
+    left = list(errors)
+
+    def fail(cursor, said, parameters, context):
+        if said.startswith(statement) and left:
+            raise left.pop(0)
+
+    event.listen(engine_of(store), "do_execute", fail)
+
+
+def closings(store):
+    """Return a list that gets each connection that a store closes."""
+    closed = []
+    for name in ("close", "invalidate"):
+        event.listen(engine_of(store).pool, name, lambda connection, *_: closed.append(connection))
+    return closed
+
+
+def a_failure(store):
+    """Return an event that is set when the driver has failed."""
+    failed = asyncio.Event()
+    event.listen(engine_of(store), "handle_error", lambda _: failed.set())
+    return failed
+
+
+# --- what it takes
+
+
+def test_no_engine(engine, url):
+    """What is no engine is refused: a session and a connection have transactions of the application's."""
+    with engine.connect() as connection, OrmSession(engine) as orm:
+        for no_engine in (connection, orm, sessionmaker(engine), url, str(url), None):
+            for cls in (SqlAlchemyStore, AsyncSqlAlchemyStore):
+                with pytest.raises(ConfigurationError, match="engine"):
+                    cls(no_engine)
+
+
+def test_engine_of_the_other_kind(engine, url):
+    """An engine of the other kind is refused, and which store takes it is said."""
+    twin = create_async_engine(url.set(drivername="sqlite+aiosqlite"))
+    for wrong in (twin, twin.sync_engine):
+        with pytest.raises(ConfigurationError, match="use AsyncSqlAlchemyStore"):
+            SqlAlchemyStore(wrong)
+    for wrong in (engine, twin.sync_engine):
+        with pytest.raises(ConfigurationError, match="use SqlAlchemyStore"):
+            AsyncSqlAlchemyStore(wrong)
+    with pytest.raises(ConfigurationError, match="AsyncEngine"):
+        AsyncSqlAlchemyStore(async_sessionmaker(twin))
+
+
+@pytest.mark.parametrize(
+    "url, options",
+    [("sqlite://", {}), ("sqlite:///a", {"poolclass": StaticPool}), ("sqlite:///a", {"poolclass": AssertionPool})],
+)
+def test_pool_that_shares(url, options):
+    """A pool that gives the same connection to the application and to others is refused."""
+    with pytest.raises(ConfigurationError, match="QueuePool or NullPool"):
+        SqlAlchemyStore(create_engine(url, **options))
+
+
+@pytest.mark.parametrize("pool", [QueuePool, NullPool])
+def test_pools(url, pool):
+    """Pools that give each a connection are taken, with the same settings."""
+    with closing(SqlAlchemyStore(create_engine(url, poolclass=pool))) as store:
+        put(store, {"a": b"1"})
+        assert b"1" == store.read("a")
+        assert pool is type(engine_of(store).pool)
+
+
+# --- connections of its own
+
+
+def test_application_has_its_own(engine, url):
+    """The application's pool lends nothing to the store, which works while all of it is in use."""
+    small = create_engine(url, pool_size=1, max_overflow=0)
+    with closing(SqlAlchemyStore(small)) as store, small.connect():
+        put(store, {"a": b"1"})
+        assert b"1" == store.read("a")
+        assert (1, 1) == (small.pool.checkedout(), small.pool.size())
+    small.dispose()
+
+
+def test_listeners_of_the_pool(url):
+    """What the application does to each new connection of its pool is done to the store's too."""
+    prepared = []
+    engine = create_engine(url)
+    event.listen(engine, "connect", lambda connection, record: prepared.append(connection))
+    with closing(SqlAlchemyStore(engine)) as store:
+        store.read("a")
+    assert 1 == len(prepared)
+
+
+def test_close(store):
+    """A store that was closed has no connection, and opens others if it is used again."""
+    engine = engine_of(store)
+    assert 1 == engine.pool.checkedin()
+    store.close()
+    store.close()
+    assert 0 == engine.pool.checkedin()
+    assert b"0" == store.read("a")
+
+
+def test_pool_stays_in_use(url):
+    """When all connections stay in use it is a contention, and nothing is changed."""
+    with closing(SqlAlchemyStore(create_engine(url, pool_size=1, max_overflow=0, pool_timeout=0.01))) as store:
+
+        def change(values):
+            with pytest.raises(StoreContention, match="pool"):
+                store.read("a")
+            return {"a": Entry(b"1")}, None
+
+        store.update(["a"], change)
+        assert b"1" == store.read("a")
+
+
+def test_no_server(tmp_path):
+    """A database that cannot be reached is an error, and none of the library's own."""
+    store = SqlAlchemyStore(create_engine(f"sqlite:///{tmp_path}/absent/factor.db"))
+    with pytest.raises(StoreError, match="no connection to SQLite") as failed:
+        store.read("a")
+    assert sqlite3.OperationalError is type(failed.value.__cause__)
+
+
+# --- what failures mean
+
+
+@pytest.mark.parametrize("statement", ["BEGIN", "SELECT", "INSERT"])
+def test_contention_is_tried_again(store, statement):
+    """What failed because of others before the COMMIT is tried again, and counts once."""
+    failing(store, statement, Broken("busy", sqlite3.SQLITE_BUSY), Broken("busy", sqlite3.SQLITE_BUSY | 512))
+    assert 0 == store.update(["a"], increment("a"))
+    assert b"1" == store.read("a")
+
+
+def test_transaction_is_tried_again(store, monkeypatch):
+    """Where the whole transaction is lost it is begun anew, and the change is called again with fresh values."""
+    monkeypatch.setattr(type(store._records.link.sql), "did_nothing", lambda sql, error: False)
+    failing(store, "INSERT", *[Broken("deadlock", sqlite3.SQLITE_BUSY)] * 8)
+    with counted(store) as sent:
+        assert 0 == store.update(["a"], increment("a"))
+    assert ["BEGIN", "SELECT", "INSERT", "ROLLBACK"] * 8 + ["BEGIN", "SELECT", "INSERT", "COMMIT"] == sent
+
+
+def test_contention_in_the_end(store, monkeypatch):
+    """When it has been tried for long enough it is a contention, from the driver's error, and nothing is changed."""
+    monkeypatch.setattr("smsmfa.stores.sqlalchemy.connection._DEADLINE", 0.01)
+    failing(store, "INSERT", *[Broken("busy", sqlite3.SQLITE_BUSY)] * 1000)
+    with pytest.raises(StoreContention, match="SQLite: Broken: busy") as failed:
+        put(store, {"a": b"1"})
+    assert Broken is type(failed.value.__cause__)
+    assert b"0" == store.read("a")
+
+
+def test_commit_is_not_repeated(store):
+    """Once COMMIT was sent nothing is tried again, whatever the failure says, and the connection is closed."""
+    failing(store, "COMMIT", Broken("I/O error", sqlite3.SQLITE_IOERR), Broken("never", sqlite3.SQLITE_IOERR))
+    closed = closings(store)
+    with counted(store) as sent, pytest.raises(StoreError, match="not known") as failed:
+        put(store, {"a": b"1"})
+    assert StoreError is type(failed.value)
+    assert ["BEGIN", "SELECT", "INSERT", "COMMIT"] == sent
+    assert 1 == len({*map(id, closed)})
+
+
+def test_file_that_is_read_at_the_commit(store):
+    """A COMMIT that SQLite refuses because of others did nothing, and is the one that may be said again."""
+    failing(store, "COMMIT", *[Broken("busy", sqlite3.SQLITE_BUSY)] * 3)
+    put(store, {"a": b"1"})
+    assert b"1" == store.read("a")
+
+
+def test_lost_connection(store):
+    """A connection that turns out to be lost before the COMMIT is replaced once by a new one."""
+    lost = sqlite3.ProgrammingError("Cannot operate on a closed database.")
+    failing(store, "SELECT", lost, lost)
+    with pytest.raises(StoreError, match="closed database") as failed:
+        store.update(["a"], increment("a"))
+    assert StoreError is type(failed.value)
+    assert 0 == store.update(["a"], increment("a"))
+    failing(store, "SELECT", lost)
+    assert 1 == store.update(["a"], increment("a"))
+
+
+def test_other_failures(store):
+    """Any other failure is an error that is not tried again, and closes the connection."""
+    failing(store, "INSERT", Broken("disk full", sqlite3.SQLITE_FULL), Broken("never"))
+    closed = closings(store)
+    with counted(store) as sent, pytest.raises(StoreError, match="disk full"):
+        put(store, {"a": b"1"})
+    assert ["BEGIN", "SELECT", "INSERT"] == sent
+    assert 1 == len({*map(id, closed)})
+
+
+def test_failing_rollback(store):
+    """A connection whose ROLLBACK fails is closed, and the change's own error passes."""
+    failing(store, "ROLLBACK", Broken("disk full", sqlite3.SQLITE_FULL))
+    closed = closings(store)
+    with pytest.raises(ZeroDivisionError):
+        store.update(["a"], lambda _: 1 / 0)
+    assert 1 == len({*map(id, closed)})
+    put(store, {"a": b"1"})
+
+
+@pytest.mark.parametrize("where", ["end", "_calm", "give_back"])
+def test_interrupted_at_the_end(store, monkeypatch, where):
+    """Whatever interrupts the end of an update, its transaction ends, and its connection is there for the next."""
+    real = getattr(Session, where)
+
+    def interrupted(session):
+        monkeypatch.setattr(Session, where, real)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, where, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.update(["a"], lambda _: ({}, None))
+    assert 0 == engine_of(store).pool.checkedout()
+    put(store, {"a": b"1"})
+    assert b"1" == store.read("a")
+
+
+def test_values_are_not_shown(store, caplog):
+    """T12: neither errors nor logs, at whatever level, show a value, and the cause is the driver's error."""
+    caplog.set_level(logging.DEBUG, "sqlalchemy")
+    put(store, {"a": b"secret"})
+    assert {"a": b"secret"} == look(store, ["a"])
+    failing(store, "INSERT", Broken("disk full"))
+    with pytest.raises(StoreError) as failed:
+        put(store, {"a": b"secret"})
+    assert "SQLite: Broken: disk full" == str(failed.value)
+    assert Broken is type(failed.value.__cause__)
+    assert "secret" not in f"{failed.value.__context__}{caplog.text}"
+
+
+def test_only_the_first_line(store):
+    """Of what a database says only the first line is passed on: others may show the row."""
+    failing(store, "INSERT", Broken("constraint\nDETAIL: row (secret)"))
+    with pytest.raises(StoreError) as failed:
+        put(store, {"a": b"1"})
+    assert "SQLite: Broken: constraint" == str(failed.value)
+
+
+# --- threads
+
+
+def test_first_use_at_once(engine):
+    """Threads that all find the store without an engine disturb each other in nothing."""
+    with switching(1e-6):
+        for _ in range(100):
+            with closing(SqlAlchemyStore(engine)) as store:
+                assert [None] * 8 == all_of(at_once([partial(store.read, "a")] * 8, PATIENCE))
+
+
+# --- forks
+
+
+def test_fork_on_a_server():
+    """After a fork each side has connections of its own, and closes nothing of the other's."""
+    with mariadb() as url, closing(SqlAlchemyStore(create_engine(url))) as store:
+        put(store, {"a": b"0"})
+        before = engine_of(store)
+
+        def use():
+            seen = [store.update(["a"], increment("a")) for _ in range(20)]
+            gc.collect()
+            return seen, engine_of(store) is before
+
+        (here, same), (there, also_same) = forked(use, use, PATIENCE)
+        assert list(range(40)) == sorted([*here, *there])
+        assert [True, False] == sorted([same, also_same], reverse=True)
+        assert b"40" == store.read("a")
+
+
+def test_fork_with_an_open_file(store):
+    """A SQLite file that was open during a fork is not used in the child, which would lose what others commit."""
+
+    def use():
+        with pytest.raises(StoreError, match="fork"):
+            store.read("a")
+        return True
+
+    assert {True, b"0"} == {*forked(use, lambda: store.read("a"), PATIENCE)}
+
+
+def test_another_process(store, monkeypatch):
+    """Whether a file is open in another process is known by the number of the process."""
+    monkeypatch.setattr("smsmfa.stores.sqlalchemy.connection.os.getpid", lambda: 0)
+    with pytest.raises(StoreError, match="fork"):
+        store.read("a")
+    monkeypatch.undo()
+    assert b"0" == store.read("a")
+
+
+def test_fork_with_a_closed_file(store):
+    """A store that was closed before a fork is opened on both sides."""
+    store.close()
+
+    def count():
+        return [store.update(["a"], increment("a")) for _ in range(20)]
+
+    here, there = forked(count, count, PATIENCE)
+    assert list(range(40)) == sorted([*here, *there])
+
+
+# --- tasks
+
+
+async def test_tasks_wait(url):
+    """A task that waits for a locked file leaves the loop to others."""
+    store = AsyncSqlAlchemyStore(create_async_engine(url.set(drivername="sqlite+aiosqlite")))
+    await store.ping()
+    with session(url) as execute:
+        execute("BEGIN IMMEDIATE")
+        failed = a_failure(store)
+        task = asyncio.create_task(store.update(["a"], increment("a")))
+        await failed.wait()
+        execute("ROLLBACK")
+    await task
+    assert b"1" == await store.read("a")
+    await store.close()
+
+
+async def test_cancelled_while_waiting(url):
+    """A task that is cancelled while it waits changes nothing, and its connection can be used."""
+    one = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0}
+    store = AsyncSqlAlchemyStore(create_async_engine(url.set(drivername="sqlite+aiosqlite"), **one))
+    await store.ping()
+    with session(url) as execute:
+        execute("BEGIN IMMEDIATE")
+        failed = a_failure(store)
+        task = asyncio.create_task(store.update(["a"], increment("a")))
+        await failed.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        execute("ROLLBACK")
+    assert 0 == await store.update(["a"], increment("a"))
+    await store.close()

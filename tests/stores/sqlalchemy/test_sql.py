@@ -1,0 +1,105 @@
+"""The table of a store on SQLAlchemy, and what is said to a database that needs nothing special."""
+
+import sys
+from contextlib import closing
+from importlib import import_module
+from tempfile import TemporaryDirectory
+
+import pytest
+from sqlalchemy import MetaData, NullPool, create_engine
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from stores.sqlalchemy.databases import session, sqlite
+
+from smsmfa import ConfigurationError, StoreError
+from smsmfa.stores.sqlalchemy import SqlAlchemyStore
+from smsmfa.stores.sqlalchemy import dialects as sqlalchemy_dialects
+from smsmfa.stores.sqlalchemy.dialects import sql_for
+from smsmfa.stores.sqlalchemy.sql import Sql, schema
+from smsmfa.testing.stores.suite import look, put
+from smsmfa.typing import Entry
+
+
+class Plain(Sql):
+    """Says no more than a database has to be told."""
+
+    database = "a plain one"
+    now = "100"
+    begin_with = ("BEGIN",)
+    skip_locked = ""
+    contention = frozenset()
+
+    def code(self, error):
+        return type(error)
+
+
+@pytest.fixture
+def url(monkeypatch):
+    """The URL of a SQLite file, to which the store speaks as if to a plain database."""
+    monkeypatch.setitem(sqlalchemy_dialects._SQL, "sqlite", Plain)
+    with sqlite() as url:
+        yield url
+
+
+@pytest.fixture
+def store(url):
+    with closing(SqlAlchemyStore(create_engine(url, poolclass=NullPool))) as store:
+        yield store
+
+
+@pytest.mark.parametrize("table", ["", "a b", "1a", "a.b.c", "a;b", 'a"b', "a`b", "a" * 56, "é", None, 7, b"a"])
+def test_no_name(table):
+    """A table's name is plain, or a schema's and a plain one."""
+    with pytest.raises(ConfigurationError, match="table"):
+        schema(MetaData(), table)
+
+
+def test_one_order():
+    """Keys are locked in the same order by everybody, each once, and written in chunks."""
+    sql = sql_for(PGDialect(), "smsmfa")
+    [(_, values)] = sql.locking(["b", "c", "a", "b"])
+    assert {"k0": "a", "k1": "b", "k2": "c"} == values
+    assert [500, 500, 1] == [len(values) for _, values in sql.locking(map(str, range(1001)))]
+
+
+def test_nothing_special(url, store):
+    """Entries are written, read, rolled back, deleted, and purged when their time is over."""
+    put(store, {"a": b"1", "b": b"2"})
+    store.update(["a", "c"], lambda _: ({"a": None, "c": Entry(b"3", 7)}, None))
+    with pytest.raises(ZeroDivisionError):
+        store.update(["b"], lambda _: ({"b": Entry(b"%d" % (1 // 0))}, None))
+    assert {"b": b"2", "c": b"3"} == look(store, ["a", "b", "c"])
+    with session(url) as execute:
+        assert [(108,)] == execute("SELECT expires FROM smsmfa WHERE key = 'c'")
+        execute("UPDATE smsmfa SET expires = 99 WHERE key = 'c'")
+    assert 1 == store.purge()
+    assert {"b": b"2"} == look(store, ["b", "c"])
+
+
+def test_failure_is_final(url, store):
+    """A statement that failed is not said again where it is not known to have done nothing."""
+    with session(url) as execute:
+        execute("DROP TABLE smsmfa")
+    with pytest.raises(StoreError, match="a plain one: OperationalError"):
+        store.read("a")
+
+
+def test_other_columns():
+    """A table whose columns have other names is an error, where SQLite reads a name it does not know as a text."""
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/factor.db"
+        with session(url) as execute:
+            execute("CREATE TABLE smsmfa (k TEXT PRIMARY KEY, value BLOB, expires INTEGER)")
+        with closing(SqlAlchemyStore(create_engine(url, poolclass=NullPool))) as store:
+            for call in (store.ping, lambda: store.read("a"), lambda: store.update(["a"], lambda _: ({}, None))):
+                with pytest.raises(StoreError, match="no such column"):
+                    call()
+
+
+def test_missing_package(monkeypatch):
+    """Without SQLAlchemy the import says what to install."""
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    monkeypatch.delitem(sys.modules, "smsmfa.stores.sqlalchemy.sql")
+    with pytest.raises(ModuleNotFoundError) as missing:
+        import_module("smsmfa.stores.sqlalchemy.sql")
+
+    assert 'smsmfa.stores.sqlalchemy needs SQLAlchemy: pip install "smsmfa[sqlalchemy]"' == str(missing.value)

@@ -1,0 +1,53 @@
+"""The laws reject each limiter that is wrong on purpose, whatever Hypothesis tries, and say why."""
+
+from functools import partial
+from inspect import getdoc
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+from testing.limits.broken import BROKEN, Bucket, MonotonicPerProcess, PartialComposite
+
+from smsmfa.testing import LimitLaws
+from smsmfa.testing.limits import harness, limits
+
+
+class TestRight(LimitLaws):
+    """The one that the others are made from is right in all."""
+
+    examples = 10
+
+    def make_limiter(self, limit, clock):
+        return Bucket(limit, clock)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("kind", BROKEN)
+def test_rejected(kind, seed, monkeypatch):
+    """A broken limiter is caught by the law that it breaks, five times of five."""
+
+    class Laws(LimitLaws):
+        shared = kind is MonotonicPerProcess
+        limits = st.tuples(*[limits(max_capacity=10)] * 2) if kind is PartialComposite else None
+
+        def make_limiter(self, limit, clock):
+            return kind(limit, clock)
+
+    monkeypatch.setattr(hypothesis.core, "global_force_seed", seed)
+    once = partial(hypothesis.settings, phases=[hypothesis.Phase.generate], database=None)
+    monkeypatch.setattr(harness, "settings", once)
+    check = getattr(Laws(), f"test_{kind.law}")
+
+    with pytest.raises(AssertionError) as caught:
+        check()
+    assert f"The law: {getdoc(check)}" in caught.value.__notes__
+
+
+def test_every_law_is_broken():
+    """There is a broken limiter for each law."""
+    assert {name for name in vars(LimitLaws) if name.startswith("test_")} == {f"test_{kind.law}" for kind in BROKEN}
+
+
+def test_ten_at_least():
+    """There are more than ten of them, and each says in one sentence what is wrong with it."""
+    assert len({kind.__doc__ for kind in BROKEN}) == len(BROKEN) > 10

@@ -1,0 +1,185 @@
+"""What a law is tried with: its limits, its limiters and those who race, and what a failure says."""
+
+import asyncio
+import sys
+
+import pytest
+from hypothesis import strategies as st
+
+from smsmfa import AsyncMemoryStore, AsyncRateLimiter, Limit, MemoryStore, RateLimiter
+from smsmfa.testing import report
+from smsmfa.testing.limits.harness import HITTERS, AsyncHarness, Harness, law, plain_law
+from smsmfa.testing.limits.trial import Diverged
+
+
+class Suite(Harness):
+    """Two laws, and a note of every limiter that was made and closed."""
+
+    examples = 7
+
+    def __init__(self):
+        self.opened, self.closed, self.tried = [], [], []
+
+    def make_limiter(self, limit, clock):
+        self.opened.append(RateLimiter(MemoryStore(), limit, clock=clock))
+        return self.opened[-1]
+
+    def close_limiter(self, limiter):
+        self.closed.append(limiter)
+
+    @law
+    def test_drawn(self, trial):
+        """It is so."""
+        self.tried.append(trial.cost())
+
+    @plain_law
+    def test_plain(self, trial):
+        """It is plain."""
+        self.tried.append(trial.limit)
+
+    @law
+    def test_diverges(self, trial):
+        """It goes astray."""
+        raise Diverged
+
+    @law
+    def test_false(self, trial):
+        """It is false."""
+        raise AssertionError(f"{trial.capacity}")
+
+
+class AsyncSuite(AsyncHarness):
+    """The same with coroutines, and where they ran."""
+
+    examples = 7
+
+    def __init__(self):
+        self.loops = []
+
+    async def make_limiter(self, limit, clock):
+        self.loops.append(asyncio.get_running_loop())
+        return AsyncRateLimiter(AsyncMemoryStore(), limit, clock=clock)
+
+    async def close_limiter(self, limiter):
+        self.loops.append(asyncio.get_running_loop())
+
+    @law
+    def test_drawn(self, trial):
+        """It is so."""
+        assert trial.ask(1)
+        assert not hasattr(trial.limiter, "no_such_method")
+        trial.need("peek")
+
+
+def test_named():
+    """A test has the name and the sentence of its law, and asks pytest for nothing."""
+    assert ("test_drawn", "Suite.test_drawn", "It is so.") == (
+        Suite.test_drawn.__name__,
+        Suite.test_drawn.__qualname__,
+        Suite.test_drawn.__doc__,
+    )
+
+
+def test_examples():
+    """A law is tried on as many examples as it may, a plain one on no more than five; each limiter is closed."""
+    suite = Suite()
+    suite.test_drawn()
+    assert 7 == len(suite.tried)
+    suite.test_plain()
+    assert 12 == len(suite.tried)
+
+    assert 12 == len(suite.opened)
+    assert suite.opened == suite.closed
+
+
+def test_diverged():
+    """An example in which another law was broken does not count."""
+    Suite().test_diverges()
+
+
+def test_failure_quotes_the_law():
+    """What fails shrinks, and quotes the law; the limiters of failed examples are closed as well."""
+    suite = Suite()
+    with pytest.raises(AssertionError, match=r"^\d+\n") as caught:
+        suite.test_false()
+
+    assert "The law: It is false." == caught.value.__notes__[-1]
+    assert suite.opened == suite.closed
+
+
+def limits_of(**flags):
+    """Return the limits that a suite with these flags tried."""
+    suite = type("Own", (Suite,), {"examples": 60, **flags})()
+    drawn = []
+    suite.make_limiter = lambda limit, clock: drawn.append(limit)
+    suite.test_diverges()
+    return drawn
+
+
+def test_limits():
+    """Any limit is tried, but where hits are small only what twenty of them fill; or just those one asks for."""
+    assert any(limit.capacity > 1000 for limit in limits_of())
+    assert max(limit.capacity for limit in limits_of(max_cost=2)) in range(5, 41)
+    assert {Limit(5, None)} == set(limits_of(limits=st.just(Limit(5, None)), max_cost=1))
+
+
+def test_coroutines():
+    """Coroutines are run in one event loop, which is closed at the end."""
+    suite = AsyncSuite()
+    suite.test_drawn()
+
+    assert 14 == len(suite.loops)
+    [loop] = set(suite.loops)
+    assert loop.is_closed()
+
+
+class Count:
+    """Grants everything, to a bool's content."""
+
+    def __init__(self):
+        self.hits = []
+
+    def take(self, key, n):
+        self.hits.append((key, n, sys.getswitchinterval()))
+        return True
+
+
+def test_race():
+    """Several hit at once, each as often as told, with threads that take turns as often as they can."""
+    before, count = sys.getswitchinterval(), Count()
+
+    assert 3 * HITTERS == Suite().race(count, "k", 2, 3)
+    assert {("k", 2)} == {hit[:2] for hit in count.hits}
+    assert max(hit[2] for hit in count.hits) < 1e-5
+    assert before == sys.getswitchinterval()
+
+
+def test_race_of_tasks():
+    """Tasks race as threads do."""
+    suite = AsyncSuite()
+    with suite.running(), suite.open(Limit(5, None), lambda: 0) as limiter:
+        assert 5 == suite.race(limiter, "k", 1, 2)
+
+
+def test_failed_hit():
+    """A hit that raises in a race fails the law, which names the error."""
+    with pytest.raises(AssertionError, match="8 of 8 calls failed: AttributeError") as caught:
+        Suite().race(None, "k", 1, 1)
+
+    assert isinstance(caught.value.__cause__, AttributeError)
+
+
+def test_no_limiter():
+    """Who does not say how to make a limiter is told."""
+    with pytest.raises(NotImplementedError):
+        Harness().make_limiter(Limit(1, None), lambda: 0)
+    with pytest.raises(NotImplementedError):
+        asyncio.run(AsyncHarness().make_limiter(Limit(1, None), lambda: 0))
+    assert Harness().close_limiter(None) is None
+    assert asyncio.run(AsyncHarness().close_limiter(None)) is None
+
+
+class TestCounted(Harness):
+    def test_counted(self, request):
+        """What a law's suite runs is counted for the end of the run."""
+        assert Harness in request.config.pluginmanager.get_plugin(report.__name__).bases

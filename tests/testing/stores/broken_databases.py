@@ -1,0 +1,298 @@
+"""Stores over a file, over a server and for asyncio, right and broken; see :mod:`broken_stores`."""
+
+import asyncio
+import sqlite3
+from contextlib import closing, contextmanager, suppress
+from multiprocessing.connection import Client, Listener
+from threading import Lock, Thread, local
+
+from testing.stores.broken import Locked
+from testing.stores.broken_races import Compared
+from testing.stores.good import TaskStore, checked
+
+from smsmfa import StoreContention, StoreError
+
+# --- a database in a file
+
+
+class Database(Locked):
+    """It keeps every promise: a file of SQLite, one transaction an update, that locks before it reads."""
+
+    begin = "BEGIN IMMEDIATE"
+
+    def __init__(self, path):
+        self.path = path
+        with self.connected() as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL)")
+
+    @contextmanager
+    def connected(self):
+        with self.errors(), closing(sqlite3.connect(self.path, timeout=20, isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous=OFF")
+            yield connection
+
+    @contextmanager
+    def errors(self):
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError("the database failed") from error
+
+    def read(self, key):
+        with self.connected() as connection:
+            return self.see_in(connection, [key]).get(key)
+
+    def update(self, keys, change):
+        with self.connected() as connection:
+            connection.execute(self.begin)
+            writes, outcome = change(self.see_in(connection, keys))  # closing the connection rolls back
+            self.write_in(connection, checked(writes, keys))
+            connection.execute("COMMIT")
+            return outcome
+
+    def see_in(self, connection, keys):
+        query = "SELECT value FROM entries WHERE key = ?"
+        return {key: row[0] for key in keys for row in connection.execute(query, [key.encode()])}
+
+    def write_in(self, connection, writes):
+        for key, entry in writes.items():
+            if entry is None:
+                connection.execute("DELETE FROM entries WHERE key = ?", [key.encode()])
+            else:
+                connection.execute("REPLACE INTO entries VALUES (?, ?)", [key.encode(), entry.value])
+
+
+class DefersItsBegin(Database):
+    """Its transaction begins with a reading, so that of two that go on to write one fails at once."""
+
+    begin = "BEGIN"
+
+
+class ReadsBeforeItBegins(Database):
+    """It reads and decides before its transaction begins."""
+
+    def update(self, keys, change):
+        with self.connected() as connection:
+            writes, outcome = change(self.see_in(connection, keys))
+            connection.execute(self.begin)
+            self.write_in(connection, checked(writes, keys))
+            connection.execute("COMMIT")
+            return outcome
+
+
+class CommitsEachWrite(Database):
+    """Each of its writes is a transaction of its own."""
+
+    def write_in(self, connection, writes):
+        for key, entry in writes.items():
+            if not connection.in_transaction:
+                connection.execute(self.begin)
+            super().write_in(connection, {key: entry})
+            connection.execute("COMMIT")
+        if not connection.in_transaction:
+            connection.execute(self.begin)
+
+
+class ReadsTheFileOnce(Database):
+    """Each process reads the file once, and then knows what is in it."""
+
+    memories = {}
+
+    def __init__(self, path):
+        super().__init__(path)
+        with self.connected() as connection:
+            entries = connection.execute("SELECT key, value FROM entries")
+            self.memory = self.memories.setdefault(path, {key.decode(): value for key, value in entries})
+
+    def see_in(self, connection, keys):
+        return {key: self.memory[key] for key in keys if key in self.memory}
+
+    def write_in(self, connection, writes):
+        super().write_in(connection, writes)
+        for key, entry in writes.items():
+            self.memory.pop(key, None)
+            if entry is not None:
+                self.memory[key] = entry.value
+
+
+class RidesOnATransaction(Database):
+    """It takes part in the transaction of the application, if there is one, and is rolled back with it."""
+
+    #: The connection of the application, in its thread.
+    outer = local()
+
+    def update(self, keys, change):
+        connection = getattr(self.outer, "connection", None)
+        if connection is None:
+            return super().update(keys, change)
+        writes, outcome = change(self.see_in(connection, keys))
+        self.write_in(connection, checked(writes, keys))
+        return outcome
+
+
+# --- a server
+
+
+class Server:
+    """Compares and sets for whoever connects, on a port of the loopback interface."""
+
+    def __init__(self):
+        self.store = Compared()
+        self.listener = Listener(("127.0.0.1", 0), backlog=128)
+        self.address = self.listener.address
+        Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with suppress(OSError):
+            while True:
+                Thread(target=self.serve, args=[self.listener.accept()], daemon=True).start()
+
+    def serve(self, connection):
+        with connection, suppress(EOFError, OSError):
+            while True:
+                name, *arguments = connection.recv()
+                with self.store.lock:
+                    answer = getattr(self.store, name)(*arguments)
+                connection.send(answer)
+
+
+class Remote:
+    """It keeps every promise: a server compares and sets, and what a broken wire leaves open is a StoreError."""
+
+    def __init__(self, address):
+        self.address = address
+
+    def read(self, key):
+        return self.ask("see", [key]).get(key)
+
+    def update(self, keys, change):
+        while True:
+            seen = self.ask("see", list(keys))
+            writes, outcome = change(dict(seen))
+            if self.ask("replace", list(keys), seen, dict(checked(writes, keys))):
+                return outcome
+
+    def ask(self, *question):
+        try:
+            return self.call(question)
+        except (OSError, EOFError) as error:
+            raise StoreError("the server does not answer") from error
+
+    def call(self, question):
+        with Client(self.address) as connection:
+            connection.send(question)
+            return connection.recv()
+
+
+class RetriesTheCommit(Remote):
+    """What the wire breaks is asked again, a commit too: as redis-py does by default."""
+
+    def call(self, question):
+        try:
+            return super().call(question)
+        except (OSError, EOFError):
+            return super().call(question)
+
+
+class BelievesInCommits(Remote):
+    """A commit whose answer is lost is taken for done."""
+
+    def ask(self, name, *arguments):
+        try:
+            return super().ask(name, *arguments)
+        except StoreError:
+            if name == "replace":
+                return True
+            raise
+
+
+class FailsOpen(Remote):
+    """When the server does not answer, nothing is stored for all it knows.
+
+    Read in: Sentry and django-mfa (limits).
+    """
+
+    def ask(self, name, *arguments):
+        try:
+            return super().ask(name, *arguments)
+        except StoreError:
+            return {} if name == "see" else True
+
+
+class RaisesWhatTheDriverRaises(Remote):
+    """What goes wrong on the wire is not raised as a StoreError."""
+
+    def ask(self, *question):
+        return self.call(question)
+
+
+class CallsBrokenCommitsContention(Remote):
+    """A commit whose answer is lost is reported as contention, which says that nothing is changed."""
+
+    def ask(self, name, *arguments):
+        try:
+            return super().ask(name, *arguments)
+        except StoreError as error:
+            raise StoreContention("try again") from error
+
+
+class SharesItsConnection(Remote):
+    """It goes on using its connection after a fork, so that parent and child read each other's answers."""
+
+    def __init__(self, address):
+        super().__init__(address)
+        self.lock, self.connection = Lock(), Client(address)
+
+    def call(self, question):
+        with self.lock:
+            self.connection.send(question)
+            return self.connection.recv()
+
+
+# --- asyncio
+
+
+class WaitsBetween(TaskStore):
+    """It waits between the reading and the writing, and nothing keeps other tasks out."""
+
+    async def update(self, keys, change):
+        return await self.run(keys, change)
+
+
+class WaitsBetweenWrites(TaskStore):
+    """It waits between two writes, so that a task which is cancelled there leaves half of them."""
+
+    async def write(self, writes):
+        for key, entry in writes.items():
+            self.store.put(key, entry)
+            await asyncio.sleep(0)
+
+
+class KeepsTheLockWhenCancelled(TaskStore):
+    """A task that is cancelled leaves the lock locked."""
+
+    async def update(self, keys, change):
+        await self.lock.acquire()
+        outcome = await self.run(keys, change)
+        self.lock.release()
+        return outcome
+
+
+class SwallowsCancellation(TaskStore):
+    """A task that is cancelled goes on, and returns None."""
+
+    async def update(self, keys, change):
+        with suppress(asyncio.CancelledError):
+            return await super().update(keys, change)
+
+
+class HoldsUpTheLoop(TaskStore):
+    """Its lock is one of threads, which a task that waits for it never lets another task give back."""
+
+    def __init__(self):
+        super().__init__()
+        self.lock = Lock()
+
+    async def update(self, keys, change):
+        with self.lock:
+            return await self.run(keys, change)

@@ -1,0 +1,244 @@
+"""The kit is tested by what is wrong on purpose: a check catches each broken store, and passes the right one."""
+
+import re
+import sqlite3
+from contextlib import closing, contextmanager
+from functools import cache
+from pathlib import Path
+
+import pytest
+from testing.stores import broken as stores
+from testing.stores import broken_databases as databases
+from testing.stores import broken_races as races
+from testing.stores import broken_values as values
+from testing.stores.broken import Data, Locked
+from testing.stores.broken_databases import Database, Remote, RidesOnATransaction, Server
+from testing.stores.good import TaskStore
+
+from smsmfa import StoreError
+from smsmfa.testing import AsyncStoreConformance, StoreConformance
+from smsmfa.testing.stores import factor as store_factor
+from smsmfa.testing.threads import Hung
+
+
+class Memory(StoreConformance):
+    """The suite for stores in memory."""
+
+    shared = True
+
+    def __init__(self, store, path):
+        self.store, self.data = store, Data()
+
+    def make_store(self):
+        return self.store(self.data)
+
+
+class File(StoreConformance):
+    """The suite for stores in a file."""
+
+    shared = processes = fork = True
+
+    def __init__(self, store, path):
+        self.store, self.path = store, path
+
+    def make_store(self):
+        return self.store(self.path)
+
+    @contextmanager
+    def enclosing_transaction(self):
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            connection.execute("BEGIN")
+            RidesOnATransaction.outer.connection = connection
+            try:
+                yield
+            finally:  # closing the connection rolls back
+                del RidesOnATransaction.outer.connection
+
+
+class Network(StoreConformance):
+    """The suite for stores on a server."""
+
+    shared = processes = fork = True
+
+    def __init__(self, store, path):
+        self.store = store
+        type(self).server = self.address = server().address
+
+    def make_store(self):
+        return self.store(self.address)
+
+    def make_store_at(self, host, port):
+        return self.store((host, port))
+
+
+class Loop(AsyncStoreConformance):
+    """The suite for stores of asyncio."""
+
+    def __init__(self, store, path):
+        self.store = store
+
+    def make_store(self):
+        return self.store()
+
+
+@cache
+def server():
+    return Server()
+
+
+KINDS = {Database: File, Remote: Network, TaskStore: Loop, Locked: Memory}
+
+
+def suite_for(store, path):
+    """Return the suite for a store of its kind."""
+    kind = next(kind for base, kind in KINDS.items() if issubclass(store, base))
+    return kind(store, path)
+
+
+#: The check that has to catch each.
+CAUGHT_BY = {
+    stores.LosesUpdates: "test_first_write_meets_first_write",
+    stores.ReadsOutsideTheLock: "test_update_meets_update",
+    stores.LetsGoBetween: "test_overlap_meets_overlap",
+    stores.LocksForItself: "test_hot_key",
+    stores.WritesOneKeyAtATime: "test_nothing_is_seen_half_written",
+    stores.WritesOneKeyOnly: "test_several_keys",
+    stores.ChecksAsItWrites: "test_write_outside",
+    stores.WritesOutsideItsKeys: "test_nothing_is_read_of_what_is_refused",
+    stores.DropsWhatIsOutside: "test_write_outside",
+    stores.SwallowsExceptions: "test_error_passes_unchanged",
+    stores.RenamesExceptions: "test_error_passes_unchanged",
+    stores.KeepsTheLock: "test_no_residue_of_errors",
+    stores.LeaksConnections: "test_no_residue_of_errors",
+    stores.LeaksConnectionsOfRefusals: "test_no_residue_of_refusals",
+    stores.LeavesPlaceholders: "test_no_residue_of_refusals",
+    stores.HandsOutItsData: "test_only_the_keys_asked_for",
+    stores.ReadsWhatWasThere: "test_written_is_read",
+    stores.ReadsAReplica: "test_written_is_read",
+    stores.KeepsItsOwnCopy: "test_two_in_turn",
+    races.RepeatsItsWrites: "test_update_meets_update",
+    races.KeepsTheFirstOutcome: "test_update_meets_update",
+    races.CallsOnceAndForAll: "test_outcome_comes_back",
+    races.ComparesOnlyWhatItWrites: "test_decision_meets_decision",
+    races.ComparesOnlyWhatExists: "test_first_write_meets_first_write",
+    races.DecidesOnTornValues: "test_values_are_current_together",
+    races.BelievesErrorsOfTornValues: "test_errors_are_of_values_current_together",
+    races.ReportsFailureAsSuccess: "test_many_conflicts",
+    races.ReportsSuccessAsFailure: "test_update_meets_update",
+    races.GivesUpAtOnce: "test_many_conflicts",
+    races.RefusesFromMemory: "test_refusal_on_stale_memory",
+    races.TakesAndPutsBack: "test_deletion_meets_update",
+    races.LocksInTheGivenOrder: "test_keys_in_opposite_orders",
+    races.LocksOnlyWhatExists: "test_first_write_meets_first_write",
+    races.LocksTheFirstKey: "test_keys_in_opposite_orders",
+    values.FoldsCase: "test_keys_that_look_alike",
+    values.DropsTrailingSpaces: "test_keys_that_look_alike",
+    values.CutsKeys: "test_long_keys",
+    values.EscapesKeys: "test_keys_that_look_alike",
+    values.DeletesByPrefix: "test_keys_that_look_alike",
+    values.DeletesNothing: "test_deleted",
+    values.EmptiesWhatItDeletes: "test_deleted",
+    values.DeletesWhatIsLeftOut: "test_empty_mapping",
+    values.TakesEmptyForAbsent: "test_empty_value",
+    values.CutsValues: "test_sizes",
+    values.StopsAtZero: "test_every_byte",
+    values.DecodesValues: "test_every_byte",
+    values.ReturnsText: "test_exact_bytes",
+    values.ReadsBytearrays: "test_exact_bytes",
+    values.ShowsMemoryviews: "test_exact_bytes",
+    values.TakesSecondsForMilliseconds: "test_whole_seconds",
+    values.CutsSeconds: "test_whole_seconds",
+    values.CountsSecondsIn32Bits: "test_never_early",
+    values.TakesLongTimesForDates: "test_never_early",
+    values.RefusesZero: "test_keep_for_nothing",
+    values.KeepsTheFirstTime: "test_last_write_says_how_long",
+    values.TakesTheTimeOfTheFirst: "test_other_entries_keep_their_time",
+    values.RewritesWhatItSaw: "test_empty_mapping",
+    values.ExpiresByTheApplicationsClock: "test_limit_when_the_clock_jumps",
+    databases.DefersItsBegin: "test_first_write_meets_first_write",
+    databases.ReadsBeforeItBegins: "test_update_meets_update",
+    databases.CommitsEachWrite: "test_nothing_is_seen_half_written",
+    databases.ReadsTheFileOnce: "test_processes_share",
+    databases.RidesOnATransaction: "test_enclosing_transaction",
+    databases.RetriesTheCommit: "test_answer_is_cut",
+    databases.BelievesInCommits: "test_question_is_cut",
+    databases.FailsOpen: "test_question_is_cut",
+    databases.RaisesWhatTheDriverRaises: "test_answer_is_cut",
+    databases.CallsBrokenCommitsContention: "test_answer_is_cut",
+    databases.SharesItsConnection: "test_fork",
+    databases.WaitsBetween: "test_tasks_on_a_hot_key",
+    databases.WaitsBetweenWrites: "test_cancelled",
+    databases.KeepsTheLockWhenCancelled: "test_cancelled",
+    databases.SwallowsCancellation: "test_cancelled",
+    databases.HoldsUpTheLoop: "test_tasks_on_a_hot_key",
+}
+
+#: Those that hang, and so are caught by the time limit.
+HANGS = {
+    stores.KeepsTheLock,
+    races.LocksInTheGivenOrder,
+    databases.KeepsTheLockWhenCancelled,
+    databases.HoldsUpTheLoop,
+}
+
+
+@pytest.fixture(autouse=True)
+def _clock_to_be_found(monkeypatch):
+    monkeypatch.setattr(store_factor, "FakeClock", values.ApplicationClock)
+
+
+def right(store):
+    """Return the store of the same kind that keeps every promise."""
+    return next(base for base in store.__mro__ if base.__doc__.startswith("It keeps every promise"))
+
+
+def fails(suite, check):
+    """Run a check that has to fail; return its error."""
+    with pytest.raises((AssertionError, StoreError, OSError, EOFError)) as caught:
+        getattr(suite, check)()
+    return caught.value
+
+
+@pytest.mark.parametrize("store, check", CAUGHT_BY.items(), ids=lambda part: getattr(part, "__name__", part))
+def test_caught(store, check, tmp_path, monkeypatch):
+    """A broken store is caught by its check, five times of five, and by the time limit only where it hangs."""
+    for number in range(5):
+        suite = suite_for(store, tmp_path / str(number))
+        if store in HANGS:
+            monkeypatch.setattr(type(suite), "time_limit", 0.3)
+        assert (store in HANGS) == isinstance(fails(suite, check), Hung)
+
+
+@pytest.mark.parametrize(
+    "store, check",
+    sorted({(right(store), check) for store, check in CAUGHT_BY.items()}, key=str),
+    ids=lambda part: getattr(part, "__name__", part),
+)
+def test_right(store, check, tmp_path):
+    """A check that catches a broken store lets the right one of the same kind pass."""
+    getattr(suite_for(store, tmp_path / "right"), check)()
+
+
+def test_every_one():
+    """Every broken store has a check that catches it, and says in one sentence what is wrong."""
+    members = [member for module in (stores, races, values, databases) for member in vars(module).values()]
+    classes = [member for member in members if isinstance(member, type) and hasattr(member, "update")]
+    found = [store for store in classes if store.__module__.startswith("testing.")]
+    broken = {store for store in found if right(store) is not store}
+
+    assert broken == {*CAUGHT_BY}
+    assert [] == [each for each in broken if not re.fullmatch(r"[^.]+\.", sentence(each))]
+
+
+def test_page():
+    """Each check that the page on stores says to catch a mistake does catch one."""
+    page = Path(__file__).parents[2] / "docs" / "custom-store.md"
+    named = set(re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8")))
+
+    assert named <= {*CAUGHT_BY.values()}
+    assert len(named) > 15
+
+
+def sentence(store):
+    """Return the first paragraph of what a store says of itself, without its code."""
+    return re.sub(r"``.*?``", "", store.__doc__.partition("\n\n")[0])

@@ -1,0 +1,104 @@
+"""A store that is right passes the suite, in a file or on a server, plain or for asyncio."""
+
+from contextlib import contextmanager
+
+import pytest
+from testing.stores.good import AsyncRemoteStore, RemoteStore, Server, SqliteStore
+
+from smsmfa import AsyncMemoryStore, MemoryStore
+from smsmfa.testing import AsyncStoreConformance, StoreConformance
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server():
+    """A server for the suites that need one."""
+    with Server() as server:
+        TestRemoteStore.server = TestAsyncRemoteStore.server = server.server_address
+        yield
+        server.shutdown()
+
+
+class TestSqliteStore(StoreConformance):
+    """A store that many processes can open, and beside which much goes on."""
+
+    shared = processes = fork = True
+    rounds = 8
+    patience = 0.05
+
+    @pytest.fixture(autouse=True)
+    def _path(self, tmp_path):
+        self.path = tmp_path / "store.db"
+
+    def make_store(self):
+        return SqliteStore(self.path)
+
+    @contextmanager
+    def enclosing_transaction(self):
+        yield  # a connection of its own cannot be in one
+
+    def disturb(self):
+        self.opened().read("nothing")
+
+
+class TestRemoteStore(StoreConformance):
+    """A store on a server."""
+
+    shared = True
+    rounds = 8
+    patience = 0.05
+
+    def make_store(self):
+        return RemoteStore(*self.server)
+
+    def make_store_at(self, host, port):
+        return RemoteStore(host, port)
+
+
+class TestAsyncRemoteStore(AsyncStoreConformance):
+    """A store on a server for asyncio."""
+
+    shared = True
+    rounds = 8
+    patience = 0.05
+
+    async def make_store(self):
+        return AsyncRemoteStore(*self.server)
+
+    def make_store_at(self, host, port):
+        return AsyncRemoteStore(host, port)
+
+
+@pytest.mark.parametrize("kind", [StoreConformance, AsyncStoreConformance])
+def test_hooks_are_to_be_filled_in(kind):
+    """How a store is made is for the subclass to say."""
+    with pytest.raises(NotImplementedError):
+        kind().make_store()
+    with pytest.raises(NotImplementedError):
+        kind().make_store_at("host", 1)
+
+
+class Closes(AsyncMemoryStore):
+    """A store that says when it is closed."""
+
+    closed = 0
+
+    async def aclose(self):
+        Closes.closed += 1
+
+
+class Quick(AsyncStoreConformance):
+    def make_store(self):
+        return Closes()
+
+
+class Plain(StoreConformance):
+    def make_store(self):
+        return MemoryStore()
+
+
+def test_stores_are_closed():
+    """A store that has a method for it is closed when its check ends, one that has none is left."""
+    Quick().test_absent()
+    Plain().test_absent()
+
+    assert 1 == Closes.closed

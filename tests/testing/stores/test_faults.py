@@ -1,0 +1,168 @@
+"""Each check of hostile surroundings catches a store that does not stand them."""
+
+from contextlib import contextmanager, nullcontext
+
+import pytest
+from testing.stores.good import DictStore, RemoteStore, Server, failed, names, suite
+
+from smsmfa import StoreContention, StoreError
+from smsmfa.testing.stores import faults as store_faults
+from smsmfa.testing.stores.faults import FaultChecks
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A server."""
+    with Server() as server:
+        yield server
+        server.shutdown()
+
+
+class Retries(RemoteStore):
+    """Its driver tries again what it had no answer to."""
+
+    tries = 3
+
+
+class TakesSilenceForSuccess(RemoteStore):
+    def _ask(self, **request):
+        try:
+            return super()._ask(**request)
+        except StoreError:
+            if "writes" not in request:
+                raise
+            return {"done": True}
+
+
+class CallsDoubtContention(RemoteStore):
+    def _ask(self, **request):
+        try:
+            return super()._ask(**request)
+        except StoreError as error:
+            raise StoreContention("somebody was in the way") from error
+
+
+class TakesSilenceForAbsence(RemoteStore):
+    def read(self, key):
+        try:
+            return super().read(key)
+        except StoreError:
+            return None
+
+
+class NeverConnectsAgain(RemoteStore):
+    alive = True
+
+    def _ask(self, **request):
+        if not self.alive:
+            raise StoreError("no connection")
+        try:
+            return super()._ask(**request)
+        except StoreError:
+            self.alive = False
+            raise
+
+
+class AsksForEver(RemoteStore):
+    """Each call is a question more than the one before."""
+
+    calls = 0
+
+    def update(self, keys, change):
+        self.calls += 1
+        for _ in range(self.calls):
+            self.read(keys[0])
+        return super().update(keys, change)
+
+
+def over(server, store):
+    """Return the suite over a store on this server, or on what stands between."""
+    return suite(
+        FaultChecks,
+        lambda: store(*server.server_address),
+        open_store_at=lambda self, host, port: store(host, port),
+        server=server.server_address,
+    )
+
+
+class Rides(DictStore):
+    """Forgets what the application rolls back."""
+
+    @contextmanager
+    def transaction(self):
+        before = self.entries.copy()
+        yield
+        self.entries = before
+
+
+class Forgets(DictStore):
+    """Forgets what a sweeper takes with it."""
+
+    def sweep(self):
+        with self.lock:
+            for key in [key for key, (_, until) in self.entries.items() if until]:
+                del self.entries[key]
+
+
+class DeletesWithoutLooking(DictStore):
+    """Its sweeper deletes what had expired when it came the last time, written again since or not."""
+
+    expired = ()
+
+    def sweep(self):
+        with self.lock:
+            for key in self.expired:
+                self.put(key, None)
+            self.expired = [key for key in self.entries if self.get(key) is None]
+
+
+def disturbed(store):
+    """Return the suite over a store beside which something goes on."""
+    data = store()
+    return suite(
+        FaultChecks,
+        lambda: data,
+        disturb=lambda self: getattr(data, "sweep", bool)(),
+        enclosing_transaction=lambda self: getattr(data, "transaction", nullcontext)(),
+    )
+
+
+CAUGHT = {
+    "test_answer_is_cut": [Retries, CallsDoubtContention, NeverConnectsAgain, AsksForEver],
+    "test_question_is_cut": [TakesSilenceForSuccess],
+    "test_read_is_cut": [TakesSilenceForAbsence],
+    "test_verify_is_cut": [Retries, TakesSilenceForSuccess, CallsDoubtContention],
+}
+DISTURBED = {"test_enclosing_transaction": [Rides], "test_disturbed": [Forgets, DeletesWithoutLooking]}
+
+
+def test_all_are_here():
+    """Each check has a store here that does not pass it."""
+    assert names(FaultChecks) == CAUGHT.keys() | DISTURBED.keys()
+
+
+@pytest.mark.parametrize("check", CAUGHT)
+def test_a_right_store_passes(server, check):
+    """A store that raises what it cannot know passes."""
+    assert set() == failed(over(server, RemoteStore), [check])
+
+
+@pytest.mark.parametrize("check, store", [(check, store) for check, stores in CAUGHT.items() for store in stores])
+def test_caught(server, check, store, monkeypatch):
+    """A store that tries again, or takes silence for an answer, fails the check of this name."""
+    monkeypatch.setattr(store_faults, "_MOST_CHUNKS", 8)
+    assert {check} == failed(over(server, store), [check])
+
+
+@pytest.mark.parametrize("check, store", [(check, store) for check, stores in DISTURBED.items() for store in stores])
+def test_caught_beside(check, store):
+    """A store that goes with what happens beside it fails the check of this name; one that does not passes."""
+    assert {check} == failed(disturbed(store), [check])
+    assert set() == failed(disturbed(DictStore), [check])
+
+
+def test_server_is_needed():
+    """Without a server these checks are left out."""
+    for check in CAUGHT:
+        with pytest.raises(pytest.skip.Exception, match="server"):
+            getattr(suite(FaultChecks, DictStore)(), check)()

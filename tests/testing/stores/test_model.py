@@ -1,0 +1,41 @@
+"""The check of whole sequences catches a store that differs from a dictionary after a few steps."""
+
+import pytest
+from testing.stores.good import DictStore, failed, suite
+
+from smsmfa.testing.stores.model import ModelChecks
+
+
+class ForgetsAfterAnError(DictStore):
+    def run(self, keys, change):
+        try:
+            return super().run(keys, change)
+        except ValueError:
+            self.entries.clear()
+            raise
+
+
+class FoldsCase(DictStore):
+    def get(self, key):
+        return super().get(key.lower())
+
+    def put(self, key, entry):
+        super().put(key.lower(), entry)
+
+
+def test_a_right_store_passes():
+    """A store that is right passes, also when it is opened twice."""
+    assert set() == failed(suite(ModelChecks, DictStore), ["test_model"])
+    data = DictStore()
+    assert set() == failed(suite(ModelChecks, lambda: data, shared=True), ["test_model"])
+
+
+@pytest.mark.parametrize("store", [ForgetsAfterAnError, FoldsCase])
+def test_caught(store):
+    """A store that is wrong is caught, and always: the sequences are the same in each run."""
+    assert {"test_model"} == failed(suite(ModelChecks, store), ["test_model"])
+
+
+def test_two_that_share_nothing():
+    """Two stores that should share their data and do not are caught."""
+    assert {"test_model"} == failed(suite(ModelChecks, DictStore, shared=True), ["test_model"])

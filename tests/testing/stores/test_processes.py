@@ -1,0 +1,162 @@
+"""Another process opens the same store by the same suite, says words on its way, and tells a result or an error."""
+
+import io
+import json
+import os
+import pickle
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from smsmfa.testing.stores import processes
+from smsmfa.testing.stores.processes import forked, in_process, in_processes, serve
+from smsmfa.testing.stores.suite import Suite
+
+
+class Named(Suite):
+    """A suite whose store is its name."""
+
+    name = "of the class"
+
+    def open_store(self):
+        return self.name
+
+
+def _where(store, say, *words):
+    for word in words:
+        say(word)
+    return [store, os.getpid()]
+
+
+def _fail(store, say):
+    raise KeyError("not there")
+
+
+def _leave(store, say):
+    os._exit(3)
+
+
+class Inner:
+    class Named(Named):
+        pass
+
+
+@pytest.mark.parametrize("kind", [Named, Inner.Named])
+def test_in_process(kind):
+    """A process opens the store with the attributes that the suite has here, and each word is heard here."""
+    suite, heard = kind(), []
+    suite.name = "of here"
+    store, pid = in_process(
+        suite, _where, ["one", "two", "three"], {"one": lambda: heard.append(1), "two": lambda: heard.append(2)}
+    )
+
+    assert "of here" == store
+    assert pid != os.getpid()
+    assert [1, 2] == heard
+
+
+def test_in_processes():
+    """Several are several, each with its arguments."""
+    results = in_processes(Named(), _where, [[], ["word"]], 60)
+
+    assert ["of the class"] * 2 == [store for store, _ in results]
+    assert 2 == len({pid for _, pid in results})
+
+
+@pytest.mark.parametrize("task, message", [(_fail, "KeyError: 'not there'"), (_leave, "ended before it was done")])
+def test_failure(task, message):
+    """A process that fails, or ends, is a failure here that says why."""
+    with pytest.raises(AssertionError, match=message):
+        in_process(Named(), task, [], {})
+
+
+def test_class_inside_a_function():
+    """A suite that is made inside a function cannot be found elsewhere, which is said at once."""
+
+    class Local(Named):
+        pass
+
+    with pytest.raises(TypeError, match="cannot find a class that is made inside a function"):
+        in_process(Local(), _where, [], {})
+
+
+def job(task, where=None, state=None):
+    where = where or (Named.__module__, __file__, "Named")
+    return io.BytesIO(pickle.dumps((where, pickle.dumps(state or {}), task, [])))
+
+
+def told(heard):
+    said = io.BytesIO()
+    serve(heard, said)
+    return [json.loads(line) for line in said.getvalue().splitlines()]
+
+
+def test_serve():
+    """A job is answered with a word when the store is open, and a result or an error."""
+    assert [["word", "ready"], ["result", ["there", os.getpid()]]] == told(job(_where, state={"name": "there"}))
+    [_, [kind, text]] = told(job(_fail))
+    assert "error" == kind
+    assert "KeyError: 'not there'" in text
+
+
+def test_found_by_its_file(tmp_path, monkeypatch):
+    """A module that cannot be imported by its name, or is another one there, is found by its file."""
+    file = tmp_path / "suite_in_a_file.py"
+    file.write_text("class Named:\n    def __getstate__(self): return {}\n    def open_store(self): return 'by file'\n")
+    for name in ("suite_in_a_file", "json", "__main__"):
+        monkeypatch.setitem(sys.modules, "suite_in_a_file", None)
+        monkeypatch.setitem(sys.modules, name, sys.modules.get(name))
+        monkeypatch.setitem(sys.modules, "_suite", None)
+        assert ["by file", os.getpid()] == told(job(_where, (name, str(file), "Named")))[1][1]
+
+
+def test_main(monkeypatch):
+    """The program of the other process keeps its standard output for what it tells, and ends without ado."""
+    calls = []
+    monkeypatch.setattr(processes, "serve", lambda heard, said: calls.append((heard, said.close())))
+    monkeypatch.setattr(processes.sys, "stdin", SimpleNamespace(buffer="heard"))
+    monkeypatch.setattr(processes.os, "dup2", lambda *ends: calls.append(ends))
+    monkeypatch.setattr(processes.os, "_exit", calls.append)
+    processes.main()
+
+    assert [(2, 1), ("heard", None), 0] == calls
+
+
+def test_forked():
+    """The child of a fork and this process do their calls at the same time."""
+    pid = os.getpid()
+
+    assert [True, pid] == forked(lambda: os.getppid() == pid, os.getpid, 60)
+
+
+@pytest.mark.parametrize(
+    "call, message", [(lambda: 1 / 0, "ZeroDivisionError"), (lambda: os._exit(1), "ended before it was done")]
+)
+def test_forked_fails(call, message):
+    """A child that fails, or ends, is a failure here that says why."""
+    with pytest.raises(AssertionError, match=message):
+        forked(call, bool, 60)
+
+
+class Exit(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("call, kind", [(lambda: 5, "result"), (lambda: 1 / 0, "error")])
+def test_child(call, kind, monkeypatch):
+    """The child of a fork writes what came of its call, and ends there."""
+
+    def leave(code):
+        raise Exit
+
+    monkeypatch.setattr(processes.os, "_exit", leave)
+    monkeypatch.setattr(processes.os, "fork", lambda: 0)
+    parent, child = processes.socket.socketpair()
+    monkeypatch.setattr(processes.socket, "socketpair", lambda: (None, child))
+    with parent, child:
+        parent.sendall(b"!")
+        with pytest.raises(Exit):
+            forked(call, bool, 60)
+        assert b"?" == parent.recv(1)
+        assert [kind] == json.loads(parent.recv(65_536))[:1]

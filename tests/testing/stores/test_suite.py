@@ -1,0 +1,175 @@
+"""A check is a method that runs what it promises, closes what it opened, and says what its failure means."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from smsmfa import MemoryStore
+from smsmfa.testing.stores import suite
+from smsmfa.testing.stores.suite import PROMISES, Suite, check, expect, fresh, held, in_pairs, increment, look, put
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "custom-store.md"
+
+
+class Mine(Suite):
+    """A suite with one check of each kind."""
+
+    def __init__(self):
+        self.closed, self.pairs, self.plain = [], [], MemoryStore()
+
+    def open_store(self):
+        return object()
+
+    def open_store_at(self, host, port):
+        return f"{host}:{port}"
+
+    def shut_store(self, store):
+        self.closed.append(store)
+
+    @check(1)
+    def test_passes(self):
+        """It passes."""
+        self.stores = [self.opened(), self.opened_at(("host", 1))]
+
+    @check(2)
+    def test_fails(self):
+        """It holds."""
+        self.stores = [self.opened()]
+        expect("x" * 1000, "y", "the letters")
+
+    @check(3, "shared", "disturb")
+    def test_needs(self):
+        """It is left out."""
+
+    @check(4)
+    @in_pairs
+    def test_pairs(self, one, other):
+        """It runs on pairs."""
+        self.pairs.append((one, other))
+
+    @check(5)
+    def test_hangs(self):
+        """It comes back."""
+        self.opened()
+        raise suite.Hung("not back")
+
+
+class Able(Mine):
+    """A suite of a store that can do more."""
+
+    shared = True
+
+    def disturb(self):
+        pass
+
+
+def test_passes():
+    """A check passes, and closes what it opened, the last first."""
+    mine = Mine()
+    mine.test_passes()
+
+    assert mine.stores[::-1] == mine.closed
+    assert "host:1" == mine.stores[1]
+
+
+def test_fails():
+    """A failure says which promise is broken and where it is written down, cut short; its stores are closed."""
+    mine = Mine()
+    with pytest.raises(AssertionError, match=r"^the letters: expected 'x{199} \.\.\. x{199}', got 'y'") as caught:
+        mine.test_fails()
+
+    assert [
+        "Broken promise: It holds.",
+        'See "Write a store in twenty minutes", What must hold, 2: One after the other.',
+    ] == caught.value.__notes__
+    assert mine.stores == mine.closed
+
+
+def test_what_hangs_is_not_closed():
+    """A store that hangs is left alone: to close it could hang too."""
+    mine = Mine()
+    with pytest.raises(suite.Hung):
+        mine.test_hangs()
+
+    assert [] == mine.closed
+
+
+def test_left_out():
+    """A check that needs what is off is left out, and says what is missing."""
+    for kind, off in [(Mine, "shared, disturb"), (type("Half", (Mine,), {"shared": True}), "disturb")]:
+        with pytest.raises(pytest.skip.Exception, match=f": {off}$"):
+            kind().test_needs()
+    Able().test_needs()
+
+
+def test_flag_that_is_turned_off_again():
+    """A flag that is false is off, also where it was on in a base class."""
+    assert [True, False] == [kind.has("shared") for kind in (Able, type("Off", (Able,), {"shared": False}))]
+
+
+def test_pairs():
+    """A check of two runs on one store twice and, where there can be two, on two."""
+    mine, able = Mine(), Able()
+    mine.test_pairs()
+    able.test_pairs()
+
+    assert [True] == [one is other for one, other in mine.pairs]
+    assert [True, False] == [one is other for one, other in able.pairs]
+    assert 2 == len(able.handles()) == len(able.closed)
+
+
+def test_pytest_sees_no_fixtures(pytestconfig):
+    """Neither kind of check has arguments that pytest would take for fixtures, and the plugin is there once."""
+    from _pytest.compat import getfuncargnames
+
+    assert () == getfuncargnames(Mine.test_pairs, cls=Mine) == getfuncargnames(Mine.test_passes, cls=Mine)
+
+
+def test_other_processes_get_no_store():
+    """What a suite sends to another process is what its subclass set."""
+    mine = Able()
+    mine.opened()
+
+    assert {"closed", "pairs", "plain"} == mine.__getstate__().keys()
+
+
+def test_hooks_are_to_be_filled_in():
+    """What a subclass has to say raises until it does."""
+    for hook in ("open_store", "enclosing_transaction", "disturb"):
+        with pytest.raises(NotImplementedError):
+            getattr(Suite(), hook)()
+    with pytest.raises(NotImplementedError):
+        Suite().open_store_at("host", 1)
+    with pytest.raises(NotImplementedError):
+        Suite().shut_store(MemoryStore())
+
+
+def test_helpers():
+    """Keys are fresh, and what is put, looked at and counted is what is there."""
+    store, happened = MemoryStore(), []
+    one, other = fresh("a"), fresh("a")
+    put(store, {one[0]: b"5"})
+
+    expect(one, [*one], "keys that are equal")
+    assert one != other
+    assert 5 == store.update(one, held(increment(*one), lambda: happened.append(1)))
+    assert {one[0]: b"6"} == look(store, one + other)
+    assert [1] == happened
+
+
+def test_promises_are_those_of_the_documentation():
+    """Each promise is a heading of the list that a failure points to."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    listed = re.findall(r"^(\d+)\. \*\*(.+?)\*\*", text.partition("## What must hold")[2], re.MULTILINE)
+
+    assert len(listed) >= 11
+    assert {int(number): title.strip(".").replace("`", "") for number, title in listed}.items() <= PROMISES.items()
+
+
+class TestHere(Mine):
+    """The suite, run by pytest: its plugin is registered by a fixture."""
+
+    __init__ = object.__init__
+    closed, pairs = [], []
+    test_fails = test_hangs = None

@@ -1,0 +1,184 @@
+"""Each check of keys, values and times catches a store that is wrong in just this."""
+
+import re
+import time
+
+import pytest
+from testing.stores.good import DictStore, failed, suite
+
+from smsmfa.testing.stores.values import ValueChecks
+from smsmfa.typing import Entry
+
+
+class ShowsWhatIsAbsent(DictStore):
+    def values(self, keys):
+        return {key: self.get(key) for key in keys}
+
+
+class ReadsTheFirstWrite(DictStore):
+    def put(self, key, entry):
+        if entry is None or key not in self.entries:
+            super().put(key, entry)
+
+
+class ReturnsMemory(DictStore):
+    def get(self, key):
+        value = super().get(key)
+        return value if value is None else bytearray(value)
+
+
+class ReturnsText(DictStore):
+    def put(self, key, entry):
+        super().put(key, entry and Entry(entry.value.decode(errors="replace").encode(), entry.keep_for))
+
+
+class TakesEmptyForAbsent(DictStore):
+    def get(self, key):
+        return super().get(key) or None
+
+
+class CutsValues(DictStore):
+    def put(self, key, entry):
+        super().put(key, entry and Entry(entry.value[:65_535], entry.keep_for))
+
+
+class TrimsKeys(DictStore):
+    def get(self, key):
+        return super().get(key.rstrip())
+
+    def put(self, key, entry):
+        super().put(key.rstrip(), entry)
+
+
+class NamesFiles(DictStore):
+    """As if each key were a file, whose name holds no special characters."""
+
+    def get(self, key):
+        return super().get(re.sub(r"\W", "_", key))
+
+    def put(self, key, entry):
+        super().put(re.sub(r"\W", "_", key), entry)
+
+
+class CutsKeys(DictStore):
+    def get(self, key):
+        return super().get(key[:249])
+
+    def put(self, key, entry):
+        super().put(key[:249], entry)
+
+
+class DropsWhatFollowsADeletion(DictStore):
+    def write(self, writes):
+        for key, entry in writes.items():
+            self.put(key, entry)
+            if entry is None:
+                return
+
+
+class ShowsEverything(DictStore):
+    def values(self, keys):
+        return {key: self.get(key) for key in self.entries}
+
+
+class NeverDeletes(DictStore):
+    def put(self, key, entry):
+        if entry is not None:
+            super().put(key, entry)
+
+
+class DeletesOnlyWhatIsThere(DictStore):
+    def put(self, key, entry):
+        if entry is None:
+            del self.entries[key]
+        else:
+            super().put(key, entry)
+
+
+class CannotCountSoFar(DictStore):
+    def put(self, key, entry):
+        long = entry is not None and (entry.keep_for or 0) > 2**31
+        super().put(key, Entry(entry.value, 0) if long else entry)
+
+
+class CountsMilliseconds(DictStore):
+    def put(self, key, entry):
+        super().put(key, entry and Entry(entry.value, entry.keep_for and entry.keep_for / 1000))
+
+
+class CountsTurnsOfTheSecond(DictStore):
+    def get(self, key):
+        value, until = self.entries.get(key, (None, None))
+        return value if until is None or time.time() < until else None
+
+    def put(self, key, entry):
+        until = None if entry is None or entry.keep_for is None else int(time.time()) + entry.keep_for
+        super().put(key, entry)
+        if entry is not None:
+            self.entries[key] = entry.value, until
+
+
+class EmptiesWhatExpired(DictStore):
+    def get(self, key):
+        return b"" if key in self.entries and super().get(key) is None else super().get(key)
+
+
+class KeepsTheFirstTime(DictStore):
+    def put(self, key, entry):
+        before = self.entries.get(key, (None, None))[1]
+        super().put(key, entry)
+        if before is not None and entry is not None:
+            self.entries[key] = entry.value, before
+
+
+class OneTimeForAll(DictStore):
+    def write(self, writes):
+        times = [entry.keep_for for entry in writes.values() if entry and entry.keep_for is not None]
+        for key, entry in writes.items():
+            self.put(key, entry and Entry(entry.value, min(times, default=None)))
+
+
+class TakesNoWritesForADeletion(DictStore):
+    def run(self, keys, change):
+        writes, outcome = change(self.values(keys))
+        self.write(writes or dict.fromkeys(keys))
+        return outcome
+
+
+CAUGHT = {
+    "test_absent": ShowsWhatIsAbsent,
+    "test_written_is_read": ReadsTheFirstWrite,
+    "test_exact_bytes": ReturnsMemory,
+    "test_every_byte": ReturnsText,
+    "test_empty_value": TakesEmptyForAbsent,
+    "test_sizes": CutsValues,
+    "test_keys_that_look_alike": TrimsKeys,
+    "test_keys_of_any_printable": NamesFiles,
+    "test_long_keys": CutsKeys,
+    "test_several_keys": DropsWhatFollowsADeletion,
+    "test_only_the_keys_asked_for": ShowsEverything,
+    "test_deleted": NeverDeletes,
+    "test_deletion_of_nothing": DeletesOnlyWhatIsThere,
+    "test_never_early": CannotCountSoFar,
+    "test_whole_seconds": CountsTurnsOfTheSecond,
+    "test_keep_for_nothing": EmptiesWhatExpired,
+    "test_last_write_says_how_long": KeepsTheFirstTime,
+    "test_other_entries_keep_their_time": OneTimeForAll,
+    "test_empty_mapping": TakesNoWritesForADeletion,
+}
+
+
+def test_a_right_store_passes():
+    """A store that is right passes each of them, and each has a store here that does not."""
+    assert set() == failed(suite(ValueChecks, DictStore), CAUGHT)
+
+
+@pytest.mark.parametrize("check, store", CAUGHT.items())
+def test_caught(check, store):
+    """A store that is wrong in this fails the check of this name."""
+    assert check in failed(suite(ValueChecks, store), [check])
+
+
+def test_milliseconds():
+    """Seconds that are taken for milliseconds are noticed within one second."""
+    assert {"test_whole_seconds"} == failed(suite(ValueChecks, CountsMilliseconds), ["test_whole_seconds"])

@@ -1,0 +1,90 @@
+"""A wire passes on what two sides say, and is cut in place of a question or an answer."""
+
+import socket
+from contextlib import closing, suppress
+
+import pytest
+from testing.stores.good import RemoteStore, Server
+
+from smsmfa import StoreError
+from smsmfa.testing.stores.wire import Wire
+
+
+@pytest.fixture
+def server():
+    """A server."""
+    with Server() as server:
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def wire(server):
+    """A wire to it."""
+    with closing(Wire(server.server_address)) as wire:
+        yield wire
+
+
+def test_passes_on(wire, server):
+    """What is not cut passes, of several connections at a time."""
+    server.values["k"] = "1"
+    for store in (RemoteStore(*wire.address), RemoteStore(*wire.address)):
+        with closing(store):
+            assert b"1" == store.read("k")
+
+
+@pytest.mark.parametrize("kind", ["question", "answer"])
+@pytest.mark.parametrize("number", [0, 2])
+def test_cut(wire, kind, number):
+    """It is cut once, in place of the question or answer of this number from now on."""
+    with closing(RemoteStore(*wire.address)) as store:
+        store.read("k")
+        wire.cut_at(kind, number)
+        for _ in range(number):
+            store.read("k")
+        with pytest.raises(StoreError):
+            store.read("k")
+        assert store.read("k") is None
+        assert wire.mend()
+
+
+def test_mended(wire):
+    """A cut that was not due yet is called off."""
+    with closing(RemoteStore(*wire.address)) as store:
+        wire.cut_at("answer", 1)
+        store.read("k")
+        assert not wire.mend()
+        assert store.read("k") is None
+
+
+def test_held(wire):
+    """Answers are kept back, and come when they are let."""
+    wire.hold()
+    with socket.create_connection(wire.address) as client:
+        client.sendall(b'{"keys": []}\n')
+        client.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            client.recv(100)
+        wire.release()
+        client.settimeout(5)
+        assert client.recv(100).startswith(b"{")
+
+
+def test_closed(server):
+    """A wire that is closed takes its connections with it, and takes no more."""
+    wire = Wire(server.server_address)
+    with closing(RemoteStore(*wire.address)) as store:
+        store.read("k")
+        wire.close()
+        with pytest.raises(StoreError):
+            store.read("k")
+
+
+def test_no_server():
+    """Where no server is there, a connection is closed."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        address = nobody.getsockname()
+    with closing(Wire(address)) as wire, socket.create_connection(wire.address) as client:
+        client.settimeout(5)
+        with suppress(ConnectionError):
+            assert b"" == client.recv(1)

@@ -1,0 +1,98 @@
+"""What must not be sent, and the joiners that may, because a word is spelled with them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsmfa.texts.content import body_problem, digit_runs, text_problem
+
+ZWNJ, ZWJ = "\u200c", "\u200d"
+#: Persian, Hindi, Marathi, Bengali, Kannada, Sinhala, Malayalam as it was written before Unicode 5.1.
+SPELLED = ["می‌خواهم", "خانه‌ها", "क्‌ष", "क्‍ष", "र्‍य", "র‍্যাব", "ರ‍್ಯ", "ශ්‍රී", "അവന്‍ വന്നു", "അവന്‍"]
+#: What turns the direction of a text, or hides in it.
+BIDI = [chr(point) for point in (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF, 0xAD)]
+
+
+@pytest.mark.parametrize("word", SPELLED)
+def test_joiner_of_a_spelling(word):
+    """A joiner that the spelling of a word needs is allowed."""
+    assert {ZWNJ, ZWJ} & set(word)
+    assert text_problem(word) is None
+    assert body_problem(f"012345 {word}.") is None
+
+
+@pytest.mark.parametrize("joiner", [ZWNJ, ZWJ])
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{}",
+        "a{}b",
+        "{}می",
+        "می{}",
+        "می{} خ",
+        "م{}a",
+        "12{}34",
+        "١{}٢",
+        "www{}.x",
+        "क{}",
+        "{}क",
+        "क्{}{}",
+        "م{}{}ن",
+        "👨{}👩",
+    ],
+)
+def test_joiner_elsewhere(joiner, around):
+    """T16: a joiner that parts digits, letters of a link or nothing, or follows another, is refused."""
+    assert "no line break" in text_problem(around.replace("{}", joiner))
+
+
+def test_joiner_before_virama():
+    """Before the sign that takes a vowel away a joiner is spelling, as in Bengali; a non-joiner there is none."""
+    assert text_problem(f"র{ZWJ}্য") is None
+    assert "no line break" in text_problem(f"র{ZWNJ}্য")
+
+
+def test_joiner_in_arabic():
+    """In Arabic script a non-joiner parts letters; a joiner between them changes nothing and is refused."""
+    assert text_problem(f"می{ZWNJ}خ") is None
+    assert "no line break" in text_problem(f"می{ZWJ}خ")
+
+
+@pytest.mark.parametrize("character", BIDI, ids=lambda one: f"U+{ord(one):04X}")
+@pytest.mark.parametrize("around", ["{}", "می{}خ", "क्{}ष", "र{}्य"])
+def test_direction(character, around):
+    """T16: nothing turns the direction of a text or hides in it, in no script."""
+    assert "no line break" in text_problem(around.format(character))
+
+
+@given(
+    st.sampled_from([ZWNJ, ZWJ]),
+    st.characters(categories=["Nd", "Po", "Lu", "Ll", "Zs"]),
+    st.characters(exclude_categories=["Mn", "Mc"]),
+)
+def test_joiner_after_what_joins_nothing(joiner, before, after):
+    """T16: no joiner stands between a digit, a letter with case, punctuation or a space and a character of its own."""
+    assert text_problem(f"{before}{joiner}{after}") is not None
+
+
+@pytest.mark.parametrize("link", ["https://x", "WWW.x", "sms://1"])
+def test_link(link):
+    """A link is refused."""
+    assert "no link" in text_problem(f"see {link}")
+
+
+@pytest.mark.parametrize("text", ["", "a", "a\xa0b", "日本 😀", "a.b/c", "wwww"])
+def test_plain_text(text):
+    """What shows is allowed."""
+    assert text_problem(text) is None
+
+
+def test_last_line():
+    """T16: a text that begins like an autofill line is refused, and one that has it elsewhere is not."""
+    assert "autofill" in body_problem("@x #1")
+    assert body_problem("x @x #1") is None
+
+
+def test_digit_runs():
+    """Runs of decimal digits are found in any script, from the length of a code on."""
+    assert ["123456", "1234567", "١٢٣٤٥٦"] == digit_runs("123456 12345 1234567 ١٢٣٤٥٦ ²³¹²³¹", 6)

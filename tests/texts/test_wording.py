@@ -1,0 +1,112 @@
+"""What an operator decides about the texts, and what is none."""
+
+import pytest
+
+from smsmfa.exceptions import ConfigurationError
+from smsmfa.texts.languages import texts
+from smsmfa.texts.liquid import Liquid
+from smsmfa.texts.wording import (
+    checked_android_hash,
+    checked_app_name,
+    checked_host,
+    checked_languages,
+    checked_templates,
+)
+
+LIQUID = Liquid("{{code}}")
+
+
+@pytest.mark.parametrize(
+    "given, expected",
+    [
+        (None, {}),
+        ({}, {}),
+        ({"login": "x"}, {"login": {"": {"sms": "x"}}}),
+        ({"login": LIQUID}, {"login": {"": {"sms": LIQUID}}}),
+        ({"login": {"en": "x", "pt-BR": LIQUID}}, {"login": {"en": {"sms": "x"}, "pt-BR": {"sms": LIQUID}}}),
+        ({"a": {"en": {"sms": "x", "voice": LIQUID}}}, {"a": {"en": {"sms": "x", "voice": LIQUID}}}),
+    ],
+)
+def test_templates(given, expected):
+    """A template is for all, for a language, or for a channel of a language."""
+    assert expected == checked_templates(given)
+
+
+@pytest.mark.parametrize(
+    "given, hint",
+    [
+        ("x", "messages: has to be a mapping"),
+        ([("login", "x")], "messages: has to be a mapping"),
+        ({1: "x"}, r"messages\[1\]: the purpose has to be a str"),
+        ({"enrolment": "x"}, r"messages\['enrolment'\]: .* 'enrollment', with two l"),
+        ({"login": None}, r"messages\['login'\]: has to be a template, or a mapping of languages"),
+        ({"login": {}}, r"messages\['login'\]: has to be a template, or a mapping of languages"),
+        ({"login": b"x"}, r"messages\['login'\]: has to be a template"),
+        ({"login": {"en_US": "x"}}, r"messages\['login'\]\['en_US'\]: has to be a language tag"),
+        ({"login": {"en": None}}, r"messages\['login'\]\['en'\]: has to be a template, or one for 'sms'"),
+        ({"login": {"en": {}}}, r"messages\['login'\]\['en'\]: has to be a template, or one for 'sms'"),
+        ({"login": {"en": {"voice": "x"}}}, r"messages\['login'\]\['en'\]: has to be a template, or one for 'sms'"),
+        ({"login": {"en": {"sms": "x", "fax": "x"}}}, "others of sms, voice, whatsapp"),
+        ({"login": {"en": {"sms": "x", "voice": None}}}, "the templates have to be str or Liquid"),
+    ],
+)
+def test_wrong_templates(given, hint):
+    """Anything else raises, and says where and what it has to be."""
+    with pytest.raises(ConfigurationError, match=hint):
+        checked_templates(given)
+
+
+def test_languages():
+    """The languages are all, or some in an order, each once."""
+    assert tuple(texts()) == checked_languages(None)
+    assert ("fr", "en") == checked_languages(["fr", "en", "fr"])
+
+
+@pytest.mark.parametrize(
+    "languages", ["en", b"en", [], ["EN"], ["en", "tlh"], ["pt"], 1, iter(["en"]), [None], [["en"]]]
+)
+def test_wrong_languages(languages):
+    """A language without a text, and what is no collection, raises, and says which there are."""
+    with pytest.raises(ConfigurationError, match=r"^languages: some of en, af, .*, the one for everybody else first"):
+        checked_languages(languages)
+
+
+@pytest.mark.parametrize("name", ["Acme", "x" * 60, "نام‌ها"])
+def test_app_name(name):
+    """The name of an application may be of any script, joiners of its spelling included."""
+    assert name == checked_app_name(name, 6)
+
+
+@pytest.mark.parametrize("name", ["", " ", None, "x" * 61, "a\nb", "a\u200db", "{{", "123456"])
+def test_wrong_app_name(name):
+    """What is empty, long, invisible, a template or a code is no name."""
+    with pytest.raises(ConfigurationError, match=r"^app_name: "):
+        checked_app_name(name, 6)
+
+
+@pytest.mark.parametrize("origin, host", [(None, None), ("Login.Example.com", "login.example.com")])
+def test_host(origin, host):
+    """A host is written in lower case, and there may be none."""
+    assert host == checked_host(origin)
+
+
+@pytest.mark.parametrize("origin", ["", "com", "https://example.com", "bücher.example", 443, "a." * 125 + "comm"])
+def test_wrong_host(origin):
+    """T25: what is not the ASCII host of a site alone raises."""
+    with pytest.raises(ConfigurationError, match=r"^origin: the ASCII host"):
+        checked_host(origin)
+
+
+@pytest.mark.parametrize("android_hash", [None, "FA+9qCX9VSu", "01234567890", "///////////"])
+def test_android_hash(android_hash):
+    """A hash is 11 characters of Base64, and there may be none."""
+    assert android_hash == checked_android_hash(android_hash)
+
+
+@pytest.mark.parametrize(
+    "android_hash", ["", "FA+9qCX9VS", "FA+9qCX9VSu=", "FA-9qCX9VSu", "FA+9qCX9VSu\n", b"FA+9qCX9VSu", 1]
+)
+def test_wrong_android_hash(android_hash):
+    """Anything else raises, and says where to find it."""
+    with pytest.raises(ConfigurationError, match=r"^android_hash: the 11 characters"):
+        checked_android_hash(android_hash)
