@@ -4,6 +4,9 @@ from collections.abc import Container
 
 from ..typing import Entry
 
+#: Default time a store may spend on one call (seconds).
+DEADLINE = 5.0  # seconds
+
 _LONGEST = 10**11
 
 
