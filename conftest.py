@@ -1,4 +1,4 @@
-"""Runs every Python block of the README and the documentation, each document in a namespace of its own."""
+"""Settings for every test run, and the runner for the Python blocks of the README and the documentation."""
 
 import os
 import warnings
@@ -7,15 +7,25 @@ import coverage
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from sybil import Sybil
+from sybil.integration.pytest import SybilItem
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
 from smsmfa import ConsoleSender
 
-#: What the reader of an example has set; no example shows a usable secret.
+# Print the kit's report for all workers of pytest-xdist.
+pytest_plugins = ["smsmfa.testing.report"]
+
+#: The environment in which the examples run. No example shows a usable secret.
 ENVIRONMENT = {"SMSMFA_SECRET": "only the tests of the documentation use this one"}
 
-# For `python -m nox -s mutants`: the same examples in every run, none shrunk, and no verdict that hangs on time.
-# mutmut runs the tests more than once in a process, so Hypothesis would complain of differing executors.
+# The default: the same examples in every run, and no verdict that depends on the speed of the machine.
+settings.register_profile(
+    "default", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+# For `nox -s thorough`: other examples in every run.
+settings.register_profile("thorough", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# For `nox -s mutants`: no example is shrunk. mutmut runs the tests more than once in a process, so Hypothesis would
+# complain of differing executors.
 settings.register_profile(
     "mutants",
     derandomize=True,
@@ -24,6 +34,7 @@ settings.register_profile(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+settings.load_profile("default")
 
 
 def _enter(namespace):
@@ -48,8 +59,14 @@ pytest_collect_file = Sybil(
 ).pytest()
 
 
+def pytest_itemcollected(item):
+    """Run the blocks of one document in one worker: they share a namespace."""
+    if isinstance(item, SybilItem):
+        item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item):
-    """Note for ``tests/each_module.py`` which test module runs what follows, where anything is measured."""
+    """Tell coverage which test module runs, for ``tests/each_module.py``."""
     if measured := coverage.Coverage.current():
         measured.switch_context(item.nodeid.partition("::")[0])

@@ -1,5 +1,6 @@
 """A run says how many checks of each suite ran, and what was left out."""
 
+import json
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -80,10 +81,10 @@ def test_installed_once():
     """One plugin counts for all suites of a run."""
     config = SimpleNamespace(pluginmanager=pytest.PytestPluginManager())
     report.install(config, TestOne)
-    plugin = config.pluginmanager.get_plugin(report.__name__)
+    plugin = config.pluginmanager.get_plugin(report.PLUGIN)
     report.install(config, TestTwo)
 
-    assert plugin is config.pluginmanager.get_plugin(report.__name__)
+    assert plugin is config.pluginmanager.get_plugin(report.PLUGIN)
     assert {TestOne, TestTwo} == plugin.bases
 
 
@@ -114,3 +115,30 @@ def test_counts():
         (TestOne, "call", None),
     )
     assert [] == seen((None, "call", None), (dict, "call", None), (SimpleNamespace(), "call", None))
+
+
+def test_workers():
+    """With pytest-xdist the main process prints the counts of all workers, without those of one that crashed."""
+    plugin, lines = report.Report(), []
+    for _ in range(2):
+        worker, config = report.Report(), SimpleNamespace(workeroutput={})
+        worker.bases.add(Suite)
+        for error in (None, AssertionError(), skipped(f"{report.OFF} fork")):
+            info = error and SimpleNamespace(value=error)
+            worker.pytest_runtest_makereport(SimpleNamespace(cls=TestOne), SimpleNamespace(when="call", excinfo=info))
+        worker.pytest_sessionfinish(SimpleNamespace(config=config))
+        plugin.pytest_testnodedown(SimpleNamespace(workeroutput=json.loads(json.dumps(config.workeroutput))))
+    plugin.pytest_testnodedown(SimpleNamespace())
+    plugin.pytest_sessionfinish(SimpleNamespace(config=SimpleNamespace()))
+
+    plugin.pytest_terminal_summary(SimpleNamespace(write_line=lines.append))
+
+    assert ["smsmfa.testing: TestOne: 4 checks ran, 2 failed, 2 left out (fork)"] == lines
+
+
+def test_configure():
+    """As a plugin in ``conftest.py`` the module registers the report before any check runs."""
+    config = SimpleNamespace(pluginmanager=pytest.PytestPluginManager())
+    report.pytest_configure(config)
+
+    assert set() == config.pluginmanager.get_plugin(report.PLUGIN).bases
