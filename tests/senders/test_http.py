@@ -380,8 +380,8 @@ class TestConfiguration:
     @pytest.mark.parametrize(
         "secret, options, words",
         [
-            ("short", {}, "secret: text or bytes, at least 24 bytes"),
-            (None, {}, "secret: text or bytes"),
+            ("short", {}, "secret: give at least 24 bytes, as text or bytes"),
+            (None, {}, "secret: give"),
             (SECRET, {"timeout": timedelta(0)}, "timeout: a timedelta above zero and of at most one hour"),
             (SECRET, {"timeout": 10}, "timeout: a timedelta"),
             (SECRET, {"clock": None}, "clock: a function like time.time_ns"),

@@ -2,9 +2,11 @@
 
 import base64
 import json
-from datetime import timedelta
+import random
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import standardwebhooks.webhooks
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -20,6 +22,7 @@ OTHER = "another secret, which is as long"
 FIELDS = {"recipient": "+14155552671", "text": "314159 is your code for Söhne", "code": "314159"}
 BODY = json.dumps(FIELDS).encode()
 MINUTES = timedelta(minutes=5)
+SECONDS = FakeClock().now // 10**9
 
 
 @pytest.fixture
@@ -32,53 +35,52 @@ def signed(body=BODY, secret=SECRET, now=FakeClock().now):
     return signed_headers(Opaque(body), key_of(Opaque(secret)), now)
 
 
-#: Those of one request.
+#: The headers of one request.
 HEADERS = signed()
 GOOD = HEADERS["webhook-signature"]
 
 
 class TestRead:
     def test_signed(self, clock):
-        """What was signed is read."""
+        """A signed request is read."""
         assert FIELDS == read_webhook(BODY, signed(), SECRET, clock=clock)
 
-    @pytest.mark.parametrize("change", [str.upper, str.title])
-    def test_header_names(self, change, clock):
-        """The case of the headers' names does not matter, nor what other headers there are."""
-        headers = {change(name): value for name, value in signed().items()} | {"Host": "sms.example.com"}
+    def test_header_names(self, clock):
+        """The case of header names does not matter, and other headers are ignored."""
+        headers = {name.title(): value for name, value in signed().items()} | {"Host": "sms.example.com"}
 
         assert FIELDS == read_webhook(BODY, headers, SECRET, clock=clock)
 
     def test_secrets(self, clock):
-        """While the secret changes either of two is good, as text or as bytes."""
+        """While the secret changes either of two is accepted, as text or as bytes."""
         for headers in (signed(), signed(secret=OTHER.encode())):
             assert FIELDS == read_webhook(BODY, headers, [SECRET, OTHER], clock=clock)
 
     def test_signatures(self, clock):
-        """One good signature among several is enough, and other kinds are passed by."""
+        """One good signature among several is enough, and other versions are ignored."""
         headers = signed()
         good = headers["webhook-signature"]
         headers["webhook-signature"] = f"v1a,{good[3:]} v1,AAAA v1,= {good}"
 
         assert FIELDS == read_webhook(BODY, headers, SECRET, clock=clock)
 
-    @pytest.mark.parametrize("seconds", [-300, -299, 0, 299, 300])
+    @pytest.mark.parametrize("seconds", [-300, 0, 300])
     def test_time(self, seconds, clock):
         """The two clocks may differ by five minutes, either way."""
         clock.move(seconds=seconds)
 
         assert FIELDS == read_webhook(BODY, signed(), SECRET, clock=clock)
 
-    @pytest.mark.parametrize("seconds", [-300.001, 300.001, 10**9])
+    @pytest.mark.parametrize("seconds", [-300.001, 300.001])
     def test_replay(self, seconds, clock):
-        """What was signed longer ago is refused, and so is what will be."""
+        """A request that was signed longer ago, or in the future, is refused."""
         clock.move(seconds=seconds)
 
         with pytest.raises(WebhookRejected, match="too far from now"):
             read_webhook(BODY, signed(), SECRET, clock=clock)
 
     def test_tolerance(self, clock):
-        """The tolerance can be another one."""
+        """The tolerance can be changed."""
         headers = signed()
         clock.move(seconds=2)
 
@@ -87,49 +89,48 @@ class TestRead:
             read_webhook(BODY, headers, SECRET, tolerance=timedelta(seconds=1.999), clock=clock)
 
     def test_default_clock(self):
-        """The clock is the system's unless another one is given."""
+        """The default clock is the system's."""
         with pytest.raises(WebhookRejected, match="too far from now"):
             read_webhook(BODY, signed(), SECRET)
 
     @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
     def test_missing(self, name, clock):
-        """Each of the headers is needed."""
+        """Each of the three headers is required."""
         headers = signed()
         del headers[name]
 
-        with pytest.raises(WebhookRejected, match="lacks a header of webhook-id, webhook-timestamp and"):
+        with pytest.raises(WebhookRejected, match="a header is missing: the sender sets webhook-id"):
             read_webhook(BODY, headers, SECRET, clock=clock)
 
-    @pytest.mark.parametrize("seconds", ["", "x", "-1", "1.5", "١٧", "1" * 12, " 1"])
+    @pytest.mark.parametrize("seconds", ["", "x", "-1", "1.5", "١٧", "1" * 12, " 1", "1\n"])
     def test_no_time(self, seconds, clock):
         """A time is a number of seconds."""
-        with pytest.raises(WebhookRejected, match="is no time"):
+        with pytest.raises(WebhookRejected, match="is not a number of seconds"):
             read_webhook(BODY, signed() | {"webhook-timestamp": seconds}, SECRET, clock=clock)
 
     @pytest.mark.parametrize(
         "changes",
         [
-            {"webhook-id": "msg_1"},
-            {"webhook-id": "\ud800"},
-            {"webhook-timestamp": str(FakeClock().now // 10**9 + 1)},
-            {"webhook-signature": ""},
-            {"webhook-signature": "v1,"},
-            {"webhook-signature": "v1,AAAA"},
-            {"webhook-signature": "v1,ö"},
-            signed(BODY + b" "),
-            signed(secret=OTHER),
-            {"webhook-signature": GOOD[3:]},
-            {"webhook-signature": "v2," + GOOD[3:]},
-            {"webhook-signature": GOOD.replace("=", "")[:-1]},
+            pytest.param({"webhook-id": "msg_1"}, id="id"),
+            pytest.param({"webhook-id": "\ud800"}, id="surrogate"),
+            pytest.param({"webhook-timestamp": str(SECONDS + 1)}, id="time"),
+            pytest.param({"webhook-signature": ""}, id="empty"),
+            pytest.param({"webhook-signature": "v1,"}, id="version alone"),
+            pytest.param({"webhook-signature": "v1,ö"}, id="not ASCII"),
+            pytest.param({"webhook-signature": GOOD[3:]}, id="no version"),
+            pytest.param({"webhook-signature": "v2," + GOOD[3:]}, id="other version"),
+            pytest.param({"webhook-signature": GOOD.replace("=", "")[:-1]}, id="too short"),
+            pytest.param(signed(BODY + b" "), id="body"),
+            pytest.param(signed(secret=OTHER), id="secret"),
         ],
     )
     def test_forged(self, changes, clock):
-        """Id, time, body and secret are all signed."""
-        with pytest.raises(WebhookRejected, match="the signature is not the sender's"):
+        """The signature covers id, time, body and secret."""
+        with pytest.raises(WebhookRejected, match="the signature is wrong"):
             read_webhook(BODY, HEADERS | changes, SECRET, clock=clock)
 
     def test_status(self):
-        """What is refused is answered 401, and has a code of its own."""
+        """A gateway answers 401, and the error has its own code."""
         assert ("webhook_rejected", 401) == (WebhookRejected.code, WebhookRejected.http_status)
 
     @pytest.mark.parametrize("secret, seconds", [(OTHER, 0), (SECRET, 1000), ("short", 0)])
@@ -142,6 +143,10 @@ class TestRead:
             read_webhook(BODY, headers, [SECRET, secret], tolerance=-MINUTES, clock=clock)
 
         assert [] == [each for each in ("314159", "4155552671", SECRET, OTHER) if each in shown(caught.value)]
+
+    def test_ids_differ(self):
+        """Every message has a new id, so that the gateway recognises a repeated request."""
+        assert 100 == len({signed()["webhook-id"] for _ in range(100)})
 
 
 class TestSecret:
@@ -157,10 +162,11 @@ class TestSecret:
     @pytest.mark.parametrize(
         "secret",
         ["", "x" * 23, b"x" * 23, "whsec_" + "A" * 31, "whsec_" + "é" * 40, "whsec_!" + "A" * 40, "\ud800", None, 7],
+        ids=ascii,
     )
     def test_wrong(self, secret):
-        """What is no secret, or is too short, is refused."""
-        with pytest.raises(ConfigurationError, match="secret: text or bytes, at least 24 bytes"):
+        """A value that is not a secret, or is too short, is refused."""
+        with pytest.raises(ConfigurationError, match="secret: give at least 24 bytes, as text or bytes"):
             key_of(Opaque(secret))
 
     def test_least(self):
@@ -168,31 +174,120 @@ class TestSecret:
         assert b"x" * 24 == key_of(Opaque("x" * 24)).reveal()
 
 
+#: What happens to a request on its way. Each is well-formed, as the specification means it.
+CHANGES = {
+    "nothing": lambda body, headers: (body, headers),
+    "body": lambda body, headers: (body + b" ", headers),
+    "id": lambda body, headers: (body, headers | {"webhook-id": "another"}),
+    "time": lambda body, headers: (body, headers | {"webhook-timestamp": str(SECONDS + 7)}),
+    "signature": lambda body, headers: (body, headers | {"webhook-signature": "v1," + "A" * 43 + "="}),
+    "version": lambda body, headers: (body, headers | {"webhook-signature": f"v2{headers['webhook-signature'][2:]}"}),
+    "more": lambda body, headers: (body, headers | {"webhook-signature": f"v1,AAAA {headers['webhook-signature']}"}),
+    "case": lambda body, headers: (body, {name.upper(): value for name, value in headers.items()}),
+    "twice": lambda body, headers: (body, headers | {"Webhook-Id": "another"}),
+    "lost": lambda body, headers: (body, {name: value for name, value in headers.items() if name != "webhook-id"}),
+}
+
+
+@pytest.fixture(scope="class")
+def fixed_time():
+    """Let the specification's package see our fake time: it reads the system clock."""
+
+    class Fixed(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.fromtimestamp(SECONDS, tz)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(standardwebhooks.webhooks, "datetime", Fixed)
+        yield
+
+
+def ours(body, headers, secret):
+    """Return the fields that we read, or the name of the error."""
+    try:
+        return read_webhook(body, headers, secret, clock=FakeClock())
+    except Exception as error:
+        return type(error).__name__
+
+
+def theirs(body, headers, secret):
+    """Return the fields that the specification's package reads, or the name of the error."""
+    try:
+        return Webhook(secret).verify(body, headers)
+    except WebhookVerificationError:
+        return "WebhookRejected"
+    except Exception as error:
+        return type(error).__name__
+
+
+@pytest.mark.usefixtures("fixed_time")
 class TestSpecification:
-    """The library of the specification's authors reads what we sign, and the reverse."""
+    """The Python package of the specification's authors is the oracle."""
 
-    def test_signed(self):
-        """Their library takes our headers."""
-        import time
+    @given(
+        fields=st.dictionaries(st.text(), st.text()),
+        key=st.binary(min_size=24, max_size=64),
+        message_id=st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
+        seconds=st.integers(-302, 302) | st.sampled_from([-301, -300, 300, 301]),
+        change=st.sampled_from(sorted(CHANGES)),
+    )
+    def test_same_verdict(self, fields, key, message_id, seconds, change):
+        """On every well-formed request our verdict and theirs are the same."""
+        text, when = json.dumps(fields, ensure_ascii=False), SECONDS + seconds
+        signature = Webhook(key).sign(message_id, datetime.fromtimestamp(when, UTC), text)
+        headers = {"webhook-id": message_id, "webhook-timestamp": str(when), "webhook-signature": signature}
+        request = CHANGES[change](text.encode(), headers)
 
-        headers = signed_headers(Opaque(BODY), key_of(Opaque(SECRET)), time.time_ns())
+        for secret in (key, f"whsec_{base64.b64encode(key).decode()}"):
+            assert theirs(*request, secret) == ours(*request, secret)
 
-        assert FIELDS == Webhook(SECRET.encode()).verify(BODY, headers)
-        with pytest.raises(WebhookVerificationError):
-            Webhook(OTHER.encode()).verify(BODY, headers)
+    @given(text=st.text())
+    def test_same_signature(self, text):
+        """Our signature of any text is theirs."""
+        headers = signed(text.encode(), SECRET.encode())
+        when = datetime.fromtimestamp(SECONDS, UTC)
 
-    @given(body=st.dictionaries(st.text(), st.text()), key=st.binary(min_size=24, max_size=64), name=st.text("abc_"))
-    def test_read(self, body, key, name):
-        """We take their signatures."""
-        from datetime import UTC, datetime
+        assert Webhook(SECRET.encode()).sign(headers["webhook-id"], when, text) == headers["webhook-signature"]
 
-        clock, text = FakeClock(), json.dumps(body)
-        when = datetime.fromtimestamp(clock.now // 10**9, UTC)
-        signature = Webhook(key).sign(name, when, text)
-        headers = {"webhook-id": name, "webhook-timestamp": str(clock.now // 10**9), "webhook-signature": signature}
+    def test_huge_body(self):
+        """A body of a megabyte is signed and read alike."""
+        body = json.dumps({"text": random.Random(7).randbytes(500_000).hex()}).encode()
 
-        assert body == read_webhook(text.encode(), headers, key, clock=clock)
+        assert json.loads(body) == ours(body, signed(body), SECRET) == theirs(body, signed(body), SECRET.encode())
 
-    def test_ids_differ(self):
-        """Every message has an id of its own, so that who receives it knows a repetition."""
-        assert 100 == len({signed()["webhook-id"] for _ in range(100)})
+    @pytest.mark.parametrize(
+        "change, expected",
+        [
+            pytest.param({"body": b"\xff"}, ("WebhookRejected", "UnicodeDecodeError"), id="forged bytes"),
+            pytest.param({"webhook-timestamp": f"{SECONDS}.5"}, ("WebhookRejected", FIELDS), id="fractional time"),
+            pytest.param({"webhook-timestamp": f" {SECONDS}"}, ("WebhookRejected", FIELDS), id="time after a space"),
+            pytest.param({"webhook-timestamp": f"{SECONDS:_}"}, ("WebhookRejected", FIELDS), id="underscores"),
+            pytest.param({"webhook-signature": GOOD + "\n"}, ("WebhookRejected", FIELDS), id="junk after base64"),
+            pytest.param({"webhook-signature": "v1,!" + GOOD[3:]}, ("WebhookRejected", FIELDS), id="junk in base64"),
+            pytest.param({"webhook-signature": GOOD.rstrip("=")}, (FIELDS, "Error"), id="no padding"),
+            pytest.param({"webhook-signature": f"v1 {GOOD}"}, (FIELDS, "ValueError"), id="no comma"),
+            pytest.param({"webhook-signature": f"v1,a,b {GOOD}"}, (FIELDS, "ValueError"), id="two commas"),
+            pytest.param({"webhook-signature": f"v1,ö {GOOD}"}, (FIELDS, "ValueError"), id="not ASCII"),
+            pytest.param({"webhook-id": "\ud800"}, ("WebhookRejected", "UnicodeEncodeError"), id="surrogate"),
+            pytest.param({"secret": SECRET}, (FIELDS, "Error"), id="text as the secret"),
+            pytest.param({"secret": b"short"}, ("ConfigurationError", "WebhookRejected"), id="short secret"),
+            pytest.param({"secret": "whsec_!" + "A" * 40}, ("ConfigurationError", "WebhookRejected"), id="bad base64"),
+        ],
+    )
+    def test_difference(self, change, expected):
+        """These are the inputs on which we differ: they are why we sign and verify ourselves."""
+        request = {"body": BODY, "secret": SECRET.encode()} | HEADERS | change
+        body, secret = request.pop("body"), request.pop("secret")
+
+        assert expected == (ours(body, request, secret), theirs(body, request, secret))
+
+    def test_their_errors_show_the_secret(self):
+        """Their errors have the body and the secret in their frames."""
+        with pytest.raises(ValueError, match="string argument should contain only ASCII") as from_secret:
+            Webhook("whsec_" + "é" * 40)
+        with pytest.raises(WebhookVerificationError) as from_body:
+            Webhook(SECRET.encode()).verify(BODY, HEADERS | {"webhook-id": "another"})
+
+        assert "é" * 40 in shown(from_secret.value)
+        assert "314159" in shown(from_body.value)
