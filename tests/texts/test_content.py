@@ -21,29 +21,17 @@ def test_joiner_of_a_spelling(word):
     assert body_problem(f"012345 {word}.") is None
 
 
-@pytest.mark.parametrize("joiner", [ZWNJ, ZWJ])
 @pytest.mark.parametrize(
     "around",
     [
-        "{}",
-        "a{}b",
-        "{}می",
-        "می{}",
-        "می{} خ",
-        "م{}a",
-        "12{}34",
-        "١{}٢",
-        "www{}.x",
-        "क{}",
-        "{}क",
-        "क्{}{}",
-        "م{}{}ن",
+        *("{}", "a{}b", "{}می", "می{}", "می{} خ", "م{}a", "12{}34", "١{}٢", "www{}.x", "क{}", "{}क", "क्{}{}", "م{}{}ن"),
         "👨{}👩",
     ],
 )
-def test_joiner_elsewhere(joiner, around):
-    """T16: a joiner that parts digits, letters of a link or nothing, or follows another, is refused."""
-    assert "no line break" in text_problem(around.replace("{}", joiner))
+def test_joiner_elsewhere(around):
+    """T16: a joiner between digits, in a link, after another joiner, or next to nothing is refused."""
+    for joiner in (ZWNJ, ZWJ):
+        assert "no line break" in text_problem(around.replace("{}", joiner))
 
 
 def test_joiner_before_virama():
@@ -58,11 +46,12 @@ def test_joiner_in_arabic():
     assert "no line break" in text_problem(f"می{ZWJ}خ")
 
 
-@pytest.mark.parametrize("character", BIDI, ids=lambda one: f"U+{ord(one):04X}")
 @pytest.mark.parametrize("around", ["{}", "می{}خ", "क्{}ष", "र{}्य"])
-def test_direction(character, around):
-    """T16: nothing turns the direction of a text or hides in it, in no script."""
-    assert "no line break" in text_problem(around.format(character))
+def test_direction(around):
+    """T16: no character that turns the direction of a text, or hides in it, is allowed in any script."""
+    assert [] == [
+        f"U+{ord(one):04X}" for one in BIDI if "no line break" not in (text_problem(around.format(one)) or "")
+    ]
 
 
 @given(

@@ -661,13 +661,18 @@ class TestLiquid:
         """A template that branches by the kind of message is one for all channels."""
         assert expected == rendered(self.CHANNELS, channel=channel)
 
-    @pytest.mark.parametrize("language", built_in())
-    def test_every_language_is_checked(self, language):
-        """A branch that is wrong in a single language is found when the configuration is built."""
-        for wrong in ("x" * 320, "123456", "{{ nothing }}", "https://x"):
-            source = Liquid(f"{{% if locale == '{language}' %}}{wrong} {{% endif %}}{{{{ code }}}}")
-            with pytest.raises(ConfigurationError, match=r"messages\['login'\]: "):
-                messages({"login": source})
+    @pytest.mark.parametrize("wrong", ["x" * 320, "123456", "{{ nothing }}", "https://x"], ids=lambda text: text[:13])
+    def test_every_language_is_checked(self, wrong):
+        """A branch that is wrong in only one language is found when the configuration is built."""
+
+        def accepted(language):
+            try:
+                messages({"login": Liquid(f"{{% if locale == '{language}' %}}{wrong} {{% endif %}}{{{{ code }}}}")})
+            except ConfigurationError as error:
+                return not str(error).startswith("messages['login']: ")
+            return True
+
+        assert [] == [language for language in built_in() if accepted(language)]
 
     def test_details(self):
         """Details show in Liquid too; one that is missing raises, and an enrolment has none."""
