@@ -1,8 +1,9 @@
-"""The project's chores. ``python -m nox`` runs the tests; ``python -m nox -l`` lists the rest.
+"""The project's sessions. ``python -m nox`` runs the tests; ``python -m nox -l`` lists all sessions.
 
-Every session works with nothing but CPython, pip and the package index: no service, no uv, no root.
+A session needs only CPython, pip and the package index. Tests of a server are skipped if the server is absent.
 """
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -13,9 +14,14 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["tests"]
 
+#: How many processes run the tests.
+WORKERS = 2 * (os.cpu_count() or 1)
 PROJECT = nox.project.load_toml("pyproject.toml")
-#: What the tests read, beside the package itself.
+#: The files that the tests read, besides the package.
 TESTED = ("tests", "docs", "examples", "benchmarks", "conftest.py", "pyproject.toml", "LICENSE", *Path().glob("*.md"))
+#: Run the tests in parallel. Many wait for a server or a process, so there are more workers than cores. Tests of one
+#: ``xdist_group`` share a worker.
+PARALLEL = ("-n", str(WORKERS), "--dist", "loadgroup")
 
 
 def group(name: str) -> list[str]:
@@ -25,14 +31,23 @@ def group(name: str) -> list[str]:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests on the running Python. Arguments go to pytest: ``python -m nox -- -k limiter``."""
+    """Run the tests, except the thorough ones. Arguments go to pytest: ``python -m nox -- -k limiter``."""
     session.install("-e", ".", *group("tests"))
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", *PARALLEL, *session.posargs)
+
+
+@nox.session
+def thorough(session: nox.Session) -> None:
+    """Prove by brute force: the tests marked ``thorough``, then the mutants. Prints the ten slowest tests."""
+    session.install("-e", ".", *group("tests"), *group("mutants"))
+    chosen = ("-m", "thorough", "--hypothesis-profile=thorough", "--durations=10")
+    session.run("python", "-m", "pytest", *PARALLEL, *chosen, *session.posargs)
+    _kill_mutants(session)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and types, and that every public name of the installed package is typed."""
+    """Check style and types, and that every public name is typed."""
     session.install(".", *group("lint"), *group("tests"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -50,9 +65,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """Build the wheel through the source distribution and test it alone: no source tree in sight.
+    """Build the wheel from the source distribution, and test it without the source tree.
 
-    Every branch is covered, and that of each module by the test module of its own name.
+    The tests must cover every branch, and those of each module by the test module of the same name.
     """
     built = Path(_scratch(session), "dist")
     shutil.rmtree(built, ignore_errors=True)
@@ -60,50 +75,54 @@ def wheel(session: nox.Session) -> None:
     session.run("python", "-m", "build", "--outdir", str(built), silent=True)
     session.install(*(str(file) for file in built.glob("*.whl")), *group("tests"))
     with session.chdir(_copy_of_tests(session)):
-        session.run("coverage", "run", "-m", "pytest", *session.posargs)
+        session.run("python", "-m", "pytest", *PARALLEL, "--cov", "--cov-report=", *session.posargs)
         session.run("coverage", "report", "--fail-under=100")
         session.run("python", "tests/each_module.py")
 
 
 @nox.session
 def lowest(session: nox.Session) -> None:
-    """Run the tests against the oldest release of each dependency that the project says it works with.
+    """Run the tests with the oldest supported release of each dependency.
 
-    But for the kit's own: it is the tests of stores and senders that hold it to those.
+    The kit's own tests are left out, because the tests of stores and senders use the kit.
     """
     bounds = [*PROJECT["project"]["dependencies"], *group("stores"), *group("senders")]
     oldest = [re.sub(r"\[.*\]", "", requirement).replace(">=", "==") for requirement in bounds]
     constraints = Path(_scratch(session), "oldest.txt")
     constraints.write_text("\n".join(oldest) + "\n", encoding="utf-8")
     session.install(".", *group("tests"), "--constraint", str(constraints))
-    session.run("python", "-m", "pytest", "--ignore=tests/testing", *session.posargs)
+    session.run("python", "-m", "pytest", *PARALLEL, "--ignore=tests/testing", *session.posargs)
 
 
 @nox.session
 def mutants(session: nox.Session) -> None:
-    """Show that the core's tests notice every small change of it that counts. Needs ``os.fork``, so not on Windows."""
+    """Show that the core's tests notice every small change of the core. Needs ``os.fork``."""
     session.install("-e", ".", *group("tests"), *group("mutants"))
-    shutil.rmtree("mutants", ignore_errors=True)  # an earlier run's verdicts say nothing of tests that changed since
-    session.run("mutmut", "run")
-    session.run("python", "tests/survivors.py")
+    _kill_mutants(session)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure against peers and floors in one run. Arguments go to ``benchmarks/run.py``."""
+    """Measure the library and its peers in one run. Arguments go to ``benchmarks/run.py``."""
     session.install(".", *group("bench"))
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 
+def _kill_mutants(session: nox.Session) -> None:
+    shutil.rmtree("mutants", ignore_errors=True)  # mutmut would reuse verdicts of tests that have changed since
+    session.run("mutmut", "run")
+    session.run("python", "tests/survivors.py")
+
+
 def _scratch(session: nox.Session) -> str:
-    """Return a directory of the session's. Temporary files go elsewhere: pytest in them would find our settings."""
+    """Return the session's directory, and unset TMPDIR: in a directory below ours pytest would find our settings."""
     directory = session.create_tmp()
     session.env.pop("TMPDIR", None)
     return directory
 
 
 def _copy_of_tests(session: nox.Session) -> Path:
-    """Copy what the tests need, but not the package, to an empty directory."""
+    """Copy the files that the tests need, without the package, to an empty directory."""
     copy = Path(_scratch(session), "tree").absolute()
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir()
