@@ -1,4 +1,4 @@
-"""Encrypt what any store keeps: ``pip install "smsmfa[encryption]"``."""
+"""Encrypt the records of any store. Needs the extra ``encryption``."""
 
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -17,48 +17,49 @@ T = TypeVar("T")
 
 
 class EncryptedStore:
-    """Keeps records in another store, where whoever reads them learns neither users nor numbers nor what is enrolled.
+    """Encrypts records and keeps them in another store. Its rows show neither users, numbers nor enrolments.
 
-    Values are encrypted (XAES-256-GCM) and bound to their keys, so that they cannot be swapped between rows; keys are
-    replaced by a keyed hash (HMAC-SHA-256). All the rest is the wrapped store's, and stays to be done with it: its
-    schema, its purge, its health check, its end. What a dump still shows is in :doc:`/stores/encrypted`.
+    Values are encrypted (AES-256-GCM-SIV, RFC 8452) and bound to their keys, so they cannot be swapped between rows.
+    Keys are replaced by a keyed hash (HMAC-SHA-256). Use the wrapped store itself to create its schema, purge, ping
+    and close it. :doc:`/how-to/stores/encrypted` lists what a database dump still shows.
 
     Args:
-        store: the one that keeps them, and that nothing else writes to.
-        keys: at least 32 bytes, as ``str`` or ``bytes``, or several, newest first, to rotate: the first encrypts, all
-            of them decrypt.
-        name_key: another such key, for the hashes. It stays the same as long as the store: under another every user
-            and every limit would seem new, so that is a StoreError.
+        store: the store that keeps the records. Nothing else may write to it.
+        keys: a key of at least 32 bytes, as ``str`` or ``bytes``, or several keys, newest first. The first encrypts,
+            all of them decrypt.
+        name_key: another such key, for the hashes. It never changes during the life of the store: under another one
+            every user and every limit would seem new, so a change raises :class:`~smsmfa.StoreError`.
 
     Raises:
-        ConfigurationError: an argument is none of these, or the store is one for asyncio.
+        ConfigurationError: an argument is invalid, the store is for asyncio, or the OpenSSL that ``cryptography``
+            uses has no AES-GCM-SIV.
     """
 
     def __init__(self, store: Store, keys: Secret | Iterable[Secret], *, name_key: Secret) -> None:
         hidden, hidden_name_key = Opaque(keys), Opaque(name_key)
-        del keys, name_key  # what a traceback with locals shows of this frame must not be the keys
+        del keys, name_key  # a traceback may show the locals of this frame
         self._store = store
         check_methods(store, "store", ("read", "update"), asynchronous=iscoroutinefunction(self.read))
         self._sealer = Sealer(hidden, hidden_name_key)
         self._prepared = False
 
     def prepare(self) -> None:
-        """Say in the wrapped store, while it is empty, that it is encrypted, and under which keys.
+        """Mark the wrapped store, while it is empty, as encrypted under these keys.
 
-        Call it once before the first use; again it only checks. Records that were written in clear are not found any
-        more: their users would be as if they had never enrolled.
+        Call it once before the first use; later calls only check the mark. Records that were written in clear are no
+        longer found: their users would seem never to have enrolled.
 
         Raises:
-            StoreError: it is encrypted under other keys; or the wrapped store failed.
+            StoreError: the store is encrypted under other keys, or the wrapped store failed.
         """
         self._store.update([MARK], self._sealer.mark)
         self._prepared = True
 
     def read(self, key: str) -> bytes | None:
-        """Return what is stored under ``key``, or ``None``.
+        """Return the value of ``key``, or ``None`` if there is none.
 
         Raises:
-            StoreError: the value cannot be decrypted, or the store was not prepared; or the wrapped store failed.
+            StoreError: the value cannot be decrypted, the store was not prepared, or the wrapped store failed.
         """
         self._check()
         name = self._sealer.name(key)
@@ -66,25 +67,25 @@ class EncryptedStore:
         return None if sealed is None else self._sealer.unseal(name, sealed)
 
     def update(self, keys: Sequence[str], change: Change[T]) -> T:
-        """Run ``change`` on the current values of ``keys``, store what it says, return its outcome.
+        """Run ``change`` on the current values of ``keys``, store its writes, and return its outcome.
 
         Raises:
-            ValueError: ``change`` wrote outside ``keys``, or what is no entry; nothing is changed.
-            StoreError: a value cannot be decrypted, or the store was not prepared; or the wrapped store failed.
+            ValueError: ``change`` wrote a key outside ``keys``, or an invalid entry. Nothing is stored.
+            StoreError: a value cannot be decrypted, the store was not prepared, or the wrapped store failed.
         """
         self._check()
         names, sealed_change = self._sealer.sealing(keys, change)
         return self._store.update(names, sealed_change)
 
     def renew(self, name: str) -> None:
-        """Encrypt a value anew, under the newest key, if it is under an older one; what is absent stays absent.
+        """Encrypt a value again, under the newest key, if it is under an older one. An absent value stays absent.
 
         Args:
-            name: what its key is called in the wrapped store. The value is kept for ever from then on, so leave those
-                alone that expire.
+            name: the name of the row in the wrapped store. The renewed value is kept forever, so do not renew values
+                that expire.
 
         Raises:
-            StoreError: the value cannot be decrypted; or the wrapped store failed.
+            StoreError: the value cannot be decrypted, or the wrapped store failed.
         """
         self._store.update([name], partial(self._sealer.renew, name))
 
@@ -105,7 +106,7 @@ class AsyncEncryptedStore:
 
     def __init__(self, store: AsyncStore, keys: Secret | Iterable[Secret], *, name_key: Secret) -> None:
         hidden, hidden_name_key = Opaque(keys), Opaque(name_key)
-        del keys, name_key  # what a traceback with locals shows of this frame must not be the keys
+        del keys, name_key  # a traceback may show the locals of this frame
         self._store = store
         check_methods(store, "store", ("read", "update"), asynchronous=iscoroutinefunction(self.read))
         self._sealer = Sealer(hidden, hidden_name_key)
