@@ -17,6 +17,7 @@ from smsmfa import (
 )
 from smsmfa.core.operation import Operation
 from smsmfa.core.records import Phone, User, decode, encode, user_key
+from smsmfa.core.transaction import Transaction
 from smsmfa.testing import FakeClock as Clock
 from smsmfa.testing import RecordingSender
 from smsmfa.typing import Message, Receipt
@@ -161,9 +162,8 @@ class Records:
     def run(self, decide, *, user_id: str = "alice"):
         """Run a decision that may be about any number of the tests, store what it writes, return what came of it."""
         operation = Operation("challenge", self.config, user_id, self.now, "verification")
-        for number in (NUMBER, OTHER_NUMBER, THIRD_NUMBER):
-            operation.include(int(number[1:]))
-        writes, outcome = operation.change(decide, dict(self.values))
+        numbers = [int(number[1:]) for number in (NUMBER, OTHER_NUMBER, THIRD_NUMBER)]
+        writes, outcome = Transaction(operation, decide, numbers).change(dict(self.values))
         self.about = operation.phone
         self.values |= {key: entry.value for key, entry in writes.items() if entry is not None}
         for key in [key for key, entry in writes.items() if entry is None]:

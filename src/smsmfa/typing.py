@@ -11,7 +11,10 @@ from .phone import PhoneNumber
 
 __all__ = [
     "CHANNELS",
+    "ENROLLMENT",
+    "NOTICE",
     "SMS",
+    "VERIFICATION",
     "VOICE",
     "WHATSAPP",
     "AsyncSender",
@@ -32,6 +35,11 @@ SMS: Final = "sms"
 VOICE: Final = "voice"
 WHATSAPP: Final = "whatsapp"
 CHANNELS: Final = (SMS, VOICE, WHATSAPP)
+
+#: The kinds of message: one that confirms a new number, one for a login or another purpose, one without a code.
+ENROLLMENT: Final = "enrollment"
+VERIFICATION: Final = "verification"
+NOTICE: Final = "notice"
 
 #: A function like :func:`time.time_ns`: nanoseconds since the epoch, as an integer.
 Clock: TypeAlias = Callable[[], int]

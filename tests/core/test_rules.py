@@ -18,11 +18,12 @@ from smsmfa import (
     ProofRequired,
     RateLimited,
 )
-from smsmfa.core import rules
+from smsmfa.core import decisions, rules
+from smsmfa.core.book import Book
 from smsmfa.core.opaque import Opaque
-from smsmfa.core.operation import Book, Operation
+from smsmfa.core.operation import Operation
 from smsmfa.core.proofs import Proof
-from smsmfa.core.records import Issued, Number, Pending, Phone, Total, User, encode, number_key, user_key
+from smsmfa.core.records import Issued, Number, Pending, Phone, Total, User, decode, encode, number_key, user_key
 
 HOUR, SECOND_US, HOUR_US, DAY_US = timedelta(hours=1), 10**6, 3600 * 10**6, 86400 * 10**6
 NOW = Records().now
@@ -38,20 +39,18 @@ def issued(challenge_id="challenge", purpose="login", phone_id="phone", *, confi
     """Return a challenge that was made at ``at``."""
     key_id = (config or a_config()).keys.newest.key_id
     fields = {"created": at, "expires": at + 300 * SECOND_US, "sent": at} | fields
-    return Issued(challenge_id, key_id, purpose, phone_id, (), None, **fields)
+    return Issued(id=challenge_id, key_id=key_id, purpose=purpose, phone_id=phone_id, details=(), locale=None, **fields)
 
 
 def book(user=None, *, config=None, now=NOW, numbers=None, total=None):
     """Return the records of alice, her number and another one."""
     operation = Operation("challenge", config or a_config(), "alice", now, "verification")
-    values = {user_key("alice"): encode(user or User())}
-    for number in NUMBERS:
-        operation.include(number)
+    keys, values = {number: number_key(number) for number in NUMBERS}, {}
     for number, record in (numbers or {}).items():
         values[number_key(int(number[1:]))] = encode(record)
     if total is not None:
         values["t:total"] = encode(total)
-    return Book(operation, values)
+    return Book(operation, keys, values, decode(User, encode(user or User())))
 
 
 def limits(**arguments):
@@ -73,19 +72,19 @@ class TestSpent:
         user = User(guesses=NOW + HOUR_US)
         records = book(user, config=limits(guesses=Limit(2, HOUR)))
 
-        assert (None, NOW + HOUR_US) == (rules.spent(records), records.user.guesses)
+        assert (None, NOW + HOUR_US) == (rules.guesses_refusal(records), records.user.guesses)
 
     def test_none_left(self):
         """When none is left it is refused, with the exact wait."""
         records = book(User(guesses=NOW + HOUR_US + 5), config=limits(guesses=Limit(2, HOUR)))
 
-        assert ("guesses", timedelta(microseconds=5)) == told(rules.spent(records))
+        assert ("guesses", timedelta(microseconds=5)) == told(rules.guesses_refusal(records))
 
     def test_clamp(self):
         """T17: a budget deeper in debt than drained is set to drained."""
         records = book(User(guesses=NOW + 9 * HOUR_US), config=limits(guesses=Limit(2, HOUR)))
 
-        assert ("guesses", HOUR) == told(rules.spent(records))
+        assert ("guesses", HOUR) == told(rules.guesses_refusal(records))
         assert NOW + 2 * HOUR_US == records.user.guesses
 
 
@@ -94,7 +93,7 @@ class TestUnproven:
 
     def test_no_number(self):
         """A user without a number needs no proof."""
-        assert rules.unproven(book(), None) is None
+        assert rules.proof_refusal(book(), None) is None
 
     @pytest.mark.parametrize(
         "proof, good",
@@ -112,7 +111,7 @@ class TestUnproven:
     )
     def test_number(self, proof, good):
         """R17: a proof has to be for changes, of the present numbers, at most 10 minutes old and a minute early."""
-        refusal = rules.unproven(book(User(phones=[phone()], changes=3)), proof)
+        refusal = rules.proof_refusal(book(User(phones=[phone()], changes=3)), proof)
 
         assert good == (refusal is None)
         assert good != isinstance(refusal, ProofRequired)
@@ -146,7 +145,9 @@ class TestToReplace:
     )
     def test_cases(self, phones, most, number, replace, expected):
         """A new number replaces the one named, the only one allowed, or itself if disabled; else there must be room."""
-        found = rules.to_replace(book(User(phones=phones), config=a_config(max_phones=most)), int(number[1:]), replace)
+        found = rules.replaced_or_refusal(
+            book(User(phones=phones), config=a_config(max_phones=most)), int(number[1:]), replace
+        )
 
         assert expected == (type(found) if isinstance(found, Exception) else found)
 
@@ -165,7 +166,7 @@ class TestSharedNumbers:
         holders += [records.holder] if own else []
         records.number(NUMBERS[0]).holders = holders
 
-        assert refused == isinstance(rules.in_use(records, NUMBERS[0]), PhoneInUse)
+        assert refused == isinstance(rules.in_use_refusal(records, NUMBERS[0]), PhoneInUse)
 
     def test_let_go(self):
         """R19: numbers that go take their challenges along, and their records forget the user, and nobody else."""
@@ -174,7 +175,7 @@ class TestSharedNumbers:
         records = book(user)
         for number in NUMBERS:
             records.number(number).holders = [b"bob", records.holder]
-        rules.let_go(records, [records.user.phones[0]])
+        decisions._release(records, [records.user.phones[0]])
 
         assert (["second"], ["second"]) == (
             [one.id for one in records.user.phones],
@@ -199,27 +200,27 @@ class TestFind:
 
     def test_issued(self):
         """A challenge is found by its id, that of an enrolment is not."""
-        assert [0, 1] == [self.USER.issued.index(rules.find_issued(self.USER, name)) for name in ("first", "second")]
-        assert rules.find_issued(self.USER, "third") is None
+        assert [0, 1] == [self.USER.issued.index(rules.find_challenge(self.USER, name)) for name in ("first", "second")]
+        assert rules.find_challenge(self.USER, "third") is None
 
     def test_purpose(self):
         """A challenge is found by its purpose, that of an enrolment is not."""
-        assert ["first", "second"] == [rules.find_purpose(self.USER, name).id for name in ("login", "payment")]
-        assert rules.find_purpose(self.USER, "enrollment") is None
+        assert ["first", "second"] == [rules.find_by_purpose(self.USER, name).id for name in ("login", "payment")]
+        assert rules.find_by_purpose(self.USER, "enrollment") is None
 
     @pytest.mark.parametrize(
         "phone_id, expected", [(None, "on"), ("on", "on"), ("off", Locked), ("waits", NotEnrolled)]
     )
     def test_usable(self, phone_id, expected):
         """R6: a message goes to the number that is named, or the first that is not disabled."""
-        found = rules.usable(self.USER, phone_id)
+        found = rules.phone_or_refusal(self.USER, phone_id)
 
         assert expected == (found.id if isinstance(found, Phone) else type(found))
 
     def test_usable_of_none(self):
         """Without a number nothing is usable, and with disabled ones only the user is locked."""
-        assert isinstance(rules.usable(User(), None), NotEnrolled)
-        assert isinstance(rules.usable(User(phones=[phone(disabled=True)]), None), Locked)
+        assert isinstance(rules.phone_or_refusal(User(), None), NotEnrolled)
+        assert isinstance(rules.phone_or_refusal(User(phones=[phone(disabled=True)]), None), Locked)
 
     def test_about(self):
         """An operation locates the numbers that its decision will ask for, and no others."""
@@ -227,11 +228,11 @@ class TestFind:
         def ids(phones):
             return [one.id for one in phones]
 
-        assert (["on"], []) == (ids(rules.about_phone(self.USER, None)), ids(rules.about_phone(self.USER, "off")))
-        assert ["on"] == ids(rules.about_challenge(self.USER, "second"))
-        assert [] == ids(rules.about_challenge(self.USER, "first")) == ids(rules.about_challenge(self.USER, "x"))
-        assert (["waits"], []) == (ids(rules.about_pending(self.USER)), ids(rules.about_pending(User())))
-        assert ["off", "on", "waits"] == ids(rules.about_all(self.USER))
+        assert (["on"], []) == (ids(rules.locate_phone(self.USER, None)), ids(rules.locate_phone(self.USER, "off")))
+        assert ["on"] == ids(rules.locate_challenge(self.USER, "second"))
+        assert [] == ids(rules.locate_challenge(self.USER, "first")) == ids(rules.locate_challenge(self.USER, "x"))
+        assert (["waits"], []) == (ids(rules.locate_pending(self.USER)), ids(rules.locate_pending(User())))
+        assert ["off", "on", "waits"] == ids(rules.locate_all(self.USER))
 
 
 class TestChallenges:
@@ -240,7 +241,7 @@ class TestChallenges:
     def test_issue(self):
         """A challenge begins now, under the newest secret, and ends after the lifetime, with no attempt used."""
         config = a_config(lifetime=timedelta(minutes=1), resend_gap=timedelta(0))
-        made = rules.issue(book(config=config), "id", "login", phone(), (("amount", "10"),), "fr", "voice")
+        made = rules.new_challenge(book(config=config), "id", "login", phone(), (("amount", "10"),), "fr", "voice")
 
         assert (NOW, NOW, NOW + 60 * SECOND_US, 0) == (made.created, made.sent, made.expires, made.attempts)
         assert (config.keys.newest.key_id, "phone", (("amount", "10"),), "fr", "voice") == (
@@ -262,17 +263,17 @@ class TestChallenges:
     def test_closed(self, after, attempts, expected):
         """R2, T1, T17: a challenge is open from a minute before it was made to its expiry, while attempts are left."""
         records, challenge = book(now=NOW + after), issued(attempts=attempts)
-        refusal = rules.closed(records, challenge)
+        refusal = rules.closed_refusal(records, challenge)
 
         assert expected == (type(refusal) if refusal else None)
-        assert (expected is None) == rules.alive(records, challenge)
+        assert (expected is None) == rules.is_alive(records, challenge)
         assert expected is None or 0 == refusal.attempts_left
 
     def test_retired_secret(self):
         """R12: under a retired secret a challenge is closed."""
         retired = issued(config=a_config(secret="another secret of the tests, now retired"))
 
-        assert isinstance(rules.closed(book(), retired), CodeExpired)
+        assert isinstance(rules.closed_refusal(book(), retired), CodeExpired)
 
     @pytest.mark.parametrize(
         "after, attempts, expected",
@@ -282,13 +283,13 @@ class TestChallenges:
         """The gap begins with the last message, lasts as configured, and belongs to a live challenge."""
         challenge = issued(at=NOW - 60 * SECOND_US, sent=NOW, attempts=attempts)
 
-        assert expected == rules.within_gap(book(now=NOW + after), challenge)
+        assert expected == rules.is_within_gap(book(now=NOW + after), challenge)
 
     def test_renewable(self):
         """A dead challenge can be asked for again until a day after its expiry."""
         last = NOW + 300 * SECOND_US + DAY_US
 
-        assert (True, False) == tuple(rules.renewable(book(now=now), issued()) for now in (last - 1, last))
+        assert (True, False) == tuple(rules.is_renewable(book(now=now), issued()) for now in (last - 1, last))
 
 
 class TestSending:
@@ -298,7 +299,7 @@ class TestSending:
         """R28: one message is charged to the user, the number and the total."""
         records = book(config=limits(total=Limit(3, None)), total=Total(sends=-1))
 
-        assert rules.reserve(records, NUMBERS[0]) is None
+        assert rules.charge_message(records, NUMBERS[0]) is None
         assert [NOW + HOUR_US, NOW + HOUR_US, -2] == [record.sends for _, _, record in records.send_buckets(NUMBERS[0])]
         assert 0 == records.number(NUMBERS[1]).sends
 
@@ -307,7 +308,7 @@ class TestSending:
         config = limits(user=Limit(2, HOUR), number=Limit(1, HOUR), total=Limit(3, None))
         records = book(User(sends=NOW + 60), config=config, numbers={NUMBER: Number(sends=NOW + 90)})
 
-        assert ("number", timedelta(microseconds=90)) == told(rules.reserve(records, NUMBERS[0]))
+        assert ("number", timedelta(microseconds=90)) == told(rules.charge_message(records, NUMBERS[0]))
         assert [NOW + 60, NOW + 90, 0] == [record.sends for _, _, record in records.send_buckets(NUMBERS[0])]
 
     @pytest.mark.parametrize(
@@ -320,9 +321,9 @@ class TestSending:
             user=Limit(1, HOUR * user), number=Limit(1, HOUR * number), total=Limit(1, total and HOUR * total)
         )
         records = book(config=config)
-        assert rules.reserve(records, NUMBERS[0]) is None
+        assert rules.charge_message(records, NUMBERS[0]) is None
 
-        scope, wait = told(rules.reserve(records, NUMBERS[0]))
+        scope, wait = told(rules.charge_message(records, NUMBERS[0]))
         assert (expected, None if total is None else HOUR * max(user, number, total)) == (scope, wait)
 
     def test_clamp(self):
@@ -330,7 +331,7 @@ class TestSending:
         config = limits(user=Limit(2, HOUR), number=Limit(3, HOUR), total=Limit(4, HOUR))
         far = NOW + 99 * HOUR_US
         records = book(User(sends=far), config=config, numbers={NUMBER: Number(sends=far)}, total=Total(sends=far))
-        refusal = rules.reserve(records, NUMBERS[0])
+        refusal = rules.charge_message(records, NUMBERS[0])
 
         assert HOUR == refusal.retry_after
         buckets = records.send_buckets(NUMBERS[0])
@@ -342,7 +343,7 @@ class TestSending:
         gone = issued("gone", "manage", at=NOW - DAY_US - 300 * SECOND_US)
         records = book(User(issued=[old, other, gone]))
         stored = records.user.issued[0]
-        reply = rules.put_in_place(records, stored, issued("new"), phone())
+        reply = decisions._replace(records, stored, issued("new"), phone())
 
         assert ["other", "new"] == [challenge.id for challenge in records.user.issued]
         assert ("new", True, stored, None) == (reply.issued.id, reply.sent, reply.displaced, reply.before)
@@ -350,14 +351,14 @@ class TestSending:
     def test_put_in_place_is_bounded(self):
         """T19: a record holds 32 challenges, and the oldest makes room."""
         records = book(User(issued=[issued(str(n), str(n)) for n in range(32)]))
-        rules.put_in_place(records, None, issued("new"), phone())
+        decisions._replace(records, None, issued("new"), phone())
 
         assert (32, "1", "new") == (len(records.user.issued), records.user.issued[0].id, records.user.issued[-1].id)
 
     def test_repeat(self):
         """R4: a repeated message moves the gap, and neither expiry nor attempts."""
         challenge = issued(at=NOW - 30 * SECOND_US, attempts=3)
-        reply = rules.repeat(book(), challenge, phone(), None)
+        reply = decisions._repeat(book(), challenge, phone(), None)
 
         assert (True, NOW, (NOW - 30 * SECOND_US, "sms")) == (reply.sent, challenge.sent, reply.before)
         assert (NOW + 270 * SECOND_US, 3) == (challenge.expires, challenge.attempts)
@@ -365,30 +366,30 @@ class TestSending:
     @pytest.mark.parametrize("ahead, expected", [(60 * SECOND_US, 90 * SECOND_US), (60 * SECOND_US + 1, 0)])
     def test_gap_after_a_clock_was_set_back(self, ahead, expected):
         """A message from further ahead than hosts differ has no gap, so that no clock stretches it (T17)."""
-        assert expected == rules.gap_left(book(), issued(at=NOW, sent=NOW + ahead))
+        assert NOW + expected == rules.gap_end(a_config(), issued(at=NOW, sent=NOW + ahead), NOW)
 
     def test_repeat_within_gap(self):
         """Within the gap a repetition is refused, with the exact wait, before any limit."""
         records = book(User(sends=NOW + HOUR_US), config=limits(user=Limit(1, HOUR)))
 
         assert ("resend", timedelta(seconds=29)) == told(
-            rules.repeat(records, issued(at=NOW - SECOND_US), phone(), None)
+            decisions._repeat(records, issued(at=NOW - SECOND_US), phone(), None)
         )
 
     def test_repeat_at_the_end_of_the_gap(self):
         """A microsecond before the gap ends a repetition is refused, then no more."""
         challenge = issued(at=NOW - 30 * SECOND_US)
-        early = rules.repeat(book(now=NOW - 1), challenge, phone(), None)
+        early = decisions._repeat(book(now=NOW - 1), challenge, phone(), None)
 
         assert ("resend", timedelta(microseconds=1)) == told(early)
-        assert rules.repeat(book(), challenge, phone(), None).sent
+        assert decisions._repeat(book(), challenge, phone(), None).sent
 
     def test_repeat_is_limited(self):
         """R28: after the gap the limits hold a repetition, and the gap stays as it was."""
         records = book(User(sends=NOW + HOUR_US), config=limits(user=Limit(1, HOUR)))
         challenge = issued(at=NOW - 30 * SECOND_US)
 
-        assert ("user", HOUR) == told(rules.repeat(records, challenge, phone(), None))
+        assert ("user", HOUR) == told(decisions._repeat(records, challenge, phone(), None))
         assert NOW - 30 * SECOND_US == challenge.sent
 
 
@@ -405,7 +406,7 @@ class TestComparing:
         records, challenge = book(User(guesses=NOW + 7)), issued()
         code = self.code(records, challenge)
 
-        assert rules.matches(records, "verification", challenge, phone(), Opaque(code))
+        assert rules.charge_and_compare(records, "verification", challenge, phone(), Opaque(code))
         assert (1, NOW + 7) == (challenge.attempts, records.user.guesses)
 
     def test_wrong(self):
@@ -413,14 +414,14 @@ class TestComparing:
         records, challenge = book(config=limits(guesses=Limit(5, HOUR))), issued()
         code = wrong(self.code(records, challenge))
 
-        assert not rules.matches(records, "verification", challenge, phone(), Opaque(code))
+        assert not rules.charge_and_compare(records, "verification", challenge, phone(), Opaque(code))
         assert (1, NOW + HOUR_US) == (challenge.attempts, records.user.guesses)
 
     def test_wrong_again(self):
         """Each wrong code uses one more attempt."""
         records, challenge = book(), issued(attempts=2)
         code = wrong(self.code(records, challenge))
-        rules.matches(records, "verification", challenge, phone(), Opaque(code))
+        rules.charge_and_compare(records, "verification", challenge, phone(), Opaque(code))
 
         assert 3 == challenge.attempts
 
@@ -428,12 +429,12 @@ class TestComparing:
         """T3: the attempt and the guess are charged before the code is derived."""
         records, challenge, seen = book(), issued(), []
 
-        def equal(records, kind, challenge, number, code):
+        def is_code(records, kind, challenge, number, code):
             seen.append((challenge.attempts, records.user.guesses > NOW))
             return False
 
-        monkeypatch.setattr(rules, "equal", equal)
-        rules.matches(records, "verification", challenge, phone(), Opaque("123456"))
+        monkeypatch.setattr(rules, "is_code", is_code)
+        rules.charge_and_compare(records, "verification", challenge, phone(), Opaque("123456"))
 
         assert [(1, True)] == seen
 
@@ -444,19 +445,19 @@ class TestComparing:
         altered = [issued("other"), issued(purpose="payment"), issued()]
         altered[2].details = (("amount", "10"),)
 
-        assert rules.equal(records, "verification", challenge, NUMBERS[0], code)
-        assert not rules.equal(records, "enrollment", challenge, NUMBERS[0], code)
-        assert not rules.equal(records, "verification", challenge, NUMBERS[1], code)
-        assert [False] * 3 == [rules.equal(records, "verification", other, NUMBERS[0], code) for other in altered]
+        assert rules.is_code(records, "verification", challenge, NUMBERS[0], code)
+        assert not rules.is_code(records, "enrollment", challenge, NUMBERS[0], code)
+        assert not rules.is_code(records, "verification", challenge, NUMBERS[1], code)
+        assert [False] * 3 == [rules.is_code(records, "verification", other, NUMBERS[0], code) for other in altered]
         records.user_key = user_key("bob")
-        assert not rules.equal(records, "verification", challenge, NUMBERS[0], code)
+        assert not rules.is_code(records, "verification", challenge, NUMBERS[0], code)
 
     @pytest.mark.parametrize("attempts, guesses, left", [(1, 20, 4), (5, 20, 0), (1, 2, 2), (1, 0, 0)])
     def test_attempts_left(self, attempts, guesses, left):
         """What is left is what both the challenge and the budget allow."""
         records = book(User(guesses=guesses - 20), config=limits(guesses=Limit(20, None)))
 
-        assert left == rules.wrong(records, issued(attempts=attempts)).attempts_left
+        assert left == rules.wrong_code(records, issued(attempts=attempts)).attempts_left
 
     def test_unknown(self, monkeypatch):
         """R11: a challenge that is not there is refused after the work of one that is, and costs nothing."""
@@ -468,6 +469,6 @@ class TestComparing:
 
         monkeypatch.setattr(CodeGenerator, "code", code)
         records = book()
-        refusal = rules.unknown(records, Opaque("123456"))
+        refusal = rules.unknown_challenge(records, Opaque("123456"))
 
         assert (0, 1, 0) == (refusal.attempts_left, len(derived), records.user.guesses)

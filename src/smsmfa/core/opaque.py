@@ -1,4 +1,4 @@
-"""A value that nothing prints."""
+"""A wrapper that keeps a secret value from being printed."""
 
 from typing import Generic, NoReturn, TypeVar
 
@@ -6,10 +6,10 @@ T = TypeVar("T")
 
 
 class Opaque(Generic[T]):
-    """Holds a secret so that no ``repr``, log line, traceback with locals or pickle shows it.
+    """Holds a secret value, so that no ``repr``, log line, traceback with locals or pickle shows it.
 
     Args:
-        value: what to hide; :meth:`reveal` returns it.
+        value: the secret value. :meth:`reveal` returns it.
     """
 
     __slots__ = ("_value",)
@@ -18,7 +18,7 @@ class Opaque(Generic[T]):
         self._value = value
 
     def reveal(self) -> T:
-        """Return the hidden value. Call it where the value is used, and bind it to no name."""
+        """Return the value. Use it at once, and do not bind it to a name."""
         return self._value
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Proof tokens: a short signed string that says "this user passed the factor, then, under these numbers"."""
+"""Proof tokens: short signed strings that say who passed the factor, when, and under which numbers."""
 
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -8,14 +8,14 @@ import msgspec
 
 from ..codes import KeyRing
 
-#: key id, instant in microseconds, the user's count of changes, whether it may change an enrolment.
+#: The key id, the instant in microseconds, the user's count of changes, and whether it may change an enrolment.
 _LAYOUT = struct.Struct(">IqI?")
 _MAC = 16
 _LENGTH = (_LAYOUT.size + _MAC) * 4 // 3
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """What a genuine token says."""
+    """The content of a genuine token."""
 
     at: int
     changes: int
@@ -23,20 +23,20 @@ class Proof(msgspec.Struct, frozen=True):
 
 
 def give(keys: KeyRing, user_key: str, proof: Proof) -> str:
-    """Return ``proof`` as a token that only this user can use, and only under this secret."""
+    """Return ``proof`` as a token that only this user can use, and only under the present secrets."""
     payload = _LAYOUT.pack(keys.newest.key_id, proof.at, proof.changes, proof.manages)
     return urlsafe_b64encode(payload + keys.newest.sign(user_key, payload)).decode()
 
 
 def read(keys: KeyRing, user_key: str, token: object) -> Proof | None:
-    """Return what a token says, or ``None`` when it is not one we gave to this user."""
+    """Return the content of a token, or ``None`` if it was not given to this user."""
     if not isinstance(token, str) or len(token) != _LENGTH or not token.isascii():
         return None
     try:
         signed = urlsafe_b64decode(token)
     except ValueError:
         return None
-    # The decoder passes over what it does not know, and padding makes less of the same length.
+    # The decoder skips unknown characters, and padding allows other texts with the same content.
     if urlsafe_b64encode(signed).decode() != token or len(signed) != _LAYOUT.size + _MAC:
         return None
     payload, mac = signed[:-_MAC], signed[-_MAC:]

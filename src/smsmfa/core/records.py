@@ -1,30 +1,34 @@
-"""What is stored: one record per user, one per phone number, one for the total.
+"""What is stored: one record per user, one per phone number, and one for the total.
 
-Arrays of MessagePack, the version first. A field is only ever added at the end, with a default, so
-that old records decode; a change of meaning takes a new version. No record holds a code, the hash
-of one, or anything a code could be guessed against. Instants are microseconds since the epoch.
+A record is a MessagePack array that begins with its version. New fields go at the end, with a default, so that old
+records still decode. If a meaning changes, the version does too. No record holds a code, the hash of a code, or
+anything else that confirms a guess. Instants are microseconds since the epoch.
 """
 
 from binascii import b2a_base64
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
 from ..exceptions import StoreError
 from ..phone import PhoneNumber
+from ..typing import SMS
+
+#: What a challenge is bound to, sorted by key.
+Details: TypeAlias = tuple[tuple[str, str], ...]
 
 
 class Record(msgspec.Struct, array_like=True):
-    """A part of what is stored. Its ``repr`` shows nothing, because it knows whole numbers."""
+    """A part of what is stored. Its ``repr`` shows nothing, since it knows whole numbers."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
 
 class Phone(Record):
-    """A number of a user, enrolled or pending."""
+    """A number of one user, enrolled or pending."""
 
     id: str
     number: int
@@ -32,39 +36,39 @@ class Phone(Record):
     type: str
     enrolled_at: int = 0
     last_used_at: int = 0
-    #: Wrong codes in a row since the last right one.
+    #: Wrong codes in a row.
     failures: int = 0
     disabled: bool = False
 
     @property
     def phone(self) -> PhoneNumber:
-        """The number as the outside sees it."""
+        """The number as the application sees it."""
         return PhoneNumber(f"+{self.number}", self.region, self.type)
 
 
 class Issued(Record):
-    """A challenge that was sent, and may still be answered or sent again."""
+    """A challenge that was sent, and can perhaps still be answered or sent again."""
 
     id: str
     key_id: int
     purpose: str
     phone_id: str
-    details: tuple[tuple[str, str], ...]
+    details: Details
     locale: str | None
     created: int
     expires: int
     sent: int
     attempts: int = 0
-    #: How its last message went out.
-    channel: str = "sms"
+    #: The channel of its last message.
+    channel: str = SMS
 
 
 class Pending(Record):
-    """A number that waits for its first code, beside any enrolled one."""
+    """A number that waits for its first code, beside the enrolled ones."""
 
     issued: Issued
     phone: Phone
-    #: The id of the number it will replace.
+    #: The id of the number that it will replace.
     replaces: str | None = None
 
 
@@ -77,7 +81,7 @@ class User(Record):
     pending: Pending | None = None
     #: Hashes of the recovery codes.
     recovery: list[bytes] = []
-    #: Moves whenever the user's numbers change; a proof token names the count it was given under.
+    #: Counts the changes of the user's numbers. A proof token names the count under which it was given.
     changes: int = 0
     sends: int = 0
     guesses: int = 0
@@ -85,11 +89,11 @@ class User(Record):
 
 
 class Number(Record):
-    """What is shared by all users of one phone number."""
+    """What all users of one phone number share."""
 
     version: Literal[1] = 1
     sends: int = 0
-    #: The users that enrolled it, where ``max_users_per_number`` limits them.
+    #: The users who enrolled it, if ``max_users_per_number`` limits them.
     holders: list[bytes] = []
 
 
@@ -111,10 +115,10 @@ _decoders: dict[type[Record], Callable[[bytes], Any]] = {
 
 
 def decode(kind: type[R], value: bytes | None) -> R:
-    """Return the record that was stored, or a blank one.
+    """Return the stored record, or a blank one if there is none.
 
     Raises:
-        StoreError: the bytes are not such a record, or of a version that this release cannot read.
+        StoreError: the bytes are no such record, or have a version that this release cannot read.
     """
     if value is None:
         return kind()
@@ -122,7 +126,7 @@ def decode(kind: type[R], value: bytes | None) -> R:
         record: R = _decoders[kind](value)
         return record
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        pass  # raise below, so that the decoder's error, which may quote the value, is not chained
+        pass  # raised below, so that the decoder's error, which may quote the value, is not chained
     raise StoreError(f"a stored {kind.__name__} record does not decode; was it written by a newer release?")
 
 
@@ -137,5 +141,5 @@ def number_key(number: int) -> str:
 
 
 def _hashed(data: bytes) -> str:
-    """SHA-256 in 43 characters that every store keeps apart."""
+    """Return SHA-256 in 43 characters that every store tells apart."""
     return b2a_base64(sha256(data).digest())[:43].decode()

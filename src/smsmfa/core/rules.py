@@ -1,8 +1,13 @@
-"""The checks and the charges that decisions are made of. Each refusal changes nothing but a clamp."""
+"""The questions that decisions ask, and the two charges that they make.
 
-from datetime import timedelta
+Names tell what comes back: ``*_refusal`` an error or ``None``, ``*_or_refusal`` a value or an error, ``is_*`` a bool,
+``find_*`` a record or ``None``. Only the functions named ``charge_*`` charge. The others change nothing, except that a
+bucket that refuses is clamped: it is set to drained if a clock that jumped back left it deeper in debt.
+"""
+
 from hmac import compare_digest
 
+from ..config import FactorConfig
 from ..exceptions import (
     AlreadyEnrolled,
     CodeExpired,
@@ -14,35 +19,25 @@ from ..exceptions import (
     RateLimited,
 )
 from ..limiter import remaining, take, wait
+from ..typing import VERIFICATION
+from .book import DAY, Book
 from .opaque import Opaque
-from .operation import DAY, Book, Outcome, Refusal
+from .outcomes import Refusal
 from .proofs import Proof
-from .records import Issued, Pending, Phone, User
+from .records import Details, Issued, Phone, User
 
-#: Hosts' clocks differ: a code or a proof is taken from a minute before it was made (microseconds).
+#: Clocks of hosts differ: a code or a proof is accepted from a minute before it was made (microseconds).
 SKEW = 60_000_000
 #: How old a proof may be (microseconds).
 PROOF_LIFETIME = 600_000_000
-#: How many challenges a user's record holds, dead ones that can be asked for again included.
-_MOST_ISSUED = 32
-
 
 _NOBODY = Phone("", 0, "", "")
 
 
-class Reply(Outcome):
-    """A challenge, and whether its message has to go out."""
-
-    issued: Issued
-    phone: Phone
-    sent: bool
-    #: What the new challenge took the place of, to be put back if the message does not go out.
-    displaced: Issued | Pending | None = None
-    #: When and how the message before this one went out, where this one repeats it.
-    before: tuple[int, str] | None = None
+# --- may the user do this?
 
 
-def spent(book: Book) -> Refusal | None:
+def guesses_refusal(book: Book) -> Refusal | None:
     """Refuse while the user's guess budget is empty."""
     limit = book.config.limits.guesses
     bucket, short = take(limit, book.user.guesses, book.now)
@@ -52,8 +47,8 @@ def spent(book: Book) -> Refusal | None:
     return RateLimited("guesses", wait(limit, short))
 
 
-def unproven(book: Book, proof: Proof | None) -> Refusal | None:
-    """Refuse a change of the numbers a user has without a proof that is fresh and younger than they are."""
+def proof_refusal(book: Book, proof: Proof | None) -> Refusal | None:
+    """Refuse to change the numbers of a user who has some, without a fresh proof given since they last changed."""
     if not book.user.phones:
         return None
     if proof is None or not proof.manages or proof.changes != book.user.changes:
@@ -61,8 +56,16 @@ def unproven(book: Book, proof: Proof | None) -> Refusal | None:
     return None if -SKEW <= book.now - proof.at <= PROOF_LIFETIME else ProofRequired()
 
 
-def to_replace(book: Book, number: int, replace: str | None) -> str | Refusal | None:
-    """Return the id of the number that a new one takes the place of, if any."""
+def in_use_refusal(book: Book, number: int) -> Refusal | None:
+    """Refuse a number that ``max_users_per_number`` other users have (NIST SP 800-63B-4, 3.1)."""
+    most = book.config.max_users_per_number
+    if most and sum(holder != book.holder for holder in book.number(number).holders) >= most:
+        return PhoneInUse()
+    return None
+
+
+def replaced_or_refusal(book: Book, number: int, replace: str | None) -> str | Refusal | None:
+    """Return the id of the number that ``number`` will replace, or ``None`` if it is one more."""
     phones, most = book.user.phones, book.config.max_phones
     same = next((phone for phone in phones if phone.number == number), None)
     if replace is not None:
@@ -79,42 +82,23 @@ def to_replace(book: Book, number: int, replace: str | None) -> str | Refusal | 
     return replace
 
 
-def in_use(book: Book, number: int) -> Refusal | None:
-    """Refuse a number that as many other users as allowed have (NIST SP 800-63B-4, 3.1)."""
-    most = book.config.max_users_per_number
-    if most and sum(holder != book.holder for holder in book.number(number).holders) >= most:
-        return PhoneInUse()
-    return None
-
-
-def let_go(book: Book, gone: list[Phone]) -> None:
-    """Drop numbers, the challenges sent to them, and the user from those numbers' records."""
-    user = book.user
-    ids = {phone.id for phone in gone}
-    for phone in gone:
-        number = book.number(phone.number)
-        number.holders = [holder for holder in number.holders if holder != book.holder]
-    user.phones = [phone for phone in user.phones if phone.id not in ids]
-    user.issued = [issued for issued in user.issued if issued.phone_id not in ids]
+# --- which number, which challenge?
 
 
 def find_phone(user: User, phone_id: str) -> Phone | None:
-    """Return the user's number of that id."""
-    for phone in user.phones:
-        if phone.id == phone_id:
-            return phone
-    return None
+    """Return the enrolled number with this id."""
+    return next((phone for phone in user.phones if phone.id == phone_id), None)
 
 
-def find_issued(user: User, challenge_id: str) -> Issued | None:
-    """Return the challenge of that id, of whatever purpose, but for one of an enrolment."""
+def find_challenge(user: User, challenge_id: str) -> Issued | None:
+    """Return the challenge with this id, of any purpose except enrolment."""
     for issued in user.issued:
         if issued.id == challenge_id:
             return issued
     return None
 
 
-def find_purpose(user: User, purpose: str) -> Issued | None:
+def find_by_purpose(user: User, purpose: str) -> Issued | None:
     """Return the one challenge for a purpose."""
     for issued in user.issued:
         if issued.purpose == purpose:
@@ -122,7 +106,7 @@ def find_purpose(user: User, purpose: str) -> Issued | None:
     return None
 
 
-def usable(user: User, phone_id: str | None) -> Phone | Refusal:
+def phone_or_refusal(user: User, phone_id: str | None) -> Phone | Refusal:
     """Return the number to send to: the one named, or the first that is not disabled."""
     locked = False
     for phone in user.phones:
@@ -133,131 +117,125 @@ def usable(user: User, phone_id: str | None) -> Phone | Refusal:
     return Locked() if locked else NotEnrolled()
 
 
-def about_phone(user: User, phone_id: str | None) -> list[Phone]:
-    """Locate the number that a challenge will go to."""
-    phone = usable(user, phone_id)
+def locate_phone(user: User, phone_id: str | None) -> list[Phone]:
+    """Find the number that a challenge will go to."""
+    phone = phone_or_refusal(user, phone_id)
     return [phone] if isinstance(phone, Phone) else []
 
 
-def about_challenge(user: User, challenge_id: str) -> list[Phone]:
-    """Locate the number that a challenge went to."""
-    issued = find_issued(user, challenge_id)
-    return about_phone(user, issued.phone_id) if issued else []
+def locate_challenge(user: User, challenge_id: str) -> list[Phone]:
+    """Find the number that a challenge went to."""
+    issued = find_challenge(user, challenge_id)
+    return locate_phone(user, issued.phone_id) if issued else []
 
 
-def about_pending(user: User) -> list[Phone]:
-    """Locate the number that waits."""
+def locate_pending(user: User) -> list[Phone]:
+    """Find the pending number."""
     return [user.pending.phone] if user.pending else []
 
 
-def about_all(user: User) -> list[Phone]:
-    """Locate every number of the user's, waiting or not."""
-    return user.phones + about_pending(user)
+def locate_all(user: User) -> list[Phone]:
+    """Find every number of the user, enrolled or pending."""
+    return user.phones + locate_pending(user)
 
 
-def issue(
-    book: Book, new_id: str, purpose: str, phone: Phone, details: tuple[tuple[str, str], ...], locale: str | None,
-    channel: str = "sms",
-) -> Issued:  # fmt: skip
-    """Make a challenge that begins now."""
-    config, now = book.config, book.now
-    key_id = config.keys.newest.key_id
-    return Issued(new_id, key_id, purpose, phone.id, details, locale, now, now + config.lifetime_us, now, 0, channel)
+# --- how is a challenge?
 
 
-def closed(book: Book, issued: Issued) -> Refusal | None:
-    """Say why a challenge cannot be answered: too old, from the future, under a retired secret, or worn out."""
+def closed_refusal(book: Book, issued: Issued) -> Refusal | None:
+    """Refuse to answer a challenge that is too old, from the future, under a retired secret, or out of attempts."""
     if not issued.created - SKEW <= book.now < issued.expires or book.config.keys.get(issued.key_id) is None:
         return CodeExpired()
     return CodeRejected() if issued.attempts >= book.config.attempts else None
 
 
-def alive(book: Book, issued: Issued) -> bool:
-    """Say whether a challenge can be answered."""
-    return closed(book, issued) is None
+def is_alive(book: Book, issued: Issued) -> bool:
+    """Tell whether a challenge can be answered."""
+    return closed_refusal(book, issued) is None
 
 
-def within_gap(book: Book, issued: Issued) -> bool:
-    """Say whether the last message of a live challenge is too recent for another."""
-    return alive(book, issued) and gap_left(book, issued) > 0
-
-
-def gap_left(book: Book, issued: Issued) -> int:
-    """Return for how long the last message is too recent for another (microseconds).
-
-    A message from further ahead than hosts' clocks differ is one from before the clock was set back: it has no gap.
-    """
-    gap = book.config.resend_gap_us
-    left = issued.sent + gap - book.now
-    return left if 0 < left <= gap + SKEW else 0
-
-
-def renewable(book: Book, issued: Issued) -> bool:
-    """A dead challenge can be asked for again for a day."""
+def is_renewable(book: Book, issued: Issued) -> bool:
+    """Tell whether a dead challenge can still be asked for again: for a day after it expired."""
     return book.now < issued.expires + DAY
 
 
-def put_in_place(book: Book, old: Issued | None, issued: Issued, phone: Phone) -> Reply:
-    """Put a new challenge in place of the old one."""
-    others = [other for other in book.user.issued if other is not old and renewable(book, other)]
-    book.user.issued = [*others[1 - _MOST_ISSUED :], issued]
-    return Reply(issued, phone, sent=True, displaced=old)
+def gap_end(config: FactorConfig, issued: Issued, now: int) -> int:
+    """Return the instant from which the next message about the same thing may follow (microseconds).
+
+    A message dated further ahead than clocks of hosts differ was sent before the clock was set back. It has no gap.
+    """
+    end = issued.sent + config.resend_gap_us
+    return end if end - now <= config.resend_gap_us + SKEW else now
 
 
-def repeat(book: Book, issued: Issued, phone: Phone, channel: str | None) -> Reply | Refusal:
-    """Reserve one more message with the same code, expiry and attempts, by the same channel or another."""
-    if early := gap_left(book, issued):
-        return RateLimited("resend", timedelta(microseconds=early))
-    if refusal := reserve(book, phone.number):
-        return refusal
-    before = issued.sent, issued.channel
-    issued.sent, issued.channel = book.now, channel or issued.channel
-    return Reply(issued, phone, sent=True, before=before)
+def is_within_gap(book: Book, issued: Issued) -> bool:
+    """Tell whether the last message of a live challenge is too recent for another."""
+    return is_alive(book, issued) and gap_end(book.config, issued, book.now) > book.now
 
 
-def reserve(book: Book, number: int) -> Refusal | None:
-    """Charge one message to every bucket, or say which one makes the user wait longest and charge none."""
+# --- charges
+
+
+def charge_message(book: Book, number: int) -> Refusal | None:
+    """Charge one message to every bucket, or charge none and report the bucket with the longest wait."""
     now = book.now
-    taken, refusals = [], []
+    charged, refusals = [], []
     for scope, limit, record in book.send_buckets(number):
         bucket, short = take(limit, record.sends, now)
         if short:
             record.sends = bucket
             refusals.append((limit.refill is None, short, scope, wait(limit, short)))
         else:
-            taken.append((record, bucket))
+            charged.append((record, bucket))
     if refusals:
         _, _, scope, retry_after = max(refusals)  # scopes differ, so nothing after them is compared
         return RateLimited(scope, retry_after)
-    for record, bucket in taken:
+    for record, bucket in charged:
         record.sends = bucket
     return None
 
 
-def matches(book: Book, kind: str, issued: Issued, phone: Phone, code: Opaque[str]) -> bool:
-    """Reserve an attempt and a guess, then compare; a right code gives its guess back."""
+def charge_and_compare(book: Book, kind: str, issued: Issued, phone: Phone, code: Opaque[str]) -> bool:
+    """Charge an attempt and a guess, then compare. A right code gives the guess back."""
     user, before = book.user, book.user.guesses
     issued.attempts += 1
     user.guesses, _ = take(book.config.limits.guesses, user.guesses, book.now)
-    if not equal(book, kind, issued, phone.number, code):
+    if not is_code(book, kind, issued, phone.number, code):
         return False
     user.guesses = before
     return True
 
 
-def equal(book: Book, kind: str, issued: Issued, number: int, code: Opaque[str]) -> bool:
-    """Derive the code and compare, in constant time (OWASP ASVS 5.0, 11.2.4)."""
+# --- comparing
+
+
+def new_challenge(
+    book: Book, new_id: str, purpose: str, phone: Phone, details: Details, locale: str | None, channel: str
+) -> Issued:
+    """Return a challenge that begins now, under the newest secret."""
+    config, now = book.config, book.now
+    return Issued(
+        id=new_id, key_id=config.keys.newest.key_id, purpose=purpose, phone_id=phone.id, details=details, locale=locale,
+        created=now, expires=now + config.lifetime_us, sent=now, channel=channel,
+    )  # fmt: skip
+
+
+def is_code(book: Book, kind: str, issued: Issued, number: int, code: Opaque[str]) -> bool:
+    """Derive the code and compare it in constant time (OWASP ASVS 5.0, 11.2.4)."""
     return compare_digest(book.config.code(book.user_key, kind, issued, number), code.reveal())
 
 
-def wrong(book: Book, issued: Issued) -> CodeRejected:
-    """Refuse a wrong code, with what the challenge and the budget still allow."""
+def wrong_code(book: Book, issued: Issued) -> CodeRejected:
+    """Return the refusal of a wrong code, with what the challenge and the guess budget still allow."""
     config = book.config
     guesses = remaining(config.limits.guesses, book.user.guesses, book.now)
     return CodeRejected(min(config.attempts - issued.attempts, guesses))
 
 
-def unknown(book: Book, code: Opaque[str]) -> CodeRejected:
-    """Refuse for a challenge that is not there, after the work of one that is (OWASP ASVS 5.0, 11.2.4)."""
-    equal(book, "verification", issue(book, "", "", _NOBODY, (), None), 0, code)
+def unknown_challenge(book: Book, code: Opaque[str]) -> CodeRejected:
+    """Return the refusal of a challenge that does not exist, after as much work as for one that does.
+
+    So the time does not tell which challenges exist (OWASP ASVS 5.0, 11.2.4).
+    """
+    is_code(book, VERIFICATION, new_challenge(book, "", "", _NOBODY, (), None, ""), 0, code)
     return CodeRejected()

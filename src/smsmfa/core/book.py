@@ -1,0 +1,113 @@
+"""The records that a decision reads and changes."""
+
+from collections.abc import Mapping
+
+from ..limiter import KEEP_MARGIN, Limit, keep_for
+from ..typing import Entry
+from .operation import Operation
+from .records import TOTAL_KEY, Number, Phone, Total, User, decode, encode
+
+#: How long a dead challenge can be renewed, and its record is kept (microseconds).
+DAY = 86_400_000_000
+
+
+class Missing(Exception):
+    """A decision asked for the record of a number that its keys do not cover."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+class Book:
+    """The decoded records of one user, their numbers and the total, at one instant.
+
+    Args:
+        operation: what the decision is about.
+        keys: the numbers that the decision may ask for, each with its store key.
+        values: what is stored.
+        user: the decoded record of the user; the decision may change it.
+    """
+
+    __slots__ = ("_keys", "_numbers", "_total", "_values", "config", "now", "phone", "user", "user_key")
+
+    def __init__(self, operation: Operation, keys: Mapping[int, str], values: Mapping[str, bytes], user: User) -> None:
+        self._keys = keys
+        self._values = values
+        self._numbers: dict[int, Number] = {}
+        self._total: Total | None = None
+        self.config = operation.config
+        self.now = operation.now
+        self.user_key = operation.user_key
+        self.user = user
+        #: The number that the decision turned out to be about.
+        self.phone: Phone | None = None
+
+    @property
+    def holder(self) -> bytes:
+        """How the record of a number names this user."""
+        return self.user_key[2:].encode()
+
+    def number(self, number: int) -> Number:
+        """Return the record of a phone number.
+
+        Raises:
+            Missing: the keys of the update do not cover it.
+        """
+        record = self._numbers.get(number)
+        if record is None:
+            key = self._keys.get(number)
+            if key is None:
+                raise Missing(number)
+            record = self._numbers[number] = decode(Number, self._values.get(key))
+        return record
+
+    def send_buckets(self, number: int) -> list[tuple[str, Limit, User | Number | Total]]:
+        """Return the scope, limit and record of every bucket that a message to ``number`` is charged to."""
+        limits = self.config.limits
+        buckets: list[tuple[str, Limit, User | Number | Total]] = [("user", limits.user, self.user)]
+        if limits.number is not None:
+            buckets.append(("number", limits.number, self.number(number)))
+        if limits.total is not None:
+            if self._total is None:
+                self._total = decode(Total, self._values.get(TOTAL_KEY))
+            buckets.append(("total", limits.total, self._total))
+        return buckets
+
+    def writes(self) -> dict[str, Entry | None]:
+        """Return the entries that changed, by key."""
+        writes: dict[str, Entry | None] = {}
+        limits, now = self.config.limits, self.now
+        self._write(writes, self.user_key, self.user, self._user_keep_for())
+        for number, record in self._numbers.items():
+            keep = None
+            if not record.holders:
+                keep = 0 if limits.number is None else keep_for(limits.number, record.sends, now)
+            self._write(writes, self._keys[number], record, keep)
+        if self._total is not None and limits.total is not None:
+            self._write(writes, TOTAL_KEY, self._total, keep_for(limits.total, self._total.sends, now))
+        return writes
+
+    def _write(
+        self, writes: dict[str, Entry | None], key: str, record: User | Number | Total, keep: int | None
+    ) -> None:
+        value = None if keep == 0 else encode(record)  # an absent bucket is a full one
+        if value != self._values.get(key):
+            writes[key] = None if value is None else Entry(value, keep)
+
+    def _user_keep_for(self) -> int | None:
+        """Return for how many seconds the user's record matters, or ``None``: forever."""
+        user, limits = self.user, self.config.limits
+        if user.phones:
+            return None
+        longest = DAY // 10**6 + KEEP_MARGIN if user.changes else 0
+        if user.pending:
+            longest = max(longest, (user.pending.issued.expires + DAY - self.now) // 10**6 + KEEP_MARGIN)
+        for limit, bucket in (
+            (limits.user, user.sends), (limits.guesses, user.guesses), (limits.recovery, user.recoveries),
+        ):  # fmt: skip
+            keep = keep_for(limit, bucket, self.now)
+            if keep is None:
+                return None
+            longest = max(longest, keep)
+        return longest

@@ -1,0 +1,180 @@
+"""The records of one decision, and what is written of them."""
+
+from datetime import timedelta
+
+import pytest
+from support import NUMBER, START, a_config
+
+from smsmfa import Limit, Limits
+from smsmfa.core.book import DAY, Book, Missing
+from smsmfa.core.operation import Operation
+from smsmfa.core.records import (
+    TOTAL_KEY,
+    Issued,
+    Number,
+    Pending,
+    Phone,
+    Total,
+    User,
+    decode,
+    encode,
+    number_key,
+    user_key,
+)
+from smsmfa.limiter import KEEP_MARGIN
+from smsmfa.typing import Entry
+
+NOW = START // 1000
+HOUR = timedelta(hours=1)
+HOUR_US = HOUR // timedelta(microseconds=1)
+NUMBER_AS_INT = int(NUMBER[1:])
+USER_KEY, NUMBER_KEY = user_key("alice"), number_key(NUMBER_AS_INT)
+OTHER = NUMBER_AS_INT + 1
+PHONE = Phone("phone", NUMBER_AS_INT, "US", "mobile")
+
+
+def a_book(values=None, **limits):
+    """Return a book of alice that covers her number."""
+    values = values or {}
+    operation = Operation("challenge", a_config(limits=Limits(**limits)), "alice", NOW)
+    return Book(operation, {NUMBER_AS_INT: NUMBER_KEY}, values, decode(User, values.get(USER_KEY)))
+
+
+def written(book, change):
+    """Change a book, and return what it writes."""
+    change(book)
+    return book.writes()
+
+
+class TestBook:
+    """The records of one decision."""
+
+    def test_blank(self):
+        """What is not stored is blank."""
+        book = a_book()
+
+        assert (User(), Number()) == (book.user, book.number(NUMBER_AS_INT))
+
+    def test_stored(self):
+        """What is stored is decoded, and a number's record is one object however often it is asked for."""
+        values = {USER_KEY: encode(User(changes=3)), NUMBER_KEY: encode(Number(sends=5))}
+        book = a_book(values)
+
+        assert (3, 5) == (book.user.changes, book.number(NUMBER_AS_INT).sends)
+        assert book.number(NUMBER_AS_INT) is book.number(NUMBER_AS_INT)
+
+    def test_holder(self):
+        """A number's record names its users by a digest, not by what the application calls them."""
+        assert (43, False) == (len(a_book().holder), b"alice" in a_book().holder)
+
+    def test_buckets(self):
+        """R28: a message is taken from the buckets of the user, the number and the total."""
+        limits = {"user": Limit(1, HOUR), "number": Limit(2, HOUR), "total": Limit(3, HOUR)}
+        book = a_book({TOTAL_KEY: encode(Total(sends=9))}, **limits)
+        buckets = book.send_buckets(NUMBER_AS_INT)
+
+        assert [*limits.items()] == [(scope, limit) for scope, limit, _ in buckets]
+        assert [book.user, book.number(NUMBER_AS_INT), Total(sends=9)] == [record for _, _, record in buckets]
+        assert buckets[2][2] is book.send_buckets(NUMBER_AS_INT)[2][2]
+
+    def test_only_user(self):
+        """Without a limit for numbers and for the total only the user's bucket is left, and no number is asked for."""
+        assert ["user"] == [scope for scope, _, _ in a_book(number=None).send_buckets(OTHER)]
+
+    def test_missing(self):
+        """A number that the keys do not cover is missing, and the error shows nothing."""
+        with pytest.raises(Missing) as caught:
+            a_book().number(OTHER)
+
+        assert (OTHER, "Missing()") == (caught.value.number, repr(caught.value))
+
+
+class TestWrites:
+    """What changed comes out as writes, with the time for which it says anything."""
+
+    def test_nothing(self):
+        """What is as it was is not written, and what is blank is not stored."""
+        values = {USER_KEY: encode(User(phones=[PHONE])), NUMBER_KEY: encode(Number(holders=[b"x"]))}
+
+        assert {} == written(a_book(values), lambda book: book.number(NUMBER_AS_INT))
+        assert {} == written(a_book(), lambda book: book.number(NUMBER_AS_INT))
+
+    def test_user_with_number(self):
+        """The record of a user who has a number is kept for ever."""
+
+        def decide(book):
+            book.user.phones = [PHONE]
+
+        assert {USER_KEY: Entry(encode(User(phones=[PHONE])), None)} == written(a_book(), decide)
+
+    @pytest.mark.parametrize("name", ["sends", "guesses", "recoveries"])
+    def test_user_with_bucket(self, name):
+        """T19: the record of a user without a number is kept while a bucket is not full, with a margin for clocks."""
+        capacity_and_refill = Limit(5, HOUR)
+        one = a_book(user=capacity_and_refill, guesses=capacity_and_refill, recovery=capacity_and_refill)
+        entry = written(one, lambda book: setattr(book.user, name, NOW + HOUR_US))[USER_KEY]
+
+        assert 3600 + KEEP_MARGIN <= entry.keep_for <= 3601 + KEEP_MARGIN
+
+    def test_user_with_endless_bucket(self):
+        """A bucket that never refills is kept for ever."""
+        one = a_book(guesses=Limit(5, None))
+
+        assert written(one, lambda book: setattr(book.user, "guesses", -1))[USER_KEY].keep_for is None
+
+    def test_user_with_pending(self):
+        """A number that waits is kept for as long as its message can be asked for again."""
+        issued = Issued(
+            id="id", key_id=1, purpose="enrollment", phone_id="phone", details=(), locale=None,
+            created=NOW, expires=NOW + 300_000_000, sent=NOW,
+        )  # fmt: skip
+        entry = written(a_book(), lambda book: setattr(book.user, "pending", Pending(issued, PHONE)))[USER_KEY]
+
+        assert 300 + DAY // 10**6 <= entry.keep_for <= 301 + DAY // 10**6 + KEEP_MARGIN
+
+    def test_user_with_changes(self):
+        """The count of changes is kept for as long as a proof could name it."""
+        entry = written(a_book(), lambda book: setattr(book.user, "changes", 1))[USER_KEY]
+
+        assert entry.keep_for >= 600
+
+    def test_forgotten(self):
+        """T19: a record that holds nothing but full buckets is deleted: absent is the same as full."""
+        values = {
+            USER_KEY: encode(User(sends=NOW - 1)),
+            NUMBER_KEY: encode(Number(sends=NOW - 1)),
+            TOTAL_KEY: encode(Total(sends=NOW - 1)),
+        }
+        one = a_book(values, total=Limit(1, HOUR))
+
+        assert dict.fromkeys(values) == written(one, lambda book: book.send_buckets(NUMBER_AS_INT))
+
+    def test_number(self):
+        """The record of a number is kept while its bucket is not full, and for ever while users hold it."""
+
+        def charge(book):
+            book.number(NUMBER_AS_INT).sends = NOW + HOUR_US
+
+        def hold(book):
+            book.number(NUMBER_AS_INT).holders = [book.holder]
+
+        assert 3600 + KEEP_MARGIN <= written(a_book(), charge)[NUMBER_KEY].keep_for <= 3601 + KEEP_MARGIN
+        assert written(a_book(), hold)[NUMBER_KEY].keep_for is None
+
+    def test_number_without_limit(self):
+        """Without a limit for numbers the record of one that nobody holds is deleted."""
+        values = {NUMBER_KEY: encode(Number(sends=NOW + HOUR_US))}
+
+        assert {NUMBER_KEY: None} == written(a_book(values, number=None), lambda book: book.number(NUMBER_AS_INT))
+
+    def test_total(self):
+        """The total is written where a message was taken from it, and kept while it is not full."""
+
+        def charge(book):
+            for _, _, record in book.send_buckets(NUMBER_AS_INT):
+                record.sends = -1
+
+        one = a_book(total=Limit(2, None), user=Limit(2, None), number=None)
+        assert {USER_KEY: Entry(encode(User(sends=-1))), TOTAL_KEY: Entry(encode(Total(sends=-1)))} == written(
+            one, charge
+        )

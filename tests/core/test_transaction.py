@@ -1,0 +1,164 @@
+"""One decision on its way through the store: its keys, its values, and what it returned."""
+
+import pytest
+from support import NUMBER, START, a_config
+
+from smsmfa import CodeRejected, Limit, Limits, NotEnrolled, StoreError
+from smsmfa.core.book import Missing
+from smsmfa.core.operation import Operation
+from smsmfa.core.outcomes import Outcome
+from smsmfa.core.records import TOTAL_KEY, Number, Phone, User, encode, number_key, user_key
+from smsmfa.core.transaction import Transaction
+
+NOW = START // 1000
+NUMBER_AS_INT = int(NUMBER[1:])
+USER_KEY, NUMBER_KEY = user_key("alice"), number_key(NUMBER_AS_INT)
+PHONE = Phone("phone", NUMBER_AS_INT, "US", "mobile")
+
+
+def done(book):
+    """Decide nothing."""
+    return Outcome()
+
+
+def operation(kind="", **limits):
+    """Return an operation on alice."""
+    return Operation("challenge", a_config(limits=Limits(**limits)), "alice", NOW, kind)
+
+
+def transaction(decide=done, *, about=None, numbers=(NUMBER_AS_INT,)):
+    """Return a transaction on alice that covers her number."""
+    return Transaction(about or operation(), decide, numbers)
+
+
+class TestKeys:
+    """Which records a transaction covers."""
+
+    def test_user(self):
+        """A transaction covers the record of its user."""
+        assert [USER_KEY] == transaction(numbers=()).keys
+
+    def test_numbers(self):
+        """A transaction covers the numbers that it is given, each once."""
+        assert [USER_KEY, NUMBER_KEY] == transaction(numbers=[NUMBER_AS_INT, NUMBER_AS_INT]).keys
+
+    @pytest.mark.parametrize(
+        "kind, total, expected",
+        [("verification", Limit(1, None), True), ("verification", None, False), ("", Limit(1, None), False)],
+    )
+    def test_total(self, kind, total, expected):
+        """A transaction covers the total if it may send a message and the total is limited."""
+        assert expected == (TOTAL_KEY in transaction(about=operation(kind, total=total)).keys)
+
+    def test_plan(self):
+        """A transaction covers the numbers that are located in the user's record."""
+        one = transaction(numbers=())
+        one.plan(lambda user: user.phones, None)
+        assert [USER_KEY] == one.keys
+        one.plan(lambda user: user.phones, encode(User(phones=[PHONE])))
+
+        assert [USER_KEY, NUMBER_KEY] == one.keys
+
+
+class TestChange:
+    """A decision on stored values."""
+
+    @pytest.mark.parametrize(
+        "planned", [encode(User(changes=1)), encode(User(changes=2)), None], ids=["same", "other", "none"]
+    )
+    def test_again(self, planned):
+        """A decision sees what is stored now, whatever was planned, and however often the store runs it."""
+        stored, seen = {USER_KEY: encode(User(changes=1))}, []
+
+        def decide(book):
+            seen.append(book.user.changes)
+            book.user.changes = 7
+            return Outcome()
+
+        one = transaction(decide)
+        one.plan(lambda user: user.phones, planned)
+
+        assert 2 * [encode(User(changes=7))] == [one.change(stored)[0][USER_KEY].value for _ in "12"]
+        assert [1, 1] == seen
+
+    @pytest.mark.parametrize("outcome", [Outcome(), NotEnrolled()], ids=["done", "refused"])
+    def test_outcome(self, outcome):
+        """The outcome of the decision is the outcome of the change, even if it is a refusal."""
+        assert ({}, outcome) == transaction(lambda book: outcome).change({})
+
+    def test_missing_number(self):
+        """A decision about a number that is not covered writes nothing, and the next run covers the number."""
+
+        def decide(book):
+            book.user.changes = 7
+            return book.number(NUMBER_AS_INT)
+
+        one = transaction(decide, numbers=())
+        writes, outcome = one.change({})
+        assert ({}, Missing) == (writes, type(outcome))
+        assert one.result(outcome) is None
+        assert [USER_KEY, NUMBER_KEY] == one.keys
+        assert isinstance(one.change({})[1], Number)
+
+    def test_phone_is_kept(self):
+        """The operation keeps the number that any of its decisions was about, for the audit trail."""
+
+        def decide(book):
+            book.phone = PHONE
+            return Outcome()
+
+        about = operation()
+        transaction(decide, about=about).change({})
+        transaction(about=about).change({})
+        assert about.phone is PHONE
+
+    def test_exception(self):
+        """An exception of the decision passes."""
+        with pytest.raises(ZeroDivisionError):
+            transaction(lambda book: 1 / 0).change({})
+
+    def test_values_are_not_touched(self):
+        """A decision that changes its records leaves the stored values alone."""
+        values = {USER_KEY: encode(User(phones=[PHONE]))}
+        before = dict(values)
+        transaction(lambda book: book.user.phones.clear() or Outcome()).change(values)
+
+        assert before == values
+
+    def test_undecodable(self):
+        """A stored value that is no record is an error."""
+        with pytest.raises(StoreError):
+            transaction().change({USER_KEY: b"garbage"})
+
+
+class TestResult:
+    """What a store returned from an update."""
+
+    def test_outcome(self):
+        """The outcome of the last change is returned, and once."""
+        one = transaction()
+        one.change({})
+        _, outcome = one.change({})
+
+        assert outcome is one.result(outcome)
+        with pytest.raises(StoreError):
+            one.result(outcome)
+
+    def test_refusal(self):
+        """A refusal is raised."""
+        one = transaction(lambda book: CodeRejected(3))
+        _, outcome = one.change({})
+        with pytest.raises(CodeRejected) as raised:
+            one.result(outcome)
+
+        assert outcome is raised.value
+
+    def test_anything_else(self):
+        """R26, T7: a store must return the outcome of its last change: not an earlier one, an equal one or another."""
+        one = transaction()
+        _, earlier = one.change({})
+        one.change({})
+
+        for lie in earlier, Outcome(), NotEnrolled(), True, None:
+            with pytest.raises(StoreError):
+                one.result(lie)
