@@ -4,6 +4,7 @@ import copy
 import inspect
 import itertools
 import pickle
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from fractions import Fraction
@@ -51,19 +52,23 @@ class Sabotaged(Mapping):
         raise RuntimeError("nothing to see")
 
 
-def junk(*accepted):
-    """Return every kind of mistake, but those that are none for this argument."""
-    return [pytest.param(value, id=name) for name, value in JUNK.items() if name not in accepted]
+def wrong(*values, accepted=()):
+    """Return wrong values of an argument by their names: these, and all kinds of mistakes except the accepted ones."""
+    junk = {name: value for name, value in JUNK.items() if name not in accepted}
+    return [*junk.items(), *((f"{value!r:.40}", value) for value in values)]
 
 
-def wrong(argument, values):
-    """Return cases of a wrong argument."""
-    return [pytest.param(argument, *value.values, id=f"{argument}={value.id}") for value in values]
-
-
-def also(argument, *values):
-    """Return more cases of a wrong argument."""
-    return [pytest.param(argument, value, id=f"{argument}={value!r:.40}") for value in values]
+def not_refused(build, argument, values, *, secret=SECRET):
+    """Return the names of the values without a ConfigurationError about the argument that shows no secret."""
+    found = []
+    for name, value in values:
+        try:
+            build(**{argument: value})
+        except ConfigurationError as error:
+            if re.match(rf"{argument}\b", str(error)) and not (secret and secret in shown(error)):
+                continue
+        found.append(name)
+    return found
 
 
 class TestDefaults:
@@ -120,7 +125,7 @@ class TestAccepted:
             {"android_hash": "FA+9qCX9VSu"},
             {"limits": Limits(user=Limit(1, None), number=None, total=Limit(1, None), consecutive=1)},
         ],
-        ids=repr,
+        ids=", ".join,
     )
     def test_bounds(self, arguments):
         """Each argument goes as far as it is said to go."""
@@ -163,68 +168,62 @@ class TestAccepted:
             attrs.evolve(config, digits=5)
 
 
-WRONG = [
-    *wrong("app_name", junk("number as text")),
-    *also("app_name", "", "   ", "x" * 61, "Acme\n@evil.com #1", "{{ code }}", "Call 123456", "https://acme.example"),
-    *wrong("secret", junk()),
-    *also("secret", "too short", b"too short", [], ["too short"], [SECRET, "too short"], [SECRET] * 2, EXAMPLE_SECRET),
-    *wrong("regions", junk()),
-    *also("regions", "US", "*", set(), {"us"}, {"USA"}, {"US", "XX"}, {"US", "*"}, {"*", "**"}, ["US", None], [["US"]]),
-    *wrong("digits", junk()),
-    *also("digits", 5, 11, 6.0, 10**100),
-    *wrong("lifetime", junk()),
-    *also("lifetime", timedelta(microseconds=999_999), 10 * MINUTE + timedelta(microseconds=1), timedelta.max, 300),
-    *wrong("resend_gap", junk("no time")),
-    *also("resend_gap", 5 * MINUTE + timedelta(microseconds=1), 10 * MINUTE, timedelta(microseconds=-1), 30),
-    *wrong("attempts", junk()),
-    *also("attempts", 11, 10**100),
-    *wrong("limits", junk()),
-    *also("limits", Limit(10, HOUR), {"user": Limit(10, HOUR)}, Limits),
-    *wrong("recovery_codes", junk("zero")),
-    *also("recovery_codes", 21, False),
-    *wrong("enabled", junk("True")),
-    *also("enabled", 1, "no"),
-    *wrong("number_types", junk()),
-    *also("number_types", "mobile", set(), {"Mobile"}, {"mobile", "email"}, {None}),
-    *wrong("max_phones", junk()),
-    *also("max_phones", 11),
-    *wrong("max_users_per_number", junk("zero")),
-    *also("max_users_per_number", 101),
-    *wrong("messages", junk("None")),
-    *also("messages", {"login": "no code"}, {"login": "{{ code.__class__ }}"}, {1: "{{ code }}"}, {"login": None}),
-    *also("messages", {"enrollment": "{{ code }} https://x"}, {"verification": "{{ code }}" + "x" * 306}),
-    *wrong("origin", junk("None")),
-    *also("origin", "", "https://example.com", "example.com:443", "example.com/login", "exämple.com", "example", "a b"),
-    *wrong("languages", junk("None")),
-    *also("languages", "en", [], ["tlh"], ["en", None], {"EN"}, [["en"]]),
-    *wrong("android_hash", junk("None")),
-    *also("android_hash", "", "FA+9qCX9VS", "FA+9qCX9VSu=", "FA 9qCX9VSu"),
-]
-WRONG_LIMITS = [
-    *wrong("user", junk()),
-    *also("user", 10, (10, HOUR), Limit),
-    *wrong("number", junk("None")),
-    *wrong("total", junk("None")),
-    *also("total", 100),
-    *wrong("guesses", junk()),
-    *wrong("recovery", junk()),
-    *wrong("consecutive", junk()),
-    *also("consecutive", 101, 1.0),
-]
+TICK = timedelta(microseconds=1)
+WRONG = {
+    "app_name": wrong(
+        *("", "   ", "x" * 61, "Acme\n@evil.com #1", "{{ code }}", "Call 123456", "https://acme.example"),
+        accepted=["number as text"],
+    ),
+    "regions": wrong("US", "*", set(), {"us"}, {"USA"}, {"US", "XX"}, {"US", "*"}, {"*", "**"}, ["US", None], [["US"]]),
+    "digits": wrong(5, 11, 6.0, 10**100),
+    "lifetime": wrong(SECOND - TICK, 10 * MINUTE + TICK, timedelta.max, 300),
+    "resend_gap": wrong(5 * MINUTE + TICK, 10 * MINUTE, -TICK, 30, accepted=["no time"]),
+    "attempts": wrong(11, 10**100),
+    "limits": wrong(Limit(10, HOUR), {"user": Limit(10, HOUR)}, Limits),
+    "recovery_codes": wrong(21, False, accepted=["zero"]),
+    "enabled": wrong(1, "no", accepted=["True"]),
+    "number_types": wrong("mobile", set(), {"Mobile"}, {"mobile", "email"}, {None}),
+    "max_phones": wrong(11),
+    "max_users_per_number": wrong(101, accepted=["zero"]),
+    "messages": wrong(
+        *({"login": "no code"}, {"login": "{{ code.__class__ }}"}, {1: "{{ code }}"}, {"login": None}),
+        *({"enrollment": "{{ code }} https://x"}, {"verification": "{{ code }}" + "x" * 306}),
+        accepted=["None"],
+    ),
+    "origin": wrong(
+        *("", "https://example.com", "example.com:443", "example.com/login", "exämple.com", "example", "a b"),
+        accepted=["None"],
+    ),
+    "languages": wrong("en", [], ["tlh"], ["en", None], {"EN"}, [["en"]], accepted=["None"]),
+    "android_hash": wrong("", "FA+9qCX9VS", "FA+9qCX9VSu=", "FA 9qCX9VSu", accepted=["None"]),
+}
+WRONG_SECRETS = wrong(
+    *("too short", b"too short", [], ["too short"], [SECRET, "too short"], [SECRET] * 2, EXAMPLE_SECRET)
+)
+WRONG_LIMITS = {
+    "user": wrong(10, (10, HOUR), Limit),
+    "number": wrong(accepted=["None"]),
+    "total": wrong(100, accepted=["None"]),
+    "guesses": wrong(),
+    "recovery": wrong(),
+    "consecutive": wrong(101, 1.0),
+}
 
 
 class TestRefused:
-    @pytest.mark.parametrize("argument, value", WRONG)
-    def test_wrong_argument(self, argument, value):
-        """R1, R2, T16, T25: whatever is wrong with an argument is a ConfigurationError that begins with its name."""
-        with pytest.raises(ConfigurationError, match=rf"^{argument}\b"):
-            a_config(**{argument: value})
+    @pytest.mark.parametrize("argument", WRONG)
+    def test_wrong_argument(self, argument):
+        """R1, R2, T12, T16, T25: a wrong argument is a ConfigurationError that names it and shows no secret."""
+        assert [] == not_refused(a_config, argument, WRONG[argument])
 
-    @pytest.mark.parametrize("argument, value", WRONG_LIMITS)
-    def test_wrong_limits(self, argument, value):
-        """R6, R28: a wrong limit is a ConfigurationError that begins with its name; the user's cannot be removed."""
-        with pytest.raises(ConfigurationError, match=f"^{argument}: "):
-            Limits(**{argument: value})
+    def test_wrong_secret(self):
+        """A wrong secret is a ConfigurationError that names the argument."""
+        assert [] == not_refused(a_config, "secret", WRONG_SECRETS, secret=None)
+
+    @pytest.mark.parametrize("argument", WRONG_LIMITS)
+    def test_wrong_limits(self, argument):
+        """R6, R28: a wrong limit is a ConfigurationError that names it. The user's limit cannot be removed."""
+        assert [] == not_refused(Limits, argument, WRONG_LIMITS[argument])
 
     @pytest.mark.parametrize("lifetime", [10 * MINUTE + timedelta(microseconds=1), HOUR])
     def test_lifetime(self, lifetime):
@@ -287,14 +286,6 @@ class TestSecret:
 
         report = shown(caught.value)
         assert [] == [leak for leak in (SECRET, OTHER_SECRET, EXAMPLE_SECRET, "short secret") if leak in report]
-
-    @pytest.mark.parametrize("argument, value", [case for case in WRONG if case.values[0] != "secret"])
-    def test_good_secret(self, argument, value):
-        """T12: no frame shows a good secret when another argument is wrong."""
-        with pytest.raises(ConfigurationError) as caught:
-            a_config(**{argument: value})
-
-        assert SECRET not in shown(caught.value)
 
     @pytest.mark.parametrize("argument", ["regions", "number_types", "messages"])
     def test_argument_breaks_down(self, argument):

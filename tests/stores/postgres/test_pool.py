@@ -61,7 +61,7 @@ def test_old_library(monkeypatch):
         {"client_encoding": "SQL_ASCII"},
         {"client_encoding": "LATIN1"},
     ],
-    ids=str,
+    ids=",".join,
 )
 def test_settings(make, db, kwargs):
     """Connections of whatever settings do."""
