@@ -157,7 +157,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Return the rows as `docs/performance.md` has them."""
+    """Return the rows as `docs/explanation/performance.md` has them."""
     first, *others = (f"| {' | '.join(line)} |" for line in _cells(rows))
     return "\n".join([first, "|---" * 6 + "|", *others])
 

@@ -1,4 +1,4 @@
-"""Measures what `docs/performance.md` lists, prints ratios and verdicts, and fails where a bar is missed.
+"""Measures what `docs/explanation/performance.md` lists, prints ratios and verdicts, and fails where a bar is missed.
 
 ``python benchmarks/run.py`` needs the package and the dependency group ``bench``; ``--quick`` takes seconds.
 """
@@ -41,7 +41,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part; may be given again")
     parser.add_argument("--quick", action="store_true", help="fewer users and rounds; the figures are rough")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--markdown", action="store_true", help="print the table of docs/performance.md")
+    parser.add_argument("--markdown", action="store_true", help="print the table of docs/explanation/performance.md")
     options = parser.parse_args()
     size = QUICK if options.quick else FULL
     title = heading(size, pin())

@@ -35,7 +35,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(Async)?(ConnectionPool|Engine|Redis(Cluster)?)"),
     ("py:.*", r"(UUID|date|datetime|timedelta|timezone)"),
     ("py:.*", r"(\w+\.)*([A-Z]|Listener|Wording)"),  # type variables, and aliases
-    ("py:.*", r"smsmfa\.(codes|opaque|operation|records|testing\.trial)\..*"),  # inside only
+    ("py:.*", r"smsmfa\.(codes|core\.\w+|testing\.limits\.trial)\..*"),  # inside only
 ]
 
 
@@ -50,8 +50,8 @@ def _at_its_public_name(app, env, node, contnode):
         "testing.",
         "senders.console.",
         "senders.twilio.",
-        "senders.twilio_errors.",
-        "findings.",
+        "senders.twilio.errors.",
+        "values.",
     ):
         public = f"smsmfa.{module}{name}"
         found = env.domains.python_domain.resolve_xref(

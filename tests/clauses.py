@@ -16,7 +16,7 @@ Clauses: TypeAlias = Mapping[str, Mapping[str, str]]
 Named: TypeAlias = Mapping[str, Sequence[str]]
 
 TESTS = Path(__file__).parent
-PAGE = TESTS.parent / "docs" / "security.md"
+PAGE = TESTS.parent / "docs" / "explanation" / "security.md"
 BEGIN, END = "<!-- made by tests/clauses.py from here -->\n", "<!-- to here -->\n"
 #: How many tests a row names.
 SHOWN = 3

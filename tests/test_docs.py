@@ -36,7 +36,7 @@ def subclasses(kind: type) -> set[type]:
 
 def test_errors_of_the_tutorial():
     """The tutorial's table of errors has the code and the status of every error that reaches an application."""
-    listed = {(name, code, int(status)) for name, code, status, *_ in rows("tutorial.md", below="Call every page")}
+    listed = {(name, code, int(status)) for name, code, status, *_ in rows("tutorial/login.md", below="Call every page")}
     inner = {smsmfa.SmsMfaError, smsmfa.DeliveryError, smsmfa.DeliveryUncertain}
     errors = {kind for kind in subclasses(smsmfa.SmsMfaError) - inner if kind.__module__ == "smsmfa.exceptions"}
 
@@ -49,14 +49,14 @@ def test_errors_of_the_tutorial():
 )
 def test_arguments_of_the_configuration(kind, heading):
     """The page on the configuration lists every argument."""
-    listed = [name.strip("`") for name, *_ in rows("configuration.md", below=heading)]
+    listed = [name.strip("`") for name, *_ in rows("reference/configuration.md", below=heading)]
 
     assert [field.name for field in attrs.fields(kind) if field.init] == listed
 
 
 def test_profiles_of_the_configuration():
     """The page on the configuration lists every profile."""
-    listed = [name.strip("`") for name, *_ in rows("configuration.md", below="## Profiles")]
+    listed = [name.strip("`") for name, *_ in rows("reference/configuration.md", below="## Profiles")]
 
     assert sorted(profiles.__all__) == sorted(listed[1:])
 
@@ -64,8 +64,8 @@ def test_profiles_of_the_configuration():
 @pytest.mark.parametrize(
     "document, heading, variables, more",
     [
-        ("configuration.md", "## From the environment", environment.FACTOR, set(environment.SECRETS)),
-        ("twilio.md", "sender = TwilioSender.from_env()", environment.TWILIO, set()),
+        ("reference/configuration.md", "## From the environment", environment.FACTOR, set(environment.SECRETS)),
+        ("how-to/twilio.md", "sender = TwilioSender.from_env()", environment.TWILIO, set()),
     ],
 )
 def test_variables(document, heading, variables, more):
@@ -79,7 +79,7 @@ def test_variables(document, heading, variables, more):
 
 def test_findings_of_the_doctor():
     """What the page about Twilio shows of the doctor is what the doctor says."""
-    page = (DOCS / "twilio.md").read_text(encoding="utf-8")
+    page = (DOCS / "how-to/twilio.md").read_text(encoding="utf-8")
     shown = page.partition("$ python -m smsmfa doctor\n")[2].partition("```")[0]
     texts = [
         Finding(f"text {name}", "ok", "1 segment in each of 68 languages") for name in ("enrollment", "verification")
@@ -93,7 +93,7 @@ def test_findings_of_the_doctor():
 
 def test_names_of_events():
     """The page on events has every name that an event can have, and no other."""
-    page = (DOCS / "events.md").read_text(encoding="utf-8")
+    page = (DOCS / "how-to/events.md").read_text(encoding="utf-8")
     source = Path(events.__file__).read_text(encoding="utf-8")
 
     assert set(re.findall(r'"(gd_\w+)"', source)) == set(re.findall(r"`(gd_\w+)`", page))
@@ -101,7 +101,7 @@ def test_names_of_events():
 
 def test_tests_of_the_login(tmp_path):
     """The tests that the page on testing shows pass as they stand there, each file put together from its blocks."""
-    page = (DOCS / "test-your-login.md").read_text(encoding="utf-8")
+    page = (DOCS / "how-to/test-your-login.md").read_text(encoding="utf-8")
     for name, block in re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
         with (tmp_path / name).open("a", encoding="utf-8") as file:
             file.write(block)
@@ -117,7 +117,7 @@ def test_tests_of_the_login(tmp_path):
 
 def test_names_of_the_api():
     """The API page documents every public name."""
-    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    page = (DOCS / "reference/api.md").read_text(encoding="utf-8")
     documented = set(
         re.findall(r"^\.\. (?:auto)?(?:class|data|exception|function|module):: ([\w.]+)", page, re.MULTILINE)
     )
@@ -132,7 +132,7 @@ def test_names_of_the_api():
 def test_names_of_fixtures():
     """The page on testing lists every fixture, and no other."""
     listed = {
-        name for names, _ in rows("test-your-login.md", below="One line") for name in re.findall(r"`(\w+)`", names)
+        name for names, _ in rows("how-to/test-your-login.md", below="One line") for name in re.findall(r"`(\w+)`", names)
     }
 
     assert set(fixtures.__all__) == listed
@@ -140,7 +140,7 @@ def test_names_of_fixtures():
 
 def test_number_of_languages():
     """Wherever the number of languages is told, it is that of the built-in texts."""
-    pages = [*DOCS.glob("*.md"), DOCS.parent / "README.md", DOCS.parent / "CHANGELOG.md"]
+    pages = [*DOCS.rglob("*.md"), DOCS.parent / "README.md", DOCS.parent / "CHANGELOG.md"]
     told = {page.name: re.findall(r"(\d+) languages", page.read_text(encoding="utf-8")) for page in pages}
 
     assert {str(len(texts()))} == {number for numbers in told.values() for number in numbers} - {"20", "30"}

@@ -16,7 +16,7 @@ from smsmfa.typing import Entry
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "examples" / "dbm_store.py"
-PAGE = (ROOT / "docs" / "custom-store.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "custom-store.md").read_text(encoding="utf-8")
 #: What a reader does not have: no crash of the machine is tried, so the disk need not write at once.
 IN_HASTE = """
 import os

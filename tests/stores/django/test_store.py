@@ -559,7 +559,7 @@ call_command("test", "mysite", interactive=False)
 
 def test_page(tmp_path):
     """The project that the page shows migrates, is purged, and passes its own tests as they stand there."""
-    page = (Path(__file__).parents[3] / "docs/stores/django.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs/how-to/stores/django.md").read_text(encoding="utf-8")
     for name, block in re.findall(r"^```python\n# (\w+/\w+\.py)\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).with_name("__init__.py").touch()

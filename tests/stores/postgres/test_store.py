@@ -35,7 +35,7 @@ from smsmfa.testing.threads import all_of, at_once
 from smsmfa.typing import Entry
 
 PATIENCE = 30
-PAGE = Path(__file__).parents[2] / "docs/stores/postgres.md"
+PAGE = Path(__file__).parents[3] / "docs/how-to/stores/postgres.md"
 
 
 class OnPostgres(Hammer):

@@ -22,7 +22,7 @@ from smsmfa.testing.threads import all_of, at_once
 from smsmfa.typing import Entry
 
 PATIENCE = 30
-PAGE = Path(__file__).parents[2] / "docs/stores/redis.md"
+PAGE = Path(__file__).parents[3] / "docs/how-to/stores/redis.md"
 
 
 class Redis:

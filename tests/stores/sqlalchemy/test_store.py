@@ -24,7 +24,7 @@ from smsmfa.testing.stores.loop import Blocking
 from smsmfa.testing.stores.suite import increment, look, put
 from smsmfa.typing import Entry
 
-PAGE = Path(__file__).parents[2] / "docs/stores/sqlalchemy.md"
+PAGE = Path(__file__).parents[3] / "docs/how-to/stores/sqlalchemy.md"
 DATABASES = [mariadb, postgres, sqlite]
 DRIVERS = {mariadb: "mysql+aiomysql", postgres: "postgresql+asyncpg", sqlite: "sqlite+aiosqlite"}
 #: How the statements of a challenge and of a check begin.

@@ -9,7 +9,7 @@ from smsmfa import MemoryStore
 from smsmfa.testing.stores import suite
 from smsmfa.testing.stores.suite import PROMISES, Suite, check, expect, fresh, held, in_pairs, increment, look, put
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "custom-store.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "how-to" / "custom-store.md"
 
 
 class Mine(Suite):

@@ -1,5 +1,5 @@
-"""The laws that a rate limiter has to keep, and Hypothesis strategies for limits and for what happens to them."""
+"""The laws of a rate limiter, and Hypothesis strategies for limits and for what happens to a limiter."""
 
-from .strategies import GiveBack, Hit, Move, Step, limits, traces
+from .strategies import GiveBack, Hit, Move, Step, limits, moves, traces
 
-__all__ = ["GiveBack", "Hit", "Move", "Step", "limits", "traces"]
+__all__ = ["GiveBack", "Hit", "Move", "Step", "limits", "moves", "traces"]

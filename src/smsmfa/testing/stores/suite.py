@@ -1,4 +1,4 @@
-"""What every check stands on: hooks and flags, fresh keys, stores that are closed, and what a failure says."""
+"""The base of every check: hooks and flags, new keys, stores that get closed, and failures that explain themselves."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -16,10 +16,10 @@ from ..threads import Hung, within
 S = TypeVar("S", bound="Suite")
 T = TypeVar("T")
 
-#: How many time limits a whole check may take.
+#: A whole check may take this many time limits.
 _LONGEST = 2
 
-#: The list "What must hold" of docs/custom-store.md, to which every check belongs.
+#: The list "What must hold" in docs/how-to/custom-store.md. Every check belongs to one item.
 PROMISES = {
     1: "All keys or none",
     2: "One after the other",
@@ -37,23 +37,25 @@ PROMISES = {
 
 
 def check(promise: int, *needs: str) -> Callable[[Callable[[S], None]], Callable[[S], None]]:
-    """Make a method a check of a promise: skipped where a flag is off, its stores closed, its failure explained.
+    """Make a method a check of a promise: skip it if a flag is not set, close its stores, and explain its failure.
 
-    It runs in a thread that can be left behind, for whatever it calls may hang.
+    The check runs in a daemon thread, because the store may hang.
+
+    Args:
+        promise: a number in :data:`PROMISES`.
+        needs: the attributes and hooks that the check needs.
     """
 
     def decorate(method: Callable[[S], None]) -> Callable[[S], None]:
         @wraps(method)
         def run(self: S) -> None:
             if missing := [flag for flag in needs if not self.has(flag)]:
-                pytest.skip(f"{report.OFF} {', '.join(missing)}")
+                report.skip_unset(*missing)
             try:
                 within(self.time_limit * _LONGEST, lambda: self.run_and_close(method))
             except BaseException as error:
                 error.add_note(f"Broken promise: {cleandoc(method.__doc__ or method.__name__)}")
-                error.add_note(
-                    f'See "Write a store in twenty minutes", What must hold, {promise}: {PROMISES[promise]}.'
-                )
+                error.add_note(f'See "What must hold" in the guide to writing a store: {promise}. {PROMISES[promise]}.')
                 raise
 
         return run
@@ -62,7 +64,7 @@ def check(promise: int, *needs: str) -> Callable[[Callable[[S], None]], Callable
 
 
 def in_pairs(method: Callable[[S, Store, Store], None]) -> Callable[[S], None]:
-    """Run a check on one store taken twice; then, where it can be opened again, on two of the same data."""
+    """Run a check with one store in both places; then, if the suite is shared, with two stores of the same data."""
 
     @wraps(method)
     def run(self: S) -> None:
@@ -71,12 +73,12 @@ def in_pairs(method: Callable[[S, Store, Store], None]) -> Callable[[S], None]:
         if self.has("shared"):
             method(self, store, self.opened())
 
-    del run.__wrapped__  # pytest would take the stores for fixtures
+    del run.__wrapped__  # otherwise pytest would look for fixtures named after the stores
     return run
 
 
 class Suite:
-    """The hooks and flags that a subclass fills in; see :class:`~smsmfa.testing.StoreConformance`."""
+    """The hooks and flags that a subclass sets; see :class:`~smsmfa.testing.StoreConformance`."""
 
     shared: ClassVar[bool] = False
     processes: ClassVar[bool] = False
@@ -88,15 +90,15 @@ class Suite:
     time_limit: ClassVar[float] = 30.0
 
     def enclosing_transaction(self) -> AbstractContextManager[object]:
-        """Return a context in which a transaction of the application is open on this thread; its end rolls back."""
+        """Return a context manager: a transaction of the application on this thread, rolled back at the end."""
         raise NotImplementedError
 
     def disturb(self) -> None:
-        """Do what may happen beside a store at any time: sweep, flush scripts, drop idle connections."""
+        """Do something that may happen beside a store at any time: sweep, flush scripts, drop idle connections."""
         raise NotImplementedError
 
     def open_store(self) -> Store:
-        """Return a store with plain methods; the two suites say how."""
+        """Return a store with plain methods. Each suite says how."""
         raise NotImplementedError
 
     def open_store_at(self, host: str, port: int) -> Store:
@@ -104,7 +106,7 @@ class Suite:
         raise NotImplementedError
 
     def shut_store(self, store: Store) -> None:
-        """Let go of a store."""
+        """Close a store."""
         raise NotImplementedError
 
     @pytest.fixture(autouse=True)
@@ -113,12 +115,12 @@ class Suite:
 
     @classmethod
     def has(cls, flag: str) -> bool:
-        """Whether a capability is there: an attribute that is set, or a hook that is overridden."""
+        """Return whether an attribute is set or a hook is overridden."""
         value = getattr(cls, flag)
         return value is not getattr(Suite, flag) and bool(value)
 
     def run_and_close(self: S, method: Callable[[S], None]) -> None:
-        """Run a check, and let go of the stores it opened."""
+        """Run a check, and close the stores it opened."""
         try:
             method(self)
         except BaseException as error:
@@ -128,11 +130,11 @@ class Suite:
         self.close()
 
     def opened(self) -> Store:
-        """Open a store that is closed when the check ends."""
+        """Open a store. It is closed when the check ends."""
         return self._keep(self.open_store())
 
     def opened_at(self, address: tuple[str, int]) -> Store:
-        """Like :meth:`opened`, but for where the server is."""
+        """Like :meth:`opened`, with another address for the server."""
         return self._keep(self.open_store_at(*address))
 
     def _keep(self, store: Store) -> Store:
@@ -140,29 +142,29 @@ class Suite:
         return store
 
     def close(self, *, after: BaseException | None = None) -> None:
-        """Close what :meth:`opened` opened. A store that hangs is left alone: closing it would hang too."""
+        """Close what :meth:`opened` opened. A store that hangs stays open: closing it would hang too."""
         stores = vars(self).pop("_open", [])
         if not isinstance(after, Hung):
             for store in reversed(stores):
                 self.shut_store(store)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What another process gets of a suite: what the subclass set, and no open store."""
+        """Return what another process gets: the attributes that the subclass set, without open stores."""
         return {name: value for name, value in vars(self).items() if name != "_open"}
 
     def handles(self) -> list[Store]:
-        """Return one store, or two on the same data."""
+        """Return one store, or two stores of the same data if the suite is shared."""
         return [self.opened() for _ in range(2 if self.has("shared") else 1)]
 
 
 def fresh(*names: str) -> list[str]:
-    """Return keys that nobody used before."""
+    """Return keys that nobody has used before."""
     space = uuid4().hex
     return [f"{space}:{name}" for name in names]
 
 
 def put(store: Store, values: Mapping[str, bytes], keep_for: int | None = None) -> None:
-    """Store values, for ever or for some time."""
+    """Store values, forever or for ``keep_for`` seconds."""
     store.update(list(values), lambda _: ({key: Entry(value, keep_for) for key, value in values.items()}, None))
 
 
@@ -172,12 +174,12 @@ def look(store: Store, keys: Sequence[str]) -> dict[str, bytes]:
 
 
 def seen(values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], dict[str, bytes]]:
-    """Change nothing, and say what there is."""
+    """A change that writes nothing and returns what it sees."""
     return {}, dict(values)
 
 
 def increment(*keys: str) -> Change[int]:
-    """Return a change that adds one under each key, and says what the first one was."""
+    """Return a change that adds one under each key and returns the previous count of the first key."""
 
     def change(values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], int]:
         counts = {key: int(values.get(key, b"0")) for key in keys}
@@ -187,7 +189,7 @@ def increment(*keys: str) -> Change[int]:
 
 
 def held(change: Change[T], meanwhile: Callable[[], object]) -> Change[T]:
-    """Return a change during which something else happens."""
+    """Return the same change, with ``meanwhile`` called after it has decided and before it returns."""
 
     def hold(values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], T]:
         result = change(values)
@@ -198,7 +200,7 @@ def held(change: Change[T], meanwhile: Callable[[], object]) -> Change[T]:
 
 
 def expect(expected: object, actual: object, what: str) -> None:
-    """Fail unless both are equal."""
+    """Fail unless both values are equal."""
     if expected != actual:
         raise AssertionError(f"{what}: expected {_short(expected)}, got {_short(actual)}")
 
