@@ -1,4 +1,4 @@
-"""``python -m smsmfa``: what the package does on a command line."""
+"""The command line: ``python -m smsmfa demo`` and ``python -m smsmfa doctor``."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from . import __version__
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status; without a command, print the help and return 2."""
+    """Run a command and return its exit status. Without a command, print the help and return 2."""
     parser = _parser()
     chosen = parser.parse_args(arguments)
     if chosen.run is None:
@@ -18,23 +18,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = chosen.run(chosen)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read the output has seen enough
+    except BrokenPipeError:  # the reader of the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's own flush complains
         return 1
     return status
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m smsmfa", description="SMS as a second factor, for any Python application."
-    )
+    parser = argparse.ArgumentParser(prog="python -m smsmfa", description="An SMS second factor for Python.")
     parser.add_argument("--version", action="version", version=__version__)
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     demo = commands.add_parser("demo", help="walk through the factor in this terminal; nothing is sent")
     demo.add_argument("--auto", action="store_true", help="play both sides, without input")
     demo.set_defaults(run=_demo)
-    doctor = commands.add_parser("doctor", help="look at the settings in the environment, at Twilio and at the store")
+    doctor = commands.add_parser(
+        "doctor", help="check the settings in the environment, the Twilio account and the store"
+    )
     doctor.add_argument("--json", action="store_true", help="print the findings for a program")
     doctor.set_defaults(run=_doctor)
     return parser

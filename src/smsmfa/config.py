@@ -1,11 +1,11 @@
-"""Everything an operator decides, validated once."""
+"""Everything that an operator decides, validated once."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from functools import wraps
 from itertools import chain
 from math import expm1, log1p
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import attrs
 
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from .texts.wording import Wording
 
 _MICROSECOND = timedelta(microseconds=1)
-_HOUR = timedelta(hours=1)
+_SECOND, _MINUTE, _HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 T = TypeVar("T")
+Validator: TypeAlias = Callable[[object, "attrs.Attribute[Any]", Any], None]
 
 
-def _field(check: Callable[[Any], bool], advice: str) -> Callable[[object, "attrs.Attribute[Any]", Any], None]:
+def _field(check: Callable[[Any], bool], advice: str) -> Validator:
     def validate(instance: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
         if not check(value):
             raise ConfigurationError(f"{attribute.name}: {advice}")
@@ -33,34 +34,31 @@ def _field(check: Callable[[Any], bool], advice: str) -> Callable[[object, "attr
     return validate
 
 
-def _whole(least: int, most: int) -> Callable[[object, "attrs.Attribute[Any]", Any], None]:
+def _whole(least: int, most: int) -> Validator:
     return _field(lambda value: type(value) is int and least <= value <= most, f"from {least} to {most}")
 
 
-def _limit(*, optional: bool = False) -> Callable[[object, "attrs.Attribute[Any]", Any], None]:
-    advice = "a Limit, for example Limit(10, timedelta(hours=1))" + (
-        ", or None" if optional else "; it cannot be removed"
-    )
+def _time(least: timedelta, most: timedelta) -> Validator:
+    advice = f"a timedelta from {least} to {most}"
+    return _field(lambda value: isinstance(value, timedelta) and least <= value <= most, advice)
+
+
+def _limit(*, optional: bool = False) -> Validator:
+    otherwise = ", or None" if optional else "; it cannot be removed"
+    advice = f"a Limit, for example Limit(10, timedelta(hours=1)){otherwise}"
     return _field(lambda value: isinstance(value, Limit) or (optional and value is None), advice)
-
-
-def _time(least: timedelta, most: timedelta) -> Callable[[object, "attrs.Attribute[Any]", Any], None]:
-    return _field(
-        lambda value: isinstance(value, timedelta) and least <= value <= most,
-        f"a timedelta from {least} to {most}",
-    )
 
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """How much of everything. A bucket refills with time and with nothing else.
+    """How much is allowed. Only time refills a bucket.
 
     Args:
-        user: messages per user; can be tuned, not removed.
+        user: messages per user. It can be tuned, but not removed.
         number: messages per phone number, across users; ``None``: no limit.
         total: messages in all; ``None``: no limit.
-        guesses: wrong codes per user, over all challenges. The default keeps the chance of a guess
-            below 1 in 1,000 a year.
+        guesses: wrong codes per user, over all challenges. The default keeps the chance of a right guess below 1 in
+            1,000 a year.
         recovery: wrong recovery codes per user.
         consecutive: wrong codes in a row that disable a number, at most 100 (NIST SP 800-63B-4, 3.2.2).
 
@@ -83,18 +81,18 @@ def _hidden(secret: Secret | Iterable[Secret] | Opaque[Any]) -> Opaque[Any]:
 
 
 def _codes(values: Iterable[str]) -> frozenset[str]:
-    """Return a set of codes; of what is none an empty one, for the validator to refuse."""
+    """Return the set of codes, or an empty set, which the validator refuses, if the value is invalid."""
     listed = () if isinstance(values, str) or not isinstance(values, Iterable) else tuple(values)
     return frozenset(listed if all(isinstance(value, str) for value in listed) else ())
 
 
 def _listed(values: Collection[str] | None) -> Collection[str] | None:
-    """Return what nobody changes later; what is no collection is left for the check to refuse."""
+    """Return a copy that nobody can change. An invalid value is left for the check to refuse."""
     return values if isinstance(values, str | bytes) or not isinstance(values, Collection) else tuple(values)
 
 
 def _sealed(cls: type[T]) -> type[T]:
-    """Keep the secret out of tracebacks: the generated ``__init__``'s frame knows it, so an error leaves it behind."""
+    """Keep the secret out of tracebacks: an error leaves the frame of the generated ``__init__``, which knows it."""
     init: Callable[..., None] = vars(cls)["__init__"]
 
     @wraps(init)
@@ -116,44 +114,41 @@ def _sealed(cls: type[T]) -> type[T]:
 @_sealed
 @attrs.frozen(kw_only=True, eq=False)
 class FactorConfig:
-    """Everything an operator decides about the factor. Immutable; safe to share.
+    """Everything that an operator decides about the factor. It cannot change, and is safe to share.
 
     Args:
-        app_name: what the message calls your application.
-        secret: at least 32 bytes, as ``str`` or ``bytes``, or several, newest first, to rotate: new
-            challenges use the first, those in flight the one that made them.
-        regions: ISO codes of the countries whose numbers may enrol, or ``ALL_REGIONS``. Open geography
-            is how SMS pumping starts, so decide.
+        app_name: the name of your application in the message.
+        secret: at least 32 bytes, as ``str`` or ``bytes``, or several secrets, newest first, to rotate them: new
+            challenges use the first, and challenges in flight the one that made them.
+        regions: ISO codes of the countries whose numbers may enrol, or ``ALL_REGIONS``. You must decide, because SMS
+            pumping starts where every country is allowed.
         digits: the length of a code, 6 to 10 (NIST SP 800-63B-4, 3.1.3.2).
         lifetime: how long a code is good, at most 10 minutes (NIST SP 800-63B-4, 3.1.3.2).
         resend_gap: the least time between two messages about the same thing, at most ``lifetime``.
-        attempts: wrong codes per challenge, 1 to 10 (the default: RTS (EU) 2018/389, Art. 4(3)(b)).
+        attempts: wrong codes per challenge, 1 to 10 (the default is that of RTS (EU) 2018/389, Art. 4(3)(b)).
         limits: see :class:`Limits`.
         recovery_codes: how many recovery codes a user gets, 0 to 20.
-        enabled: turns the factor off, and keeps what is enrolled.
-        number_types: the kinds of number that may enrol, of :data:`smsmfa.phone.NUMBER_TYPES`.
-        max_phones: numbers a user may have, 1 to 10.
-        max_users_per_number: users that may share a number, 0 (no limit) to 100.
-        messages: templates by purpose; ``"enrollment"`` and ``"verification"`` are the general ones. Each is
-            a template, or a mapping of languages to templates, or to mappings of channels to templates.
-        origin: your site's host, for the last line by which browsers fill in the code.
-        languages: of the built-in texts, the first for everybody else; ``None``: all, English first.
-        android_hash: your Android app's hash, for the end of the text, by which the app may read it.
+        enabled: ``False`` turns the factor off, and keeps what is enrolled.
+        number_types: the kinds of number that may enrol, from :data:`smsmfa.phone.NUMBER_TYPES`.
+        max_phones: how many numbers a user may have, 1 to 10.
+        max_users_per_number: how many users may share a number, 1 to 100, or 0 for no limit.
+        messages: templates by purpose, with ``"enrollment"`` and ``"verification"`` as the general ones. Each is a
+            template, a mapping of languages to templates, or a mapping of languages to mappings of channels to
+            templates.
+        origin: the host of your site, for the last line of the text, by which browsers fill in the code.
+        languages: languages of the built-in texts, the first for everybody else; ``None``: all of them, English first.
+        android_hash: the hash of your Android app for the end of the text, by which the app may read the message.
 
     Raises:
-        ConfigurationError: whatever is wrong with an argument.
+        ConfigurationError: an argument is wrong.
     """
 
     app_name: str
     secret: Opaque[Any] = attrs.field(converter=_hidden, repr=False)
     regions: frozenset[str] = attrs.field(converter=_codes)
     digits: int = attrs.field(default=6, validator=_whole(6, 10))
-    lifetime: timedelta = attrs.field(
-        default=timedelta(minutes=5), validator=_time(timedelta(seconds=1), timedelta(minutes=10))
-    )
-    resend_gap: timedelta = attrs.field(
-        default=timedelta(seconds=30), validator=_time(timedelta(0), timedelta(minutes=10))
-    )
+    lifetime: timedelta = attrs.field(default=5 * _MINUTE, validator=_time(_SECOND, 10 * _MINUTE))
+    resend_gap: timedelta = attrs.field(default=30 * _SECOND, validator=_time(0 * _SECOND, 10 * _MINUTE))
     attempts: int = attrs.field(default=5, validator=_whole(1, 10))
     limits: Limits = attrs.field(factory=Limits, validator=_field(lambda value: isinstance(value, Limits), "a Limits"))
     recovery_codes: int = attrs.field(default=1, validator=_whole(0, 20))
@@ -166,7 +161,7 @@ class FactorConfig:
     languages: Collection[str] | None = attrs.field(default=None, converter=_listed)
     android_hash: str | None = None
 
-    #: What the core works with.
+    #: What the engine works with.
     keys: KeyRing = attrs.field(init=False, repr=False)
     texts: "Messages" = attrs.field(init=False, repr=False)
     lifetime_us: int = attrs.field(init=False, repr=False)
@@ -175,9 +170,8 @@ class FactorConfig:
     @regions.validator
     def _check_regions(self, attribute: "attrs.Attribute[Any]", value: frozenset[str]) -> None:
         if not value or (value != ALL_REGIONS and not value <= supported_regions()):
-            raise ConfigurationError(
-                'regions: ISO codes of the countries you serve, for example {"US", "CA"}, or ALL_REGIONS'
-            )
+            advice = 'ISO codes of the countries you serve, for example {"US", "CA"}, or ALL_REGIONS'
+            raise ConfigurationError(f"regions: {advice}")
 
     @number_types.validator
     def _check_types(self, attribute: "attrs.Attribute[Any]", value: frozenset[str]) -> None:
@@ -190,33 +184,26 @@ class FactorConfig:
             raise ConfigurationError("resend_gap: at most the lifetime of a code")
 
     def __attrs_post_init__(self) -> None:
-        from .texts.messages import Messages  # what an import of the package need not wait for
+        from .texts.messages import Messages  # importing the package does not need it
 
-        texts = Messages(
-            self.messages,
-            app_name=self.app_name,
-            digits=self.digits,
-            lifetime=self.lifetime,
-            origin=self.origin,
-            languages=self.languages,
-            android_hash=self.android_hash,
-        )
-        keys = KeyRing(self.secret.reveal(), self.digits)
-        for name, value in (
-            ("keys", keys),
-            ("texts", texts),
-            ("lifetime_us", self.lifetime // _MICROSECOND),
-            ("resend_gap_us", self.resend_gap // _MICROSECOND),
-        ):
+        def put(name: str, value: object) -> None:
             object.__setattr__(self, name, value)
+
+        put("texts", Messages(
+            self.messages, app_name=self.app_name, digits=self.digits, lifetime=self.lifetime, origin=self.origin,
+            languages=self.languages, android_hash=self.android_hash,
+        ))  # fmt: skip
+        put("keys", KeyRing(self.secret.reveal(), self.digits))
+        put("lifetime_us", self.lifetime // _MICROSECOND)
+        put("resend_gap_us", self.resend_gap // _MICROSECOND)
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None, **arguments: Any) -> "FactorConfig":
-        """Read the settings from variables named ``SMSMFA_``; the page "Configuration" lists them.
+        """Read the settings from variables named ``SMSMFA_``, which the page "Configuration" lists.
 
         Args:
-            environment: names and values; ``None``: those of the process.
-            arguments: what is not read, because it is here.
+            environment: names and values; ``None``: the environment of the process.
+            arguments: settings that are given here and not read.
 
         Raises:
             ConfigurationError: a variable is missing or wrong.
@@ -224,13 +211,13 @@ class FactorConfig:
         from .environment import factor_arguments, opened
 
         opaque, given = opened(environment), Opaque(arguments)
-        del environment, arguments  # what a traceback with locals shows of this frame must hold no secret
+        del environment, arguments  # a traceback with locals must show no secret
         return cls(**factor_arguments(opaque, given).reveal())
 
     def code(self, user_key: str, kind: str, issued: "Issued", number: int) -> str:
-        """Derive the code of a challenge under the secret that made it, bound to everything it is about.
+        """Derive the code of a challenge under the secret that made it, bound to everything that it is about.
 
-        Bind it to no name: what a traceback with locals shows must not be the code.
+        Do not bind the result to a name: a traceback with locals must not show it.
         """
         generator = self.keys.get(issued.key_id) or self.keys.newest
         details = chain.from_iterable(issued.details)
@@ -239,15 +226,15 @@ class FactorConfig:
     def guess_risk(self, period: timedelta) -> float:
         """Return the worst-case chance that someone who has the password guesses a code in ``period``.
 
-        Exact for an attacker who uses every opportunity, against a user whose own logins keep the
-        count of consecutive failures low: no more wrong codes than the guess budget gives, no more
-        challenges than the user's messages, and no code tried twice on one challenge.
+        It is exact for an attacker who uses every opportunity against a user whose own logins keep the count of
+        consecutive failures low: no more wrong codes than the guess budget allows, no more challenges than the user's
+        messages allow, and no code tried twice on one challenge.
 
         Args:
             period: how long the attack lasts.
 
         Raises:
-            ValueError: ``period`` is no timedelta, or negative.
+            ValueError: ``period`` is not a timedelta, or is negative.
         """
         if not isinstance(period, timedelta) or period < timedelta(0):
             raise ValueError("period: a timedelta, not negative")
@@ -262,5 +249,5 @@ class FactorConfig:
 
 
 def _most(limit: Limit, period: timedelta) -> int:
-    """Return the most that a bucket gives within a period, starting full."""
+    """Return the most that a bucket allows within a period, if it is full at first."""
     return limit.capacity + (0 if limit.refill is None else period // limit.refill)

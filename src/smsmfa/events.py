@@ -1,6 +1,6 @@
-"""The audit trail: one typed event for each operation, whatever came of it.
+"""The events of the audit trail: one for each call, whether it succeeded or not.
 
-An event holds no code and no whole number. Names are those of Auth0's log.
+An event holds no code and no whole number. The names come from Auth0's log.
 """
 
 from collections.abc import Callable
@@ -12,22 +12,22 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """What happened (OWASP ASVS 5.0, 16.3.1 and 16.3.3: every attempt is logged, success or not).
+    """What happened in one call (OWASP ASVS 5.0, 16.3.1 and 16.3.3: log every attempt, successful or not).
 
     Args:
-        name: as Auth0 logs it, ``"gd_send_sms"``, ``"gd_auth_failed"``, ...
+        name: the name in Auth0's log: ``"gd_send_sms"``, ``"gd_auth_failed"``, ...
         outcome: ``"ok"``, ``"refused"`` (by a rule) or ``"failed"`` (carrier, store, configuration, bug).
-        at: when the operation began.
-        user_id: whose operation it was.
-        phone: the number, masked, where it is known.
+        at: when the call began.
+        user_id: the user.
+        phone: the masked number, if it is known.
         scope: which limit refused, if one did.
         error: the ``code`` of the error, if there was one.
-        challenge_id: which challenge, where there is one.
+        challenge_id: the challenge, if there is one.
         purpose: what the code is for.
-        message_id: the carrier's id of the message that went out, if it gave one.
-        channel: how a message went out, if one did or may have.
-        segments: what that cost, of an SMS: each segment is paid for.
-        encoding: why: ``"GSM-7"``, or ``"UCS-2"``, of which less than half fits into a segment.
+        message_id: the carrier's id of the message, if it gave one.
+        channel: the channel of the message, if one was sent or may have been.
+        segments: the number of segments of an SMS. Each is paid for.
+        encoding: ``"GSM-7"``, or ``"UCS-2"``, of which less than half fits into a segment.
     """
 
     name: str

@@ -3,55 +3,59 @@
 ::
 
     SmsMfaError
-    ├── ConfigurationError        an argument the operator has to mend (also a ValueError)
-    ├── PhoneNumberError          not a number this factor can send to; see ``reason``
+    ├── ConfigurationError        the operator must fix an argument (also a ValueError)
+    ├── PhoneNumberError          this factor cannot send to this number; see ``reason``
     ├── AlreadyEnrolled           the user has this number, or as many as allowed
     ├── NotEnrolled               the user has no such number, or none at all
     ├── PhoneInUse                as many users as allowed have this number already
     ├── ProofRequired             a change needs the token of a fresh Verification
     ├── FactorDisabled            the operator turned the factor off
     ├── RateLimited               a limit refuses; see ``scope`` and ``retry_after``
-    ├── CodeRejected              not the code; see ``attempts_left``
+    ├── CodeRejected              the code is wrong; see ``attempts_left``
     │   ├── CodeExpired           the challenge is too old to be answered
-    │   └── CodeMalformed         what was typed cannot be a code; it cost nothing
+    │   └── CodeMalformed         the text cannot be a code; it cost nothing
     ├── Locked                    the number is disabled after too many wrong codes in a row
     ├── DeliveryError             raised by senders
-    │   ├── DeliveryRejected      the message certainly did not go out
-    │   │   ├── RecipientRejected     and will not through another carrier either
-    │   │   │   └── RecipientOptedOut     nor before the recipient answers START
-    │   │   └── SenderMisconfigured   and will not before the operator acts
-    │   └── DeliveryUncertain     the message may have gone out
+    │   ├── DeliveryRejected      the message certainly was not sent
+    │   │   ├── RecipientRejected     and no other carrier will send it either
+    │   │   │   └── RecipientOptedOut     not before the recipient answers START
+    │   │   └── SenderMisconfigured   not before the operator acts
+    │   └── DeliveryUncertain     the message may have been sent
     └── StoreError                the store failed; nobody was let in
         └── StoreContention       too many writers at once; trying again is safe
 
-Every class has a stable ``code`` for APIs and logs, and an ``http_status`` that fits. No message
-holds a code, a secret or a whole phone number.
+Every class has a stable ``code`` for APIs and logs, and a fitting ``http_status``. No error text holds a code, a secret
+or a whole phone number.
 """
 
 from datetime import timedelta
 
 
 class SmsMfaError(Exception):
-    """The base of every error this package raises on purpose."""
+    """The base of every error that this package raises on purpose."""
 
-    #: Stable, and each class's own: for the body of an API's answer, and for logs.
+    #: Stable and different for each class: for the body of an API's answer, and for logs.
     code: str = "sms_mfa_error"
-    #: What an API would answer with: 429 for a limit, another 4xx for what the caller can mend, else 5xx.
+    #: What an API would answer: 429 for a limit, another 4xx if the caller can fix it, otherwise 5xx.
     http_status: int = 500
+    #: What an error says if it was raised without a message.
+    _text = ""
+
+    def __str__(self) -> str:
+        return super().__str__() or self._text
 
 
 class ConfigurationError(SmsMfaError, ValueError):
-    """An argument of a configuration, a store or a sender is wrong; the message says how to mend it."""
+    """An argument of a configuration, a store or a sender is wrong. The message says how to fix it."""
 
     code = "configuration_error"
 
 
 class PhoneNumberError(SmsMfaError):
-    """The text is no phone number that this factor can send to.
+    """This factor cannot send to this number.
 
-    ``reason`` is ``"malformed"`` (no number at all), ``"impossible"`` (too short or too long),
-    ``"invalid"`` (not assigned), ``"region"`` (outside the allowed regions) or ``"type"`` (a kind of
-    number that cannot receive SMS).
+    ``reason`` is ``"malformed"`` (not a number at all), ``"impossible"`` (too short or too long), ``"invalid"`` (not
+    assigned), ``"region"`` (outside the allowed regions) or ``"type"`` (a kind of number that cannot receive SMS).
     """
 
     code = "phone_number_error"
@@ -78,9 +82,7 @@ class AlreadyEnrolled(SmsMfaError):
 
     code = "already_enrolled"
     http_status = 409
-
-    def __str__(self) -> str:
-        return super().__str__() or "the user already has this number, or no room for another one"
+    _text = "the user already has this number, or has no room for another one"
 
 
 class NotEnrolled(SmsMfaError):
@@ -88,9 +90,7 @@ class NotEnrolled(SmsMfaError):
 
     code = "not_enrolled"
     http_status = 409
-
-    def __str__(self) -> str:
-        return super().__str__() or "the user has not enrolled such a number"
+    _text = "the user has not enrolled such a number"
 
 
 class PhoneInUse(SmsMfaError):
@@ -98,9 +98,7 @@ class PhoneInUse(SmsMfaError):
 
     code = "phone_in_use"
     http_status = 409
-
-    def __str__(self) -> str:
-        return super().__str__() or "this number is already used by as many accounts as allowed"
+    _text = "this number is already used by as many accounts as allowed"
 
 
 class ProofRequired(SmsMfaError):
@@ -108,12 +106,10 @@ class ProofRequired(SmsMfaError):
 
     code = "proof_required"
     http_status = 403
-
-    def __str__(self) -> str:
-        return super().__str__() or (
-            "verify or recover first, then pass the token of that Verification as proof; "
-            "it is good for 10 minutes and until the user's numbers change"
-        )
+    _text = (
+        "verify or recover first, then pass the token of that Verification as proof; "
+        "it is good for 10 minutes and until the user's numbers change"
+    )
 
 
 class FactorDisabled(SmsMfaError):
@@ -121,18 +117,16 @@ class FactorDisabled(SmsMfaError):
 
     code = "factor_disabled"
     http_status = 403
-
-    def __str__(self) -> str:
-        return super().__str__() or "the SMS factor is turned off"
+    _text = "the SMS factor is turned off"
 
 
 class RateLimited(SmsMfaError):
-    """A limit refuses the operation; nothing was charged.
+    """A limit refuses, and nothing was charged.
 
-    ``scope`` is ``"user"``, ``"number"``, ``"total"`` (messages), ``"resend"`` (the gap between two
-    messages), ``"guesses"`` (wrong codes) or ``"recovery"`` (wrong recovery codes). ``retry_after``
-    is exact, or ``None`` where only the operator can help. A sender raises it with the scope ``"carrier"``:
-    the carrier took no message and asks for a pause, of unknown length where ``retry_after`` is ``None``.
+    ``scope`` is ``"user"``, ``"number"``, ``"total"`` (messages), ``"resend"`` (the gap between two messages),
+    ``"guesses"`` (wrong codes) or ``"recovery"`` (wrong recovery codes). ``retry_after`` is exact, or ``None`` if only
+    the operator can help. Senders raise it with the scope ``"carrier"``: the carrier did not take the message and asks
+    for a pause, whose length is unknown if ``retry_after`` is ``None``.
     """
 
     code = "rate_limited"
@@ -149,16 +143,15 @@ class RateLimited(SmsMfaError):
         return None if self.retry_after is None else -(-self.retry_after // timedelta(seconds=1))
 
     def __str__(self) -> str:
-        if self.retry_after is None:
-            return f"the limit on {self.scope!r} is used up"
-        return f"the limit on {self.scope!r} is used up; try again in {self.retry_after_seconds} s"
+        when = "" if self.retry_after is None else f"; try again in {self.retry_after_seconds} s"
+        return f"the limit on {self.scope!r} is used up{when}"
 
 
 class CodeRejected(SmsMfaError):
     """The code is not the one that was sent, or there is no challenge to answer.
 
-    ``attempts_left`` is what the challenge and the guess budget still allow; 0 means that this
-    challenge is dead and a new one is needed. ``None``: nothing was compared or charged.
+    ``attempts_left`` is what the challenge and the guess budget still allow. If it is 0, this challenge is dead and a
+    new one is needed. If it is ``None``, nothing was compared or charged.
     """
 
     code = "code_rejected"
@@ -169,64 +162,57 @@ class CodeRejected(SmsMfaError):
         self.attempts_left = attempts_left
 
     def __str__(self) -> str:
-        return f"the code is not right; attempts left: {self.attempts_left}"
+        return self._text or f"the code is not right; attempts left: {self.attempts_left}"
 
 
 class CodeExpired(CodeRejected):
-    """The challenge is no longer, or not yet, open; ask for a new code."""
+    """The challenge cannot be answered any more, or not yet. Ask for a new code."""
 
     code = "code_expired"
-
-    def __str__(self) -> str:
-        return "the code has expired; ask for a new one"
+    _text = "the code has expired; ask for a new one"
 
 
 class CodeMalformed(CodeRejected):
-    """What was submitted cannot be a code. It cost no attempt and touched no store."""
+    """The text cannot be a code. It cost no attempt and did not touch the store."""
 
     code = "code_malformed"
     http_status = 422
+    _text = "this cannot be a code; enter it as it was sent"
 
     def __init__(self, attempts_left: None = None) -> None:
         super().__init__(attempts_left)
-
-    def __str__(self) -> str:
-        return "this cannot be a code; enter it as it was sent"
 
 
 class Locked(SmsMfaError):
     """The number is disabled after too many wrong codes in a row (NIST SP 800-63B-4, 3.2.2).
 
-    Enrolling it again revives it; recovery codes keep working.
+    It works again once it is enrolled again. Recovery codes keep working.
     """
 
     code = "locked"
     http_status = 423
-
-    def __str__(self) -> str:
-        return super().__str__() or (
-            "the number is disabled after too many wrong codes; use a recovery code and enrol it again"
-        )
+    _text = "the number is disabled after too many wrong codes; use a recovery code and enrol it again"
 
 
 class DeliveryError(SmsMfaError):
-    """A message was not delivered, or not for certain. Senders raise a subclass with a plain message."""
+    """A message was not delivered, or perhaps not. Senders raise a subclass with a plain message."""
 
     code = "delivery_error"
     http_status = 502
 
 
 class DeliveryRejected(DeliveryError):
-    """The message certainly did not go out; what was charged for it has been given back."""
+    """The message certainly was not sent. Its charge was given back."""
 
     code = "delivery_rejected"
 
 
 class RecipientRejected(DeliveryRejected):
-    """The message did not go out because of who it is to, so that no other carrier may be asked to send it.
+    """The message was not sent because of its recipient, so no other carrier should be asked to send it.
 
-    A number that does not exist or takes no SMS, a number or range that is blocked as fraud. A ``FailoverSender`` stops
-    at it, and goes on after any other ``DeliveryRejected``. Do not tell the user which of these it is.
+    Examples are a number that does not exist or takes no SMS, and a number or range that is blocked as fraud. A
+    ``FailoverSender`` stops at this error, and goes on after any other ``DeliveryRejected``. Do not tell the user which
+    of these it is.
     """
 
     code = "recipient_rejected"
@@ -234,7 +220,7 @@ class RecipientRejected(DeliveryRejected):
 
 
 class RecipientOptedOut(RecipientRejected):
-    """The recipient answered STOP: no message goes out before they answer START (47 CFR 64.1200(a)(10)).
+    """The recipient answered STOP: no message can be sent before they answer START (47 CFR 64.1200(a)(10)).
 
     Nothing was charged, and asking again changes nothing. Offer a recovery code, or another factor.
     """
@@ -244,26 +230,26 @@ class RecipientOptedOut(RecipientRejected):
 
 
 class SenderMisconfigured(DeliveryRejected):
-    """The message did not go out, and none will before the operator acts."""
+    """The message was not sent, and none will be before the operator acts."""
 
     code = "sender_misconfigured"
     http_status = 500
 
 
 class DeliveryUncertain(DeliveryError):
-    """The message may have gone out; the code stays valid and the charge stands."""
+    """The message may have been sent. The code stays valid and the charge stands."""
 
     code = "delivery_uncertain"
 
 
 class StoreError(SmsMfaError):
-    """The store failed or could not confirm its commit; nobody was let in."""
+    """The store failed or could not confirm its commit. Nobody was let in."""
 
     code = "store_error"
     http_status = 503
 
 
 class StoreContention(StoreError):
-    """The operation lost too many races and changed nothing; trying again is safe."""
+    """The operation lost too many races and changed nothing. Trying again is safe."""
 
     code = "store_contention"

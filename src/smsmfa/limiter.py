@@ -1,9 +1,9 @@
-"""The token bucket: exact integer arithmetic, and a limiter over any store.
+"""The token bucket in exact integer arithmetic, and a rate limiter over any store.
 
-A bucket is one integer. With a limit that refills it is the instant, in microseconds since the
-epoch, at which the bucket is full again; with one that never refills it is minus the number taken.
-A full bucket may be 0, or forgotten. So a bucket refills by itself, and a clock that jumps back gives
-nothing back. Two hosts whose clocks differ gain at most that difference on each refill.
+A bucket is one integer. If its limit refills, it is the instant at which the bucket will be full again, in
+microseconds since the epoch. If its limit never refills, it is minus the number taken. A full bucket may be 0, or
+absent. So a bucket refills without any work, and a clock that jumps back gives nothing back. Two hosts whose clocks
+differ gain at most that difference on each refill.
 """
 
 import time
@@ -21,37 +21,37 @@ from .typing import AsyncStore, Clock, Entry, Store
 
 _MICROSECOND = timedelta(microseconds=1)
 _ZERO = timedelta(0)
-#: No store promises to keep an entry longer (seconds; the store protocol).
-_LONGEST = 10**11
-#: How much longer than needed a bucket is kept, so that a host's clock may be set back (seconds).
+#: The longest time for which a store keeps an entry (seconds; the store protocol).
+_MOST_KEPT = 10**11
+#: How much longer than needed a bucket is kept, in case a host's clock is set back (seconds).
 KEEP_MARGIN = 3600
 
 
 @attrs.frozen
 class Limit:
-    """``Limit(10, timedelta(hours=1))`` is "10, and one back each hour".
+    """``Limit(10, timedelta(hours=1))`` is "10, and one more each hour".
 
     Args:
-        capacity: how many may be taken at once, at least 1.
-        refill: the time in which one comes back; ``None``: none ever does.
+        capacity: how many can be taken at once, at least 1.
+        refill: the time in which one comes back; ``None``: never.
 
     Raises:
-        ConfigurationError: ``capacity`` or ``refill`` is not positive, or no such number at all.
+        ConfigurationError: ``capacity`` or ``refill`` is of the wrong kind or not positive.
     """
 
     capacity: int
     refill: timedelta | None
-    #: The price of one, and of all: microseconds of refilling, or plain pieces where nothing refills.
+    #: The cost of one, and of all: microseconds of refilling, or plain counts if nothing refills.
     unit: int = attrs.field(init=False, repr=False, eq=False)
     span: int = attrs.field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         if type(self.capacity) is not int or self.capacity < 1:
-            raise ConfigurationError("capacity: how many may be taken at once, an int of at least 1")
+            raise ConfigurationError("capacity: how many can be taken at once, an int of at least 1")
         if self.refill is not None and (not isinstance(self.refill, timedelta) or self.refill <= _ZERO):
             raise ConfigurationError("refill: the time in which one comes back, a positive timedelta, or None")
         unit = 1 if self.refill is None else self.refill // _MICROSECOND
-        if unit * self.capacity > _LONGEST * 10**6:
+        if unit * self.capacity > _MOST_KEPT * 10**6:
             raise ConfigurationError("capacity x refill: at most 10^11 seconds")
         object.__setattr__(self, "unit", unit)
         object.__setattr__(self, "span", unit * self.capacity)
@@ -59,14 +59,13 @@ class Limit:
 
 @attrs.frozen
 class Decision:
-    """What a limiter says.
+    """The answer of a limiter.
 
     Args:
         allowed: whether the hit may go ahead.
-        remaining: how many more could be taken now.
-        retry_after: how long to wait until the same hit is allowed: exact, zero when it is, ``None``
-            when waiting never helps.
-        full_after: how long until the bucket is full; ``None`` where nothing refills.
+        remaining: how many more can be taken now.
+        retry_after: the exact time until the same hit is allowed: zero if it is, ``None`` if waiting never helps.
+        full_after: the time until the bucket is full, or ``None`` if nothing refills.
     """
 
     allowed: bool
@@ -76,18 +75,18 @@ class Decision:
 
 
 def debt(limit: Limit, bucket: int, now: int) -> int:
-    """Return what is missing from ``bucket`` at ``now`` (microseconds): 0 when full, never above the span."""
+    """Return how much ``bucket`` lacks at ``now`` (microseconds): 0 if it is full, and never more than the span."""
     owed = -bucket if limit.refill is None else bucket - now
     return 0 if owed <= 0 else owed if owed < limit.span else limit.span
 
 
 def take(limit: Limit, bucket: int, now: int, n: int = 1) -> tuple[int, int]:
-    """Take ``n``, which is at most the capacity, if they are there.
+    """Take ``n``, which is at most the capacity, if the bucket has them.
 
     Returns:
-        The bucket with ``n`` fewer, and 0; or the bucket as it is, but no deeper in debt than drained (a
-        refusal stores that, so that a clock that jumped back locks nobody out), and by how much ``n``
-        exceed it, in the limit's units.
+        The bucket with ``n`` fewer, and 0. Or the bucket unchanged, except that it is no deeper in debt than drained
+        (a refusal stores that, so that a clock that jumped back locks nobody out), and what was short, in the units of
+        the limit.
     """
     owed = debt(limit, bucket, now)
     after = owed + n * limit.unit
@@ -104,42 +103,41 @@ def give_back(limit: Limit, bucket: int, now: int, n: int = 1) -> int:
 
 
 def remaining(limit: Limit, bucket: int, now: int) -> int:
-    """Return how many can be taken now."""
+    """Return how many can be taken at ``now``."""
     return (limit.span - debt(limit, bucket, now)) // limit.unit
 
 
 def wait(limit: Limit, short: int) -> timedelta | None:
-    """Return by how much a hit exceeds its bucket as a time to wait; ``None``: waiting does not help."""
+    """Return what a hit was short as a time to wait; ``None``: waiting does not help."""
     return None if limit.refill is None else short * _MICROSECOND
 
 
 def keep_for(limit: Limit, bucket: int, now: int) -> int | None:
-    """Return for how many seconds the bucket says anything; 0: it is full; ``None``: for ever."""
+    """Return for how many seconds the bucket matters; 0: it is full; ``None``: forever."""
     return _keep_for(limit, debt(limit, bucket, now))
 
 
 def _keep_for(limit: Limit, owed: int) -> int | None:
     if owed == 0:
         return 0
-    return None if limit.refill is None else min(owed // 1_000_000 + KEEP_MARGIN, _LONGEST)
+    return None if limit.refill is None else min(owed // 1_000_000 + KEEP_MARGIN, _MOST_KEPT)
 
 
 def _decision(limit: Limit, owed: int, short: int) -> Decision:
-    """Say what came of a hit: what is missing from the bucket after it, and by how much the hit exceeds it."""
+    """Return the answer to a hit, from what the bucket lacks after it and what the hit was short."""
     retry_after = wait(limit, short) if short else _ZERO
-    full_after = None if limit.refill is None else owed * _MICROSECOND
-    return Decision(not short, (limit.span - owed) // limit.unit, retry_after, full_after)
+    return Decision(not short, (limit.span - owed) // limit.unit, retry_after, wait(limit, owed))
 
 
 class _Limiter:
-    """What the limiter and its async twin share: keys, checks, and the pure steps."""
+    """What the limiter and its twin share: keys, checks, and the pure steps."""
 
     def __init__(self, store: object, limit: Limit, scope: str, clock: Clock, *, asynchronous: bool) -> None:
         check_methods(store, "store", ("read", "update"), asynchronous=asynchronous)
         if not isinstance(limit, Limit):
             raise ConfigurationError("limit: a Limit, for example Limit(10, timedelta(hours=1))")
         if not isinstance(scope, str):
-            raise ConfigurationError("scope: a str that tells this limiter's keys from another's")
+            raise ConfigurationError("scope: a str that separates the keys of this limiter from those of another")
         self._limit = limit
         self._clock = checked_clock(clock)
         self._prefix = f"l:{sha256(scope.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}:"
@@ -152,7 +150,7 @@ class _Limiter:
         return self._prefix + sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
     def _now(self, n: int) -> int:
-        """Return the instant in microseconds, after checking how much is wanted."""
+        """Check ``n``, and return the instant in microseconds."""
         if type(n) is not int:
             raise TypeError("n: an int")
         if not 1 <= n <= self._limit.capacity:
@@ -193,12 +191,12 @@ def _forget(key: str, values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry |
 
 
 class RateLimiter(_Limiter):
-    """A limit per key, over any store; exact under any number of threads, processes and hosts.
+    """A limit for each key, over any store. It is exact under any number of threads, processes and hosts.
 
     Args:
-        store: where the buckets are kept.
+        store: keeps the buckets.
         limit: how much each key may take.
-        scope: tells this limiter's keys from those of another one in the same store.
+        scope: separates the keys of this limiter from those of another one in the same store.
         clock: a function like :func:`time.time_ns`.
 
     Raises:
@@ -210,7 +208,7 @@ class RateLimiter(_Limiter):
         self._store = store
 
     def take(self, key: str, n: int = 1) -> Decision:
-        """Take ``n`` from the bucket of ``key`` if they are there, else nothing.
+        """Take ``n`` from the bucket of ``key`` if it has them, otherwise nothing.
 
         Raises:
             ValueError: ``n`` is below 1 or above the limit's capacity.
@@ -219,16 +217,16 @@ class RateLimiter(_Limiter):
         return self._store.update((stored,), partial(self._take, stored, n, self._now(n)))
 
     def peek(self, key: str, n: int = 1) -> Decision:
-        """Say what :meth:`take` would, and take nothing."""
+        """Return what :meth:`take` would return, and take nothing."""
         return self._peeked(self._store.read(self._key(key)), n, self._now(n))
 
     def give_back(self, key: str, n: int = 1) -> None:
-        """Return ``n`` that were taken for something that did not happen; never beyond full."""
+        """Give back ``n`` that were taken for something that did not happen, but never more than fit."""
         stored = self._key(key)
         self._store.update((stored,), partial(self._give_back, stored, n, self._now(n)))
 
     def reset(self, key: str) -> None:
-        """Fill the bucket of ``key``."""
+        """Refill the bucket of ``key``."""
         stored = self._key(key)
         self._store.update((stored,), partial(_forget, stored))
 

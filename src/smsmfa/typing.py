@@ -1,4 +1,4 @@
-"""The protocols that people implement, and the values that cross them."""
+"""The protocols that you can implement, and the values that they use."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -47,41 +47,41 @@ Clock: TypeAlias = Callable[[], int]
 
 @attrs.frozen
 class Entry:
-    """What a change wants stored under one key.
+    """What a change wants to store under one key.
 
     Args:
         value: exactly these bytes.
-        keep_for: seconds (0 to 10^11, by the store's own clock) after which the store may forget
-            the entry, never before; ``None``: for ever.
+        keep_for: how long the store must keep the entry, in seconds by its own clock (0 to 10^11). After that it may
+            forget the entry. ``None``: forever.
     """
 
     value: bytes = attrs.field(repr=False)
     keep_for: int | None = None
 
 
-#: Given what is stored under the keys (an absent key is missing from the mapping), say what changes
-#: (``None``: delete; an empty mapping: nothing) and what came of it. Synchronous, pure and quick: a
-#: store may call it again with fresh values, and only its last call counts.
+#: Takes the values stored under the keys (an absent key is missing from the mapping). Returns the entries to write
+#: (``None``: delete the key) and an outcome. It is synchronous, pure and quick. A store may call it again with fresh
+#: values, and only the last call counts.
 Change: TypeAlias = Callable[[Mapping[str, bytes]], tuple[Mapping[str, Entry | None], T]]
 
 
 class Store(Protocol):
-    """Where the factor keeps its records: one atomic operation over a few keys.
+    """Keeps the records of the factor, with one atomic operation over a few keys.
 
-    All keys or none; two updates that share a key behave as if one came after the other, absent keys
-    included. An exception from ``change`` or the database leaves every key as it was. A store that
-    cannot tell whether its commit took effect raises :class:`~smsmfa.StoreError`. Keys are distinct,
-    printable ASCII of at most 250 characters, and compare as bytes.
+    An update writes all of its keys or none. Two updates that share a key behave as if one came after the other, even
+    if the key is absent. An exception from ``change`` or the database leaves every key as it was. A store that cannot
+    tell whether its commit took effect raises :class:`~smsmfa.StoreError`. Keys are distinct, printable ASCII of at
+    most 250 characters, and compare as bytes.
     """
 
     def read(self, key: str) -> bytes | None:
-        """Return what is stored under ``key``, every completed update included, or ``None``."""
+        """Return the value under ``key``, or ``None``. It reflects every completed update."""
 
     def update(self, keys: Sequence[str], change: Change[T]) -> T:
-        """Run ``change`` on the current values of ``keys``, store what it says, return its outcome.
+        """Run ``change`` on the current values of ``keys``, write its entries, and return its outcome.
 
         Raises:
-            ValueError: ``change`` wrote outside ``keys``; nothing is changed.
+            ValueError: ``change`` wrote outside ``keys``; nothing was changed.
             StoreError: the database failed or could not confirm its commit.
         """
 
@@ -106,15 +106,15 @@ class Message:
 
     Args:
         to: the recipient.
-        text: what to send, complete.
-        code: the code apart from the text, for carriers that take it so; opaque until ``.reveal()``.
+        text: the complete text.
+        code: the code by itself, for carriers that take it apart from the text. Hidden until ``.reveal()``.
         kind: ``"enrollment"``, ``"verification"`` or ``"notice"``.
-        challenge_id: the challenge this message belongs to; no secret.
+        challenge_id: the challenge of this message. It is no secret.
         expires_at: when the code stops being accepted.
-        channel: ``"sms"``, ``"voice"`` (the text is to be spoken) or ``"whatsapp"``. A sender without it raises
-            :class:`~smsmfa.SenderMisconfigured`.
-        locale: the language the application asked for, or ``None``.
-        language: that of the text, for a voice; ``None``: not known, the text is the same in all.
+        channel: ``"sms"``, ``"voice"`` (the text will be spoken) or ``"whatsapp"``. A sender that does not have the
+            channel raises :class:`~smsmfa.SenderMisconfigured`.
+        locale: the language that the application asked for, or ``None``.
+        language: the language of the text, for a voice; ``None``: unknown, since one text serves all languages.
     """
 
     to: PhoneNumber
@@ -123,18 +123,18 @@ class Message:
     kind: str
     challenge_id: str
     expires_at: datetime
-    channel: str = "sms"
+    channel: str = SMS
     locale: str | None = None
     language: str | None = None
 
 
 @attrs.frozen
 class Receipt:
-    """A carrier's word that it took the message.
+    """A carrier's confirmation that it took the message.
 
     Args:
-        message_id: the carrier's id, or ``None`` where it gives none.
-        sender: which sender it was, for logs.
+        message_id: the carrier's id of the message, or ``None`` if it gives none.
+        sender: the name of the sender, for logs.
     """
 
     message_id: str | None = None
@@ -144,12 +144,16 @@ class Receipt:
 class Sender(Protocol):
     """Hands one message to a carrier.
 
-    It returns a :class:`Receipt`, or raises :class:`~smsmfa.DeliveryRejected` (certainly not sent), under it
-    :class:`~smsmfa.RecipientRejected` (because of who it is to: no other carrier may be asked),
-    :class:`~smsmfa.RecipientOptedOut` (nor this one before the recipient answers START) and
-    :class:`~smsmfa.SenderMisconfigured` (not before the operator acts), ``RateLimited("carrier", pause)`` (certainly
-    not sent, and the carrier wants a pause) or :class:`~smsmfa.DeliveryUncertain`. Whatever else it raises counts
-    as uncertain. It never retries what may have been sent, and bounds its time.
+    It returns a :class:`Receipt`, or raises one of these:
+
+    - :class:`~smsmfa.DeliveryRejected`: the message certainly was not sent. Its subclasses say why:
+      :class:`~smsmfa.RecipientRejected` (because of the recipient, so do not ask another carrier),
+      :class:`~smsmfa.RecipientOptedOut` (not before the recipient answers START) and
+      :class:`~smsmfa.SenderMisconfigured` (not before the operator acts).
+    - ``RateLimited("carrier", pause)``: the message certainly was not sent, and the carrier asks for a pause.
+    - :class:`~smsmfa.DeliveryUncertain`: the message may have been sent. Every other exception counts as this one.
+
+    It never retries a message that may have been sent, and it takes a bounded time.
     """
 
     def send(self, message: Message) -> Receipt:

@@ -1,4 +1,4 @@
-"""What the factor hands to the application. A check returns one of these or raises, never a bool."""
+"""What the factor returns to the application. A check returns one of these values, or raises."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -7,15 +7,16 @@ import attrs
 
 from .core.opaque import Opaque
 from .phone import PhoneNumber
+from .typing import SMS, VOICE
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-#: The channels that RFC 8176, 2, has a word for.
-_AMR = {"sms": ("sms",), "voice": ("tel",)}
+#: The names of RFC 8176, 2 for channels.
+_AMR = {SMS: ("sms",), VOICE: ("tel",)}
 
 
 def instant(microseconds: int) -> datetime:
-    """Return microseconds since the epoch as an aware datetime, at the calendar's end where it is past it."""
+    """Return microseconds since the epoch as an aware datetime, or the last one if they are beyond the calendar."""
     try:
         return _EPOCH + microseconds * _MICROSECOND
     except OverflowError:
@@ -24,18 +25,18 @@ def instant(microseconds: int) -> datetime:
 
 @attrs.frozen(kw_only=True, slots=False)  # a third faster to make
 class Challenge:
-    """A code that was sent, or is still good from before.
+    """A code that was sent now, or a little earlier.
 
     Args:
-        id: names the challenge in ``verify`` and ``resend``; no secret, a cookie may hold it.
-        user_id: whose it is.
-        phone: where the code went; show ``phone.masked``.
-        purpose: what a right answer is good for; ``"enrollment"`` for a number that waits to be confirmed.
-        expires_at: from then on the code is refused.
-        resend_at: from then on ``resend`` sends it again.
+        id: names the challenge in ``verify`` and ``resend``. It is no secret, and may sit in a cookie.
+        user_id: the user.
+        phone: where the code went. Show ``phone.masked``.
+        purpose: what a right answer is good for; ``"enrollment"`` for a pending number.
+        expires_at: when the code stops being accepted.
+        resend_at: when ``resend`` will send it again.
         sent: whether this call sent a message; ``False``: the last one is recent enough.
-        uncertain: whether the carrier's answer to this call's message is unknown. It may arrive.
-        channel: how the last message went: ``"sms"``, ``"voice"`` or ``"whatsapp"``.
+        uncertain: whether the carrier's answer is unknown. The message may arrive.
+        channel: the channel of the last message: ``"sms"``, ``"voice"`` or ``"whatsapp"``.
     """
 
     id: str
@@ -46,7 +47,7 @@ class Challenge:
     resend_at: datetime
     sent: bool
     uncertain: bool = False
-    channel: str = "sms"
+    channel: str = SMS
 
 
 @attrs.frozen(kw_only=True, slots=False)  # a third faster to make
@@ -54,11 +55,11 @@ class Verification:
     """Proof that a user passed the factor.
 
     Args:
-        user_id: who did.
-        method: ``"sms"``, ``"voice"`` or ``"whatsapp"``, by which the code last went out, or ``"recovery"``.
-        at: when.
-        purpose: what the code was asked for.
-        recovery_codes: after a recovery, the replacement of the code that was used. Shown once.
+        user_id: the user.
+        method: ``"recovery"``, or the channel of the last message: ``"sms"``, ``"voice"`` or ``"whatsapp"``.
+        at: when the user passed.
+        purpose: what the code was for.
+        recovery_codes: after a recovery, the replacement of the code that was used. Show it once.
         token: see the property.
     """
 
@@ -67,35 +68,35 @@ class Verification:
     at: datetime
     purpose: str
     _recovery_codes: Opaque[tuple[str, ...]] = attrs.field(eq=False, repr=False)
-    #: Signs the token when it is asked for.
+    #: Signs the token.
     _token: Callable[[], str] = attrs.field(eq=False, repr=False)
 
     @property
     def amr(self) -> tuple[str, ...]:
-        """The methods used, in the words of RFC 8176, 2: for the ``amr`` claim of an ID token."""
+        """The methods that were used, by the names of RFC 8176, 2, for the ``amr`` claim of an ID token."""
         return (*_AMR.get(self.method, ()), "otp")
 
     @property
     def recovery_codes(self) -> tuple[str, ...]:
-        """The replacement of the recovery code that was used, to be shown once; else empty."""
+        """The replacement of the recovery code that was used, otherwise empty. Show it once."""
         return self._recovery_codes.reveal()
 
     @property
     def token(self) -> str:
-        """A short signed string for ``proof``, which survives a redirect, a cookie or a JWT for 10 minutes."""
+        """A short signed string for ``proof``. It fits a redirect, a cookie or a JWT, and is good for 10 minutes."""
         return self._token()
 
 
 @attrs.frozen(kw_only=True)
 class EnrolledPhone:
-    """A number of a user.
+    """An enrolled number of a user.
 
     Args:
-        id: names it as ``phone_id`` and ``replace``.
+        id: names the number in ``phone_id`` and ``replace``.
         phone: the number.
         enrolled_at: when its first code was confirmed.
         last_used_at: when it last let the user in; ``None``: not since it was enrolled.
-        disabled: after too many wrong codes in a row; until it is enrolled again.
+        disabled: whether it is disabled, after too many wrong codes in a row, until it is enrolled again.
     """
 
     id: str
@@ -120,10 +121,10 @@ class Enrollment:
     """A number was confirmed.
 
     Args:
-        user_id: whose it is.
-        phone: the number, with the id it has from now on.
-        recovery_codes: with the user's first number the recovery codes, to be shown once; else empty.
-        verification: confirming a number passes the factor.
+        user_id: the user.
+        phone: the number.
+        recovery_codes: the recovery codes, if this was the user's first number. Show them once.
+        verification: proof that the user passed the factor, since confirming a number does.
     """
 
     user_id: str
@@ -133,22 +134,22 @@ class Enrollment:
 
     @property
     def recovery_codes(self) -> tuple[str, ...]:
-        """The user's recovery codes, to be shown once; empty unless this was the first number."""
+        """The user's recovery codes if this was the first number, otherwise empty. Show them once."""
         return self._recovery_codes.reveal()
 
 
 @attrs.frozen(kw_only=True)
 class Status:
-    """How things stand for one user: whether a login needs a second step, and what a page can show.
+    """The state of one user: whether a login needs a second step, and what a page can show.
 
     Args:
         enabled: whether the factor is turned on at all.
         enrolled: whether the user has a number.
         phones: the user's numbers.
-        challenges: the codes that can be answered now.
+        challenges: the challenges that can be answered now.
         sends_left: how many messages the user's own limit still allows.
-        guesses_left: how many wrong codes.
-        locked: no code would be accepted now: the guess budget is empty, or every number disabled.
+        guesses_left: how many wrong codes the guess budget still allows.
+        locked: whether no code would be accepted now, because the guess budget is empty or every number is disabled.
         recovery_codes_left: how many recovery codes the user has.
     """
 
@@ -162,20 +163,20 @@ class Status:
     recovery_codes_left: int
 
 
-#: From the best to the worst. ``"not checked"`` is no good news: it was not found out.
+#: From the best to the worst. ``"not checked"`` is worse than ``"ok"``, since the answer is unknown.
 LEVELS = ("ok", "not checked", "warning", "error")
 
 
 @attrs.frozen
 class Finding:
-    """One thing that was looked at before the first user does.
+    """The result of one check of the settings.
 
     Args:
-        subject: what was looked at, ``"account"`` or ``"from_number"`` for example.
-        level: ``"ok"``; ``"not checked"``; ``"warning"``, of what works and should be known; or ``"error"``: no message
-            goes out, or no code can be checked.
+        subject: what was checked, for example ``"account"`` or ``"from_number"``.
+        level: ``"ok"``; ``"not checked"``; ``"warning"``: it works, but you should know; or ``"error"``: no message can
+            be sent, or no code can be checked.
         detail: what was found. It holds no secret and no whole number.
-        advice: what to do about it; empty where there is nothing to do.
+        advice: what to do, or ``""`` if there is nothing to do.
     """
 
     subject: str

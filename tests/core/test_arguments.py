@@ -42,8 +42,8 @@ class TestMethods:
     @pytest.mark.parametrize(
         "store, asynchronous, advice",
         [
-            (MemoryStore(), True, "has to be async"),
-            (AsyncMemoryStore(), False, "has to be sync"),
+            (MemoryStore(), True, "must be async"),
+            (AsyncMemoryStore(), False, "must be sync"),
             (MemoryStore, False, "is a class"),
             (object(), False, "no method read"),
         ],

@@ -648,7 +648,7 @@ class TestConfiguration:
 
     def test_wrong_kind(self):
         """A sender for threads is none for asyncio."""
-        with pytest.raises(ConfigurationError, match="has to be async here"):
+        with pytest.raises(ConfigurationError, match="must be async here"):
             AsyncFailoverSender([RecordingSender()])
 
     @both

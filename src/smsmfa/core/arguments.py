@@ -1,4 +1,4 @@
-"""What an application passes to a shell, checked before anything else happens."""
+"""Checks of the arguments that an application passes, before anything else happens."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -6,14 +6,14 @@ from inspect import iscoroutinefunction
 from uuid import UUID
 
 from ..exceptions import ConfigurationError
-from ..typing import CHANNELS, Clock
+from ..typing import CHANNELS, ENROLLMENT, Clock
 
 
 def check_methods(value: object, name: str, methods: tuple[str, ...], *, asynchronous: bool) -> None:
-    """Check that a store or a sender is one, and of the kind that is needed.
+    """Check that a store or a sender has its methods, and that they are of the kind that is needed.
 
     Raises:
-        ConfigurationError: it lacks a method, or has one that is synchronous where it should not be, or the reverse.
+        ConfigurationError: a method is missing, or is synchronous and should not be, or the reverse.
     """
     if isinstance(value, type):
         raise ConfigurationError(f"{name}: {value.__name__} is a class; pass {value.__name__}(...)")
@@ -23,14 +23,14 @@ def check_methods(value: object, name: str, methods: tuple[str, ...], *, asynchr
             raise ConfigurationError(f"{name}: it has no method {method}(); see smsmfa.typing")
         if iscoroutinefunction(function) != asynchronous:
             wanted, given = ("async", "sync") if asynchronous else ("sync", "async")
-            raise ConfigurationError(f"{name}: {method}() has to be {wanted} here, and this one's is {given}")
+            raise ConfigurationError(f"{name}: {method}() must be {wanted} here, and it is {given}")
 
 
 def checked_clock(clock: Clock) -> Clock:
-    """Return the clock, if it is one.
+    """Return the clock.
 
     Raises:
-        ConfigurationError: it is no function, or does not count nanoseconds as an integer.
+        ConfigurationError: it is not a function, or does not return an integer.
     """
     if not callable(clock) or type(clock()) is not int:
         raise ConfigurationError("clock: a function like time.time_ns: nanoseconds since the epoch, as an int")
@@ -41,7 +41,7 @@ def checked_timeout(timeout: object) -> float:
     """Return the timeout of a sender, in seconds.
 
     Raises:
-        ConfigurationError: it is no ``timedelta``, or not above zero, or above an hour.
+        ConfigurationError: it is not a ``timedelta`` above zero and of at most an hour.
     """
     if isinstance(timeout, timedelta) and timedelta(0) < timeout <= timedelta(hours=1):
         return timeout.total_seconds()
@@ -52,7 +52,7 @@ def checked_user_id(user_id: object) -> str:
     """Return a user id as text: ``7`` and ``"7"`` are one user.
 
     Raises:
-        TypeError: it is no ``str``, ``int`` or ``UUID``, or empty.
+        TypeError: it is not a ``str``, ``int`` or ``UUID``, or it is empty.
     """
     if not isinstance(user_id, (str, int, UUID)) or isinstance(user_id, bool) or user_id == "":
         raise TypeError("user_id: a str, int or UUID, not empty; is somebody logged in?")
@@ -63,12 +63,12 @@ def checked_purpose(purpose: object) -> str:
     """Return the purpose of a challenge.
 
     Raises:
-        TypeError: it is no ``str``.
-        ValueError: it is empty, longer than 64 characters, or the one that stands for an enrolment.
+        TypeError: it is not a ``str``.
+        ValueError: it is empty, longer than 64 characters, or ``"enrollment"``.
     """
     if not isinstance(purpose, str):
         raise TypeError('purpose: a str, for example "login"')
-    if not 0 < len(purpose) <= 64 or purpose == "enrollment":
+    if not 0 < len(purpose) <= 64 or purpose == ENROLLMENT:
         raise ValueError('purpose: 1 to 64 characters, and not "enrollment"')
     return purpose
 
@@ -77,8 +77,8 @@ def checked_locale(locale: object) -> str | None:
     """Return a locale.
 
     Raises:
-        TypeError: it is no ``str``.
-        ValueError: it is not of the form of a language tag (RFC 5646, 2.1), as ``"pt-BR"`` is.
+        TypeError: it is not a ``str``.
+        ValueError: it does not have the form of a language tag (RFC 5646, 2.1), for example ``"pt-BR"``.
     """
     if locale is not None and not isinstance(locale, str):
         raise TypeError('locale: a str, for example "pt-BR", or None')
@@ -90,10 +90,10 @@ def checked_locale(locale: object) -> str | None:
 
 
 def checked_channel(channel: object) -> str:
-    """Return how a message goes out.
+    """Return the channel of a message.
 
     Raises:
-        TypeError: it is no ``str``.
+        TypeError: it is not a ``str``.
         ValueError: there is no such channel.
     """
     if not isinstance(channel, str):
@@ -104,10 +104,10 @@ def checked_channel(channel: object) -> str:
 
 
 def checked_details(details: object) -> tuple[tuple[str, str], ...]:
-    """Return what a challenge is bound to, in one order whatever order it was given in.
+    """Return the details that a challenge is bound to, sorted by key.
 
     Raises:
-        TypeError: it is no mapping of ``str`` to ``str``.
+        TypeError: it is not a mapping of ``str`` to ``str``.
         ValueError: it has more than 10 entries, a key over 40 or a value over 200 characters, or over 1,000 in all.
     """
     if details is None:

@@ -1,10 +1,10 @@
-"""What a person typed, made comparable."""
+"""Makes comparable what people type."""
 
 import unicodedata
 
 
 def compact(text: str) -> str:
-    """Drop white space, format characters and hyphens; read decimal digits of any script as ASCII."""
+    """Drop white space, format characters and hyphens, and read decimal digits of any script as ASCII."""
     if text.isascii() and text.isalnum():
         return text
     return "".join(_reading(character) for character in text)
