@@ -1,4 +1,4 @@
-"""The tables of ``docs/security.md``: which tests hold which clause. ``python tests/clauses.py`` writes them.
+"""The tables of ``docs/reference/clauses.md``: which tests hold which clause. ``python tests/clauses.py`` writes them.
 
 A test holds the clauses that its docstring names: ``R3, T5: a used code is refused.`` What each of them is, who asks
 for it, and what is not held, stands in ``clauses.toml``.
@@ -16,7 +16,7 @@ Clauses: TypeAlias = Mapping[str, Mapping[str, str]]
 Named: TypeAlias = Mapping[str, Sequence[str]]
 
 TESTS = Path(__file__).parent
-PAGE = TESTS.parent / "docs" / "explanation" / "security.md"
+PAGE = TESTS.parent / "docs" / "reference" / "clauses.md"
 BEGIN, END = "<!-- made by tests/clauses.py from here -->\n", "<!-- to here -->\n"
 #: How many tests a row names.
 SHOWN = 3
