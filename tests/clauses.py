@@ -1,4 +1,4 @@
-"""The tables of ``docs/reference/clauses.md``: which tests hold which clause. ``python tests/clauses.py`` writes them.
+"""The tables of ``docs/reference/clauses.md``: which tests check which clause. ``python tests/clauses.py`` writes them.
 
 A test holds the clauses that its docstring names: ``R3, T5: a used code is refused.`` What each of them is, who asks
 for it, and what is not held, stands in ``clauses.toml``.
