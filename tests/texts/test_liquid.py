@@ -132,9 +132,9 @@ def test_values_are_not_templates(value):
         (b"x", "Liquid takes a str of at most 2000 characters"),
         ("{{ (1..101) | join }}", "a range has at most 100 numbers"),
         ("{% if code %}{% for i in (1..1000000000) %}{% endfor %}{% endif %}", "a range has at most 100 numbers"),
-        ("{{ (1..code) | join }}", "the ends of a range have to be whole numbers"),
-        ("{{ (code..1) | join }}", "the ends of a range have to be whole numbers"),
-        ("{% assign x = (1..details.n) %}{{ x }}", "the ends of a range have to be whole numbers"),
+        ("{{ (1..code) | join }}", "the ends of a range must be whole numbers"),
+        ("{{ (code..1) | join }}", "the ends of a range must be whole numbers"),
+        ("{% assign x = (1..details.n) %}{{ x }}", "the ends of a range must be whole numbers"),
     ],
 )
 def test_refused(source, hint):

@@ -1,47 +1,46 @@
-"""What must not be sent in a text, whoever wrote it: links, invisible characters, another's last line."""
+"""What no text may contain: links, invisible characters, and the autofill line of another site."""
 
 import re
 from unicodedata import category, combining
 
 _LINK = re.compile(r"://|www\.", re.IGNORECASE)
-#: A text of one line that begins so is bound to a host by the grammar, whoever wrote that.
+#: A text that begins like this is bound to a host by the grammar of autofill lines.
 _AUTOFILL = re.compile(r"@[^ ]+ #[^ ]")
-#: Control, format (bidirectional ones included), line and paragraph separators, lone surrogates.
+#: Control and format characters (including bidirectional ones), lone surrogates, line and paragraph separators.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _NON_JOINER, _JOINER = "\u200c", "\u200d"
-#: Arabic script, whose letters a non-joiner parts where the spelling has it so, as in Persian.
+#: Arabic script, in which a non-joiner separates letters in the spelling of some languages, such as Persian.
 _ARABIC = re.compile("[\u0620-\u065f\u066e-\u06d3\u06d5\u06ee-\u06ff\u0750-\u077f\u08a0-\u08ff]")
-#: The canonical combining class of the sign that takes the vowel away in the scripts of India.
+#: The canonical combining class of the sign that removes a vowel in the scripts of India.
 _VIRAMA = 9
 
 
 def text_problem(text: str) -> str | None:
-    """Say what must not be sent in ``text``, without showing any of it."""
+    """Return what is wrong with a text, or ``None``. The answer does not quote it."""
     if not text.isprintable() and not all(map(_is_visible, ("", *text), text, (*text[1:], ""))):
         return "no line break, control or format character is allowed; take it out"
     if _LINK.search(text):
-        return "no link is allowed; take out what has :// or www."
+        return "no link is allowed; take out :// or www."
     return None
 
 
 def body_problem(body: str) -> str | None:
-    """Say what must not be sent as the whole of what a person reads."""
+    """Return what is wrong with the whole text that a person reads, or ``None``."""
     if _AUTOFILL.match(body):
-        return "it begins like an autofill line, which would bind the code to that host; begin otherwise"
+        return "it begins like an autofill line, which would bind the code to another host; begin differently"
     return text_problem(body)
 
 
 def digit_runs(text: str, digits: int) -> list[str]:
-    """Return the runs of at least ``digits`` decimal digits, of any script."""
+    """Return the runs of at least ``digits`` decimal digits, in any script."""
     return re.findall(rf"\d{{{digits},}}", text)
 
 
 def _is_visible(before: str, character: str, after: str) -> bool:
     """Tell whether a character shows, or is a joiner that the spelling of a word needs.
 
-    That is RFC 5892, A.1 and A.2, in short, and a joiner before the virama, as Bengali and Kannada write it. Such
-    a one stands inside a word of these scripts: it parts neither digits nor the letters of a link, and turns
-    no direction.
+    These are the rules of RFC 5892, A.1 and A.2, simplified, and a joiner before the virama, as in Bengali and Kannada.
+    Such a joiner stands inside a word: it separates neither digits nor the letters of a link, and changes no direction.
     """
     if category(character) not in _INVISIBLE:
         return True

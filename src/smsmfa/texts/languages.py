@@ -1,9 +1,9 @@
 """The built-in texts, and which language a user gets.
 
-The texts are in ``languages.toml``. With ``smsmfa[i18n]`` (Babel) a language is found as CLDR has it: ``zh-TW``
-is written in ``zh-Hant``, ``es-MX`` inherits from ``es-419`` and that from ``es``, Portuguese without a country is
-Brazil's. Without Babel a tag loses its subtags from the right (RFC 4647, 3.4), and what then is left is any form of the
-same language.
+The texts are in ``languages.toml``. With Babel (the extra ``i18n``) a language is found by the data of CLDR: ``zh-TW``
+is written in ``zh-Hant``, ``es-MX`` inherits from ``es-419`` and then from ``es``, and Portuguese without a country is
+that of Brazil. Without Babel a tag loses its subtags from the right (RFC 4647, 3.4). If nothing matches, any form of
+the same language does.
 """
 
 import re
@@ -11,15 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from types import MappingProxyType
 
-#: A language tag, short of what no text here depends on (RFC 5646, 2.1).
+#: A language tag, without the parts that no text here depends on (RFC 5646, 2.1).
 _TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 #: RFC 9110, 12.5.4.
 _RANGE = re.compile(r"([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)[ \t]*(?:;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?")
-#: Of a header; browsers send up to about ten languages. What is longer is looked at no further.
+#: How much of a header is read. Browsers send up to about ten languages.
 _LONGEST_HEADER, _MOST_RANGES = 1000, 20
 #: RFC 5646, 4.4.1.
 _LONGEST_TAG = 35
-#: Names that are out of use, or wider than the text, and scripts that go by the country.
+#: Names that are out of use or wider than the text, and scripts that follow from the country.
 _ALIASES = {
     "in": "id", "iw": "he", "mo": "ro", "no": "nb", "nn": "nb", "sh": "sr-Latn", "tl": "fil",
     "zh-hk": "zh-Hant", "zh-mo": "zh-Hant", "zh-tw": "zh-Hant",
@@ -28,11 +28,11 @@ _ALIASES = {
 
 @cache
 def texts() -> Mapping[str, Mapping[str, str]]:
-    """Return the built-in templates by language: ``"verification"``, ``"enrollment"`` and ``"voice"`` of each.
+    """Return the built-in templates by language: ``"verification"``, ``"enrollment"`` and ``"voice"`` for each.
 
-    The first is English. They cannot be changed in place: give ``messages`` texts of your own.
+    English comes first. The mapping is read-only: use ``messages`` for your own texts.
     """
-    import tomllib  # all of this takes some milliseconds: for the first configuration, not for an import
+    import tomllib  # takes some milliseconds, which only the first configuration should pay
     from importlib.resources import files
 
     read = tomllib.loads((files(__package__) / "languages.toml").read_text(encoding="utf-8"))
@@ -40,14 +40,14 @@ def texts() -> Mapping[str, Mapping[str, str]]:
 
 
 def negotiate(header: str | None, languages: Iterable[str] | None = None) -> str | None:
-    """Return the language that suits an ``Accept-Language`` header best, or ``None`` where none does.
+    """Return the language that suits an ``Accept-Language`` header best, or ``None`` if none does.
 
-    Pass what it returns as ``locale``. What is malformed in a header is skipped, and a header of more than 1,000
-    characters or 20 languages is read no further.
+    Pass the result as ``locale``. Malformed parts of a header are skipped, and reading stops after 1,000 characters or
+    20 languages.
 
     Args:
-        header: the header, or ``None``: there was none.
-        languages: those to choose from, the best first; the built-in ones by default.
+        header: the header, or ``None`` if there was none.
+        languages: the languages to choose from, the best first; by default the built-in ones.
     """
     available = tuple(texts() if languages is None else languages)
     for wanted in _wanted(header or ""):
@@ -58,7 +58,7 @@ def negotiate(header: str | None, languages: Iterable[str] | None = None) -> str
 
 @lru_cache(maxsize=1024)
 def match(tag: str, available: tuple[str, ...]) -> str | None:
-    """Return which of the available languages a tag means, or ``None``."""
+    """Return the available language that a tag means, or ``None``."""
     tag = tag.replace("_", "-")
     known = {one.lower(): one for one in reversed(available)}
     for candidate in _candidates(tag):
@@ -68,12 +68,12 @@ def match(tag: str, available: tuple[str, ...]) -> str | None:
 
 
 def is_tag(text: object) -> bool:
-    """Tell whether this is a language tag."""
+    """Tell whether ``text`` is a language tag."""
     return isinstance(text, str) and len(text) <= _LONGEST_TAG and _TAG.fullmatch(text) is not None
 
 
 def _wanted(header: str) -> Sequence[str]:
-    """Return the languages of a header, the most wanted first."""
+    """Return the languages of a header, the most preferred first."""
     found = []
     for part in header[:_LONGEST_HEADER].split(",")[:_MOST_RANGES]:
         one = _RANGE.fullmatch(part.strip(" \t"))
@@ -88,7 +88,7 @@ def _language(tag: str) -> str:
 
 
 def _candidates(tag: str) -> Iterator[str]:
-    """Return what may stand for a tag, the closest first: itself, what CLDR says if Babel is there, shorter ones."""
+    """Return what can stand for a tag, the closest first: itself, what CLDR says if Babel is there, shorter tags."""
     yield tag
     yield from _inherited(tag)
     while tag:

@@ -1,12 +1,13 @@
-"""Auth0's Liquid templates, unchanged. Needs ``smsmfa[liquid]`` (python-liquid), which is imported with the first one.
+"""Auth0's Liquid templates, unchanged. They need python-liquid (the extra ``liquid``), which loads with the first one.
 
 A template sees ``code``, ``tenant.friendly_name`` and ``tenant.friendlyName`` (the ``app_name``), ``message_type``
-(``"sms"`` or ``"voice"``), ``locale`` and ``requestInfo.lang`` (both the ``locale`` of the call), ``pause``, and, as
-this library's own templates do, ``app_name``, ``minutes`` and ``details``. White space in the text becomes one space.
+(``"sms"`` or ``"voice"``), ``locale`` and ``requestInfo.lang`` (both the ``locale`` of the call), ``pause``, and, like
+the other templates of this library, ``app_name``, ``minutes`` and ``details``. White space in the text becomes one
+space.
 
-It is bounded: no template is included, none sees an attribute of an object or the clock, and its source, loops, ranges,
-variables, intermediate results and output have a limit each. What is not defined is false in a condition, and an
-error where it should show.
+A template cannot include another, see attributes of objects or read the clock. Its source, loops, ranges, variables,
+intermediate results and output are limited. An undefined name is false in a condition, and an error where it would
+show.
 """
 
 import re
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 
     from .templates import Template
 
-#: Characters of a template, and of anything that one makes on its way.
-_LONGEST = 2000
-#: Iterations of all loops, and numbers of a range.
+#: The longest template, and the longest intermediate result (characters).
+_LONGEST_SOURCE = 2000
+#: The most iterations of all loops, and numbers in a range.
 _MOST = 100
-#: What a voice does at ``{{ pause }}``.
+#: The pause of a voice at ``{{ pause }}``.
 _PAUSE = "..."
 _TAGS = frozenset({
     "#", "assign", "break", "capture", "case", "comment", "content", "continue", "echo", "for", "if", "illegal",
@@ -48,13 +49,13 @@ class Liquid:
     source: str
 
     def compiled(self, constants: Mapping[str, str], *, locale: str, voice: bool) -> "Template":
-        """Compile it for one configuration; ``locale`` is what a call without one gets.
+        """Compile it for one configuration. A call without a locale gets ``locale``.
 
         Raises:
-            ConfigurationError: it is no Liquid, or beyond a limit; or python-liquid is not installed.
+            ConfigurationError: the syntax is wrong, a limit is exceeded, or python-liquid is not installed.
         """
-        if not isinstance(self.source, str) or len(self.source) > _LONGEST:
-            raise ConfigurationError(f"Liquid takes a str of at most {_LONGEST} characters")
+        if not isinstance(self.source, str) or len(self.source) > _LONGEST_SOURCE:
+            raise ConfigurationError(f"Liquid takes a str of at most {_LONGEST_SOURCE} characters")
         try:
             environment = _environment()
         except ImportError:
@@ -81,7 +82,7 @@ class _Compiled:
         """See :class:`~smsmfa.texts.templates.Template`."""
         try:
             return _SPACE.sub(" ", self._template.render(self._namespace(values))).strip(" ")
-        except Exception:  # of the template or its library: nothing of either may surface with the code
+        except Exception:  # an error of the template or its library must not surface with the code
             return None
 
     def problem(self, values: Mapping[str, str]) -> str:
@@ -108,7 +109,7 @@ class _Compiled:
 
 
 class _Group(dict[str, str]):
-    """Values that show one by one, and not together."""
+    """Values that can be shown one by one, but not together."""
 
     def __str__(self) -> str:
         raise TypeError
@@ -116,15 +117,15 @@ class _Group(dict[str, str]):
 
 @cache
 def _environment() -> "Environment":
-    """Return Liquid with every limit on."""
+    """Return a Liquid environment with every limit."""
     from liquid import Environment
     from liquid.undefined import FalsyStrictUndefined
 
     class Bounded(Environment):
         context_depth_limit = 10
-        local_namespace_limit = _LONGEST
+        local_namespace_limit = _LONGEST_SOURCE
         loop_iteration_limit = _MOST
-        output_stream_limit = 4 * _LONGEST  # bytes
+        output_stream_limit = 4 * _LONGEST_SOURCE  # bytes
 
     environment = Bounded(undefined=FalsyStrictUndefined)
     environment.tags = {name: tag for name, tag in environment.tags.items() if name in _TAGS}
@@ -133,12 +134,12 @@ def _environment() -> "Environment":
 
 
 def _bounded(one: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a filter make nothing long, so that a chain of them does not either."""
+    """Limit the result of a filter, so that a chain of filters is limited too."""
 
     @wraps(one)
     def bounded(*arguments: Any, **named: Any) -> Any:
         result = one(*arguments, **named)
-        if isinstance(result, (str, list)) and len(result) > _LONGEST:
+        if isinstance(result, (str, list)) and len(result) > _LONGEST_SOURCE:
             raise OverflowError
         return result
 
@@ -146,7 +147,7 @@ def _bounded(one: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _reason(error: Exception) -> str:
-    """Say what is wrong, in the words of the library only where they show no value."""
+    """Return what is wrong, in the words of the library if they show no value."""
     from liquid.exceptions import LiquidSyntaxError, UndefinedError, UnknownFilterError
 
     shown = isinstance(error, (LiquidSyntaxError, UndefinedError, UnknownFilterError))
@@ -154,13 +155,13 @@ def _reason(error: Exception) -> str:
 
 
 def _shows(template: "BoundTemplate") -> frozenset[str]:
-    """Return what a template may show of a call. Its text depends on the locale, whether it names it or not."""
+    """Return the values of a call that a template can show. The locale always counts."""
     paths = (path for path in template.global_variable_segments() if path[0] == "details")
     return frozenset({"locale", *(f"details.{path[1]}" if len(path) > 1 else "details" for path in paths)})
 
 
 def _range_problem(template: "BoundTemplate") -> str | None:
-    """Refuse long ranges: a filter would go through one before any limit counts."""
+    """Return what is wrong with a range, or ``None``. A filter would run through a long one before any limit counts."""
     from liquid import RenderContext
     from liquid.builtin.expressions.primitive import IntegerLiteral, RangeLiteral
 
@@ -168,7 +169,7 @@ def _range_problem(template: "BoundTemplate") -> str | None:
         if isinstance(one, RangeLiteral):
             start, stop = one.start, one.stop
             if not isinstance(start, IntegerLiteral) or not isinstance(stop, IntegerLiteral):
-                return "Liquid: the ends of a range have to be whole numbers, written out"
+                return "Liquid: the ends of a range must be whole numbers, written out"
             if stop.value - start.value >= _MOST:
                 return f"Liquid: a range has at most {_MOST} numbers"
     return None

@@ -1,19 +1,19 @@
-"""The texts: compiled and checked when the configuration is built, one for each purpose, language and channel.
+"""The texts of a configuration, compiled and checked when it is built: one for each purpose, language and channel.
 
 A template is written in the language of :mod:`smsmfa.texts.templates` or in Liquid (:mod:`smsmfa.texts.liquid`). A text
 is one line without links or invisible characters, and has no digits that a phone's autofill could take for the code. An
-SMS fits into two segments. What goes around a text is in :mod:`smsmfa.texts.layout`.
+SMS fits into two segments. What surrounds a text is in :mod:`smsmfa.texts.layout`.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
-from typing import TypeAlias
 
 import attrs
 
+from ..core.records import Details
 from ..exceptions import ConfigurationError
-from ..typing import CHANNELS
+from ..typing import CHANNELS, ENROLLMENT, SMS, VERIFICATION, VOICE, WHATSAPP
 from .content import body_problem, text_problem
 from .languages import match, texts
 from .layout import Frame, as_shown
@@ -29,16 +29,14 @@ from .wording import (
     checked_templates,
 )
 
-Details: TypeAlias = tuple[tuple[str, str], ...]
-
 
 @attrs.frozen
 class _Choice:
-    """The templates of a purpose by language (``""``: whichever), the first for everybody else, and by channel."""
+    """The templates of a purpose by language and channel. The first language serves everybody else; ``""`` is any."""
 
     templates: Mapping[str, Mapping[str, Template]]
     languages: tuple[str, ...]
-    #: Whether no text shows anything of the call.
+    #: Whether no text shows a value of the call.
     plain: bool = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -53,14 +51,14 @@ class Messages:
     """The texts of one configuration.
 
     Args:
-        templates: by purpose. ``"enrollment"`` is the text that confirms a new number, and
-            ``"verification"`` that of every purpose without one of its own. Each is a template for all, or a mapping
-            of languages to templates, or to mappings of channels to templates.
-        app_name: what ``{{ app_name }}`` shows; at most 60 characters.
+        templates: templates by purpose. ``"enrollment"`` confirms a new number, and ``"verification"`` serves every
+            purpose without a template. Each is one template, or a mapping of languages to templates, or a mapping of
+            languages to mappings of channels to templates.
+        app_name: shown by ``{{ app_name }}``; at most 60 characters.
         digits: the length of a code.
-        lifetime: of a code; ``{{ minutes }}`` shows it, rounded up.
+        lifetime: how long a code is good. ``{{ minutes }}`` shows it, rounded up.
         origin: the host of the site where the code is typed in, for the autofill line, or ``None``.
-        languages: those of the built-in texts, the first for everybody else; ``None``: all whose texts fit.
+        languages: languages of the built-in texts, the first for everybody else; ``None``: all whose texts fit.
         android_hash: the 11 characters by which Android knows the app that may read the message, or ``None``.
 
     Raises:
@@ -87,21 +85,21 @@ class Messages:
         minutes = str(-(-lifetime // timedelta(minutes=1)))
         self._choices: dict[str, _Choice] = {
             purpose: _built_in(purpose, self.languages, name, minutes, self._frame, lenient=languages is None)
-            for purpose in ("enrollment", "verification")
+            for purpose in (ENROLLMENT, VERIFICATION)
             if purpose not in given
         }
         constants = {"app_name": name, "minutes": minutes}
         for purpose, by_language in given.items():
             self._choices[purpose] = self._own(purpose, by_language, constants)
 
-    def check(self, purpose: str, details: Details, locale: str | None, *, channel: str = "sms") -> None:
-        """Refuse what cannot go into the text, before anything is charged. For an enrolment pass ``"enrollment"``.
+    def check(self, purpose: str, details: Details, locale: str | None, *, channel: str = SMS) -> None:
+        """Check that a text can show these details, before anything is charged.
 
-        Every channel is checked, ``channel`` first: the next message of the challenge may take another.
+        Every channel is checked, ``channel`` first, since the next message of the challenge may use another.
 
         Raises:
-            ValueError: the text shows a detail that is missing; a value has a link, a line break or an
-                invisible character; the text becomes too long. No error shows a value.
+            ValueError: the text shows a detail that is missing; a value has a link, a line break or an invisible
+                character; or the text becomes too long. The error shows no value.
         """
         if not details and self._choice(purpose).plain:
             return
@@ -117,31 +115,29 @@ class Messages:
                 raise ValueError(f"the message for purpose {purpose!r}, with these details and this locale: {problem}")
 
     def render(
-        self, kind: str, purpose: str, code: str, details: Details, locale: str | None, *, channel: str = "sms"
+        self, kind: str, purpose: str, code: str, details: Details, locale: str | None, *, channel: str = SMS
     ) -> str:
-        """Return the text to send, for a ``kind`` of ``"enrollment"`` or ``"verification"``.
-
-        :meth:`check` has to have accepted ``details`` and ``locale`` (``None`` shows as nothing).
+        """Return the text to send. :meth:`check` must have accepted ``details`` and ``locale``.
 
         Raises:
             ValueError: the text shows a detail that is missing.
         """
-        purpose = kind if kind == "enrollment" else purpose
+        purpose = kind if kind == ENROLLMENT else purpose
         template = self._templates(purpose, locale)[channel]
         values = _values(details, locale) if template.shows else {}
         values["code"] = as_shown(code, channel)
         if (body := template.text(values)) is None:
             values["code"] = self._frame.zeros
-            del code  # what a traceback with locals shows of this frame must not be the code
+            del code  # a traceback with locals must not show it
             raise ValueError(f"the message for purpose {purpose!r} {template.problem(values)}")
         return self._frame.finished(body, code, channel)
 
     def language(self, purpose: str, locale: str | None) -> str | None:
-        """Return the language of the text for a locale, or ``None``: one template serves all."""
+        """Return the language of the text for a locale, or ``None`` if one template serves all languages."""
         return self._choice(purpose).language(locale) or None
 
     def samples(self) -> Iterator[tuple[str, str, str, str]]:
-        """Return every text there is, without details and with zeros for the code: purpose, language, channel, text."""
+        """Return purpose, language, channel and text of every template, without details and with zeros as the code."""
         for purpose, choice in self._choices.items():
             for language, templates in choice.templates.items():
                 for channel, template in templates.items():
@@ -149,7 +145,7 @@ class Messages:
                     yield purpose, language, channel, self._frame.finished(body or "", self._frame.zeros, channel)
 
     def _choice(self, purpose: str) -> _Choice:
-        return self._choices.get(purpose, self._choices["verification"])
+        return self._choices.get(purpose, self._choices[VERIFICATION])
 
     def _templates(self, purpose: str, locale: str | None) -> Mapping[str, Template]:
         choice = self._choice(purpose)
@@ -158,12 +154,12 @@ class Messages:
     def _own(
         self, purpose: str, by_language: Mapping[str, Mapping[str, Source]], constants: Mapping[str, str]
     ) -> _Choice:
-        """Compile and check the templates that were given for a purpose."""
+        """Compile and check the templates that the operator gave for a purpose."""
         found = {}
         for language, sources in by_language.items():
             where = f"messages[{purpose!r}]" + (f"[{language!r}]" if language else "")
             found[language] = {
-                channel: self._checked(sources.get(channel, sources["sms"]), constants, channel, language, purpose, at)
+                channel: self._checked(sources.get(channel, sources[SMS]), constants, channel, language, purpose, at)
                 for channel in CHANNELS
                 for at in [where + (f"[{channel!r}]" if channel in sources and len(sources) > 1 else "")]
             }
@@ -175,14 +171,14 @@ class Messages:
         try:
             if isinstance(source, Liquid):
                 locale = language or self.languages[0]
-                template = source.compiled(constants, locale=locale, voice=channel == "voice")
+                template = source.compiled(constants, locale=locale, voice=channel == VOICE)
                 probes = [(one, one) for one in ((language,) if language else self.languages)]
             else:
                 template, probes = compiled(source, constants), [("en", "0")]
         except ConfigurationError as error:
             raise ConfigurationError(f"{where}: {error}") from None
-        if purpose == "enrollment" and template.shows - {"locale"}:
-            raise ConfigurationError(f"{where}: an enrolment has no details; take them out")
+        if purpose == ENROLLMENT and template.shows - {"locale"}:
+            raise ConfigurationError(f"{where}: an enrolment has no details; take them out of the template")
         for one, other in probes:
             if problem := self._frame.problem(template, channel, one, other):
                 raise ConfigurationError(f"{where}: {problem}")
@@ -200,15 +196,15 @@ def _values(details: Details, locale: str | None) -> dict[str, str]:
 def _built_in(
     purpose: str, languages: tuple[str, ...], app_name: str, minutes: str, frame: Frame, *, lenient: bool
 ) -> _Choice:
-    """Compile and check the built-in texts; ``lenient``: leave out what is too long, but the first."""
+    """Compile and check the built-in texts. If ``lenient``, leave out texts that are too long, but not the first."""
     constants = {"app_name": app_name, "minutes": minutes}
     found: dict[str, Mapping[str, Template]] = {}
     for language in languages:
         source = texts()[language]
         sms, voice = compiled(source[purpose], constants), compiled(source["voice"], constants)
-        problem = frame.problem(sms, "sms", language, language)
+        problem = frame.problem(sms, SMS, language, language)
         if problem is None:
-            found[language] = {"sms": sms, "voice": voice, "whatsapp": sms}
+            found[language] = {SMS: sms, VOICE: voice, WHATSAPP: sms}
         elif not (lenient and found):
             raise ConfigurationError(f"languages: the text in {language!r} for {purpose!r}: {problem}")
     return _Choice(found, tuple(found))

@@ -1,8 +1,8 @@
-"""The language of the templates, compiled once.
+"""The language of the templates, which are compiled once.
 
-A template holds ``{{ code }}``, and may hold ``{{ app_name }}``, ``{{ minutes }}``, ``{{ locale }}`` and
-``{{ details.<key> }}``. That is the whole language: no expressions, no attributes, and a value that
-was put in is never read as a template.
+A template contains ``{{ code }}``, and can contain ``{{ app_name }}``, ``{{ minutes }}``, ``{{ locale }}`` and
+``{{ details.<key> }}``. That is the whole language. It has no expressions and no attributes, and a value is never read
+as a template.
 """
 
 import re
@@ -19,22 +19,22 @@ _STRAY = re.compile(r"\{\{|\}\}|\{%|%\}")
 
 
 class Template(Protocol):
-    """A compiled template, of whatever language."""
+    """A compiled template, in this language or in Liquid."""
 
     @property
     def shows(self) -> frozenset[str]:
-        """What it may show of a call: ``"locale"``, ``"details.payee"``."""
+        """The values of a call that it can show: ``"locale"``, ``"details.payee"``."""
 
     def text(self, values: Mapping[str, str]) -> str | None:
-        """Return the text, or ``None`` where these values do not make one. It raises nothing: ``values`` has a code."""
+        """Return the text, or ``None`` if these values do not make one. ``values`` has a code. It raises nothing."""
 
     def problem(self, values: Mapping[str, str]) -> str:
-        """Say why :meth:`text` returned ``None``, with no value in what it says."""
+        """Return why :meth:`text` returned ``None``. The answer shows no value."""
 
 
 @attrs.frozen
 class Plain:
-    """Literals, each with the name of the value that follows it (``""``: none)."""
+    """Literal texts, each with the name of the value that follows it (``""``: none)."""
 
     pieces: tuple[tuple[str, str], ...]
     shows: frozenset[str]
@@ -51,10 +51,10 @@ class Plain:
 
 
 def compiled(source: str, constants: Mapping[str, str]) -> Plain:
-    """Parse a template, and put in once what is the same in every message.
+    """Parse a template, and fill in the constants.
 
     Raises:
-        ConfigurationError: it is not of the language, or does not show the code.
+        ConfigurationError: the syntax is wrong, or the code is not shown.
     """
     tokens = _PLACEHOLDER.split(source)
     names = [token.strip(" ") for token in tokens[1::2]]
@@ -70,7 +70,7 @@ def compiled(source: str, constants: Mapping[str, str]) -> Plain:
 
 
 def has_syntax(text: str) -> bool:
-    """Tell whether a text has braces or tags of a template."""
+    """Tell whether a text contains template syntax."""
     return _STRAY.search(text) is not None
 
 
