@@ -1,12 +1,13 @@
 """A store over the standard library's ``dbm``, for the threads and processes of one machine.
 
-``dbm`` has no transactions, no locks, and may lose everything in a crash. So an update never touches the database in
-use: it writes a new one beside it, flushes it to the disk, and gives it the next number with one rename. The highest
-number counts. A crash leaves the old database or the new one, never half an update. A file lock makes all take turns.
+``dbm`` has no transactions and no locks, and may lose everything in a crash. So an update never changes the database in
+use. It writes a new one beside it, flushes it to the disk, and gives it the next number with one rename. The highest
+number is the current database. A crash leaves the old database or the new one, never half an update. A file lock lets
+one caller in at a time.
 
-The price: the more is stored, the longer an update takes. It will do for some hundreds of users. Of the flavours of
-``dbm`` it takes ``dumb``, which every Python has and which knows no limit on a value. ``shelve`` would add pickle, and
-whoever can write a pickle runs code where it is read.
+An update takes longer the more is stored: use this for some hundreds of users. The module uses ``dbm.dumb``, which is
+part of every Python and does not limit the size of values. ``shelve`` would add pickle, and anyone who can write a
+pickle can run code in the process that reads it.
 """
 
 import fcntl
@@ -26,13 +27,13 @@ from smsmfa.typing import Change, Entry
 
 T = TypeVar("T")
 
-UNTIL = struct.Struct(">q")  # stands before each value: the second to which it is kept
-FOR_EVER = 2**63 - 1
+UNTIL = struct.Struct(">q")  # precedes each value: the last second in which it is kept
+FOREVER = 2**63 - 1
 
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Raise what the file system raises (``dumb.error`` is an ``OSError`` too) as what the library expects."""
+    """Raise the file system's errors, and ``dumb.error`` is one, as the StoreError that the library expects."""
     try:
         yield
     except OSError as error:
@@ -40,12 +41,12 @@ def store_errors() -> Iterator[None]:
 
 
 class DbmStore:
-    """Keeps records in a directory of its own, on a local disk of Linux, macOS or another Unix.
+    """Keeps records in its own directory, on a local disk of Linux, macOS or another Unix.
 
-    Nothing stays open between two calls, so a store may be made before a fork and used on both sides.
+    Nothing stays open between two calls, so a store may be made before a fork and used in both processes.
 
     Args:
-        path: the directory; it is made if there is none.
+        path: the directory. It is created if it does not exist.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -53,14 +54,14 @@ class DbmStore:
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def read(self, key: str) -> bytes | None:
-        """Return what is stored under ``key``, or ``None``."""
+        """Return the value stored under ``key``, or ``None``."""
         with self._locked():
             return self._load([key]).get(key)
 
     def update(self, keys: Sequence[str], change: Change[T]) -> T:
-        """Run ``change`` on the current values of ``keys`` and store what it says, while nobody else can."""
+        """Run ``change`` on the current values of ``keys`` and store its writes, while nobody else can."""
         with self._locked():
-            writes, outcome = change(self._load(keys))  # what it raises passes as it is, and nothing is written
+            writes, outcome = change(self._load(keys))  # if it raises, nothing is written
             if not writes.keys() <= set(keys):
                 raise ValueError("the change wrote outside its keys")
             if writes:
@@ -69,28 +70,28 @@ class DbmStore:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the lock. It is one of this opening of the file, so it keeps threads apart too."""
+        """Hold the lock. It belongs to this opening of the file, so it also keeps threads apart."""
         with ExitStack() as stack:
             with store_errors():
                 file = stack.enter_context((self._path / "lock").open("ab"))
                 fcntl.flock(file, fcntl.LOCK_EX)
-            # To close it is not enough: a child that was forked meanwhile has it open too.
+            # Closing the file is not enough: a child that was forked meanwhile has it open too.
             stack.callback(fcntl.flock, file, fcntl.LOCK_UN)
             yield
 
     @store_errors()
     def _load(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """Return the values of those keys that are stored and have not expired."""
+        """Return the values of those keys that exist and have not expired."""
         with self._open(self._numbers()[-1]) as records:
             found = {key: records[key] for key in keys if key in records}
         return {key: record[UNTIL.size :] for key, record in found.items() if is_kept(record)}
 
     @store_errors()
     def _commit(self, writes: Mapping[str, Entry | None]) -> None:
-        """Put a new database in place of the last one."""
+        """Replace the last database with a new one."""
         numbers = self._numbers()
         new = self._path / "new"
-        shutil.rmtree(new, ignore_errors=True)  # what a crash has left
+        shutil.rmtree(new, ignore_errors=True)  # left behind by a crash
         new.mkdir(mode=0o700)
         with self._open(numbers[-1]) as old, dumb.open(new / "records", "n", 0o600) as records:
             for key, record in old.items():
@@ -110,13 +111,13 @@ class DbmStore:
         return dumb.open(self._path / str(number) / "records", "r") if number else nullcontext({})
 
     def _numbers(self) -> list[int]:
-        """Return the numbers of the databases, the one in use last; 0 stands for none."""
+        """Return the numbers of the databases, the current one last; 0 means that there is none."""
         return sorted([0, *(int(path.name) for path in self._path.iterdir() if path.name.isdigit())])
 
 
 def until(entry: Entry) -> int:
-    """Return the second to which an entry is kept, by the clock of this machine."""
-    return FOR_EVER if entry.keep_for is None else math.ceil(time.time()) + entry.keep_for
+    """Return the second until which an entry is kept, by this machine's clock."""
+    return FOREVER if entry.keep_for is None else math.ceil(time.time()) + entry.keep_for
 
 
 def is_kept(record: bytes) -> bool:
@@ -125,7 +126,7 @@ def is_kept(record: bytes) -> bool:
 
 
 def flush(path: Path) -> None:
-    """Have the disk write what the system holds back of a file or a directory."""
+    """Make the system write a file or a directory to the disk now."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)

@@ -1,7 +1,7 @@
-"""A login with an SMS second factor, on nothing but the standard library.
+"""A login with an SMS second factor, using only the standard library.
 
-``python examples/wsgi_login.py`` serves it at http://127.0.0.1:8000/ and prints what a real one would send.
-The user is ``alice``, the password ``correct horse``.
+Run ``python examples/wsgi_login.py``, open http://127.0.0.1:8000/ and log in as ``alice`` with the password
+``correct horse``. The messages that a real carrier would send are printed.
 """
 
 import os
@@ -23,7 +23,7 @@ Session = dict[str, str]
 Form = dict[str, str]
 Page = tuple[int, str, dict[str, str]]  # status, HTML, headers
 
-USERS = {"alice": "correct horse"}  # stands for your user table, which holds hashes
+USERS = {"alice": "correct horse"}  # your own user table holds hashes
 MESSAGES = {"manage": "{{ code }} lets you change how you log in to {{ app_name }}. Never tell it to anybody."}
 LONGEST_FORM = 10_000  # bytes
 
@@ -32,9 +32,9 @@ class Login:
     """A WSGI application with the pages of the tutorial.
 
     Args:
-        config: what the operator decided.
+        config: the operator's settings.
         store: where the factor keeps its records.
-        sender: who sends the messages.
+        sender: sends the messages.
     """
 
     def __init__(self, config: FactorConfig, store: Store, sender: Sender) -> None:
@@ -68,18 +68,18 @@ class Login:
         except SmsMfaError as error:
             status, html, headers = answer(error)
         if any(session.get(entry) != before.get(entry) for entry in ("halfway", "user")):
-            # A new id, so that nobody who knew the old one is logged in.
+            # A new id: someone who knows the old one is not logged in.
             self.sessions.pop(session_id, None)
             session_id = secrets.token_urlsafe(32)
             self.sessions[session_id] = session
-            # SameSite keeps the forms of other sites out. Behind HTTPS, add "; Secure".
+            # SameSite blocks forms on other sites. With HTTPS, add "; Secure".
             headers["Set-Cookie"] = f"session={session_id}; HttpOnly; SameSite=Lax; Path=/"
         headers |= {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"}
         start_response(f"{status} {HTTPStatus(status).phrase}", list(headers.items()))
         return [f"<!doctype html><title>Acme</title>{html}".encode()]
 
     def page(self, environ: dict[str, Any], session: Session) -> Page:
-        """Run the page, if it is meant for whoever this is."""
+        """Run the requested page if this session may see it."""
         pages = self.for_users if "user" in session else self.for_halfway if "halfway" in session else self.for_all
         if environ["PATH_INFO"] not in pages:
             return see("/")
@@ -193,17 +193,17 @@ class Login:
 
 
 def who(session: Session) -> str:
-    """Return the user this session is about, logged in or halfway."""
+    """Return the user of this session, logged in or halfway."""
     return session.get("user") or session.get("halfway", "")
 
 
 def purpose(session: Session) -> str:
-    """Return what a code is asked for: to change something, once logged in, and before to log in."""
+    """Return the purpose of a code: to change settings once logged in, and to log in before that."""
     return "manage" if "user" in session else "login"
 
 
 def answer(error: SmsMfaError) -> Page:
-    """Turn what went wrong into a page. Yours has a text of its own for each ``error.code``, as the tutorial shows."""
+    """Turn an error into a page. Show your own text for each ``error.code``, as the tutorial does."""
     text = str(error) if error.http_status < 500 else "Something is wrong on our side. Try again later."
     headers = {}
     if isinstance(error, RateLimited) and error.retry_after_seconds is not None:
@@ -234,10 +234,11 @@ def to_keep(codes: tuple[str, ...]) -> str:
 
 
 def main() -> None:
-    """Serve it."""
+    """Serve the application."""
     config = FactorConfig(
         app_name="Acme",
-        secret=os.environ.get("SMSMFA_SECRET") or secrets.token_urlsafe(32),  # may die with the process: the store does
+        # A new secret for each run is enough here: the store is lost with the process too.
+        secret=os.environ.get("SMSMFA_SECRET") or secrets.token_urlsafe(32),
         regions={"US", "CA", "GB"},
         messages=MESSAGES,
     )

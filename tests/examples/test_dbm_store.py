@@ -1,4 +1,4 @@
-"""The example of a store over dbm keeps the store protocol, and survives a crash at any step."""
+"""The example store over dbm keeps the store protocol, and survives a crash at any step."""
 
 import importlib.util
 import os
@@ -17,7 +17,7 @@ from smsmfa.typing import Entry
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "examples" / "dbm_store.py"
 PAGE = (ROOT / "docs" / "how-to" / "custom-store.md").read_text(encoding="utf-8")
-#: What a reader does not have: no crash of the machine is tried, so the disk need not write at once.
+#: Makes the run quick. The machine does not crash in this test, so the disk need not write at once.
 IN_HASTE = """
 import os
 from smsmfa.testing import StoreConformance
@@ -50,12 +50,12 @@ def held(path):
 
 
 def left(path):
-    """Return what is in the directory."""
+    """Return the names in the directory."""
     return sorted(entry.name for entry in path.iterdir())
 
 
 def die_at(step, path):
-    """Update in a child that is to die before its n-th step in the file system; return whether it came so far."""
+    """Update in a child that dies before its n-th step in the file system; return whether it reached that step."""
     if not (child := os.fork()):
         steps = iter(range(10_000))
         events = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}
@@ -68,7 +68,7 @@ def die_at(step, path):
 
 
 def test_crash(path):
-    """R25: whichever step a process dies at, the next one finds all of the update or nothing, and can go on."""
+    """R25: whichever step a process dies at, the next process finds all of the update or nothing, and can go on."""
     seen, step = [], 0
     while die_at(step, path):
         seen.append(held(path))
@@ -82,7 +82,7 @@ def test_crash(path):
 
 @pytest.mark.parametrize("call", ["mkdir", "fsync", "rename"])
 def test_file_system_fails(path, monkeypatch, call):
-    """R26: a file system that fails before the commit is a StoreError, and nothing is changed."""
+    """R26: if the file system fails before the commit, the store raises StoreError and nothing changes."""
 
     def fail(*arguments, **named):
         raise OSError(28, "no space left")
@@ -97,7 +97,7 @@ def test_file_system_fails(path, monkeypatch, call):
 
 
 def test_unflushed_commit(path, monkeypatch):
-    """R26: a commit that cannot be confirmed is a StoreError."""
+    """R26: a commit that cannot be confirmed raises StoreError."""
     fsync, flushed = os.fsync, []
 
     def fail_at_last(file):
@@ -115,7 +115,7 @@ def test_unflushed_commit(path, monkeypatch):
 
 
 def test_expiry(path, monkeypatch):
-    """An entry is kept for all of its time; then it is gone, and from the disk with the next update."""
+    """An entry is kept for its whole lifetime, then it is absent, and the next update removes it from the disk."""
     now = 1_700_000_000.5
     store = example.DbmStore(path)
     monkeypatch.setattr(time, "time", lambda: now)
@@ -131,18 +131,18 @@ def test_expiry(path, monkeypatch):
 
 
 def test_private(path):
-    """Nobody but the owner may read the files."""
+    """Only the owner may read the files."""
     assert 0o700 == path.stat().st_mode & 0o777
     assert {0o600} == {file.stat().st_mode & 0o777 for file in (path / "1").iterdir()}
 
 
 def reported(text):
-    """Return what a run of pytest says about its checks, but for the time that they took."""
+    """Return what a run of pytest says about its checks, without the time they took."""
     return re.findall(r"^smsmfa.testing: .*|^\d+ passed.*(?= in )", text, re.MULTILINE)
 
 
 def test_page(tmp_path):
-    """Who follows the page on stores, in an empty directory, gets the run that the page shows."""
+    """A reader who follows the guide in an empty directory gets the run that the guide shows."""
     [suite] = re.findall(r"```python\n([^`]*class TestDbmStore[^`]*)```", PAGE)
     shutil.copy(FILE, tmp_path)
     (tmp_path / "test_dbm_store.py").write_text(suite)

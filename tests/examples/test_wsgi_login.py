@@ -1,4 +1,4 @@
-"""The example of a login without a framework, walked through as a browser would."""
+"""The example of a login without a framework, used as a browser would use it."""
 
 import importlib.util
 import io
@@ -22,7 +22,7 @@ spec.loader.exec_module(example)
 
 
 class Browser:
-    """Keeps the cookie, follows no redirect, and holds the application to the WSGI specification."""
+    """Keeps the cookie, follows no redirect, and checks that the application follows the WSGI specification."""
 
     def __init__(self, outbox, **arguments):
         config = a_config(messages=example.MESSAGES, **arguments)
@@ -85,7 +85,7 @@ def enrol(browser, outbox, number="(415) 555-2671"):
 
 @pytest.fixture
 def recovery_code(browser, outbox):
-    """A recovery code of alice, who has just enrolled and logged out."""
+    """A recovery code of alice, who has enrolled and logged out."""
     give_password(browser)
     code = re.search(r"<code>(.*?)</code>", enrol(browser, outbox))[1]
     browser.post("/")
@@ -93,7 +93,7 @@ def recovery_code(browser, outbox):
 
 
 def test_first_login(browser, outbox):
-    """The first login asks for a number, and its code logs the user in."""
+    """The first login asks for a number, and the code sent there completes the login."""
     assert (303, "/enrol") == give_password(browser)
     assert "US +1" in browser.get("/enrol")[1]
     assert (303, "/enrol/confirm") == browser.post("/enrol", number="(415) 555-2671", region="US")
@@ -103,7 +103,7 @@ def test_first_login(browser, outbox):
 
 
 def test_later_login(browser, outbox, recovery_code):
-    """T4: a later login asks for a code, and a page that is refreshed sends no second one."""
+    """T4: a later login asks for a code, and refreshing the page does not send a second one."""
     assert (303, "/code") == give_password(browser)
     assert "••••71" in browser.get("/code")[1]
     assert "••••71" in browser.get("/code")[1]
@@ -114,7 +114,7 @@ def test_later_login(browser, outbox, recovery_code):
 
 @pytest.mark.parametrize("path", ["/", "/recovery-codes"])
 def test_halfway_is_not_logged_in(browser, recovery_code, path):
-    """A right password alone opens no page of those who are logged in."""
+    """A right password alone opens no page for logged-in users."""
     give_password(browser)
     browser.get("/code")
 
@@ -138,7 +138,7 @@ def test_wrong_password(browser):
 
 
 def test_wrong_code(browser, outbox, recovery_code):
-    """A wrong code is refused with the library's status and leaves the user halfway."""
+    """A wrong code is refused with the library's status, and the user stays halfway."""
     give_password(browser)
     browser.get("/code")
 
@@ -158,7 +158,7 @@ def test_resend(browser, outbox, recovery_code):
 
 
 def test_resend_too_early(outbox):
-    """A resend within the gap is a 429 that says when to come back."""
+    """A resend within the gap is a 429 with a Retry-After header."""
     browser = Browser(outbox)
     give_password(browser)
     enrol(browser, outbox)
@@ -169,7 +169,7 @@ def test_resend_too_early(outbox):
 
 
 def test_resend_without_challenge(browser, recovery_code):
-    """A resend of nothing is refused."""
+    """A resend without a challenge is refused."""
     give_password(browser)
 
     assert 403 == browser.post("/resend")[0]
@@ -186,14 +186,14 @@ def test_recovery(browser, outbox, recovery_code):
 
 
 def test_change_of_number_without_proof(browser, recovery_code):
-    """R17: someone with the password alone cannot put another number in place of the enrolled one."""
+    """R17: someone with only the password cannot replace the enrolled number."""
     give_password(browser)
 
     assert 403 == browser.post("/enrol", number="+14155552672", region="US")[0]
 
 
 def test_step_up(browser, outbox, recovery_code):
-    """Once logged in, a code of another purpose and with another text renews the proof."""
+    """After a login, a code with another purpose and another text renews the proof."""
     give_password(browser)
     browser.get("/code")
     browser.post("/code", code=outbox.code)
@@ -204,7 +204,7 @@ def test_step_up(browser, outbox, recovery_code):
 
 
 def test_session_id_is_renewed(browser, outbox, recovery_code):
-    """A session that was known before the login is not logged in by it."""
+    """A session id from before the login is not logged in."""
     give_password(browser)
     browser.get("/code")
     known = browser.cookie
@@ -215,7 +215,7 @@ def test_session_id_is_renewed(browser, outbox, recovery_code):
 
 
 def test_carrier_fails(browser, outbox):
-    """What a carrier says about its own trouble is not shown."""
+    """The page does not show what a carrier says about its own trouble."""
     outbox.outcomes.append(DeliveryRejected("internal matters"))
     give_password(browser)
     status, text = browser.post("/enrol", number="+14155552671", region="US")
@@ -225,7 +225,7 @@ def test_carrier_fails(browser, outbox):
 
 
 def test_factor_is_turned_off(outbox):
-    """With the factor turned off the password is enough."""
+    """If the factor is turned off, the password is enough."""
     browser = Browser(outbox, enabled=False)
 
     assert (303, "/") == give_password(browser)

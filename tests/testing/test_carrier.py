@@ -1,4 +1,4 @@
-"""The stub of a carrier keeps what it gets, and treats each request as its script says."""
+"""The carrier keeps what it receives and treats each request as its script says."""
 
 import json
 from contextlib import ExitStack, closing
@@ -36,7 +36,7 @@ def carry():
 
 
 def test_request(carry):
-    """A request is kept: its line, headers and body; its repr shows neither headers nor body."""
+    """A request keeps its line, headers and body; its repr shows neither headers nor body."""
     carrier, connection = carry(ANSWER)
     post(connection, "to=ñ".encode()).read()
 
@@ -57,7 +57,7 @@ def test_request_without_body(carry):
 
 
 def test_answer(carry):
-    """An answer has its status, body, headers and kind, and ends the connection."""
+    """An answer has its status, body, headers and content type, and ends the connection."""
     _, connection = carry(ANSWER)
     response = post(connection)
 
@@ -68,7 +68,7 @@ def test_answer(carry):
 
 
 def test_script(carry):
-    """Each request has its behaviour; the last one is that of all that follow."""
+    """Each request has its behaviour; the last one applies to all later requests."""
     carrier, _ = carry(Answer(400), Answer(500), Answer(201))
     statuses = []
     for _ in range(5):
@@ -91,7 +91,7 @@ def test_kept(carry):
 
 
 def test_end_of_connection(carry):
-    """A client that has no more requests ends a kept connection."""
+    """A client without further requests ends a kept connection."""
     _, connection = carry(kept(ANSWER))
     post(connection).read()
     connection.sock.sendall(b"\r\n")
@@ -101,7 +101,7 @@ def test_end_of_connection(carry):
 
 @pytest.mark.parametrize("behaviour, error", [(drop, RemoteDisconnected), (reset, ConnectionResetError)])
 def test_broken(behaviour, error, carry):
-    """A dropped connection ends without an answer, a reset one with an error of its own."""
+    """A dropped connection ends without an answer; a reset one raises ConnectionResetError."""
     _, connection = carry(behaviour)
 
     with pytest.raises(error) as raised:
@@ -120,7 +120,7 @@ def test_half(carry):
 
 @pytest.mark.parametrize("behaviour", [hang, stall(ANSWER)])
 def test_silence(behaviour, carry):
-    """A carrier that hangs says no more, before or within its answer."""
+    """A carrier that hangs sends nothing more, before or during its answer."""
     _, connection = carry(behaviour, timeout=0.05)
 
     with pytest.raises(TimeoutError):
@@ -128,7 +128,7 @@ def test_silence(behaviour, carry):
 
 
 def test_drip(carry):
-    """A carrier that drips goes on for ever, with a byte in less than any timeout."""
+    """A carrier that drips sends one byte after another, each within any timeout."""
     _, connection = carry(drip(ANSWER), timeout=5)
     response = post(connection)
 
@@ -136,7 +136,7 @@ def test_drip(carry):
 
 
 def test_stop():
-    """A carrier that stops lets go of what hangs, and leaves no thread of its own behind."""
+    """A carrier that stops releases requests that hang, and leaves no thread behind."""
     before, arrived = set(threads()), Event()
 
     def behaviour(exchange):
@@ -154,7 +154,7 @@ def test_stop():
 
 
 def test_client_that_leaves(carry, capsys):
-    """A client that gives up is no error of the carrier's, which goes on serving."""
+    """A client that gives up is not an error of the carrier, which continues to serve."""
     carrier, connection = carry(drip(ANSWER), ANSWER)
     post(connection).close()
     connection.close()

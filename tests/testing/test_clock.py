@@ -1,4 +1,4 @@
-"""The fake clock stands still, and moves both ways when it is told to."""
+"""The fake clock stands still, and moves in either direction when told to."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,14 +9,14 @@ START = 1_700_000_000_000_000_000
 
 
 def test_stands_still():
-    """It shows the same nanoseconds until it is told to move."""
+    """It shows the same nanoseconds until it is moved."""
     clock = FakeClock()
 
     assert [START, START] == [clock(), clock()]
 
 
 def test_starts_where_it_is_told_to():
-    """A test that needs a date has it."""
+    """A test can choose its start."""
     assert 5 == FakeClock(5)()
 
 
@@ -29,7 +29,7 @@ def test_set():
 
 
 def test_moves_both_ways():
-    """It moves by a timedelta, by the arguments of one, or by both, forward and backward, to the microsecond."""
+    """It moves by a timedelta, by arguments for one, or both, forward and backward, to the microsecond."""
     clock = FakeClock()
 
     clock.move(minutes=5)
@@ -41,7 +41,7 @@ def test_moves_both_ways():
 
 
 def test_keeps_its_nanoseconds():
-    """What is below a microsecond is neither lost nor rounded by a move."""
+    """A move keeps the nanoseconds below a microsecond."""
     clock = FakeClock(1_999)
     clock.move(microseconds=1)
 
@@ -49,7 +49,7 @@ def test_keeps_its_nanoseconds():
 
 
 def test_datetime():
-    """It says which instant it shows, in UTC, and so does its repr."""
+    """It shows its time in UTC, and so does its repr."""
     clock = FakeClock(START + 1_999)
 
     assert datetime(2023, 11, 14, 22, 13, 20, 1, tzinfo=UTC) == clock.datetime
@@ -57,7 +57,7 @@ def test_datetime():
 
 
 def test_is_a_clock():
-    """A verifier takes it for its clock."""
+    """A verifier accepts it as its clock."""
     config = FactorConfig(app_name="Acme", secret="s" * 32, regions={"US"})
 
     assert not Verifier(config, MemoryStore(), RecordingSender(), clock=FakeClock()).status("alice").enrolled

@@ -1,4 +1,4 @@
-"""A faulty store fails at the call and the moment that it is told, and at no other."""
+"""A faulty store fails at the planned call and moment, and at no other."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from smsmfa.typing import Entry
 
 
 class Plainly:
-    """Either kind of store, called plainly."""
+    """Either kind of store, with plain methods."""
 
     def __init__(self, kind):
         self.memory = MemoryStore()
@@ -32,7 +32,7 @@ def store(request):
 
 
 def appending(letter, seen=None):
-    """Return a change that appends a letter, and notes what it saw."""
+    """Return a change that appends a letter and records what it saw."""
 
     def change(values):
         if seen is not None:
@@ -43,7 +43,7 @@ def appending(letter, seen=None):
 
 
 def test_works(store):
-    """Unless told otherwise it does what the store behind it does."""
+    """Without a planned fault it does what the wrapped store does."""
     assert store.read("k") is None
     assert b"a" == store.update(["k"], appending(b"a"))
     assert b"a" == store.read("k")
@@ -55,7 +55,7 @@ def test_works(store):
     [("before", [], None), ("during", [None], None), ("after", [None], b"a")],
 )
 def test_update_fails(moment, seen, stored, store):
-    """An update fails before its change, between change and commit, or after the commit; the next one works."""
+    """An update fails before its change, before its commit, or after its commit; the next one works."""
     calls = []
     store.faulty.fail(moment)
 
@@ -68,7 +68,7 @@ def test_update_fails(moment, seen, stored, store):
 
 
 def test_read_fails(store):
-    """A read fails, and no update does."""
+    """A planned read fails, and updates work."""
     store.faulty.fail("read")
 
     store.update(["k"], appending(b"a"))
@@ -78,7 +78,7 @@ def test_read_fails(store):
 
 
 def test_call(store):
-    """The call that fails is counted from when it is said, among the calls of its method; several can be planned."""
+    """Calls are counted from the moment of planning, for each method; several faults can be planned."""
     store.update(["k"], appending(b"a"))
     store.faulty.fail("before", call=2)
     store.faulty.fail("after", call=3, error=StoreContention("busy"))
@@ -95,7 +95,7 @@ def test_call(store):
 
 
 def test_any_error(store):
-    """The error may be of any kind, an interrupt too."""
+    """The error may be of any class, even KeyboardInterrupt."""
     store.faulty.fail("after", error=KeyboardInterrupt())
 
     with pytest.raises(KeyboardInterrupt):
@@ -103,7 +103,7 @@ def test_any_error(store):
 
 
 def test_replay(store):
-    """A replayed change is called twice; only its last call counts."""
+    """A replayed change is called twice, and only its last call counts."""
     seen = []
     store.faulty.replay(call=2)
 
@@ -114,7 +114,7 @@ def test_replay(store):
 
 
 def test_replay_on_fresh_values(store):
-    """What somebody else does between the two calls, the second one sees."""
+    """The second run sees what happened between the two runs."""
     seen = []
     store.faulty.replay(meanwhile=lambda: store.memory.update(["k"], appending(b"x")))
 
@@ -124,7 +124,7 @@ def test_replay_on_fresh_values(store):
 
 
 def test_replay_awaits():
-    """The asynchronous store awaits what somebody else does."""
+    """The asynchronous store awaits what happens meanwhile."""
     memory = AsyncMemoryStore()
     faulty = AsyncFaultyStore(memory)
     faulty.replay(meanwhile=lambda: memory.update(["k"], appending(b"x")))
@@ -134,7 +134,7 @@ def test_replay_awaits():
 
 
 def test_error_of_the_change(store):
-    """An error of the change itself comes out as it is."""
+    """An error of the change itself is passed on unchanged."""
 
     def change(values):
         raise CodeRejected(3)
@@ -144,17 +144,17 @@ def test_error_of_the_change(store):
 
 
 def test_mistakes(store):
-    """A moment that there is not, and a call that is over, are a ValueError: such a fault would never happen."""
-    with pytest.raises(ValueError, match="moment: one of read, before, during, after"):
+    """An unknown moment and a call in the past raise ValueError: such a fault would never happen."""
+    with pytest.raises(ValueError, match="moment: expected one of read, before, during, after, got 'later'"):
         store.faulty.fail("later")
-    with pytest.raises(ValueError, match="call: 1 for the next one"):
+    with pytest.raises(ValueError, match=r"call: expected 1 \(the next call\) or more, got 0"):
         store.faulty.fail("before", call=0)
-    with pytest.raises(ValueError, match="call: 1 for the next one"):
+    with pytest.raises(ValueError, match=r"call: expected 1 \(the next call\) or more, got 0"):
         store.faulty.replay(call=0)
 
 
 def test_repr(store):
-    """The repr says how many faults are to come."""
+    """The repr counts the planned faults."""
     store.faulty.fail("read")
 
-    assert f"<{type(store.faulty).__name__}, 1 faults to come>" == repr(store.faulty)
+    assert f"<{type(store.faulty).__name__} planned=1>" == repr(store.faulty)

@@ -1,4 +1,4 @@
-"""The fixtures are ready to use, work together, and give way to an application's own."""
+"""The fixtures are ready to use, work together, and can be replaced by an application's own."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ NUMBER = "+14155552671"
 
 
 def test_log_in(sms_enroller, sms_verifier, sms_outbox, sms_events):
-    """A user enrols, and logs in at once, with the codes of one outbox and the events of both shells."""
+    """A user enrols and logs in with the codes in one outbox, and the events of both shells are recorded."""
     pending = sms_enroller.start("alice", NUMBER)
     sms_enroller.confirm("alice", pending.id, sms_outbox.last_code)
     challenge = sms_verifier.challenge("alice")
@@ -38,7 +38,7 @@ async def test_log_in_asynchronously(
 
 
 def test_clock(sms_enroller, sms_outbox, sms_config, sms_clock):
-    """The clock is that of the shells: past the lifetime a code has expired."""
+    """The shells use the clock: after the lifetime, a code has expired."""
     pending = sms_enroller.start("alice", NUMBER)
     sms_clock.move(sms_config.lifetime)
 
@@ -53,7 +53,7 @@ def test_limits(sms_enroller):
 
 
 def test_all():
-    """``import *`` brings every fixture and nothing else, and each name says whose it is."""
+    """``import *`` brings every fixture and nothing else, and each name begins with ``sms_``."""
     defined = [name for name, value in vars(fixtures).items() if type(value).__name__ == "FixtureFunctionDefinition"]
 
     assert sorted(defined) == fixtures.__all__
@@ -94,7 +94,7 @@ class TestOthers:
     ],
 )
 def test_own_tests(conftest, tmp_path):
-    """One line brings the fixtures into tests of another project, without a warning; its own configuration counts."""
+    """One line adds the fixtures to another project's tests, without a warning; its own configuration applies."""
     (tmp_path / "conftest.py").write_text(conftest)
     (tmp_path / "test_own.py").write_text(OWN_TESTS)
 

@@ -1,4 +1,4 @@
-"""Under a seed the package draws the same ids in every run, and afterwards from the system again."""
+"""Under a seed the package draws the same ids in every run; afterwards it draws from the system again."""
 
 import os
 
@@ -16,7 +16,7 @@ def drawn(seed):
 
 @pytest.mark.parametrize("seed", [0, 7, "a name", "\ud800"])
 def test_same_seed(seed):
-    """The same seed gives the same ids and recovery codes, each of them another one."""
+    """The same seed gives the same ids and recovery codes, all of them different from each other."""
     first = drawn(seed)
 
     assert first == drawn(seed)
@@ -25,13 +25,13 @@ def test_same_seed(seed):
 
 
 def test_other_seed():
-    """Another seed, and a text instead of the number, give others."""
+    """Another seed gives other ids, and so does a text instead of the number."""
     assert not set(drawn(1)) & set(drawn(2))
     assert not set(drawn(1)) & set(drawn("1"))
 
 
 def test_code_of_an_enrolment():
-    """So the code of a challenge is the same in every run."""
+    """Under a seed the code of a challenge is the same in every run."""
 
     def code():
         outbox = RecordingSender()
@@ -44,7 +44,7 @@ def test_code_of_an_enrolment():
 
 
 def test_system_afterwards():
-    """Outside the block, after an error too, ids come from the system; inside it os.urandom is what it was."""
+    """After the block, even if it raised, ids come from the system; os.urandom itself never changes."""
     system = os.urandom
 
     def fail():
@@ -60,7 +60,7 @@ def test_system_afterwards():
 
 
 def test_inner_seed():
-    """An inner seed counts while it lasts, and the outer one goes on where it was."""
+    """An inner seed applies while its block lasts; then the outer one continues where it was."""
     with deterministic(1):
         first = new_id()
         assert drawn(2)[0] == drawn(2)[0]
@@ -70,7 +70,7 @@ def test_inner_seed():
 
 
 def test_ends_in_any_order():
-    """Seeds of several threads may end in any order: the last one to begin counts, then the system again."""
+    """Blocks of several threads may end in any order: the last one entered applies, then the system again."""
     alone = drawn(2)[:2]
     seeds = [deterministic(seed) for seed in (1, 2, 3)]
     for seed in seeds:

@@ -1,4 +1,4 @@
-"""The kit's own names, and what it says where its packages are missing."""
+"""The names that the kit exports, and the error if its packages are missing."""
 
 import ast
 import importlib.util
@@ -12,7 +12,7 @@ from smsmfa import testing
 
 
 def test_all_is_sorted_literal():
-    """``__all__`` is a literal, sorted and without repetition, and it is what the kit has."""
+    """``__all__`` is a sorted literal without repetition, and every name in it exists."""
     tree = ast.parse(Path(testing.__file__).read_text(encoding="utf-8"))
     [written] = [ast.literal_eval(node.value) for node in tree.body if isinstance(node, ast.Assign)]
 
@@ -23,7 +23,7 @@ def test_all_is_sorted_literal():
 
 @pytest.mark.parametrize("missing", ["hypothesis", "pytest"])
 def test_missing_package(missing):
-    """Without pytest or hypothesis importing the kit says how to install them."""
+    """Without pytest or Hypothesis, importing the kit says how to install them."""
     program = f"""
 import sys
 from importlib.abc import MetaPathFinder
@@ -41,13 +41,14 @@ except ModuleNotFoundError as error:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
 
-    assert 'smsmfa.testing needs pytest and hypothesis: pip install "smsmfa[testing]"' == done.stdout.strip()
+    expected = 'smsmfa.testing needs pytest and Hypothesis; run: pip install "smsmfa[testing]"'
+    assert expected == done.stdout.strip()
 
 
 def test_refused_while_loading(monkeypatch):
-    """The kit looks for both packages before it loads anything of its own."""
+    """The kit looks for both packages before it loads any module of its own."""
     monkeypatch.setattr(testing, "find_spec", testing.find_spec)  # put back at the end
     monkeypatch.setattr(importlib.util, "find_spec", {"pytest": True}.get)
 
-    with pytest.raises(ModuleNotFoundError, match="needs pytest and hypothesis"):
+    with pytest.raises(ModuleNotFoundError, match="needs pytest and Hypothesis"):
         importlib.reload(testing)

@@ -1,4 +1,4 @@
-"""The senders of the kit keep what they were given, do what they are told, and show no code."""
+"""The kit's senders keep their messages, follow their script, and reveal no code."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ scripted = pytest.mark.parametrize("kind", [ScriptedSender, AsyncScriptedSender]
 class TestRecording:
     @recording
     def test_keeps_messages(self, kind):
-        """Every message is kept, in order, with a receipt of its own."""
+        """Every message is kept, in order, and each has its own receipt."""
         sender, first, second = kind(), a_message(), a_message("271828")
 
         receipts = [send(sender, first), send(sender, second)]
@@ -46,7 +46,7 @@ class TestRecording:
 
     @recording
     def test_empty(self, kind):
-        """Asking an empty outbox for its last message or code says what is wrong."""
+        """An empty outbox explains that it has no last message and no last code."""
         with pytest.raises(LookupError, match="no message was sent"):
             _ = kind().last
         with pytest.raises(LookupError, match="no message was sent"):
@@ -54,7 +54,7 @@ class TestRecording:
 
     @recording
     def test_repr(self, kind):
-        """The repr counts messages and shows nothing of them."""
+        """The repr counts the messages and shows nothing of them."""
         sender = kind()
         send(sender)
 
@@ -64,7 +64,7 @@ class TestRecording:
 class TestScripted:
     @scripted
     def test_outcomes(self, kind):
-        """Receipts are returned, errors and classes of them raised, functions called with the message."""
+        """Receipts are returned, exceptions and their classes raised, and functions called with the message."""
         receipt, problem, message = Receipt("m1"), DeliveryUncertain("slow"), a_message()
         sender = kind(receipt, problem, DeliveryRejected, lambda given: Receipt(given.challenge_id))
 
@@ -79,7 +79,7 @@ class TestScripted:
 
     @scripted
     def test_messages_are_kept_whatever_comes_of_them(self, kind):
-        """A message whose outcome is an error is in the outbox too: it may have arrived."""
+        """A message whose outcome is an error is kept too: it may have arrived."""
         sender = kind(DeliveryUncertain)
         with pytest.raises(DeliveryUncertain):
             send(sender)
@@ -88,7 +88,7 @@ class TestScripted:
 
     @scripted
     def test_then(self, kind):
-        """What is said to follow is the outcome of every message after the list."""
+        """``then`` is the outcome of every message after the list."""
         sender = kind(Receipt("m1"), then=DeliveryRejected("no credit"))
 
         assert Receipt("m1") == send(sender)
@@ -98,12 +98,12 @@ class TestScripted:
 
     @scripted
     def test_end(self, kind):
-        """Where nothing is said to follow, a message more fails the test."""
-        with pytest.raises(pytest.fail.Exception, match=f"{kind.__name__}: a message more than it has outcomes for"):
+        """Without ``then``, a message after the list fails the test."""
+        with pytest.raises(pytest.fail.Exception, match=f"{kind.__name__}: no outcome is left for this message"):
             send(kind())
 
     def test_end_is_no_uncertain_delivery(self):
-        """The library does not take the end of the list for an uncertain delivery."""
+        """The library does not mistake the end of the list for an uncertain delivery."""
         config = FactorConfig(app_name="Acme", secret="s" * 32, regions={"US"})
         store, receipts = MemoryStore(), RecordingSender()
         enroller = Enroller(config, store, receipts)
@@ -113,7 +113,7 @@ class TestScripted:
             Verifier(config, store, ScriptedSender()).challenge("alice")
 
     async def test_asynchronous_function(self):
-        """The asynchronous sender awaits what a function returns, so that a test can hold a message."""
+        """The asynchronous sender awaits what a function returns, so a test can hold a message back."""
         release = asyncio.Event()
 
         async def held(message):
@@ -129,7 +129,7 @@ class TestScripted:
 
     @scripted
     def test_repr(self, kind):
-        """The repr counts messages and shows nothing of them."""
+        """The repr counts the messages and shows nothing of them."""
         sender = kind(then=Receipt())
         send(sender)
 

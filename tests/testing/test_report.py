@@ -1,4 +1,4 @@
-"""A run says how many checks of each suite ran, and what was left out."""
+"""A run says how many checks of each suite ran, failed and were skipped."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ def test_else():
 
 
 def test_in_a_quiet_run(tmp_path):
-    """The lines stand at the end of a quiet run too, without anything being installed or configured."""
+    """The lines are printed even in a quiet run, without any installation or configuration."""
     file = tmp_path / "test_mine.py"
     file.write_text(RUN)
     command = [
@@ -47,8 +47,8 @@ def test_in_a_quiet_run(tmp_path):
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
 
     assert [
-        "smsmfa.testing: TestLimiter: 1 checks ran, 1 left out (limiters do not share their buckets: shared is False)",
-        "smsmfa.testing: TestMine: 1 checks ran, 2 left out (fork, processes)",
+        "smsmfa.testing: TestLimiter: 1 check ran, 1 skipped (shared is False, so limiters do not share their buckets)",
+        "smsmfa.testing: TestMine: 1 check ran, 2 skipped (not set: fork, processes)",
     ] == [line for line in run.stdout.splitlines() if line.startswith("smsmfa.testing")]
 
 
@@ -70,15 +70,15 @@ class TestOne(Suite):
 
     @check(1)
     def test_passes_too(self):
-        """Passes, when the plugin is there already."""
+        """Passes, with the plugin already registered."""
 
 
 class TestTwo(Suite):
-    """Another."""
+    """Another suite."""
 
 
 def test_installed_once():
-    """One plugin counts for all suites of a run."""
+    """One plugin counts the checks of all suites of a run."""
     config = SimpleNamespace(pluginmanager=pytest.PytestPluginManager())
     report.install(config, TestOne)
     plugin = config.pluginmanager.get_plugin(report.PLUGIN)
@@ -88,15 +88,19 @@ def test_installed_once():
     assert {TestOne, TestTwo} == plugin.bases
 
 
-def skipped(reason):
+def skipped(skip, *arguments):
     with pytest.raises(pytest.skip.Exception) as caught:
-        pytest.skip(reason)
+        skip(*arguments)
     return caught.value
 
 
+def skipped_for(*names):
+    return skipped(report.skip_unset, *names)
+
+
 def test_counts():
-    """Checks are counted once each, those that failed and those that were left out apart, other tests not at all."""
-    off = skipped(f"{report.OFF} server, fork")
+    """Each check is counted once as run, failed or skipped; other tests are not counted."""
+    unset = skipped_for("server", "fork")
     calls = [
         (TestOne, "setup", None),
         (TestOne, "call", None),
@@ -106,12 +110,13 @@ def test_counts():
 
     assert ["smsmfa.testing: TestOne: 2 checks ran, 1 failed"] == seen(*calls)
     assert [
-        "smsmfa.testing: TestOne: 1 checks ran, 2 left out (fork, server)",
-        "smsmfa.testing: TestTwo: 0 checks ran, 1 left out (processes)",
+        "smsmfa.testing: TestOne: 1 check ran, 3 skipped (not set: fork, server; it rained)",
+        "smsmfa.testing: TestTwo: 0 checks ran, 1 skipped (not set: processes)",
     ] == seen(
-        (TestTwo, "call", skipped(f"{report.OFF} processes")),
-        (TestOne, "call", off),
-        (TestOne, "call", off),
+        (TestTwo, "call", skipped_for("processes")),
+        (TestOne, "call", unset),
+        (TestOne, "call", unset),
+        (TestOne, "call", skipped(pytest.skip, "it rained")),
         (TestOne, "call", None),
     )
     assert [] == seen((None, "call", None), (dict, "call", None), (SimpleNamespace(), "call", None))
@@ -123,7 +128,7 @@ def test_workers():
     for _ in range(2):
         worker, config = report.Report(), SimpleNamespace(workeroutput={})
         worker.bases.add(Suite)
-        for error in (None, AssertionError(), skipped(f"{report.OFF} fork")):
+        for error in (None, AssertionError(), skipped_for("fork")):
             info = error and SimpleNamespace(value=error)
             worker.pytest_runtest_makereport(SimpleNamespace(cls=TestOne), SimpleNamespace(when="call", excinfo=info))
         worker.pytest_sessionfinish(SimpleNamespace(config=config))
@@ -133,7 +138,7 @@ def test_workers():
 
     plugin.pytest_terminal_summary(SimpleNamespace(write_line=lines.append))
 
-    assert ["smsmfa.testing: TestOne: 4 checks ran, 2 failed, 2 left out (fork)"] == lines
+    assert ["smsmfa.testing: TestOne: 4 checks ran, 2 failed, 2 skipped (not set: fork)"] == lines
 
 
 def test_configure():

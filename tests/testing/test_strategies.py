@@ -1,4 +1,4 @@
-"""What the strategies call good is accepted, and what they call hostile is refused as it should be."""
+"""Valid examples are accepted, and hostile ones are refused with the right error."""
 
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ class TestPhoneNumbers:
     @QUIET
     @given(strategies.phone_numbers())
     def test_accepted(self, number):
-        """Every number is its own normal form and can receive SMS."""
+        """Every number is in its normal form and can receive SMS."""
         parsed = PhoneNumber.parse(number)
 
         assert number == parsed.e164
@@ -44,32 +44,32 @@ class TestPhoneNumbers:
     @QUIET
     @given(strategies.phone_numbers({"CA", "GB"}))
     def test_regions(self, number):
-        """They are of the regions that are asked for."""
+        """Numbers come from the regions that were asked for."""
         assert PhoneNumber.parse(number).region in {"CA", "GB"}
 
     def test_many_regions(self):
-        """They are of more than two hundred countries."""
+        """Numbers come from more than two hundred countries."""
         assert len({PhoneNumber.parse(number).region for number in strategies._examples(ALL_REGIONS)}) > 200
 
     @pytest.mark.parametrize("region", ["US", "IN", "NG", "JE"])
     def test_many_numbers(self, region):
-        """They are more than one number of each."""
+        """Each region has more than one number."""
         example = find(strategies.phone_numbers({region}), lambda number: True)
 
         assert example != find(strategies.phone_numbers({region}), lambda number: number != example)
 
     @pytest.mark.parametrize("region", ["AX", "TA", "XX"])
     def test_region_without_numbers(self, region):
-        """A region without mobile numbers of its own is refused when the strategy is made."""
-        with pytest.raises(ValueError, match=f"regions: no number is known for {region}"):
+        """A region without its own mobile numbers is refused when the strategy is made."""
+        with pytest.raises(ValueError, match=f"regions: no mobile number is known for {region}"):
             strategies.phone_numbers({"US", region})
 
     def test_simplest(self):
-        """Hypothesis shrinks to a number of the United States."""
+        """Hypothesis shrinks to a number in the United States."""
         assert find(strategies.phone_numbers(), lambda number: True).startswith("+1")
 
     def test_no_number(self):
-        """What is no number is of no region, so it is never given."""
+        """A text that is not a number has no region, so it is never drawn."""
         assert strategies._normal("+999000000") is None
 
 
@@ -84,7 +84,7 @@ class TestPhoneAliases:
 
     @pytest.mark.parametrize("region, start", [("MX", "521"), ("AR", "541")])
     def test_other_forms(self, region, start):
-        """The form that Mexico dropped, and the one that Argentina's people use, are among them."""
+        """The form that Mexico dropped and the form that people in Argentina use are drawn."""
 
         def is_other_form(alias):
             return "".join(filter(str.isdecimal, compact(alias[0]))).startswith(start)
@@ -98,7 +98,7 @@ class TestHostilePhoneNumbers:
     @QUIET
     @given(strategies.hostile_phone_numbers(), st.sampled_from([None, "US", "GB", "DE", "IN"]))
     def test_refused(self, number, region):
-        """Every one is refused as no phone number, whatever the region."""
+        """Every hostile number is refused with PhoneNumberError, in any region."""
         with pytest.raises(PhoneNumberError):
             PhoneNumber.parse(number, region)
         with pytest.raises(PhoneNumberError):
@@ -107,14 +107,14 @@ class TestHostilePhoneNumbers:
     @pytest.mark.parametrize("region", [None, "US", "GB", "DE", "IN"])
     @pytest.mark.parametrize("number", [*strategies._NO_NUMBERS, *strategies._NO_TEXTS], ids=repr)
     def test_every_example(self, number, region):
-        """None of the fixed examples is a number anywhere."""
+        """No fixed example is a number in any region."""
         with pytest.raises(PhoneNumberError):
             PhoneNumber.parse(number, region)
 
     @pytest.mark.parametrize("junk", strategies._JUNK)
     @pytest.mark.parametrize("place", [0, 1, 6, 12])
     def test_every_junk(self, junk, place):
-        """Junk spoils a number at any place, and a code too."""
+        """Junk makes a number, and a code, invalid in any position."""
         with pytest.raises(PhoneNumberError):
             PhoneNumber.parse(strategies._insert("+14155552671", junk, place))
         assert read_code(strategies._insert("123456", junk, place), 6) is None
@@ -129,12 +129,12 @@ class TestCodes:
         assert code == read_code(code, digits).reveal()
 
     def test_leading_zeros(self):
-        """Zeros in front are kept."""
+        """Leading zeros are kept."""
         assert "000000" == find(strategies.codes(), lambda code: True)
 
     @given(strategies.hostile_codes())
     def test_hostile(self, code):
-        """Every hostile one is malformed, for a challenge that is there and for one that is not."""
+        """Every hostile code is malformed, for an existing challenge and for an unknown one."""
         enroller, verifier = shells()
         pending = enroller.start("alice", "+14155552671")
         with pytest.raises(CodeMalformed):
@@ -144,14 +144,14 @@ class TestCodes:
 
     @given(st.data(), st.integers(6, 10))
     def test_hostile_of_any_length(self, data, digits):
-        """A code of another length is hostile to this one."""
+        """A code of another length is hostile."""
         assert read_code(data.draw(strategies.hostile_codes(digits)), digits) is None
 
 
 class TestUserIds:
     @given(strategies.user_ids())
     def test_accepted(self, user_id):
-        """Every id is somebody's."""
+        """Every user id is accepted."""
         enroller, verifier = shells()
         enroller.start(user_id, "+14155552671")
 
@@ -159,12 +159,12 @@ class TestUserIds:
 
     @pytest.mark.parametrize("kind", ["str", "int", "UUID"])
     def test_kinds(self, kind):
-        """Ids of each type that is taken are among them."""
+        """Ids of every accepted type are drawn."""
         assert find(strategies.user_ids(), lambda user_id: type(user_id).__name__ == kind) is not None
 
     @given(strategies.hostile_user_ids())
     def test_hostile(self, user_id):
-        """Every hostile one is a TypeError."""
+        """Every hostile user id raises TypeError."""
         enroller, verifier = shells()
         with pytest.raises(TypeError):
             enroller.start(user_id, "+14155552671")
@@ -176,7 +176,7 @@ class TestConfigs:
     @QUIET
     @given(strategies.configs(), strategies.phone_numbers({"US"}))
     def test_valid(self, config, number):
-        """Every configuration is turned on, and sends a code where its regions allow."""
+        """Every configuration is enabled, and sends a code if its regions allow the number."""
         assert config.enabled
         enroller, _ = shells(config)
         if {"US", "*"} & config.regions:
@@ -185,11 +185,11 @@ class TestConfigs:
     @QUIET
     @given(strategies.configs(regions={"US"}, lifetime=timedelta(seconds=2), enabled=False))
     def test_fixed(self, config):
-        """What is fixed is as it was said, and the rest fits it."""
+        """Fixed arguments are used as given, and the rest fits them."""
         assert ({"US"}, timedelta(seconds=2), False) == (config.regions, config.lifetime, config.enabled)
 
     @QUIET
     @given(strategies.configs(resend_gap=timedelta(minutes=9)))
     def test_fixed_gap(self, config):
-        """A code lives at least as long as a fixed gap."""
+        """With a fixed gap, codes live at least as long as the gap."""
         assert config.lifetime >= config.resend_gap

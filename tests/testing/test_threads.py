@@ -1,4 +1,4 @@
-"""Contenders start together, may not hang, and one of them cuts in where it is let."""
+"""Calls start together and cannot hang the test, and an intruder interrupts where it gets a turn."""
 
 import sys
 from contextlib import suppress
@@ -20,7 +20,7 @@ from smsmfa.testing.threads import (
 
 
 def test_at_once():
-    """Calls run at the same time; what each returns or raises stands in its place."""
+    """Calls run at the same time; each result or exception stands in its place."""
     barrier, error = Barrier(3), KeyError("no")
 
     def call(number):
@@ -33,10 +33,10 @@ def test_at_once():
 
 
 def test_hung():
-    """Calls that do not come back are an error, and are left behind."""
+    """Calls that do not return in time raise Hung, and are left behind."""
     never = Event()
 
-    with pytest.raises(Hung, match=r"1 of 2 calls did not come back within 0\.05 seconds"):
+    with pytest.raises(Hung, match=r"1 of 2 calls did not return within 0\.05 seconds"):
         at_once([never.wait, lambda: None], 0.05)
     with pytest.raises(Hung):
         within(0.05, never.wait)
@@ -44,7 +44,7 @@ def test_hung():
 
 
 def test_within():
-    """What a call returns or raises comes out as it is."""
+    """A call's result or exception is passed on unchanged."""
     error = KeyboardInterrupt()
 
     def fail():
@@ -57,7 +57,7 @@ def test_within():
 
 
 def test_all_of():
-    """Of calls that all have to succeed the first error is told."""
+    """If calls must all succeed, the first error is reported."""
     assert [1, 2] == all_of([1, 2])
     with pytest.raises(AssertionError, match=r"2 of 3 calls failed: KeyError\('no'\)") as caught:
         all_of([1, KeyError("no"), ValueError("no")])
@@ -65,7 +65,7 @@ def test_all_of():
 
 
 def test_switching():
-    """Threads take turns more often for a while, also when it ends in an error."""
+    """Threads take turns more often inside the block, and as before after it, even if it raised."""
     before = sys.getswitchinterval()
 
     with suppress(KeyError), switching(1e-5):
@@ -75,7 +75,7 @@ def test_switching():
 
 
 def test_intruder_comes_in_the_middle():
-    """The other call is made, and is over, where the first one lets it, as often as it has turns."""
+    """The other call is made, and ends, at each turn that the first one gives it."""
     log = []
 
     def first(turn):
@@ -91,7 +91,7 @@ def test_intruder_comes_in_the_middle():
 
 
 def test_intruder_has_to_wait():
-    """Where it is locked out the first call goes on after a while, and gives it no second turn before it is done."""
+    """If the intruder is locked out, the first call goes on, and gives it no second turn before it is done."""
     lock = Lock()
 
     def first(turn):
@@ -107,7 +107,7 @@ def test_intruder_has_to_wait():
 
 
 def test_intruder_fails():
-    """An error on either side is an error of the whole."""
+    """An error of either caller is an error of the whole."""
 
     def fail(turn=lambda: None):
         turn()
@@ -119,7 +119,7 @@ def test_intruder_fails():
 
 
 def test_intruder_leaves():
-    """It ends without a turn."""
+    """An intruder without a turn ends."""
     intruder = Intruder(lambda: None, 1, 1)
     intruder.leave()
     intruder.serve()
@@ -128,7 +128,7 @@ def test_intruder_leaves():
 
 
 def test_between():
-    """Between each two keys, and each two writes, something happens; else they are what they are made of."""
+    """Something happens between each two keys and each two writes; otherwise they are a list and a mapping."""
     happened = []
     keys = Keys(["a", "b", "c"], lambda: happened.append(1))
     writes = Writes({"a": 1, "b": 2}, lambda: happened.append(2))

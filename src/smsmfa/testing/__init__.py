@@ -1,12 +1,12 @@
-"""The kit for your own tests: fakes, fixtures and strategies, and the suites that prove a store, a sender or a limiter.
+"""Fakes, fixtures and Hypothesis strategies for your own tests, and suites that check a store, a sender or a limiter.
 
-It needs pytest and hypothesis: ``pip install "smsmfa[testing]"``.
+It needs pytest and Hypothesis: ``pip install "smsmfa[testing]"``.
 """
 
 from importlib.util import find_spec
 
 if not all(map(find_spec, ("hypothesis", "pytest"))):
-    raise ModuleNotFoundError('smsmfa.testing needs pytest and hypothesis: pip install "smsmfa[testing]"')
+    raise ModuleNotFoundError('smsmfa.testing needs pytest and Hypothesis; run: pip install "smsmfa[testing]"')
 
 from .carrier import Answer, Carrier
 from .clock import FakeClock

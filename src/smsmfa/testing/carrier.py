@@ -1,4 +1,4 @@
-"""A carrier that is none: an HTTP server on loopback, which does with each request what a script says."""
+"""A stand-in for a carrier: an HTTP server on loopback that treats each request as a script says."""
 
 import struct
 from collections.abc import Callable, Sequence
@@ -13,21 +13,21 @@ from typing import TypeAlias
 
 import attrs
 
-#: What a carrier does with a request. The connection ends with it, unless it returns something true.
+#: What the carrier does with a request. It then closes the connection, unless the behaviour returns a true value.
 Behaviour: TypeAlias = Callable[["Exchange"], object]
 
-#: Seconds between two bytes of a carrier that drips.
+#: Seconds between two bytes of :func:`drip`.
 _DRIP = 0.01
 
 
 @attrs.frozen
 class Request:
-    """A request that a carrier got.
+    """A request that the carrier received.
 
     Args:
-        line: its first line, ``"POST /messages HTTP/1.1"``.
-        headers: its headers.
-        body: its body, as text.
+        line: the request line, for example ``"POST /messages HTTP/1.1"``.
+        headers: the headers.
+        body: the body, decoded as UTF-8.
     """
 
     line: str
@@ -37,13 +37,13 @@ class Request:
 
 @attrs.frozen
 class Answer:
-    """What a carrier answers, after which it closes the connection.
+    """An HTTP response. The carrier closes the connection after it.
 
     Args:
         status: the HTTP status.
-        body: text, sent as UTF-8.
-        headers: more headers, each a line.
-        content_type: of the body.
+        body: the text to send, as UTF-8.
+        headers: additional header lines, for example ``["Retry-After: 5"]``.
+        content_type: the value of ``Content-Type``.
     """
 
     status: int
@@ -52,20 +52,21 @@ class Answer:
     content_type: str = "application/json"
 
     def __call__(self, exchange: "Exchange") -> None:
-        """Answer."""
+        """Send the response."""
         exchange.wfile.write(self.head("Connection: close") + self.body.encode())
 
     def head(self, *more: str) -> bytes:
-        """Return all that comes before the body."""
+        """Return the status line and the headers."""
         length, kind = f"Content-Length: {len(self.body.encode())}", f"Content-Type: {self.content_type}"
         return "\r\n".join([f"HTTP/1.1 {self.status} Words", length, kind, *self.headers, *more, "", ""]).encode()
 
 
 class Carrier(ThreadingTCPServer):
-    """The server; a context manager that stops it, and with it all that still hangs.
+    """The HTTP server. As a context manager it stops at the end of the block and releases requests that still hang.
 
     Args:
-        script: one behaviour for each request, an :class:`Answer` for example; the last one is that of all that follow.
+        script: one behaviour for each request, for example an :class:`Answer`. The last one also applies to all later
+            requests.
     """
 
     daemon_threads = True
@@ -75,26 +76,26 @@ class Carrier(ThreadingTCPServer):
     def __init__(self, *script: Behaviour) -> None:
         super().__init__(("127.0.0.1", 0), Exchange)
         self._behaviours = chain(script, repeat(script[-1]))
-        #: The requests, in order.
+        #: The requests that arrived, in order.
         self.requests: list[Request] = []
         #: How many connections were made.
         self.connections: int = 0
-        #: Set when the carrier stops: what takes its time waits for it.
+        #: Set when the carrier stops. Behaviours that hang wait for it.
         self.closing: Event = Event()
-        #: Where it listens.
+        #: The address of the server: ``http://127.0.0.1:<port>``.
         self.url: str = f"http://127.0.0.1:{self.server_address[1]}"
         self._thread = Thread(target=self.serve_forever, args=(0.01,))
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more requests, and let go of those at hand."""
+        """Accept no more requests, and release the requests that hang."""
         self.closing.set()
         self.shutdown()
         self._thread.join()
         self.server_close()
 
     def behaviour(self) -> Behaviour:
-        """Return what to do with the next request."""
+        """Return the behaviour for the next request."""
         return next(self._behaviours)
 
     def __exit__(self, *_: object) -> None:
@@ -102,14 +103,14 @@ class Carrier(ThreadingTCPServer):
 
 
 class Exchange(StreamRequestHandler):
-    """One connection of a carrier's: ``wfile`` to write to, ``connection`` the socket, ``server`` the carrier."""
+    """One connection to the carrier: ``wfile`` writes to it, ``connection`` is the socket, ``server`` the carrier."""
 
     server: Carrier
 
     def handle(self) -> None:
-        """Serve one request after the other, for as long as their behaviours keep the connection."""
+        """Serve requests until a behaviour ends the connection."""
         self.server.connections += 1
-        with suppress(OSError):  # the client has given up, as it should
+        with suppress(OSError):  # the client gave up, as a good one does
             while line := self.rfile.readline().decode("latin-1").strip():
                 headers = parse_headers(self.rfile)
                 body = self.rfile.read(int(headers.get("Content-Length", 0))).decode("utf-8", "replace")
@@ -119,7 +120,7 @@ class Exchange(StreamRequestHandler):
 
 
 def kept(answer: Answer) -> Behaviour:
-    """Answer, and keep the connection for another request."""
+    """Answer, and keep the connection open for the next request."""
 
     def behaviour(exchange: Exchange) -> bool:
         exchange.wfile.write(answer.head() + answer.body.encode())
@@ -129,7 +130,7 @@ def kept(answer: Answer) -> Behaviour:
 
 
 def hang(exchange: Exchange) -> None:
-    """Answer nothing, for as long as the carrier runs."""
+    """Send nothing until the carrier stops."""
     exchange.server.closing.wait()
 
 
@@ -138,7 +139,7 @@ def drop(exchange: Exchange) -> None:
 
 
 def reset(exchange: Exchange) -> None:
-    """Break the connection, so that the client gets a ``ConnectionResetError``."""
+    """Reset the connection: the client gets a ``ConnectionResetError``."""
     exchange.connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
     exchange.wfile.close()
     exchange.rfile.close()
@@ -146,7 +147,7 @@ def reset(exchange: Exchange) -> None:
 
 
 def half(answer: Answer) -> Behaviour:
-    """Close the connection in the middle of an answer's body."""
+    """Close the connection in the middle of the body."""
 
     def behaviour(exchange: Exchange) -> None:
         body = answer.body.encode()
@@ -156,7 +157,7 @@ def half(answer: Answer) -> Behaviour:
 
 
 def stall(answer: Answer) -> Behaviour:
-    """Send half an answer, and then nothing for as long as the carrier runs."""
+    """Send half of the answer, then nothing until the carrier stops."""
 
     def behaviour(exchange: Exchange) -> None:
         half(answer)(exchange)
@@ -166,7 +167,7 @@ def stall(answer: Answer) -> Behaviour:
 
 
 def drip(answer: Answer) -> Behaviour:
-    """Send an answer with an endless body, a byte at a time, each within any timeout."""
+    """Send an endless body one byte at a time, each byte within any timeout."""
 
     def behaviour(exchange: Exchange) -> None:
         exchange.wfile.write(attrs.evolve(answer, body=" " * 10**6).head())

@@ -8,10 +8,12 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class FakeClock:
-    """A clock like :func:`time.time_ns` that moves only when told to, both ways: ``Verifier(..., clock=FakeClock())``.
+    """A clock like :func:`time.time_ns` that moves, in either direction, only when a test tells it to.
+
+    Pass it to a shell: ``Verifier(..., clock=FakeClock())``.
 
     Args:
-        now: where it starts, in nanoseconds since the epoch; the default is 2023-11-14 22:13:20 UTC.
+        now: the start, in nanoseconds since the epoch; the default is 2023-11-14 22:13:20 UTC.
     """
 
     def __init__(self, now: int = 1_700_000_000_000_000_000) -> None:
@@ -20,22 +22,22 @@ class FakeClock:
         self._lock = Lock()
 
     def __call__(self) -> int:
-        """Return nanoseconds since the epoch."""
+        """Return the nanoseconds since the epoch."""
         return self.now
 
     def move(self, by: timedelta = timedelta(0), /, **more: float) -> None:
-        """Move by a ``timedelta``, by the arguments of one, or by both: ``clock.move(config.lifetime, seconds=1)``.
+        """Move the clock by a ``timedelta``, by arguments for one, or both: ``clock.move(config.lifetime, seconds=1)``.
 
         Args:
-            by: how far; backward where it is negative.
-            more: arguments of ``timedelta``, ``minutes=5`` for example.
+            by: how far to move; a negative value moves the clock back.
+            more: arguments for ``timedelta``, for example ``minutes=5``.
         """
         with self._lock:
             self.now += (by + timedelta(**more)) // _MICROSECOND * 1000
 
     @property
     def datetime(self) -> datetime:
-        """The instant that it shows, to the microsecond, in UTC."""
+        """The time on the clock, in UTC, to the microsecond."""
         return _EPOCH + self.now // 1000 * _MICROSECOND
 
     def __repr__(self) -> str:

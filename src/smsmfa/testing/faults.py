@@ -1,4 +1,4 @@
-"""A store that goes wrong when a test says so, and otherwise does what the store behind it does."""
+"""A store that fails when a test tells it to, and otherwise does what the store behind it does."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ def _nothing() -> None:
 
 @attrs.frozen
 class _Fault:
-    """What happens at one call. The default is that nothing does."""
+    """What goes wrong in one call; nothing by default."""
 
     moment: str = ""
     error: BaseException | None = None
@@ -33,7 +33,7 @@ class _Fault:
             raise self.error
 
     def around(self, change: Change[T]) -> Change[T]:
-        """Return the change, with an error after it and before its commit where this fault says so."""
+        """Return the change, with this fault raised between it and the commit if the moment is ``"during"``."""
 
         def changed(values: Mapping[str, bytes]) -> tuple[Writes, T]:
             result = change(values)
@@ -53,37 +53,43 @@ class _Faults:
         self._planned: dict[tuple[str, int], _Fault] = {}
 
     def fail(self, moment: Moment, *, call: int = 1, error: BaseException | None = None) -> None:
-        """Let one of the next calls fail; those before and after it work.
+        """Make one of the next calls fail. The calls before and after it work.
 
         Args:
-            moment: ``"read"``: a read. Else an update: ``"before"`` the change is run, ``"during"``: between the change
-                and its commit, so that nothing is stored, or ``"after"`` the commit, so that everything is.
-            call: which one, counted from now among the calls of the same method: 1 is the next.
-            error: what is raised; a :class:`~smsmfa.StoreError` if left out.
+            moment: ``"read"`` for a read. For an update: ``"before"`` the change runs; ``"during"``, between the change
+                and its commit, so nothing is stored; or ``"after"`` the commit, so everything is stored.
+            call: which call fails, counted from now among the calls of the same method; 1 is the next one.
+            error: the exception to raise; a :class:`~smsmfa.StoreError` by default.
+
+        Raises:
+            ValueError: if ``moment`` is unknown or ``call`` is less than 1.
         """
         if moment not in get_args(Moment):
-            raise ValueError(f"moment: one of {', '.join(get_args(Moment))}")
+            raise ValueError(f"moment: expected one of {', '.join(get_args(Moment))}, got {moment!r}")
         method = "read" if moment == "read" else "update"
         self._plan(method, call, _Fault(moment, error or StoreError(f"failed on purpose: {moment}")))
 
     def replay(self, *, call: int = 1, meanwhile: Callable[[], object] = _nothing) -> None:
-        """Let one of the next updates lose a race: its change is run, stored nowhere, and run again on fresh values.
+        """Make one of the next updates lose a race: its change runs, is not stored, and runs again on fresh values.
 
         Args:
-            call: which update, counted from now: 1 is the next.
-            meanwhile: called between the two: what somebody else does in that moment. An asynchronous store awaits
-                what it returns, if it can.
+            call: which update loses, counted from now; 1 is the next one.
+            meanwhile: called between the two runs, to do what another caller does at that moment. An asynchronous store
+                awaits its result if it is awaitable.
+
+        Raises:
+            ValueError: if ``call`` is less than 1.
         """
         self._plan("update", call, _Fault("replay", meanwhile=meanwhile))
 
     @property
     def planned(self) -> int:
-        """How many faults have not happened yet. At the end of a test it should be 0."""
+        """How many planned faults have not happened yet. At the end of a test it should be 0."""
         return len(self._planned)
 
     def _plan(self, method: str, call: int, fault: _Fault) -> None:
         if call < 1:
-            raise ValueError("call: 1 for the next one, 2 for the one after it, ...")
+            raise ValueError(f"call: expected 1 (the next call) or more, got {call!r}")
         with self._lock:
             self._planned[method, self._calls[method] + call] = fault
 
@@ -93,14 +99,14 @@ class _Faults:
             return self._planned.pop((method, self._calls[method]), _NONE)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}, {self.planned} faults to come>"
+        return f"<{type(self).__name__} planned={self.planned}>"
 
 
 class FaultyStore(_Faults):
-    """A :class:`~smsmfa.typing.Store` around another one, whose calls go wrong as a test says.
+    """Wraps a :class:`~smsmfa.typing.Store` whose calls fail when a test says so.
 
     Args:
-        store: where the records are.
+        store: the store that keeps the records.
     """
 
     def __init__(self, store: Store) -> None:
@@ -108,12 +114,12 @@ class FaultyStore(_Faults):
         self._store = store
 
     def read(self, key: str) -> bytes | None:
-        """Read from the store behind, unless the call is to fail."""
+        """Read from the wrapped store, unless this call must fail."""
         self._next("read").at("read")
         return self._store.read(key)
 
     def update(self, keys: Sequence[str], change: Change[T]) -> T:
-        """Update the store behind, unless the call is to fail."""
+        """Update the wrapped store, unless this call must fail."""
         fault = self._next("update")
         fault.at("before")
         if fault.moment == "replay":
@@ -125,7 +131,7 @@ class FaultyStore(_Faults):
 
 
 class AsyncFaultyStore(_Faults):
-    """:class:`FaultyStore` for asyncio, around a :class:`~smsmfa.typing.AsyncStore`."""
+    """:class:`FaultyStore` for asyncio; wraps an :class:`~smsmfa.typing.AsyncStore`."""
 
     def __init__(self, store: AsyncStore) -> None:
         super().__init__()

@@ -1,11 +1,11 @@
-"""Fixtures of pytest for an application's own tests: an outbox, a clock, a ready enroller and verifier.
+"""Pytest fixtures for your application's tests: an outbox, a clock, a ready enroller and verifier.
 
-One line in the top ``conftest.py`` brings them in::
+Add one line to your top-level ``conftest.py``::
 
     pytest_plugins = ["smsmfa.testing.fixtures"]
 
-(``from smsmfa.testing.fixtures import *`` does too, in any ``conftest.py``.) A fixture of the same name in your own
-tests takes the place of one of these, for the others as well: define ``sms_config`` to test with your configuration.
+In any other ``conftest.py`` use ``from smsmfa.testing.fixtures import *``. To replace a fixture, define one with the
+same name in your tests; the other fixtures then use it too. Define ``sms_config`` to test with your own configuration.
 """
 
 import pytest
@@ -38,44 +38,44 @@ __all__ = [
 
 @pytest.fixture
 def sms_config() -> FactorConfig:
-    """Limits that do not get in the way, numbers of every country, and a secret that everybody knows."""
+    """A configuration with limits that do not get in the way, numbers from every country, and a well-known secret."""
     secret = "smsmfa.testing: a secret that everybody knows"
     return FactorConfig(app_name="Test", secret=secret, regions=ALL_REGIONS, **profiles.TESTING)
 
 
 @pytest.fixture
 def sms_clock() -> FakeClock:
-    """The clock of the shells; it moves when the test moves it."""
+    """The clock of the enrollers and verifiers. It moves only when the test moves it."""
     return FakeClock()
 
 
 @pytest.fixture
 def sms_outbox() -> RecordingSender:
-    """What ``sms_enroller`` and ``sms_verifier`` send."""
+    """The messages that ``sms_enroller`` and ``sms_verifier`` send."""
     return RecordingSender()
 
 
 @pytest.fixture
 def sms_async_outbox() -> AsyncRecordingSender:
-    """What ``sms_async_enroller`` and ``sms_async_verifier`` send."""
+    """The messages that ``sms_async_enroller`` and ``sms_async_verifier`` send."""
     return AsyncRecordingSender()
 
 
 @pytest.fixture
 def sms_events() -> list[Event]:
-    """The audit trail of all the shells, in order."""
+    """The events of all enrollers and verifiers, in order."""
     return []
 
 
 @pytest.fixture
 def sms_store() -> MemoryStore:
-    """The records of the shells."""
+    """The store of the enrollers and verifiers."""
     return MemoryStore()
 
 
 @pytest.fixture
 def sms_async_store(sms_store: MemoryStore) -> AsyncMemoryStore:
-    """The same records, for asyncio."""
+    """The same records as ``sms_store``, for asyncio."""
     return AsyncMemoryStore(sms_store)
 
 
@@ -83,7 +83,7 @@ def sms_async_store(sms_store: MemoryStore) -> AsyncMemoryStore:
 def sms_enroller(
     sms_config: FactorConfig, sms_store: Store, sms_outbox: Sender, sms_events: list[Event], sms_clock: FakeClock
 ) -> Enroller:
-    """An enroller over the fixtures above."""
+    """An enroller that uses the fixtures above."""
     return Enroller(sms_config, sms_store, sms_outbox, on_event=sms_events.append, clock=sms_clock)
 
 
@@ -91,7 +91,7 @@ def sms_enroller(
 def sms_verifier(
     sms_config: FactorConfig, sms_store: Store, sms_outbox: Sender, sms_events: list[Event], sms_clock: FakeClock
 ) -> Verifier:
-    """A verifier over the fixtures above."""
+    """A verifier that uses the fixtures above."""
     return Verifier(sms_config, sms_store, sms_outbox, on_event=sms_events.append, clock=sms_clock)
 
 

@@ -1,4 +1,4 @@
-"""Ids, and with them codes, that are the same in every run of a test."""
+"""Ids and recovery codes that are the same in every run of a test."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -15,16 +15,16 @@ _active: list[Callable[[int], bytes]] = []
 
 @contextmanager
 def deterministic(seed: int | str) -> Iterator[None]:
-    """Draw the ids of challenges and numbers, and recovery codes, from a seed: for tests alone, it protects nothing.
+    """Draw challenge ids, phone ids and recovery codes from a seed. For tests only: predictable ids protect nothing.
 
-    The same calls under the same seed and secret then give the same ids, so the same codes. It changes where
-    ``smsmfa`` takes its random bytes from, in all threads of the process and nowhere else, until the ``with`` block is
-    left. Of several that are active the last one to begin counts, in whatever order they end.
+    The same calls under the same seed and secret produce the same ids, and so the same one-time codes. Inside the
+    ``with`` block ``smsmfa`` takes its random bytes from the seed, in every thread of the process. Nothing else in the
+    process is affected. If blocks are nested or overlap, the most recently entered one that is still open applies.
 
-    Do not begin twice with one seed over one store: the second time draws ids that the store knows.
+    Do not use the same seed twice on one store: the second block would draw ids that are already in the store.
 
     Args:
-        seed: what to draw from.
+        seed: where the ids come from; any int or str.
     """
     draw = _source(seed)
     with _lock:

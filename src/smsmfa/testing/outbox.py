@@ -1,4 +1,4 @@
-"""Senders that send nothing: one keeps every message, one does what a list says."""
+"""Senders that send nothing: one records every message, the other follows a script."""
 
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
@@ -9,16 +9,16 @@ import pytest
 
 from ..typing import Message, Receipt
 
-#: What comes of one message: a receipt that is returned, an error that is raised, or a function of the message that
-#: returns the one or raises the other. An asynchronous sender awaits what the function returns, if it can.
+#: The outcome of one message: a receipt to return, an exception to raise, or a function that gets the message and does
+#: either. An asynchronous sender awaits the function's result if it is awaitable.
 Outcome: TypeAlias = Receipt | BaseException | type[BaseException] | Callable[[Message], Receipt | Awaitable[Receipt]]
 
 
 class _Outbox:
-    """What a sender of the kit shows of the messages that it was given."""
+    """The messages that a sender of the kit was given."""
 
     def __init__(self) -> None:
-        #: Every message, in order, whatever came of it.
+        #: Every message, in order, including those whose outcome was an error.
         self.messages: list[Message] = []
         self._numbers = count(1)
 
@@ -27,7 +27,7 @@ class _Outbox:
         """The last message.
 
         Raises:
-            LookupError: there was none.
+            LookupError: if no message was sent.
         """
         if not self.messages:
             raise LookupError("no message was sent")
@@ -35,10 +35,10 @@ class _Outbox:
 
     @property
     def last_code(self) -> str:
-        """The code of the last message.
+        """The code in the last message.
 
         Raises:
-            LookupError: there was none.
+            LookupError: if no message was sent.
         """
         return self.last.code.reveal()
 
@@ -51,10 +51,10 @@ class _Outbox:
 
 
 class RecordingSender(_Outbox):
-    """A :class:`~smsmfa.typing.Sender` that keeps every message and takes them all: the outbox of a test."""
+    """A :class:`~smsmfa.typing.Sender` that accepts every message and keeps it: the outbox of a test."""
 
     def send(self, message: Message) -> Receipt:
-        """Keep ``message``."""
+        """Keep ``message`` and return a receipt."""
         return self._keep(message)
 
 
@@ -76,7 +76,9 @@ class _Scripted(_Outbox):
         self._keep(message)
         outcome = next(self._outcomes, self._then)
         if outcome is None:
-            pytest.fail(f"{type(self).__name__}: a message more than it has outcomes for; say what follows with then=")
+            pytest.fail(
+                f"{type(self).__name__}: no outcome is left for this message; list another, or set then= for later ones"
+            )
         if isinstance(outcome, Receipt):
             return outcome
         if isinstance(outcome, BaseException | type):
@@ -85,7 +87,7 @@ class _Scripted(_Outbox):
 
 
 class ScriptedSender(_Scripted):
-    """A :class:`~smsmfa.typing.Sender` of which each message has the outcome that a list says.
+    """A :class:`~smsmfa.typing.Sender` that gives each message the outcome listed for it.
 
     ::
 
@@ -93,19 +95,19 @@ class ScriptedSender(_Scripted):
         ScriptedSender(then=SenderMisconfigured("no credit"))      # every message
 
     Args:
-        outcomes: one for each message, in order: a receipt is returned, an error (or a class of errors) raised, a
-            function called with the message and its outcome passed on.
-        then: the outcome of every later message. ``None``: a later message fails the test, with an error that no
-            ``except Exception`` takes for an uncertain delivery.
+        outcomes: one for each message, in order. A receipt is returned. An exception, or an exception class, is raised.
+            A function is called with the message; the sender returns what it returns and raises what it raises.
+        then: the outcome of every later message. ``None``: a later message fails the test. This failure is not an
+            ``Exception``, so the library does not mistake it for an uncertain delivery.
     """
 
     def send(self, message: Message) -> Receipt:
-        """Keep ``message`` and do what its outcome says."""
-        return self._play(message)  # type: ignore[return-value]  # awaitables are for the twin
+        """Keep ``message``, then return or raise its outcome."""
+        return self._play(message)  # type: ignore[return-value]  # only the asynchronous twin gets awaitables
 
 
 class AsyncScriptedSender(_Scripted):
-    """:class:`ScriptedSender` for asyncio. A function may be asynchronous: so a test can hold a message."""
+    """:class:`ScriptedSender` for asyncio. A function may be asynchronous, so a test can hold a message back."""
 
     async def send(self, message: Message) -> Receipt:
         """Like :meth:`ScriptedSender.send`."""

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: numbers, codes and user ids, good and hostile, and configurations."""
+"""Hypothesis strategies: valid and hostile phone numbers, codes and user ids, and configurations."""
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
@@ -14,11 +14,11 @@ from ..exceptions import PhoneNumberError
 from ..limiter import Limit
 from ..phone import ALL_REGIONS, NUMBER_TYPES, SMS_TYPES, PhoneNumber, supported_regions
 
-#: Zeros of scripts whose digits are read as ASCII: Latin, full width, Arabic-Indic, Devanagari, mathematical bold.
+#: Zeros of scripts whose digits count as ASCII digits: Latin, full width, Arabic-Indic, Devanagari, mathematical bold.
 _ZEROS = "0０٠०𝟎"
-#: What people and their clipboards put between digits.
+#: Characters that people and their clipboards put between digits.
 _SEPARATORS = ("", " ", "-", ".", "/", "\u00a0", "\u2011", "\u200b", "\t", "\u202c")
-#: What no reading drops: a number or a code with one of these in it is none.
+#: Text that the library never ignores: a number or a code that contains it is invalid.
 _JUNK = (
     "\0",
     "²",
@@ -37,7 +37,7 @@ _JUNK = (
     "%00",
     "\ud800",
 )
-#: No number in any country, with or without its country code.
+#: Texts that are not a number in any country.
 _NO_NUMBERS = (
     "+", "++14155552671", "1+4155552671", "0", "911", "+1911", "+0123456789", "+999123456789", "+10000000000",
     "+4155552671" + "0" * 20, "9" * 17, "1" * 10_000, "1-800-FLOWERS", "()", "tel:", "tel:+",
@@ -66,53 +66,53 @@ _TEMPLATES = ("{{ code }} is your code", "{{app_name}}: {{ code }} ({{ minutes }
 
 
 def phone_numbers(regions: Collection[str] = ALL_REGIONS) -> SearchStrategy[str]:
-    """Numbers in E.164 that can receive SMS, each its own normal form.
+    """Phone numbers in E.164 that can receive SMS, each in its normal form.
 
     Args:
-        regions: ISO codes of the countries they are of; all countries if left out.
+        regions: the ISO codes of the countries to draw from; all countries by default.
 
     Raises:
-        ValueError: no number is known for one of ``regions``.
+        ValueError: if no number is known for one of ``regions``.
     """
     return st.builds(_vary, st.sampled_from(_examples(frozenset(regions))), st.integers(0, 999))
 
 
 def phone_aliases(regions: Collection[str] = ALL_REGIONS) -> SearchStrategy[tuple[str, str]]:
-    """Numbers as people write them, each with the E.164 it stands for: ``("+1 (415) 555-2671", "+14155552671")``.
+    """Numbers as people write them, each with its E.164 form: ``("+1 (415) 555-2671", "+14155552671")``.
 
-    They have separators, invisible characters, digits of other scripts, ``tel:``, the ``1`` that Mexico dropped and the
-    ``9`` that Argentina has. All are accepted, and all forms of one number have to count as one number.
+    They contain separators, invisible characters, digits of other scripts, ``tel:``, the ``1`` that Mexico dropped and
+    the ``9`` that Argentina uses. All of them are accepted, and all forms of one number must count as one number.
 
     Args:
-        regions: as of :func:`phone_numbers`.
+        regions: see :func:`phone_numbers`.
     """
     return _aliases(phone_numbers(regions))
 
 
 def hostile_phone_numbers() -> SearchStrategy[object]:
-    """What is no phone number, with any region: each has to be refused as :class:`~smsmfa.PhoneNumberError`.
+    """Values that are not phone numbers in any region: :class:`~smsmfa.PhoneNumberError` must refuse each.
 
-    Control characters and lone surrogates, extensions, digits that are none, what is too short, too long or in no
-    country, and objects that are no text.
+    They include control characters and lone surrogates, extensions, characters that only look like digits, numbers that
+    are too short, too long or in no country, and objects that are not text.
     """
     junk = st.builds(_insert, phone_numbers({"US", "GB", "IN"}), st.sampled_from(_JUNK), st.integers(0, 13))
     return st.one_of(st.sampled_from(_NO_NUMBERS), st.sampled_from(_NO_TEXTS), _without_digits(), junk)
 
 
 def codes(digits: int = 6) -> SearchStrategy[str]:
-    """Codes as they are sent.
+    """One-time codes, as they are sent.
 
     Args:
-        digits: their length, 6 to 10.
+        digits: the length of a code, 6 to 10.
     """
     return st.integers(0, 10**digits - 1).map(lambda number: str(number).zfill(digits))
 
 
 def hostile_codes(digits: int = 6) -> SearchStrategy[object]:
-    """What cannot be a code: each has to be refused as :class:`~smsmfa.CodeMalformed`, which costs nothing.
+    """Values that cannot be a code: :class:`~smsmfa.CodeMalformed` must refuse each, and no attempt is charged.
 
     Args:
-        digits: the length of what would be one.
+        digits: the length of a real code.
     """
     other_lengths = st.text("0123456789", max_size=300).filter(lambda text: len(text) != digits)
     junk = st.builds(_insert, codes(digits), st.sampled_from(_JUNK), st.integers(0, digits))
@@ -120,20 +120,20 @@ def hostile_codes(digits: int = 6) -> SearchStrategy[object]:
 
 
 def user_ids() -> SearchStrategy[Any]:
-    """Ids of users, of each type that is taken: ``str``, ``int`` and ``UUID``."""
+    """User ids of every accepted type: ``str``, ``int`` and ``UUID``."""
     return st.one_of(st.text(min_size=1), st.integers(), st.uuids())
 
 
 def hostile_user_ids() -> SearchStrategy[Any]:
-    """What is nobody's id: each has to be refused with a ``TypeError``, and first of all ``None``."""
+    """Values that are not user ids, above all ``None``: each must be refused with a ``TypeError``."""
     return st.one_of(st.sampled_from(_NO_USERS), st.floats(), st.binary(), st.builds(object))
 
 
 def configs(**fixed: Any) -> SearchStrategy[FactorConfig]:
-    """Valid configurations of all kinds, turned on unless ``enabled`` says otherwise.
+    """Valid configurations of all kinds, enabled unless ``enabled`` says otherwise.
 
     Args:
-        fixed: arguments of :class:`~smsmfa.FactorConfig` that all of them have, ``regions={"US"}`` for example.
+        fixed: arguments of :class:`~smsmfa.FactorConfig` that all of them share, for example ``regions={"US"}``.
     """
     return _configs(fixed)
 
@@ -194,18 +194,18 @@ def _without_digits() -> SearchStrategy[str]:
 
 @cache
 def _examples(regions: frozenset[str]) -> tuple[str, ...]:
-    """Return a number of each region: simplest first, which is what Hypothesis shrinks to."""
+    """Return a number for each region, the simplest first: Hypothesis shrinks to it."""
     if regions == ALL_REGIONS:
         found = map(_example, sorted(supported_regions(), key=lambda region: (region != "US", region)))
         return tuple(number for number in found if number)
     numbers = {region: _example(region) for region in sorted(regions)}
     if missing := [region for region, number in numbers.items() if not number]:
-        raise ValueError(f"regions: no number is known for {', '.join(missing)}")
+        raise ValueError(f"regions: no mobile number is known for {', '.join(missing)}")
     return tuple(filter(None, numbers.values()))
 
 
 def _example(region: str) -> str | None:
-    """Return libphonenumber's example, unless a larger country has its numbers (Åland's are Finnish)."""
+    """Return libphonenumber's example, or None if a larger country owns the number (Åland's are Finnish)."""
     kind = phonenumbers.PhoneNumberType.MOBILE
     example = phonenumbers.example_number_for_type(region, kind) if region in supported_regions() else None
     if example is None:
@@ -216,7 +216,7 @@ def _example(region: str) -> str | None:
 
 @cache
 def _normal(number: str) -> str | None:
-    """Return the region of a number, if it is normal, valid and can receive SMS."""
+    """Return the region of a number that is in normal form, valid and can receive SMS, or None."""
     try:
         parsed = PhoneNumber.parse(number)
     except PhoneNumberError:
@@ -225,7 +225,7 @@ def _normal(number: str) -> str | None:
 
 
 def _vary(example: str, end: int) -> str:
-    """Return another number of the same region, or ``example`` where there is none such."""
+    """Return another number of the same region, or ``example`` if that number is not valid."""
     number = f"{example[:-3]}{end:03}"
     return number if _normal(number) == _normal(example) else example
 

@@ -1,4 +1,4 @@
-"""Contenders: threads that start together and may not hang, and one that cuts in at the worst moment."""
+"""Run calls in threads that start together and cannot hang the test, or let one caller interrupt another."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,19 +11,23 @@ T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
 
-#: How often threads take turns: as often as they can, and as they do by default.
+#: Seconds between two turns of a thread: as few as possible, and the interpreter's default.
 INTERVALS = (1e-6, 0.005)
 
 
 class Hung(AssertionError):
-    """Calls that did not come back in time."""
+    """Calls that did not return in time."""
 
 
 def at_once(calls: Sequence[Callable[[], T]], limit: float) -> list[T | BaseException]:
-    """Call each in a daemon thread, all starting together; return what each returned or raised.
+    """Call each function in a daemon thread, all starting together; return what each returned or raised, in order.
+
+    Args:
+        calls: the functions.
+        limit: how many seconds they may take altogether.
 
     Raises:
-        Hung: some were still running after ``limit`` seconds.
+        Hung: if any call is still running after ``limit`` seconds.
     """
     barrier, results = Barrier(len(calls)), dict[int, T | BaseException]()
 
@@ -41,15 +45,19 @@ def at_once(calls: Sequence[Callable[[], T]], limit: float) -> list[T | BaseExce
     for thread in threads:
         thread.join(max(0, end - monotonic()))
     if len(results) < len(calls):
-        raise Hung(f"{len(calls) - len(results)} of {len(calls)} calls did not come back within {limit} seconds")
+        raise Hung(f"{len(calls) - len(results)} of {len(calls)} calls did not return within {limit} seconds")
     return [results[number] for number in range(len(calls))]
 
 
 def within(limit: float, call: Callable[[], T]) -> T:
-    """Call in a daemon thread; return what it returned, or raise what it raised.
+    """Call a function in a daemon thread; return what it returned, or raise what it raised.
+
+    Args:
+        limit: how many seconds it may take.
+        call: the function.
 
     Raises:
-        Hung: it was still running after ``limit`` seconds.
+        Hung: if it is still running after ``limit`` seconds.
     """
     [result] = at_once([call], limit)
     if isinstance(result, BaseException):
@@ -58,10 +66,10 @@ def within(limit: float, call: Callable[[], T]) -> T:
 
 
 def all_of(results: Sequence[T | BaseException]) -> list[T]:
-    """Return what calls returned; none may have failed.
+    """Return the results of calls that must all have succeeded.
 
     Raises:
-        AssertionError: one has, ``from`` its error.
+        AssertionError: if any call failed, ``from`` the first error.
     """
     failed = [result for result in results if isinstance(result, BaseException)]
     if failed:
@@ -71,7 +79,7 @@ def all_of(results: Sequence[T | BaseException]) -> list[T]:
 
 @contextmanager
 def switching(interval: float) -> Iterator[None]:
-    """Let threads take turns that often."""
+    """Make threads take turns every ``interval`` seconds."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(interval)
     try:
@@ -81,13 +89,13 @@ def switching(interval: float) -> Iterator[None]:
 
 
 class Intruder(Generic[T]):
-    """A second caller, who gets a turn whenever the first is in the middle of something.
+    """A second caller that gets a turn while the first one is in the middle of something.
 
     Args:
-        call: what it does at each turn.
-        patience: seconds that the first waits for it; a store with a lock makes it wait, so that the
-            first has to go on.
-        turns: how many it gets, lest it defeat for ever what tries again when it was disturbed.
+        call: what it does in each turn.
+        patience: how many seconds the first caller waits for a turn to end. A store that locks makes the intruder wait,
+            so the first caller must go on.
+        turns: how many turns it gets. Without a limit it would defeat a store that retries after each interruption.
     """
 
     def __init__(self, call: Callable[[], T], patience: float, turns: int) -> None:
@@ -100,7 +108,7 @@ class Intruder(Generic[T]):
         self.results: list[T | BaseException] = []
 
     def turn(self) -> None:
-        """Let it make its call, unless it is still waiting in the one before, or had all its turns."""
+        """Let the intruder make its call, unless it still waits in the last one or has used up its turns."""
         if self._turns and self._idle.wait(self._patience / 2):
             self._turns -= 1
             self._idle.clear()
@@ -108,7 +116,7 @@ class Intruder(Generic[T]):
             self._idle.wait(self._patience)
 
     def serve(self) -> None:
-        """Make a call at each turn, until :meth:`leave`."""
+        """Make one call in each turn, until :meth:`leave`."""
         while self._turn.wait() and not self._leaving:
             self._turn.clear()
             try:
@@ -118,7 +126,7 @@ class Intruder(Generic[T]):
             self._idle.set()
 
     def leave(self) -> None:
-        """End :meth:`serve`, after the call it is in."""
+        """Wait for the current call, then end :meth:`serve`."""
         self._idle.wait()
         self._leaving = True
         self._turn.set()
@@ -127,10 +135,10 @@ class Intruder(Generic[T]):
 def intruded(
     first: Callable[[Callable[[], None]], T], second: Callable[[], V], *, patience: float, limit: float, turns: int
 ) -> tuple[T, list[V]]:
-    """Make the first call with a function that lets the second happen; return what came of both.
+    """Call ``first`` with a function that gives ``second`` a turn; return the results of both.
 
     Raises:
-        AssertionError: one of them failed, or hung.
+        AssertionError: if a call failed or did not return within ``limit`` seconds.
     """
     intruder = Intruder(second, patience, turns)
 
@@ -145,7 +153,7 @@ def intruded(
 
 
 class Keys(list[str]):
-    """Keys that lend themselves to an interruption: between two of them something happens."""
+    """A list of keys that calls ``between`` between each two of them."""
 
     def __init__(self, keys: Sequence[str], between: Callable[[], None]) -> None:
         super().__init__(keys)
@@ -156,7 +164,7 @@ class Keys(list[str]):
 
 
 class Writes(Mapping[K, V]):
-    """Writes that lend themselves to an interruption: between two of them something happens."""
+    """A mapping of writes that calls ``between`` between each two of them."""
 
     def __init__(self, writes: Mapping[K, V], between: Callable[[], None]) -> None:
         self._writes = writes
@@ -173,7 +181,7 @@ class Writes(Mapping[K, V]):
 
 
 def interrupted(items: Iterator[T], between: Callable[[], None]) -> Iterator[T]:
-    """Yield the items, with something between each two."""
+    """Yield the items and call ``between`` between each two of them."""
     for number, item in enumerate(items):
         if number:
             between()

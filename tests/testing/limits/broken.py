@@ -1,4 +1,4 @@
-"""Limiters that are wrong on purpose, each in one way that somebody shipped or nearly did; the laws reject each."""
+"""Limiters with one mistake each, which somebody shipped or nearly did. The laws reject every one."""
 
 from collections import OrderedDict
 from datetime import timedelta
@@ -12,13 +12,13 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def longest(waits):
-    """Return the longest wait; ``None`` is for ever."""
+    """Return the longest wait; ``None`` means forever."""
     waits = list(waits)
     return None if None in waits else max(waits)
 
 
 class Bucket:
-    """A right limiter, for the others to get one thing wrong: a level in exact numbers, and when it was so."""
+    """A correct limiter for the others to break: an exact level, and when it was reached."""
 
     def __init__(self, limit, clock):
         self.capacity = limit.capacity
@@ -80,7 +80,7 @@ class Bucket:
 
 
 class FloatDrift(Bucket):
-    """Counts the seconds, and what they bring back, in floats."""
+    """Counts seconds and refills in floats."""
 
     law = "never_too_few"
 
@@ -94,7 +94,7 @@ class FloatDrift(Bucket):
 
 
 class FloorOnRefill(Bucket):
-    """Refills whole pieces only, and starts the clock anew at each grant: the fraction is lost."""
+    """Refills in whole pieces and restarts the clock at each grant, so the fraction is lost."""
 
     law = "never_too_few"
 
@@ -103,7 +103,7 @@ class FloorOnRefill(Bucket):
 
 
 class FixedWindow(Bucket):
-    """Counts anew in each window of the time that the whole capacity takes to come back."""
+    """Counts from zero again in each window of the time that a full refill takes."""
 
     law = "never_too_many"
 
@@ -114,7 +114,7 @@ class FixedWindow(Bucket):
 
 
 class SlidingCounter(Bucket):
-    """Guesses a sliding window from the counts of two fixed ones, as if hits were spread evenly in the last one."""
+    """Estimates a sliding window from two fixed windows, as if the hits in the last one were spread evenly."""
 
     law = "never_too_few"
 
@@ -132,7 +132,7 @@ class SlidingCounter(Bucket):
 
 
 class OffByOne(Bucket):
-    """Grants one more than there is."""
+    """Grants one more than is available."""
 
     law = "never_too_many"
 
@@ -141,7 +141,7 @@ class OffByOne(Bucket):
 
 
 class WholeAtOnce(Bucket):
-    """Fills the bucket when all of it has had the time to come back, and not one by one."""
+    """Refills the whole bucket at once, when all of it has had time to refill."""
 
     law = "larger_grants_no_fewer"
 
@@ -155,7 +155,7 @@ class WholeAtOnce(Bucket):
 
 
 class RefillOnRollback(Bucket):
-    """Takes the distance between two readings of the clock for the time that passed."""
+    """Takes the distance between two clock readings as time that passed, even if the clock went back."""
 
     law = "clock_back_gives_nothing"
 
@@ -164,7 +164,7 @@ class RefillOnRollback(Bucket):
 
 
 class LockOut(Bucket):
-    """Waits for the clock to be where it once was."""
+    """Waits until the clock is back where it once was."""
 
     law = "clock_back_locks_nobody_out"
 
@@ -173,7 +173,7 @@ class LockOut(Bucket):
 
 
 class RefundPastCapacity(Bucket):
-    """Takes back more than it holds."""
+    """Takes back more than the bucket holds."""
 
     law = "give_back_is_exact"
 
@@ -186,7 +186,7 @@ class RefundPastCapacity(Bucket):
 
 
 class ResetOnSuccess(Bucket):
-    """Forgets everything when one hit is given back, as a lock that a successful login opens."""
+    """Forgets everything when one hit is given back, like a lock that a successful login opens."""
 
     law = "give_back_is_exact"
 
@@ -195,7 +195,7 @@ class ResetOnSuccess(Bucket):
 
 
 class ForgetfulLRU(Bucket):
-    """Keeps the last 1,024 keys, as throttled-py's memory store does, and refills a drained one by forgetting it."""
+    """Keeps the last 1,024 keys, as throttled-py's memory store does, so a forgotten bucket is full again."""
 
     law = "many_keys_are_remembered"
 
@@ -211,7 +211,7 @@ class ForgetfulLRU(Bucket):
 
 
 class SharedKeys(Bucket):
-    """Takes keys that differ by case or by a trailing blank for one, as a column of many databases does."""
+    """Treats keys that differ by case or a trailing space as one, as a column of many databases does."""
 
     law = "keys_are_apart"
 
@@ -220,7 +220,7 @@ class SharedKeys(Bucket):
 
 
 class Unlocked(Bucket):
-    """Checks, then acts, and lets others in between: token-bucket over-admits so."""
+    """Checks and then acts without a lock, as token-bucket does, so others get in between."""
 
     law = "racing_hits_grant_the_capacity"
 
@@ -232,7 +232,7 @@ class Unlocked(Bucket):
 
 
 class MonotonicPerProcess(Bucket):
-    """Stores readings of a clock that begins with the process, beside those of other processes."""
+    """Stores readings of a clock that starts with the process, beside those of other processes."""
 
     law = "reopened_keeps_the_bucket"
     ever = {}
@@ -257,7 +257,7 @@ class WholeSeconds(Bucket):
 
 
 class StaleRemaining(Bucket):
-    """Says what remained before the hit."""
+    """Reports what remained before the hit."""
 
     law = "remaining_is_exact"
 
@@ -268,7 +268,7 @@ class StaleRemaining(Bucket):
 
 
 class NextInsteadOfFull(Bucket):
-    """Takes the time until one more is back for the time until all are."""
+    """Reports the time until one more refills as the time until the bucket is full."""
 
     law = "full_after_is_exact"
 
@@ -278,7 +278,7 @@ class NextInsteadOfFull(Bucket):
 
 
 class ChargesRefusals(Bucket):
-    """Starts the clock anew at every hit, refused ones too: better-auth blocks steady users so."""
+    """Restarts the clock at every hit, refused ones too, as better-auth does, so steady users stay blocked."""
 
     law = "refusal_charges_nothing"
 
@@ -290,7 +290,7 @@ class ChargesRefusals(Bucket):
 
 
 class TakesAnything(Bucket):
-    """Lets a hit of less than nothing refill the bucket, and one of too much wait for ever."""
+    """Lets a negative hit refill the bucket, and a hit above the capacity wait forever."""
 
     law = "impossible_hit_raises"
 
@@ -299,7 +299,7 @@ class TakesAnything(Bucket):
 
 
 class PeekTakes(Bucket):
-    """Takes when it is asked only."""
+    """Takes in ``peek``."""
 
     law = "peek_takes_nothing"
 
@@ -308,7 +308,7 @@ class PeekTakes(Bucket):
 
 
 class ResetOfOne(Bucket):
-    """Gives one back where it should fill the bucket."""
+    """Gives one back instead of refilling the bucket."""
 
     law = "reset_fills"
 
@@ -317,7 +317,7 @@ class ResetOfOne(Bucket):
 
 
 class PartialComposite:
-    """Charges the first limit though the second refuses: allauth's several rates for one action do so."""
+    """Charges the first limit even if the second refuses, as allauth does with several rates for one action."""
 
     law = "refusal_charges_nothing"
 
@@ -334,5 +334,5 @@ class PartialComposite:
         )
 
 
-#: Every one of them.
+#: All of them.
 BROKEN = [*Bucket.__subclasses__(), PartialComposite]

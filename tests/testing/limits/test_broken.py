@@ -1,4 +1,4 @@
-"""The laws reject each limiter that is wrong on purpose, whatever Hypothesis tries, and say why."""
+"""The laws reject every limiter that has a mistake, whatever Hypothesis tries, and say why."""
 
 from functools import partial
 from inspect import getdoc
@@ -13,7 +13,7 @@ from smsmfa.testing.limits import harness, limits
 
 
 class TestRight(LimitLaws):
-    """The one that the others are made from is right in all."""
+    """The limiter that the broken ones are made from satisfies every law."""
 
     examples = 10
 
@@ -40,7 +40,7 @@ def test_rejected(kind, seed, monkeypatch):
 
     with pytest.raises(AssertionError) as caught:
         check()
-    assert f"The law: {getdoc(check)}" in caught.value.__notes__
+    assert f"Broken law: {getdoc(check)}" in caught.value.__notes__
 
 
 def test_every_law_is_broken():
@@ -49,5 +49,5 @@ def test_every_law_is_broken():
 
 
 def test_ten_at_least():
-    """There are more than ten of them, and each says in one sentence what is wrong with it."""
+    """There are more than ten broken limiters, and each describes its mistake in one sentence."""
     assert len({kind.__doc__ for kind in BROKEN}) == len(BROKEN) > 10

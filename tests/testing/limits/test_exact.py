@@ -1,4 +1,4 @@
-"""The exact limiter, on paper, and beside ours."""
+"""The exact limiter, compared with numbers computed by hand and with our own limiter."""
 
 from datetime import timedelta
 
@@ -22,14 +22,14 @@ def clock():
 
 
 def test_shares_no_arithmetic():
-    """Of the library's own limiter it knows only the values."""
+    """The exact limiter imports only the values of the library's limiter."""
     assert {"Decision", "Limit"} == {
         name for name, value in vars(exact).items() if getattr(value, "__module__", "") == "smsmfa.limiter"
     }
 
 
 def test_take(clock):
-    """What is taken comes back bit by bit, and a refusal says when the hit will be allowed."""
+    """What was taken refills bit by bit, and a refusal says when the hit will be granted."""
     limiter = ExactLimiter(Limit(3, HOUR), clock)
 
     assert Decision(True, 1, ZERO, 2 * HOUR) == limiter.take("k", 2)
@@ -41,7 +41,7 @@ def test_take(clock):
 
 
 def test_give_back(clock):
-    """What is given back is there, up to the brim, and a reset fills."""
+    """What is given back is available, up to the capacity, and a reset refills the bucket."""
     limiter = ExactLimiter(Limit(3, HOUR), clock)
     limiter.take("k", 3)
     limiter.give_back("k", 2)
@@ -56,7 +56,7 @@ def test_give_back(clock):
 
 
 def test_no_refill(clock):
-    """Where nothing refills no wait helps."""
+    """If nothing refills, no wait helps."""
     limiter = ExactLimiter(Limit(2, None), clock)
 
     assert Decision(True, 0, ZERO, None) == limiter.take("k", 2)
@@ -65,7 +65,7 @@ def test_no_refill(clock):
 
 
 def test_several(clock):
-    """Several limits allow together, charge all or none, and tell the least that remains and the longest wait."""
+    """Several limits decide together: all are charged or none, the least remains, and the longest wait counts."""
     limiter = ExactLimiter((Limit(2, MINUTE), Limit(3, HOUR)), clock)
 
     assert Decision(True, 0, ZERO, 2 * HOUR) == limiter.take("k", 2)
@@ -80,16 +80,16 @@ def test_several(clock):
 
 @pytest.mark.parametrize("n", [0, -1, 3])
 def test_impossible(clock, n):
-    """What could never be granted is a ValueError."""
+    """A cost that could never be granted raises ValueError."""
     limiter = ExactLimiter((Limit(2, HOUR), Limit(9, HOUR)), clock)
 
     for ask in (limiter.take, limiter.peek):
-        with pytest.raises(ValueError, match="n: from 1 to the capacity, 2"):
+        with pytest.raises(ValueError, match=f"n: expected 1 to 2, the capacity, got {n}"):
             ask("k", n)
 
 
 def test_clock_back(clock):
-    """A clock that goes back empties the bucket as it had filled it, and a refusal lets it fill from there."""
+    """If the clock goes back, the level falls as it rose; after a refusal it rises from there."""
     limiter = ExactLimiter(Limit(2, HOUR), clock)
     limiter.take("k")
     clock.move(hours=-1)
@@ -106,7 +106,7 @@ def test_clock_back(clock):
 @settings(deadline=None)
 @given(st.data(), limits())
 def test_agrees_with_ours(data, limit):
-    """Whatever is done to both, it says what :class:`~smsmfa.RateLimiter` says, to the microsecond."""
+    """Whatever happens, its decisions equal those of :class:`~smsmfa.RateLimiter`, to the microsecond."""
     clock = FakeClock(1_700_000_000_123_456_789)
     ours, theirs = RateLimiter(MemoryStore(), limit, clock=clock), ExactLimiter(limit, clock)
 

@@ -1,4 +1,4 @@
-"""What a law is tried with: its limits, its limiters and those who race, and what a failure says."""
+"""The harness of the laws: limits, limiters, races, and what a failure says."""
 
 import asyncio
 import sys
@@ -13,7 +13,7 @@ from smsmfa.testing.limits.trial import Diverged
 
 
 class Suite(Harness):
-    """Two laws, and a note of every limiter that was made and closed."""
+    """Some laws, and a record of every limiter that was made and closed."""
 
     examples = 7
 
@@ -29,17 +29,17 @@ class Suite(Harness):
 
     @law
     def test_drawn(self, trial):
-        """It is so."""
+        """It holds."""
         self.tried.append(trial.cost())
 
     @plain_law
     def test_plain(self, trial):
-        """It is plain."""
+        """It holds for a few limits."""
         self.tried.append(trial.limit)
 
     @law
     def test_diverges(self, trial):
-        """It goes astray."""
+        """It diverges."""
         raise Diverged
 
     @law
@@ -49,7 +49,7 @@ class Suite(Harness):
 
 
 class AsyncSuite(AsyncHarness):
-    """The same with coroutines, and where they ran."""
+    """The same for coroutines, and a record of the event loops."""
 
     examples = 7
 
@@ -65,15 +65,15 @@ class AsyncSuite(AsyncHarness):
 
     @law
     def test_drawn(self, trial):
-        """It is so."""
+        """It holds."""
         assert trial.ask(1)
         assert not hasattr(trial.limiter, "no_such_method")
         trial.need("peek")
 
 
 def test_named():
-    """A test has the name and the sentence of its law, and asks pytest for nothing."""
-    assert ("test_drawn", "Suite.test_drawn", "It is so.") == (
+    """A test has the name and the docstring of its law, and no arguments that pytest takes for fixtures."""
+    assert ("test_drawn", "Suite.test_drawn", "It holds.") == (
         Suite.test_drawn.__name__,
         Suite.test_drawn.__qualname__,
         Suite.test_drawn.__doc__,
@@ -81,7 +81,7 @@ def test_named():
 
 
 def test_examples():
-    """A law is tried on as many examples as it may, a plain one on no more than five; each limiter is closed."""
+    """A law tries ``examples`` examples, a plain law at most five; each limiter is closed."""
     suite = Suite()
     suite.test_drawn()
     assert 7 == len(suite.tried)
@@ -93,22 +93,22 @@ def test_examples():
 
 
 def test_diverged():
-    """An example in which another law was broken does not count."""
+    """An example in which the limiter diverges passes."""
     Suite().test_diverges()
 
 
 def test_failure_quotes_the_law():
-    """What fails shrinks, and quotes the law; the limiters of failed examples are closed as well."""
+    """A failing example is shrunk and quotes the law; limiters of failing examples are closed too."""
     suite = Suite()
     with pytest.raises(AssertionError, match=r"^\d+\n") as caught:
         suite.test_false()
 
-    assert "The law: It is false." == caught.value.__notes__[-1]
+    assert "Broken law: It is false." == caught.value.__notes__[-1]
     assert suite.opened == suite.closed
 
 
 def limits_of(**flags):
-    """Return the limits that a suite with these flags tried."""
+    """Return the limits that a suite with these flags tries."""
     suite = type("Own", (Suite,), {"examples": 60, **flags})()
     drawn = []
     suite.make_limiter = lambda limit, clock: drawn.append(limit)
@@ -117,14 +117,14 @@ def limits_of(**flags):
 
 
 def test_limits():
-    """Any limit is tried, but where hits are small only what twenty of them fill; or just those one asks for."""
+    """Any limit is tried; small ones if hits are small; only those of the given strategy if there is one."""
     assert any(limit.capacity > 1000 for limit in limits_of())
     assert max(limit.capacity for limit in limits_of(max_cost=2)) in range(5, 41)
     assert {Limit(5, None)} == set(limits_of(limits=st.just(Limit(5, None)), max_cost=1))
 
 
 def test_coroutines():
-    """Coroutines are run in one event loop, which is closed at the end."""
+    """Coroutines run in one event loop, which is closed at the end."""
     suite = AsyncSuite()
     suite.test_drawn()
 
@@ -134,7 +134,7 @@ def test_coroutines():
 
 
 class Count:
-    """Grants everything, to a bool's content."""
+    """Grants everything."""
 
     def __init__(self):
         self.hits = []
@@ -145,7 +145,7 @@ class Count:
 
 
 def test_race():
-    """Several hit at once, each as often as told, with threads that take turns as often as they can."""
+    """Threads race: each hits as often as asked, and they take turns as often as possible."""
     before, count = sys.getswitchinterval(), Count()
 
     assert 3 * HITTERS == Suite().race(count, "k", 2, 3)
@@ -155,14 +155,14 @@ def test_race():
 
 
 def test_race_of_tasks():
-    """Tasks race as threads do."""
+    """Tasks race like threads."""
     suite = AsyncSuite()
     with suite.running(), suite.open(Limit(5, None), lambda: 0) as limiter:
         assert 5 == suite.race(limiter, "k", 1, 2)
 
 
 def test_failed_hit():
-    """A hit that raises in a race fails the law, which names the error."""
+    """A hit that raises in a race fails the law, and the failure names the error."""
     with pytest.raises(AssertionError, match="8 of 8 calls failed: AttributeError") as caught:
         Suite().race(None, "k", 1, 1)
 
@@ -170,7 +170,7 @@ def test_failed_hit():
 
 
 def test_no_limiter():
-    """Who does not say how to make a limiter is told."""
+    """A suite that does not say how to make a limiter raises NotImplementedError."""
     with pytest.raises(NotImplementedError):
         Harness().make_limiter(Limit(1, None), lambda: 0)
     with pytest.raises(NotImplementedError):
@@ -181,5 +181,5 @@ def test_no_limiter():
 
 class TestCounted(Harness):
     def test_counted(self, request):
-        """What a law's suite runs is counted for the end of the run."""
-        assert Harness in request.config.pluginmanager.get_plugin(report.__name__).bases
+        """The laws are counted in the report at the end of the run."""
+        assert Harness in request.config.pluginmanager.get_plugin(report.PLUGIN).bases

@@ -1,4 +1,4 @@
-"""The laws hold of the limiters that are right, and are left out where they do not apply."""
+"""Correct limiters satisfy every law, and laws that do not apply are skipped."""
 
 from datetime import timedelta
 from functools import partial
@@ -17,7 +17,7 @@ HOUR = timedelta(hours=1)
 
 
 class TestRateLimiter(LimitLaws):
-    """Ours, over one store for all."""
+    """Our limiter, with one store for all limiters."""
 
     shared = True
     examples = 40
@@ -28,7 +28,7 @@ class TestRateLimiter(LimitLaws):
 
 
 class TestAsyncRateLimiter(AsyncLimitLaws):
-    """Its twin."""
+    """Its twin for asyncio."""
 
     shared = True
     examples = 15
@@ -39,7 +39,7 @@ class TestAsyncRateLimiter(AsyncLimitLaws):
 
 
 class TestExactLimiter(LimitLaws):
-    """The one that others are compared with."""
+    """The limiter that others are compared with."""
 
     examples = 8
 
@@ -48,7 +48,7 @@ class TestExactLimiter(LimitLaws):
 
 
 class Together:
-    """Several limiters that must all allow, of which all are charged or none."""
+    """Several limiters that must all allow a hit; all of them are charged or none."""
 
     def __init__(self, limiters):
         self.limiters = limiters
@@ -71,7 +71,7 @@ class Together:
 
 
 class TestTogether(LimitLaws):
-    """Two limits that must both allow."""
+    """Two limits that must both allow a hit."""
 
     limits = st.tuples(limits(), limits())
     examples = 8
@@ -82,7 +82,7 @@ class TestTogether(LimitLaws):
 
 
 class YesOrNo:
-    """Says whether, and no more; a hit is a hit."""
+    """Answers with a bool, and every hit costs one."""
 
     def __init__(self, limiter):
         self.limiter = limiter
@@ -93,7 +93,7 @@ class YesOrNo:
 
 
 class TestYesOrNo(LimitLaws):
-    """A limiter that knows no costs and answers with a bool."""
+    """A limiter without costs that answers with a bool."""
 
     max_cost = 1
     examples = 8
@@ -103,7 +103,7 @@ class TestYesOrNo(LimitLaws):
 
 
 class TestPolicy(LimitLaws):
-    """One limit and no other."""
+    """One fixed limit."""
 
     limits = st.just(Limit(10, HOUR))
     examples = 8
@@ -115,12 +115,12 @@ class TestPolicy(LimitLaws):
 
 @pytest.fixture
 def unshrunk(monkeypatch):
-    """Let Hypothesis report the first failure it finds."""
+    """Make Hypothesis report the first failure that it finds."""
     monkeypatch.setattr(harness, "settings", partial(settings, phases=[Phase.generate], database=None))
 
 
 def broken(kind, **flags):
-    """Return laws for a limiter of this kind."""
+    """Return the laws for a limiter of this kind."""
     return type("Laws", (LimitLaws,), {"make_limiter": lambda self, limit, clock: kind(limit, clock), **flags})()
 
 
@@ -129,42 +129,42 @@ def broken(kind, **flags):
     [
         ("reopened_keeps_the_bucket", "shared is False"),
         ("impossible_hit_raises", "max_cost is set"),
-        ("give_back_is_exact", "no give_back"),
-        ("peek_takes_nothing", "no peek"),
-        ("reset_fills", "no reset"),
-        ("retry_after_is_exact", "no retry_after"),
-        ("remaining_is_exact", "no remaining"),
-        ("full_after_is_exact", "no full_after"),
+        ("give_back_is_exact", "no method give_back"),
+        ("peek_takes_nothing", "no method peek"),
+        ("reset_fills", "no method reset"),
+        ("retry_after_is_exact", "no attribute retry_after"),
+        ("remaining_is_exact", "no attribute remaining"),
+        ("full_after_is_exact", "no attribute full_after"),
     ],
 )
 def test_left_out(law, reason):
-    """What a limiter does not have is left out, and the report says so."""
+    """A law about something that the limiter does not have is skipped, with the reason."""
     with pytest.raises(pytest.skip.Exception, match=reason):
         getattr(TestYesOrNo(), f"test_{law}")()
 
 
 def test_says_what_is_wrong():
-    """A failure says what went wrong, under which limit, and quotes the law."""
-    with pytest.raises(AssertionError, match=r"granted \d+ in a window of time in which Limit") as caught:
+    """A failure says what went wrong and under which limit, and quotes the law."""
+    with pytest.raises(AssertionError, match=r"\d+ granted in a window of time in which Limit") as caught:
         broken(OffByOne).test_never_too_many()
 
     notes = "\n".join(caught.value.__notes__)
     assert "(limit): Limit(capacity=" in notes
     assert "(trace): [Hit(n=" in notes
-    assert "The law: No window of time is granted more than" in notes
+    assert "Broken law: In every window of time, a limiter grants no more than" in notes
 
 
 @pytest.mark.usefixtures("unshrunk")
 def test_reopened_goes_wrong():
-    """A limiter that is another after a restart is caught."""
-    with pytest.raises(AssertionError, match="at one of two limiters that share"):
+    """A limiter that loses its buckets in a restart is rejected."""
+    with pytest.raises(AssertionError, match="two limiters share a bucket with"):
         broken(MonotonicPerProcess, shared=True).test_reopened_keeps_the_bucket()
 
 
 @pytest.mark.usefixtures("unshrunk")
 def test_no_value_error():
-    """A hit of nothing that raises nothing is caught."""
-    with pytest.raises(AssertionError, match="a hit of 0 is no ValueError"):
+    """A limiter that accepts a hit of zero is rejected."""
+    with pytest.raises(AssertionError, match="a hit of 0 did not raise ValueError"):
         broken(TakesAnything).test_impossible_hit_raises()
 
 
@@ -176,22 +176,24 @@ class NeverComesBack(Bucket):
 
 
 class AtOnce(Bucket):
-    """Says to come back at once."""
+    """Says that no wait is needed."""
 
     def wait(self, amount):
         return timedelta(0)
 
 
 @pytest.mark.usefixtures("unshrunk")
-@pytest.mark.parametrize("kind, said", [(NeverComesBack, "ten years did"), (AtOnce, "wait for 0:00:00")])
+@pytest.mark.parametrize(
+    "kind, said", [(NeverComesBack, "granted ten years later"), (AtOnce, "with a retry_after of 0:00:00")]
+)
 def test_wrong_wait(kind, said):
-    """A limiter that is wrong about never, or about now, is caught."""
+    """A limiter that wrongly says never, or at once, is rejected."""
     with pytest.raises(AssertionError, match=said):
         broken(kind, limits=st.just(Limit(2, HOUR))).test_retry_after_is_exact()
 
 
 def test_every_40_minutes():
-    """A hit every 40 minutes, a hundred times, against "10, and one back each hour" admits 76, as ours does."""
+    """Of 100 hits, one every 40 minutes, "10, and one back each hour" grants 76, like our limiter."""
     clock = FakeClock()
     exact = ExactLimiter(Limit(10, HOUR), clock)
     ours = RateLimiter(MemoryStore(), Limit(10, HOUR), clock=clock)

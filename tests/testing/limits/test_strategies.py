@@ -1,4 +1,4 @@
-"""The strategies for limits and traces: what they draw, and that they draw what matters."""
+"""The strategies for limits and traces draw valid examples, and all the kinds that matter."""
 
 from datetime import timedelta
 
@@ -32,14 +32,14 @@ FIRST = settings(max_examples=5000, phases=[Phase.generate], database=None)
     ],
 )
 def test_limits(wanted):
-    """Limits are small and huge, refill at once, at odd microseconds, in years, or never."""
+    """Limits are small and huge, and refill at once, at odd microseconds, in years, or never."""
     assert wanted(find(limits(), wanted, settings=FIRST))
 
 
 @QUIET
 @given(limits(max_capacity=7))
 def test_max_capacity(limit):
-    """Limits are as small as they have to be."""
+    """No limit is larger than ``max_capacity``."""
     assert limit.capacity <= 7
 
 
@@ -58,7 +58,7 @@ def test_max_capacity(limit):
     ],
 )
 def test_traces(wanted):
-    """Traces have hits of any cost, bursts that drain, give-backs, pauses to the edge of a refill, and jumps."""
+    """Traces contain hits of any cost, draining bursts, give-backs, pauses to the edge of a refill, and jumps."""
     n = len(wanted)
     find(traces(LIMIT), lambda trace: any(wanted == trace[at : at + n] for at in range(len(trace))), settings=FIRST)
 
@@ -66,7 +66,7 @@ def test_traces(wanted):
 @QUIET
 @given(traces(LIMIT, max_cost=2, back=False))
 def test_traces_within(trace):
-    """Hits are as cheap as they have to be, and the clock goes only forward."""
+    """No hit costs more than ``max_cost``, and the clock only moves forward if ``back`` is false."""
     assert all(1 <= step.n <= 2 if isinstance(step, Hit | GiveBack) else step.by >= ZERO for step in trace)
     assert len({type(step) for step in trace}) > 1
 
@@ -74,7 +74,7 @@ def test_traces_within(trace):
 @QUIET
 @given(st.data())
 def test_traces_of_any_limit(data):
-    """Whatever the limit, no hit costs more than it holds, and every movement of the clock can be made."""
+    """For any limit, no hit costs more than the capacity, and every movement of the clock is possible."""
     limit = data.draw(limits())
     for step in data.draw(traces(limit)):
         match step:
@@ -87,12 +87,12 @@ def test_traces_of_any_limit(data):
 @QUIET
 @given(traces(PAIR))
 def test_traces_of_several(trace):
-    """Under several limits a hit costs no more than the smallest holds."""
+    """With several limits, no hit costs more than the smallest capacity."""
     assert all(step.n <= 3 for step in trace if isinstance(step, Hit | GiveBack))
 
 
 @QUIET
 @given(moves(LIMIT, back=False))
 def test_moves(move):
-    """A pause goes forward."""
+    """A pause moves the clock forward."""
     assert move.by >= ZERO

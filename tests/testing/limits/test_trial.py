@@ -1,4 +1,4 @@
-"""One trial, and what it does to a limiter and to the exact one."""
+"""A trial drives a limiter and the exact limiter together."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ LIMIT = Limit(5, HOUR)
 
 
 class Bools:
-    """Grants what it is told to grant, and says no more."""
+    """Answers with the given bools, and has nothing else."""
 
     def __init__(self, answers):
         self.answers = answers
@@ -26,13 +26,13 @@ class Bools:
 
 
 def a_trial(*answers, limit=LIMIT, max_cost=None, data=None):
-    """Return a trial of the exact limiter, or of one that gives these answers."""
+    """Return a trial of the exact limiter, or of a limiter that gives these answers."""
     clock = FakeClock(START)
     return Trial(limit, max_cost, Bools(list(answers)) if answers else ExactLimiter(limit, clock), clock, data)
 
 
 def test_follows_both():
-    """The steps of a trace are done to the limiter and to the exact one, on the same clock."""
+    """The steps of a trace are done to both limiters, on the same clock."""
     trial = a_trial()
     trial.follow([Hit(5), Move(HOUR), GiveBack(2), Hit(1)])
 
@@ -43,15 +43,15 @@ def test_follows_both():
 
 @pytest.mark.parametrize("answers, n", [([False], 1), ([True, True], 5)])
 def test_diverges(answers, n):
-    """A limiter that answers otherwise than the exact one ends the trial."""
+    """A limiter that answers differently from the exact limiter ends the trial."""
     trial = a_trial(*answers)
     with pytest.raises(Diverged):
         trial.follow([Hit(n), Hit(n)])
 
 
 def test_expects():
-    """A hit that is there has to be granted; one that is granted by mistake is another law's matter."""
-    with pytest.raises(AssertionError, match=r"Hit\(n=2\) was refused, though 5 are there"):
+    """A hit that should be granted and is refused fails the trial; one that is granted by mistake only ends it."""
+    with pytest.raises(AssertionError, match=r"Hit\(n=2\) was refused, although 5 are available"):
         a_trial(False).expect(Hit(2))
     trial = a_trial(True, True)
     trial.expect(Hit(5))
@@ -60,7 +60,7 @@ def test_expects():
 
 
 def test_does():
-    """A step done to the limiter alone says what was granted, and how much time passed."""
+    """A step done to the limiter alone returns what was granted and how much time passed."""
     trial = a_trial()
 
     assert [(5, 0), (0, 0), (-1, 0), (0, 3_600_000_000), (0, 0)] == [
@@ -70,7 +70,7 @@ def test_does():
 
 
 def test_moves_to_the_epoch():
-    """The clock goes back to the epoch and no further, and keeps what it has below a microsecond."""
+    """The clock goes back no further than the epoch, and keeps its nanoseconds."""
     trial = a_trial()
     trial.move(-timedelta(days=100 * 365))
 
@@ -78,7 +78,7 @@ def test_moves_to_the_epoch():
 
 
 def test_spends():
-    """So much is spent in hits as large as the limiter takes, until one is refused."""
+    """Spending takes hits as large as the limiter allows, until one is refused."""
     assert a_trial(True, True, True, max_cost=2).spend(5)
     assert a_trial(True).spend(0)
     trial = a_trial(True, False, True, max_cost=2)
@@ -87,27 +87,27 @@ def test_spends():
 
 
 def test_grabs():
-    """Whoever grabs takes until he is refused, or five times."""
+    """Grabbing stops at the first refusal, or after five hits."""
     assert 4 == a_trial(True, True, False, True).grab(2)
     assert 5 == a_trial(*[True] * 9).grab(1)
     assert 0 == a_trial().grab(1, Bools([False]))
 
 
 def test_holds_exactly():
-    """A limiter has to grant what is left, and no more."""
+    """A limiter must grant exactly what is left."""
     a_trial().holds_exactly("nothing happened")
-    with pytest.raises(AssertionError, match="it rained, and the 5 that should be there are not"):
+    with pytest.raises(AssertionError, match="it rained; then 5 should be available, but fewer were granted"):
         a_trial(False).holds_exactly("it rained")
-    with pytest.raises(AssertionError, match="it rained, and more than the 5 that should be there are"):
+    with pytest.raises(AssertionError, match="it rained; then 5 should be available, but more were granted"):
         a_trial(True, True).holds_exactly("it rained")
 
 
 def test_leaves_out():
-    """A law about what the limiter does not have, or does not say, is left out."""
+    """A law about a method or an attribute that the limiter does not have is skipped."""
     trial = a_trial(True)
-    with pytest.raises(pytest.skip.Exception, match="the limiter has no peek"):
+    with pytest.raises(pytest.skip.Exception, match="the limiter has no method peek"):
         trial.need("peek")
-    with pytest.raises(pytest.skip.Exception, match="take says no remaining"):
+    with pytest.raises(pytest.skip.Exception, match="the answer of take has no attribute remaining"):
         trial.said(trial.take(1)[0], "remaining")
     trial = a_trial()
     trial.need("peek")
@@ -117,7 +117,7 @@ def test_leaves_out():
 @settings(deadline=None)
 @given(st.data())
 def test_drains(data):
-    """After a drain the hit is refused, and what was left is there."""
+    """After a drain, the hit is refused and the rest is available."""
     trial = a_trial(data=data)
     trial.follow(trial.trace())
     n, left = trial.drain()
@@ -130,13 +130,13 @@ def test_drains(data):
 @settings(deadline=None)
 @given(st.data())
 def test_cannot_drain(data):
-    """A limiter that refuses what is there cannot be drained, and ends the trial."""
+    """A limiter that refuses what is available cannot be drained, and ends the trial."""
     with pytest.raises(Diverged):
         a_trial(False, limit=Limit(1, None), data=data).drain()
 
 
 def test_allowed():
-    """An answer is a bool, or something that has ``allowed``."""
+    """An answer is a bool, or has the attribute ``allowed``."""
     assert [True, False] == [allowed(True), allowed(False)]
     assert allowed(a_trial().take(1)[0])
 
@@ -147,7 +147,7 @@ def test_fresh_keys():
 
 
 def test_hold():
-    """What does not hold fails with what is wrong."""
+    """A condition that is false fails with the message."""
     hold(True, "never said")
     with pytest.raises(AssertionError, match=r"^this is wrong$"):
         hold(False, "this is wrong")

@@ -17,7 +17,7 @@ NUMBER = SenderConformance.message.to.e164
 
 
 class GoodSender:
-    """Posts JSON to a gateway. Those below change a method of it."""
+    """Posts JSON to a gateway. The broken senders override a method of it."""
 
     def __init__(self, url, timeout):
         self._host = urlsplit(url).netloc
@@ -68,7 +68,7 @@ class GoodSender:
         return json.dumps({"to": message.to.e164, "text": message.text})
 
 
-# What it says.
+# --- what it returns or raises
 
 
 class SwallowsErrors(GoodSender):
@@ -142,7 +142,7 @@ class SendsToNobody(GoodSender):
         return json.dumps({"to": message.to.masked, "text": message.text})
 
 
-# How long it takes, and how often it asks.
+# --- how long it takes, and how many requests it makes
 
 
 class RetriesPosts(GoodSender):
@@ -162,7 +162,7 @@ class RetriesTimeouts(GoodSender):
 
 
 class RetriesKeptConnections(GoodSender):
-    """As many HTTP clients do when a connection of their pool turns out to be dead."""
+    """Retries as many HTTP clients do when a pooled connection turns out to be dead."""
 
     kept = None
 
@@ -211,7 +211,7 @@ class MixesMessages(GoodSender):
         return super()._exchange(connection, self._message)
 
 
-# What it shows.
+# --- what it reveals
 
 
 class QuotesTheMessage(GoodSender):
@@ -233,7 +233,7 @@ class QuotesTheCarrier(GoodSender):
 
 
 class LeavesTheAnswerInItsLocals(GoodSender):
-    """Its words are plain; a traceback with locals has what the carrier said."""
+    """Its message is plain, but a traceback with locals shows what the carrier said."""
 
     def _exchange(self, connection, message):
         connection.request("POST", "/messages", self._form(message))
@@ -265,7 +265,7 @@ class ShowsItsToken(GoodSender):
         return f"ShowsItsToken({TOKEN!r})"
 
 
-# For asyncio.
+# --- for asyncio
 
 
 class AsyncGoodSender(GoodSender):

@@ -12,7 +12,7 @@ from testing.senders.broken import GoodSender, async_suite, suite
 from smsmfa.testing import Answer
 from smsmfa.testing.senders.checks import SenderChecks
 
-#: Which checks reject which sender; but for those that never end, the others let it pass.
+#: The checks that reject each sender. All other checks pass, except for the senders in ``HANGING``.
 CAUGHT = {
     "SwallowsErrors": "broken_connection drip garbage kept_connection misconfigured redirect refused_connection"
     " rejected server_error silence",
@@ -39,7 +39,7 @@ CAUGHT = {
     "AsyncBlocksTheLoop": "loop_is_free",
     "AsyncRetriesPosts": "kept_connection nothing_is_sent_twice redirect",
 }
-#: Those that only the time limit ends.
+#: Senders that only the time limit stops.
 HANGING = {"NeverTimesOut", "TimesOutEachRead", "AsyncBlocksTheLoop"}
 
 
@@ -50,7 +50,7 @@ def suite_of(name):
 
 
 class TestGoodSender(suite(GoodSender)):
-    """A sender that keeps every promise passes every check."""
+    """A correct sender passes every check."""
 
 
 @pytest.mark.parametrize("name, check", [(name, check) for name, checks in CAUGHT.items() for check in checks.split()])
@@ -61,7 +61,7 @@ def test_rejects(name, check):
 
 
 def test_every_sender_is_caught():
-    """Each broken sender is caught by a check, and each check that is made of one promise catches a sender."""
+    """Each broken sender is caught by a check, and each check catches a broken sender."""
     senders = {
         name for name, value in vars(broken).items() if isinstance(value, type) and issubclass(value, GoodSender)
     }
@@ -74,15 +74,15 @@ def test_every_sender_is_caught():
 @pytest.mark.parametrize(
     "name, value, check, reason",
     [
-        ("rejected", None, "rejected", "left out, because these are off: rejected"),
-        ("misconfigured", None, "misconfigured", "left out, because these are off: misconfigured"),
-        ("bounds_whole_answer", False, "drip", "left out, because these are off: bounds_whole_answer"),
-        ("accepted", Answer(204), "garbage", "the carrier's answer has no body"),
-        ("accepted", Answer(204), "drip", "the carrier's answer has no body"),
+        ("rejected", None, "rejected", "this suite does not set: rejected"),
+        ("misconfigured", None, "misconfigured", "this suite does not set: misconfigured"),
+        ("bounds_whole_answer", False, "drip", "this suite does not set: bounds_whole_answer"),
+        ("accepted", Answer(204), "garbage", "the answer in `accepted` has no body"),
+        ("accepted", Answer(204), "drip", "the answer in `accepted` has no body"),
     ],
 )
 def test_left_out(name, value, check, reason):
-    """What a sender cannot tell, or its carrier does not say, is not checked, and said to be left out."""
+    """A check of something that the suite does not set is skipped, with the reason."""
     checks = suite(GoodSender)()
     setattr(checks, name, value)
 
@@ -100,13 +100,13 @@ class Bodiless(GoodSender):
 
 
 class TestAnswersWithoutBody(suite(Bodiless)):
-    """A carrier whose answers have no body asks no sender to read one."""
+    """If the carrier's answers have no body, a sender need not read one."""
 
     accepted = Answer(204)
 
 
 def test_proxy(monkeypatch):
-    """A proxy of the environment does not come between a sender and the carrier."""
+    """A proxy in the environment is bypassed."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
 
     suite(broken.FollowsRedirects)().test_accepted()
@@ -122,7 +122,7 @@ class TestOwn(suite(LogsTheForm)):
 
 
 def test_counts(tmp_path):
-    """The summary of a test run says how many checks ran, how many failed and what was left out."""
+    """The summary of a run says how many checks ran, failed and were skipped."""
     (tmp_path / "test_own.py").write_text(OWN_TESTS)
     (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {Path(__file__).parents[1]}\n")
 
@@ -130,4 +130,5 @@ def test_counts(tmp_path):
     alone = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True, timeout=60, check=False)
 
-    assert "smsmfa.testing: TestOwn: 2 checks ran, 1 failed, 1 left out (rejected)" in done.stdout.splitlines()
+    expected = "smsmfa.testing: TestOwn: 2 checks ran, 1 failed, 1 skipped (not set: rejected)"
+    assert expected in done.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""The suites accept senders that keep their promises, and drive those for asyncio from plain methods."""
+"""The sender suites accept correct senders, and drive asynchronous ones from plain methods."""
 
 import asyncio
 
@@ -9,11 +9,11 @@ from smsmfa.testing import Answer, AsyncSenderConformance, SenderConformance
 
 
 class TestAsyncGoodSender(async_suite(AsyncGoodSender)):
-    """An asynchronous sender that keeps every promise passes every check."""
+    """A correct asynchronous sender passes every check."""
 
 
 def test_blocked_loop():
-    """A sender that blocks the loop is told from one that waits."""
+    """A sender that blocks the event loop is rejected."""
     checks = async_suite(AsyncBlocksTheLoop)()
     checks.time_limit = 1.0
 
@@ -22,7 +22,7 @@ def test_blocked_loop():
 
 
 def test_nothing_to_close():
-    """A sender need not have anything to close."""
+    """A sender need not have a close method."""
     suite(GoodSender)().test_accepted()
     suite(GoodSender)().test_many_at_once()
 
@@ -52,7 +52,7 @@ def closing(sender, closed, *, asynchronous):
 )
 @pytest.mark.parametrize("check", ["test_accepted", "test_many_at_once", "test_broken_connection"])
 def test_closes(sender, base, asynchronous, check):
-    """A sender that can be closed is, after each delivery; an asynchronous one within its loop."""
+    """A sender with a close method is closed after each delivery; an asynchronous one within its loop."""
     closed = []
     checks = suite(closing(sender, closed, asynchronous=asynchronous), base)()
 
@@ -62,7 +62,7 @@ def test_closes(sender, base, asynchronous, check):
 
 @pytest.mark.parametrize("base", [SenderConformance, AsyncSenderConformance])
 def test_no_sender(base):
-    """A suite that does not say how a sender is made fails."""
+    """A suite that does not say how to make a sender fails."""
 
     class Unfinished(base):
         accepted = Answer(201)
@@ -72,7 +72,7 @@ def test_no_sender(base):
 
 
 def test_programming_error():
-    """An error of make_sender is no outcome of a message: it fails the check."""
+    """An error of make_sender is not an outcome of a message, and fails the check."""
 
     def fails(url, timeout):
         raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""What an error or a log shows is found, wherever it stands."""
+"""What an error or a log record reveals is found, wherever it is."""
 
 import logging
 
@@ -14,7 +14,7 @@ def raised(call):
 
 
 def test_words():
-    """The words of an error are found, its notes and its attributes."""
+    """The message, notes and attributes of an error are found."""
     error = RuntimeError("in the words")
     error.add_note("in a note")
     error.hidden = "in an attribute"
@@ -23,7 +23,7 @@ def test_words():
 
 
 def test_arguments():
-    """What an error was made with is found, where its words leave it out."""
+    """The arguments of an error are found even if its message leaves them out."""
 
     class Brief(Exception):
         def __str__(self):
@@ -33,7 +33,7 @@ def test_arguments():
 
 
 def test_locals():
-    """So is what the frames of its traceback have in their locals."""
+    """The local variables of the frames in its traceback are found."""
 
     def fail():
         hidden = "in a " + "local"
@@ -44,7 +44,7 @@ def test_locals():
 
 @pytest.mark.parametrize("cause", [True, False])
 def test_behind(cause):
-    """So is the same of the error behind it, be it the cause or what was being handled."""
+    """The same is found for the error's cause and for its context."""
 
     def fail():
         try:
@@ -62,7 +62,7 @@ def test_behind(cause):
 
 
 def test_suppressed():
-    """What ``from None`` keeps back from those who read the error is not there."""
+    """A context that ``from None`` hides is not reported."""
 
     def fail():
         try:
@@ -74,12 +74,12 @@ def test_suppressed():
 
 
 def test_no_error():
-    """What is no error says nothing."""
+    """A value that is not an error reveals nothing."""
     assert not told_by("a receipt")
 
 
 def test_log():
-    """Every line of every logger is collected with what goes beside it, and the level is restored."""
+    """Every record of every logger is collected with its extra data, and the level is restored."""
     level = logging.getLogger().level
     with logged() as lines:
         logging.getLogger("any.logger").debug("at %s", "debug", extra={"more": "for structured logs"})

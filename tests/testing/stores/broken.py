@@ -1,6 +1,6 @@
-"""Stores that keep every promise, one of each kind, and under each the ways to break it: a class a mistake.
+"""Correct stores, one of each kind, and for each the ways to break it, one mistake in each class.
 
-Mistakes that were found in other projects name them; ``Read in`` says where. None of this is an example to follow.
+Mistakes that were found in other projects name them after ``Read in``. None of this is an example to follow.
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ from smsmfa import StoreError
 
 
 class Data:
-    """What all that are opened on one database share."""
+    """What all stores opened on one database share."""
 
     def __init__(self):
         self.lock = RLock()
@@ -63,9 +63,9 @@ class Locked:
 
 
 class LosesUpdates(Locked):
-    """Nothing keeps two updates apart, so the later write undoes the earlier one.
+    """Nothing separates two updates, so the later write undoes the earlier one.
 
-    Read in: privacyIDEA (fail counter), allauth (tries kept in the session).
+    Read in: privacyIDEA (fail counter), allauth (attempts kept in the session).
     """
 
     def update(self, keys, change):
@@ -75,9 +75,9 @@ class LosesUpdates(Locked):
 
 
 class ReadsOutsideTheLock(Locked):
-    """It reads and decides before it takes the lock, so what it writes may be based on what is no longer there.
+    """It reads and decides before it takes the lock, so its writes may rest on old values.
 
-    Read in: django-phone-verify, django-two-factor-auth, django-mfa (tries), Flask-Security (recovery codes).
+    Read in: django-phone-verify, django-two-factor-auth, django-mfa (attempts), Flask-Security (recovery codes).
     """
 
     def update(self, keys, change):
@@ -88,7 +88,7 @@ class ReadsOutsideTheLock(Locked):
 
 
 class LetsGoBetween(Locked):
-    """It lets go of the lock between the reading and the writing.
+    """It releases the lock between reading and writing.
 
     Read in: GoTrue and a plugin of Keycloak (limits of messages), Sentry (replay of a code).
     """
@@ -103,7 +103,7 @@ class LetsGoBetween(Locked):
 
 
 class LocksForItself(Locked):
-    """Each store has a lock of its own over the data that all share."""
+    """Each store has its own lock over data that all of them share."""
 
     def __init__(self, data=None):
         super().__init__(data)
@@ -111,7 +111,7 @@ class LocksForItself(Locked):
 
 
 class WritesOneKeyAtATime(Locked):
-    """It lets go of the lock between two keys, so that others see half of an update.
+    """It releases the lock between two keys, so that others see half of an update.
 
     Read in: allauth (several limits are charged one after the other).
     """
@@ -126,7 +126,7 @@ class WritesOneKeyAtATime(Locked):
 
 
 class WritesOneKeyOnly(Locked):
-    """Of several writes it stores the first."""
+    """It stores only the first of several writes."""
 
     def write(self, writes):
         for key, entry in list(writes.items())[:1]:
@@ -134,7 +134,7 @@ class WritesOneKeyOnly(Locked):
 
 
 class ChecksAsItWrites(Locked):
-    """It finds a write that it has to refuse after it has stored those before it."""
+    """It notices a write that it must refuse after it has stored the writes before it."""
 
     def update(self, keys, change):
         with self.lock:
@@ -146,7 +146,7 @@ class ChecksAsItWrites(Locked):
 
 
 class WritesOutsideItsKeys(Locked):
-    """It stores whatever a change writes, under keys that it was not called with too."""
+    """It stores every write of a change, even under keys that the update did not name."""
 
     def update(self, keys, change):
         with self.lock:
@@ -156,7 +156,7 @@ class WritesOutsideItsKeys(Locked):
 
 
 class DropsWhatIsOutside(Locked):
-    """It leaves a write outside its keys away and says nothing."""
+    """It silently ignores a write outside its keys."""
 
     def update(self, keys, change):
         with self.lock:
@@ -166,7 +166,7 @@ class DropsWhatIsOutside(Locked):
 
 
 class SwallowsExceptions(Locked):
-    """An exception of the change is logged, and None returned.
+    """It logs an exception of the change and returns None.
 
     Read in: django-phone-verify and a plugin of Keycloak (failures of the carrier).
     """
@@ -177,7 +177,7 @@ class SwallowsExceptions(Locked):
 
 
 class RenamesExceptions(Locked):
-    """An exception of the change comes out as a StoreError."""
+    """It raises an exception of the change as a StoreError."""
 
     def update(self, keys, change):
         try:
@@ -198,7 +198,7 @@ class KeepsTheLock(Locked):
 
 
 class LeaksConnections(Locked):
-    """A connection that an exception interrupts is not given back to the pool."""
+    """A connection is not returned to the pool after an exception."""
 
     def __init__(self, data=None):
         super().__init__(data)
@@ -219,7 +219,7 @@ class LeaksConnections(Locked):
 
 
 class LeaksConnectionsOfRefusals(LeaksConnections):
-    """A connection is given back to the pool by a commit, and nothing is committed when nothing is written."""
+    """A connection is returned to the pool by a commit, and without writes there is no commit."""
 
     def update(self, keys, change):
         with self.lock:
@@ -236,7 +236,7 @@ class LeaksConnectionsOfRefusals(LeaksConnections):
 
 
 class LeavesPlaceholders(Locked):
-    """To lock absent keys it stores something empty under them, and leaves it there when nothing is written."""
+    """To lock absent keys it stores empty values under them, and keeps these if nothing is written."""
 
     def see(self, keys):
         values = super().see(keys)
@@ -246,14 +246,14 @@ class LeavesPlaceholders(Locked):
 
 
 class HandsOutItsData(Locked):
-    """A change is given the dictionary that holds the data."""
+    """It gives a change the dictionary that holds the data."""
 
     def see(self, keys):
         return self.entries
 
 
 class ReadsWhatWasThere(Locked):
-    """What was read is remembered, and an update does not touch the memory."""
+    """It remembers what it read, and an update does not change that memory."""
 
     def __init__(self, data=None):
         super().__init__(data)
@@ -280,7 +280,7 @@ class ReadsAReplica(Locked):
 
 
 class KeepsItsOwnCopy(Locked):
-    """Each process, and each store in it, has a copy that it reads once.
+    """Each store in each process has a copy that it reads once.
 
     Read in: GoTrue (limits in the memory of one process).
     """

@@ -1,4 +1,4 @@
-"""Stores over a file, over a server and for asyncio, right and broken; see :mod:`broken_stores`."""
+"""Stores in a file, on a server and for asyncio, correct and broken; see :mod:`testing.stores.broken`."""
 
 import asyncio
 import sqlite3
@@ -16,7 +16,7 @@ from smsmfa import StoreContention, StoreError
 
 
 class Database(Locked):
-    """It keeps every promise: a file of SQLite, one transaction an update, that locks before it reads."""
+    """It keeps every promise: a SQLite file, with one transaction for each update that locks before it reads."""
 
     begin = "BEGIN IMMEDIATE"
 
@@ -45,7 +45,7 @@ class Database(Locked):
     def update(self, keys, change):
         with self.connected() as connection:
             connection.execute(self.begin)
-            writes, outcome = change(self.see_in(connection, keys))  # closing the connection rolls back
+            writes, outcome = change(self.see_in(connection, keys))  # on an error, closing the connection rolls back
             self.write_in(connection, checked(writes, keys))
             connection.execute("COMMIT")
             return outcome
@@ -63,7 +63,7 @@ class Database(Locked):
 
 
 class DefersItsBegin(Database):
-    """Its transaction begins with a reading, so that of two that go on to write one fails at once."""
+    """Its transaction begins by reading, so if two of them go on to write, one fails at once."""
 
     begin = "BEGIN"
 
@@ -81,7 +81,7 @@ class ReadsBeforeItBegins(Database):
 
 
 class CommitsEachWrite(Database):
-    """Each of its writes is a transaction of its own."""
+    """It commits each write in its own transaction."""
 
     def write_in(self, connection, writes):
         for key, entry in writes.items():
@@ -94,7 +94,7 @@ class CommitsEachWrite(Database):
 
 
 class ReadsTheFileOnce(Database):
-    """Each process reads the file once, and then knows what is in it."""
+    """Each process reads the file once and never looks again."""
 
     memories = {}
 
@@ -116,9 +116,9 @@ class ReadsTheFileOnce(Database):
 
 
 class RidesOnATransaction(Database):
-    """It takes part in the transaction of the application, if there is one, and is rolled back with it."""
+    """It joins the application's transaction if there is one, and is rolled back with it."""
 
-    #: The connection of the application, in its thread.
+    #: The application's connection in this thread.
     outer = local()
 
     def update(self, keys, change):
@@ -134,7 +134,7 @@ class RidesOnATransaction(Database):
 
 
 class Server:
-    """Compares and sets for whoever connects, on a port of the loopback interface."""
+    """Compares and sets for its clients, on a loopback port."""
 
     def __init__(self):
         self.store = Compared()
@@ -157,7 +157,7 @@ class Server:
 
 
 class Remote:
-    """It keeps every promise: a server compares and sets, and what a broken wire leaves open is a StoreError."""
+    """It keeps every promise: a server compares and sets, and a broken connection raises StoreError."""
 
     def __init__(self, address):
         self.address = address
@@ -185,7 +185,7 @@ class Remote:
 
 
 class RetriesTheCommit(Remote):
-    """What the wire breaks is asked again, a commit too: as redis-py does by default."""
+    """It repeats any request whose connection broke, even a commit, as redis-py does by default."""
 
     def call(self, question):
         try:
@@ -195,7 +195,7 @@ class RetriesTheCommit(Remote):
 
 
 class BelievesInCommits(Remote):
-    """A commit whose answer is lost is taken for done."""
+    """It takes a commit for done if its answer is lost."""
 
     def ask(self, name, *arguments):
         try:
@@ -207,7 +207,7 @@ class BelievesInCommits(Remote):
 
 
 class FailsOpen(Remote):
-    """When the server does not answer, nothing is stored for all it knows.
+    """If the server does not answer, it behaves as if nothing were stored.
 
     Read in: Sentry and django-mfa (limits).
     """
@@ -220,14 +220,14 @@ class FailsOpen(Remote):
 
 
 class RaisesWhatTheDriverRaises(Remote):
-    """What goes wrong on the wire is not raised as a StoreError."""
+    """It does not turn the errors of a broken connection into StoreError."""
 
     def ask(self, *question):
         return self.call(question)
 
 
 class CallsBrokenCommitsContention(Remote):
-    """A commit whose answer is lost is reported as contention, which says that nothing is changed."""
+    """It reports a commit whose answer is lost as contention, which means that nothing was stored."""
 
     def ask(self, name, *arguments):
         try:
@@ -237,7 +237,7 @@ class CallsBrokenCommitsContention(Remote):
 
 
 class SharesItsConnection(Remote):
-    """It goes on using its connection after a fork, so that parent and child read each other's answers."""
+    """It goes on using its connection after a fork, so parent and child read each other's answers."""
 
     def __init__(self, address):
         super().__init__(address)
@@ -253,14 +253,14 @@ class SharesItsConnection(Remote):
 
 
 class WaitsBetween(TaskStore):
-    """It waits between the reading and the writing, and nothing keeps other tasks out."""
+    """It waits between reading and writing, and nothing keeps other tasks out."""
 
     async def update(self, keys, change):
         return await self.run(keys, change)
 
 
 class WaitsBetweenWrites(TaskStore):
-    """It waits between two writes, so that a task which is cancelled there leaves half of them."""
+    """It waits between two writes, so a task that is cancelled there leaves half of them."""
 
     async def write(self, writes):
         for key, entry in writes.items():
@@ -279,7 +279,7 @@ class KeepsTheLockWhenCancelled(TaskStore):
 
 
 class SwallowsCancellation(TaskStore):
-    """A task that is cancelled goes on, and returns None."""
+    """A task that is cancelled goes on and returns None."""
 
     async def update(self, keys, change):
         with suppress(asyncio.CancelledError):
@@ -287,7 +287,7 @@ class SwallowsCancellation(TaskStore):
 
 
 class HoldsUpTheLoop(TaskStore):
-    """Its lock is one of threads, which a task that waits for it never lets another task give back."""
+    """Its lock is a thread's lock, and a task that waits for it never lets another task release it."""
 
     def __init__(self):
         super().__init__()

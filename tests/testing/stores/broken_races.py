@@ -1,4 +1,4 @@
-"""Stores that compare and set, and stores with a lock a row, right and broken; see :mod:`broken_stores`."""
+"""Stores that compare and set, and stores with a lock for each row; see :mod:`testing.stores.broken`."""
 
 from contextlib import ExitStack
 from threading import local
@@ -13,7 +13,7 @@ from smsmfa.typing import Entry
 
 
 class Compared(Locked):
-    """It keeps every promise: it decides without the lock, and stores if all that it saw is still there."""
+    """It keeps every promise: it decides without the lock, and stores if everything it saw is unchanged."""
 
     def update(self, keys, change):
         while True:
@@ -32,7 +32,7 @@ class Compared(Locked):
 
 
 class RepeatsItsWrites(Compared):
-    """When it finds other values than it saw, it stores what was decided about those it saw.
+    """If values have changed, it stores what it decided about the old ones.
 
     Read in: GoTrue (a challenge that is redeemed twice).
     """
@@ -42,7 +42,7 @@ class RepeatsItsWrites(Compared):
 
 
 class KeepsTheFirstOutcome(Compared):
-    """When the change is called again, its writes are stored and the outcome of the first call is returned."""
+    """If the change runs again, it stores the new writes and returns the outcome of the first run."""
 
     def update(self, keys, change):
         outcomes = []
@@ -57,7 +57,7 @@ class KeepsTheFirstOutcome(Compared):
 
 
 class CallsOnceAndForAll(Compared):
-    """What came of a change is remembered by its keys and the values it saw, whatever the change was."""
+    """It remembers the result of a change by keys and values, and reuses it for any other change."""
 
     def __init__(self, data=None):
         super().__init__(data)
@@ -74,21 +74,21 @@ class CallsOnceAndForAll(Compared):
 
 
 class ComparesOnlyWhatItWrites(Compared):
-    """What was looked at but not written may have changed meanwhile."""
+    """It does not notice that a value changed that was seen but not written."""
 
     def replace(self, keys, seen, writes):
         return super().replace(list(writes), {key: value for key, value in seen.items() if key in writes}, writes)
 
 
 class ComparesOnlyWhatExists(Compared):
-    """What was absent may have been written meanwhile."""
+    """It does not notice that an absent key was written meanwhile."""
 
     def replace(self, keys, seen, writes):
         return super().replace(list(seen), seen, writes)
 
 
 class DecidesOnTornValues(Compared):
-    """Keys are read one by one, and a refusal is believed whether or not their values belong together."""
+    """It reads keys one by one, and believes a refusal even if their values never existed together."""
 
     def update(self, keys, change):
         while True:
@@ -99,7 +99,7 @@ class DecidesOnTornValues(Compared):
 
 
 class BelievesErrorsOfTornValues(Compared):
-    """Keys are read one by one, and an exception passes whether or not their values belong together."""
+    """It reads keys one by one, and passes on an exception even if their values never existed together."""
 
     def update(self, keys, change):
         while True:
@@ -110,7 +110,7 @@ class BelievesErrorsOfTornValues(Compared):
 
 
 class ReportsFailureAsSuccess(Compared):
-    """When others were faster three times, it returns the outcome without having stored anything."""
+    """After losing three races it returns the outcome without having stored anything."""
 
     def update(self, keys, change):
         for _ in range(3):
@@ -123,7 +123,7 @@ class ReportsFailureAsSuccess(Compared):
 
 
 class ReportsSuccessAsFailure(Compared):
-    """When others were faster once, it stores at the second try and raises what says that nothing is changed."""
+    """After losing one race it stores at the second try, and then raises StoreContention."""
 
     tries = local()
 
@@ -137,7 +137,7 @@ class ReportsSuccessAsFailure(Compared):
 
 
 class GivesUpAtOnce(Compared):
-    """When others were faster once, it gives up."""
+    """It gives up after losing one race."""
 
     def replace(self, keys, seen, writes):
         if not super().replace(keys, seen, writes):
@@ -146,7 +146,7 @@ class GivesUpAtOnce(Compared):
 
 
 class RefusesFromMemory(Compared):
-    """A change that writes nothing is decided on the values that this store saw last, be they stale or not."""
+    """It decides a change that writes nothing on the values it saw last, even if they are stale."""
 
     def __init__(self, data=None):
         super().__init__(data)
@@ -165,7 +165,7 @@ class RefusesFromMemory(Compared):
 
 
 class TakesAndPutsBack(Locked):
-    """It takes the entries away, decides, and puts them back, so that others find nothing meanwhile.
+    """It deletes the entries, decides, and puts them back, so others find nothing meanwhile.
 
     Read in: better-auth (a code is consumed, then created again if it was wrong).
     """
@@ -184,7 +184,7 @@ class TakesAndPutsBack(Locked):
 
 
 class Rows(Locked):
-    """It keeps every promise: a lock for each key, absent ones too, taken in one order."""
+    """It keeps every promise: a lock for each key, absent ones included, always taken in the same order."""
 
     def read(self, key):
         with self.data.rows[key]:
@@ -203,21 +203,21 @@ class Rows(Locked):
 
 
 class LocksInTheGivenOrder(Rows):
-    """It takes the locks in the order of the keys it is given, so that two in opposite orders wait for each other."""
+    """It takes the locks in the order of the keys, so two updates in opposite orders wait for each other."""
 
     def locked(self, keys):
         return keys
 
 
 class LocksOnlyWhatExists(Rows):
-    """It locks the keys that exist, as ``SELECT ... FOR UPDATE`` does."""
+    """It locks only the keys that exist, as ``SELECT ... FOR UPDATE`` does."""
 
     def locked(self, keys):
         return sorted(self.see(keys))
 
 
 class LocksTheFirstKey(Rows):
-    """It locks the first of its keys."""
+    """It locks only the first of its keys."""
 
     def locked(self, keys):
         return keys[:1]

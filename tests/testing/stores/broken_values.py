@@ -1,4 +1,4 @@
-"""Stores that break a promise about keys, values or lifetimes; see :mod:`broken_stores`."""
+"""Stores with a mistake about keys, values or lifetimes; see :mod:`testing.stores.broken`."""
 
 import struct
 import time
@@ -13,35 +13,35 @@ from smsmfa.typing import Entry
 
 
 class FoldsCase(Locked):
-    """Keys that differ in case are one, as under the default collation of MariaDB."""
+    """Keys that differ only in case are the same key, as in MariaDB's default collation."""
 
     def row(self, key):
         return key.casefold()
 
 
 class DropsTrailingSpaces(Locked):
-    """Keys that differ in trailing spaces are one, as under the default collation of MariaDB."""
+    """Keys that differ only in trailing spaces are the same key, as in MariaDB's default collation."""
 
     def row(self, key):
         return key.rstrip()
 
 
 class CutsKeys(Locked):
-    """Keys are cut to the 191 characters of an indexed column."""
+    """It cuts keys to the 191 characters of an indexed column."""
 
     def row(self, key):
         return key[:191]
 
 
 class EscapesKeys(Locked):
-    """Keys become names of files, and what a name cannot hold becomes an underscore."""
+    """It uses keys as file names, and replaces what a name cannot hold with an underscore."""
 
     def row(self, key):
         return "".join(char if char.isalnum() else "_" for char in key)
 
 
 class DeletesByPrefix(Locked):
-    """A key is deleted together with those that it begins."""
+    """It deletes a key together with all keys that begin with it."""
 
     def put(self, key, entry):
         if entry is None:
@@ -52,7 +52,7 @@ class DeletesByPrefix(Locked):
 
 
 class DeletesNothing(Locked):
-    """None deletes nothing."""
+    """Writing None deletes nothing."""
 
     def put(self, key, entry):
         if entry is not None:
@@ -60,14 +60,14 @@ class DeletesNothing(Locked):
 
 
 class EmptiesWhatItDeletes(Locked):
-    """What is deleted stays as an empty value."""
+    """A deleted entry remains as an empty value."""
 
     def put(self, key, entry):
         super().put(key, entry or Entry(b""))
 
 
 class DeletesWhatIsLeftOut(Locked):
-    """A key that a change does not mention is deleted, and with an empty mapping all of them are."""
+    """It deletes every key that a change does not mention."""
 
     def update(self, keys, change):
         return super().update(keys, lambda values: self.replaced(keys, *change(values)))
@@ -78,28 +78,28 @@ class DeletesWhatIsLeftOut(Locked):
 
 
 class TakesEmptyForAbsent(Locked):
-    """An empty value is taken for an absent one."""
+    """It treats an empty value as absent."""
 
     def get(self, key):
         return super().get(key) or None
 
 
 class CutsValues(Locked):
-    """Values are cut to the 65,535 bytes of a BLOB."""
+    """It cuts values to the 65,535 bytes of a BLOB."""
 
     def put(self, key, entry):
         super().put(key, entry and Entry(entry.value[:65_535]))
 
 
 class StopsAtZero(Locked):
-    """A value ends at its first zero byte, as a string of C does."""
+    """It ends a value at its first zero byte, like a C string."""
 
     def put(self, key, entry):
         super().put(key, entry and Entry(entry.value.partition(b"\0")[0]))
 
 
 class DecodesValues(Locked):
-    """Values are kept as text, so that bytes which are no UTF-8 are lost."""
+    """It keeps values as text, so bytes that are not UTF-8 are lost."""
 
     def get(self, key):
         value = super().get(key)
@@ -107,7 +107,7 @@ class DecodesValues(Locked):
 
 
 class ReturnsText(Locked):
-    """Values come back as str, as from a client of Redis with ``decode_responses``."""
+    """It returns values as str, like a Redis client with ``decode_responses``."""
 
     def get(self, key):
         value = super().get(key)
@@ -115,7 +115,7 @@ class ReturnsText(Locked):
 
 
 class ReadsBytearrays(Locked):
-    """What is read is a bytearray; what a change sees is bytes."""
+    """read() returns a bytearray, while a change sees bytes."""
 
     def read(self, key):
         value = super().read(key)
@@ -123,14 +123,14 @@ class ReadsBytearrays(Locked):
 
 
 class ShowsMemoryviews(Locked):
-    """What a change sees are memoryviews, as from psycopg2; what is read is bytes."""
+    """A change sees memoryviews, as from psycopg2, while read() returns bytes."""
 
     def see(self, keys):
         return {key: memoryview(value) for key, value in super().see(keys).items()}
 
 
 class Expiring(Locked):
-    """It keeps every promise, and forgets an entry once its time is over."""
+    """It keeps every promise, and forgets an entry after its lifetime."""
 
     clock = staticmethod(time.monotonic)
 
@@ -146,14 +146,14 @@ class Expiring(Locked):
 
 
 class TakesSecondsForMilliseconds(Expiring):
-    """An entry is kept for a thousandth of its time."""
+    """It keeps an entry for a thousandth of its lifetime."""
 
     def until(self, key, keep_for):
         return super().until(key, keep_for and keep_for / 1000)
 
 
 class CutsSeconds(Expiring):
-    """The second in which an entry expires is rounded down, so that it expires up to a second early."""
+    """It rounds the second of expiry down, so an entry expires up to a second early."""
 
     def get(self, key):
         value, until = self.entries.get(key, (None, 0))
@@ -164,7 +164,7 @@ class CutsSeconds(Expiring):
 
 
 class CountsSecondsIn32Bits(Expiring):
-    """The second in which an entry expires is a signed number of 32 bits, so that a long time is over at once."""
+    """It stores the second of expiry in 32 signed bits, so a long lifetime is over at once."""
 
     clock = staticmethod(time.time)
 
@@ -175,7 +175,7 @@ class CountsSecondsIn32Bits(Expiring):
 
 
 class TakesLongTimesForDates(Expiring):
-    """A time of more than thirty days is taken for a date, as memcached does."""
+    """It takes a lifetime of more than thirty days for a date, as memcached does."""
 
     clock = staticmethod(time.time)
 
@@ -184,7 +184,7 @@ class TakesLongTimesForDates(Expiring):
 
 
 class RefusesZero(Expiring):
-    """It cannot keep an entry for no time, as the ``EX 0`` of Redis cannot."""
+    """It cannot keep an entry for no time, like the ``EX 0`` of Redis."""
 
     def until(self, key, keep_for):
         if keep_for == 0:
@@ -193,14 +193,14 @@ class RefusesZero(Expiring):
 
 
 class KeepsTheFirstTime(Expiring):
-    """An entry that takes the place of another keeps the time of that, as with the ``KEEPTTL`` of Redis."""
+    """An entry that replaces another keeps the other's lifetime, as with the ``KEEPTTL`` of Redis."""
 
     def until(self, key, keep_for):
         return self.entries[key][1] if self.entries.get(key, (None,))[0] is not None else super().until(key, keep_for)
 
 
 class TakesTheTimeOfTheFirst(Expiring):
-    """All entries of an update are kept for the time of the first."""
+    """It keeps all entries of an update for the lifetime of the first."""
 
     def write(self, writes):
         times = [entry.keep_for for entry in writes.values() if entry is not None]
@@ -208,7 +208,7 @@ class TakesTheTimeOfTheFirst(Expiring):
 
 
 class RewritesWhatItSaw(Expiring):
-    """Where a change writes nothing, what it saw is written again, for no time."""
+    """If a change writes nothing, it writes back what the change saw, with no lifetime."""
 
     def update(self, keys, change):
         def rewrite(values):
@@ -219,7 +219,7 @@ class RewritesWhatItSaw(Expiring):
 
 
 class ApplicationClock(FakeClock):
-    """A clock of the application that others can find."""
+    """The application's clock, where stores can find it."""
 
     latest = FakeClock()
 
@@ -229,7 +229,7 @@ class ApplicationClock(FakeClock):
 
 
 class ExpiresByTheApplicationsClock(Expiring):
-    """Expiry is counted on the clock of the application, and what a jump of that clock ends does not come back."""
+    """It expires entries by the application's clock, and a jump of that clock deletes them for good."""
 
     clock = staticmethod(lambda: ApplicationClock.latest() / 1e9)
 

@@ -1,4 +1,4 @@
-"""Small stores that are right, for the tests of the kit: in a dictionary, in a file, on a server that speaks lines."""
+"""Small correct stores for the tests of the kit: in a dictionary, in a file, and on a server that speaks JSON lines."""
 
 import asyncio
 import json
@@ -14,14 +14,14 @@ from smsmfa import StoreError
 
 
 def checked(writes, keys):
-    """Return writes, which must be under the keys."""
+    """Return the writes, or raise ValueError if one is outside the keys."""
     if not writes.keys() <= set(keys):
         raise ValueError("the change wrote outside its keys")
     return writes
 
 
 class DictStore:
-    """A dictionary under a lock. What is wrong on purpose overrides one of its steps."""
+    """A dictionary under a lock. Broken stores override one of its steps."""
 
     def __init__(self) -> None:
         self.entries = {}
@@ -58,7 +58,7 @@ class DictStore:
 
 
 class TaskStore:
-    """It keeps every promise: a dictionary that is reached by way of the loop, under a lock of its tasks."""
+    """It keeps every promise: a dictionary that is reached through the event loop, under a lock for tasks."""
 
     def __init__(self) -> None:
         self.lock, self.store = asyncio.Lock(), DictStore()
@@ -85,7 +85,7 @@ class TaskStore:
 
 
 class SqliteStore:
-    """Everything in a SQLite file; a connection for each thread and process, and one writer of a process at a time."""
+    """A SQLite file, with one connection for each thread and process, and one writer at a time in each process."""
 
     _writing = threading.Lock()
 
@@ -100,7 +100,7 @@ class SqliteStore:
 
     def _connection(self):
         if self._pid != os.getpid():
-            self._inherited = self._local, self._connections  # closing them here would drop the parent's locks
+            self._inherited = self._local, self._connections  # never closed: that would drop the parent's locks
             self._reset()
         if not hasattr(self._local, "connection"):
             connection = sqlite3.connect(self._path, timeout=5, isolation_level=None, check_same_thread=False)
@@ -153,7 +153,7 @@ class SqliteStore:
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """A server of a dictionary: it compares what a client saw, and writes if that is still so. Lines of JSON."""
+    """A server for a dictionary. It compares what a client saw, and writes if that is unchanged, all in JSON lines."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -182,7 +182,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
 
 def asked(keys, change, present):
-    """Run a change on what a server has; return its outcome, and what to ask the server, or ``None``."""
+    """Run a change on the server's values; return its outcome, and what to ask the server, or ``None``."""
     writes, outcome = change({key: value.encode("latin-1") for key, value in present.items()})
     values = {key: entry and entry.value.decode("latin-1") for key, entry in checked(writes, keys).items()}
     return outcome, {"keys": list(keys), "seen": present, "writes": values} if values else None
@@ -227,11 +227,11 @@ class RemoteStore:
             else:
                 self._idle.append(connection)
                 return answer
-        raise AssertionError("it tries once at least")
+        raise AssertionError("tries must be at least 1")
 
 
 class AsyncRemoteStore:
-    """:class:`RemoteStore` for asyncio; a connection for each call."""
+    """:class:`RemoteStore` for asyncio, with a connection for each call."""
 
     def __init__(self, host, port) -> None:
         self._address = host, port
@@ -260,13 +260,20 @@ class AsyncRemoteStore:
 
 
 def suite(checks, make, **attributes):
-    """Return a suite of some checks only, over a store that is made so."""
+    """Return a suite with only these checks, over the stores that ``make`` returns."""
 
     def shut(self, store):
         getattr(store, "close", bool)()
 
-    hooks = {"open_store": lambda self: make(), "shut_store": shut, "time_limit": 10.0, "patience": 0.05}
-    return type("Suite", (checks,), hooks | attributes)
+    hooks = {"open_store": lambda self: make(), "shut_store": shut}
+    # A correct store fails no check on a slow machine, however short the patience is.
+    quick = {"time_limit": 60.0, "patience": 0.01, "rounds": 4, "examples": 10}
+    return type("Suite", (checks,), hooks | quick | attributes)
+
+
+def broken_suite(checks, make, **attributes):
+    """Return a suite over broken stores: an interruption may take a second, and a store that hangs costs two."""
+    return suite(checks, make, **{"time_limit": 2.0, "patience": 1.0, "rounds": 20} | attributes)
 
 
 def names(suite):
@@ -275,7 +282,7 @@ def names(suite):
 
 
 def failed(suite, checks):
-    """Run the checks of these names, all that there are if there are more than one; return those that failed."""
+    """Run these checks and return those that failed. Several checks must be all the checks of the suite."""
     if len(checks) > 1:
         assert names(suite) == set(checks)
     return {name for name in checks if _fails(getattr(suite(), name))}

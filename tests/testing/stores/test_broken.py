@@ -1,4 +1,4 @@
-"""The kit is tested by what is wrong on purpose: a check catches each broken store, and passes the right one."""
+"""The kit against stores with one mistake each: a check rejects each, and accepts the correct store of its kind."""
 
 import re
 import sqlite3
@@ -72,7 +72,7 @@ class Network(StoreConformance):
 
 
 class Loop(AsyncStoreConformance):
-    """The suite for stores of asyncio."""
+    """The suite for asynchronous stores."""
 
     def __init__(self, store, path):
         self.store = store
@@ -90,12 +90,12 @@ KINDS = {Database: File, Remote: Network, TaskStore: Loop, Locked: Memory}
 
 
 def suite_for(store, path):
-    """Return the suite for a store of its kind."""
+    """Return the suite for a store, by its kind."""
     kind = next(kind for base, kind in KINDS.items() if issubclass(store, base))
     return kind(store, path)
 
 
-#: The check that has to catch each.
+#: The check that must reject each store.
 CAUGHT_BY = {
     stores.LosesUpdates: "test_first_write_meets_first_write",
     stores.ReadsOutsideTheLock: "test_update_meets_update",
@@ -173,7 +173,7 @@ CAUGHT_BY = {
     databases.HoldsUpTheLoop: "test_tasks_on_a_hot_key",
 }
 
-#: Those that hang, and so are caught by the time limit.
+#: Stores that hang, so only the time limit stops them.
 HANGS = {
     stores.KeepsTheLock,
     races.LocksInTheGivenOrder,
@@ -188,12 +188,12 @@ def _clock_to_be_found(monkeypatch):
 
 
 def right(store):
-    """Return the store of the same kind that keeps every promise."""
+    """Return the correct store of the same kind."""
     return next(base for base in store.__mro__ if base.__doc__.startswith("It keeps every promise"))
 
 
 def fails(suite, check):
-    """Run a check that has to fail; return its error."""
+    """Run a check that must fail; return its error."""
     with pytest.raises((AssertionError, StoreError, OSError, EOFError)) as caught:
         getattr(suite, check)()
     return caught.value
@@ -215,12 +215,12 @@ def test_caught(store, check, tmp_path, monkeypatch):
     ids=lambda part: getattr(part, "__name__", part),
 )
 def test_right(store, check, tmp_path):
-    """A check that catches a broken store lets the right one of the same kind pass."""
+    """A check that rejects a broken store accepts the correct store of the same kind."""
     getattr(suite_for(store, tmp_path / "right"), check)()
 
 
 def test_every_one():
-    """Every broken store has a check that catches it, and says in one sentence what is wrong."""
+    """Every broken store is rejected by a check, and describes its mistake in one sentence."""
     members = [member for module in (stores, races, values, databases) for member in vars(module).values()]
     classes = [member for member in members if isinstance(member, type) and hasattr(member, "update")]
     found = [store for store in classes if store.__module__.startswith("testing.")]
@@ -231,7 +231,7 @@ def test_every_one():
 
 
 def test_page():
-    """Each check that the page on stores says to catch a mistake does catch one."""
+    """Every check that the guide names for a mistake rejects a store with it."""
     page = Path(__file__).parents[3] / "docs" / "how-to" / "custom-store.md"
     named = set(re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8")))
 
@@ -240,5 +240,5 @@ def test_page():
 
 
 def sentence(store):
-    """Return the first paragraph of what a store says of itself, without its code."""
+    """Return the first paragraph of a store's docstring, without code."""
     return re.sub(r"``.*?``", "", store.__doc__.partition("\n\n")[0])

@@ -1,4 +1,4 @@
-"""Each check of changes, outcomes and errors catches a store that is wrong in just this."""
+"""Each check of changes, outcomes and errors rejects a store with exactly that mistake."""
 
 import pytest
 from testing.stores.good import DictStore, checked, failed, suite
@@ -48,7 +48,7 @@ class WritesAsItGoes(DictStore):
 
 
 class LocksBefore(DictStore):
-    """A lock that is taken by hand, and given back where its author thought of it."""
+    """Takes a connection by hand, and returns it only where its author thought of it."""
 
     def __init__(self):
         super().__init__()
@@ -113,11 +113,11 @@ CAUGHT = {
 
 
 def test_a_right_store_passes():
-    """A store that is right passes each of them, and each has a store here that does not."""
+    """A correct store passes every check, and every check has a store here that fails it."""
     assert set() == failed(suite(ChangeChecks, DictStore), CAUGHT)
 
 
 @pytest.mark.parametrize("check, store", CAUGHT.items())
 def test_caught(check, store):
-    """A store that is wrong in this fails the check of this name."""
+    """A store with this mistake fails the check."""
     assert {check} == failed(suite(ChangeChecks, store), [check])

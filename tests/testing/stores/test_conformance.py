@@ -1,4 +1,4 @@
-"""A store that is right passes the suite, in a file or on a server, plain or for asyncio."""
+"""Correct stores pass the suite, in a file or on a server, synchronous or not."""
 
 from contextlib import contextmanager
 
@@ -19,7 +19,7 @@ def server():
 
 
 class TestSqliteStore(StoreConformance):
-    """A store that many processes can open, and beside which much goes on."""
+    """A store that many processes can open, with other activity beside it."""
 
     shared = processes = fork = True
     rounds = 8
@@ -34,7 +34,7 @@ class TestSqliteStore(StoreConformance):
 
     @contextmanager
     def enclosing_transaction(self):
-        yield  # a connection of its own cannot be in one
+        yield  # the store has its own connections, so it cannot be in a transaction of the application
 
     def disturb(self):
         self.opened().read("nothing")
@@ -55,7 +55,7 @@ class TestRemoteStore(StoreConformance):
 
 
 class TestAsyncRemoteStore(AsyncStoreConformance):
-    """A store on a server for asyncio."""
+    """A store on a server, for asyncio."""
 
     shared = True
     rounds = 8
@@ -70,7 +70,7 @@ class TestAsyncRemoteStore(AsyncStoreConformance):
 
 @pytest.mark.parametrize("kind", [StoreConformance, AsyncStoreConformance])
 def test_hooks_are_to_be_filled_in(kind):
-    """How a store is made is for the subclass to say."""
+    """A suite that does not say how to make a store raises NotImplementedError."""
     with pytest.raises(NotImplementedError):
         kind().make_store()
     with pytest.raises(NotImplementedError):
@@ -78,7 +78,7 @@ def test_hooks_are_to_be_filled_in(kind):
 
 
 class Closes(AsyncMemoryStore):
-    """A store that says when it is closed."""
+    """A store that counts how often it is closed."""
 
     closed = 0
 
@@ -97,7 +97,7 @@ class Plain(StoreConformance):
 
 
 def test_stores_are_closed():
-    """A store that has a method for it is closed when its check ends, one that has none is left."""
+    """A store with a close method is closed when its check ends; a store without one is left alone."""
     Quick().test_absent()
     Plain().test_absent()
 

@@ -1,4 +1,4 @@
-"""Each check of the whole factor catches a store that lets more through than the factor allows."""
+"""Each check of the whole factor rejects a store that lets through more than the factor allows."""
 
 from time import sleep
 
@@ -27,7 +27,7 @@ class NeverWritesAgain(DictStore):
 
 
 class KeepsUsedCodes(DictStore):
-    """Loses what was written when somebody was let in."""
+    """Loses the writes of a successful verification."""
 
     def run(self, keys, change):
         before = self.entries.copy()
@@ -38,7 +38,7 @@ class KeepsUsedCodes(DictStore):
 
 
 class CountsOnAnotherClock(DictStore):
-    """Forgets what has expired by the clock of the application, which it was told of."""
+    """Forgets what has expired by the application's clock."""
 
     def get(self, key):
         if key in self.entries and self.entries[key][1] and store_factor.FakeClock.shown.datetime.year > 2030:
@@ -48,7 +48,7 @@ class CountsOnAnotherClock(DictStore):
 
 @pytest.fixture(autouse=True)
 def shown(monkeypatch):
-    """Let a store know the clock."""
+    """Let the stores see the application's clock."""
 
     class Clock(store_factor.FakeClock):
         def __init__(self):
@@ -73,16 +73,16 @@ CAUGHT = {
 
 
 def test_a_right_store_passes():
-    """A store that is right passes each of them, and each has a store here that does not."""
+    """A correct store passes every check, and every check has a store here that fails it."""
     assert set() == failed(suite(FactorChecks, DictStore), CAUGHT)
 
 
 @pytest.mark.parametrize("check, store", CAUGHT.items())
 def test_caught(check, store):
-    """A store that is wrong in this fails the check of this name."""
+    """A store with this mistake fails the check."""
     assert {check} == failed(suite(FactorChecks, store), [check])
 
 
 def test_used_code():
-    """A code that can be used again is caught without a race."""
+    """A used code that can be used again is rejected without a race."""
     assert {"test_factor"} == failed(suite(FactorChecks, KeepsUsedCodes), ["test_factor"])

@@ -1,4 +1,4 @@
-"""Each check of hostile surroundings catches a store that does not stand them."""
+"""Each check of faults rejects a store that does not survive them."""
 
 from contextlib import contextmanager, nullcontext
 
@@ -19,7 +19,7 @@ def server():
 
 
 class Retries(RemoteStore):
-    """Its driver tries again what it had no answer to."""
+    """Its driver repeats a request that got no answer."""
 
     tries = 3
 
@@ -64,7 +64,7 @@ class NeverConnectsAgain(RemoteStore):
 
 
 class AsksForEver(RemoteStore):
-    """Each call is a question more than the one before."""
+    """Each call asks one question more than the call before."""
 
     calls = 0
 
@@ -76,7 +76,7 @@ class AsksForEver(RemoteStore):
 
 
 def over(server, store):
-    """Return the suite over a store on this server, or on what stands between."""
+    """Return the suite over a store on this server, or on the proxy before it."""
     return suite(
         FaultChecks,
         lambda: store(*server.server_address),
@@ -96,7 +96,7 @@ class Rides(DictStore):
 
 
 class Forgets(DictStore):
-    """Forgets what a sweeper takes with it."""
+    """Loses entries to its sweeper."""
 
     def sweep(self):
         with self.lock:
@@ -105,7 +105,7 @@ class Forgets(DictStore):
 
 
 class DeletesWithoutLooking(DictStore):
-    """Its sweeper deletes what had expired when it came the last time, written again since or not."""
+    """Its sweeper deletes what had expired the last time it ran, even if it was written again since."""
 
     expired = ()
 
@@ -117,7 +117,7 @@ class DeletesWithoutLooking(DictStore):
 
 
 def disturbed(store):
-    """Return the suite over a store beside which something goes on."""
+    """Return the suite over a store that is disturbed."""
     data = store()
     return suite(
         FaultChecks,
@@ -137,32 +137,32 @@ DISTURBED = {"test_enclosing_transaction": [Rides], "test_disturbed": [Forgets, 
 
 
 def test_all_are_here():
-    """Each check has a store here that does not pass it."""
+    """Every check has a store here that fails it."""
     assert names(FaultChecks) == CAUGHT.keys() | DISTURBED.keys()
 
 
 @pytest.mark.parametrize("check", CAUGHT)
 def test_a_right_store_passes(server, check):
-    """A store that raises what it cannot know passes."""
+    """A store that raises StoreError if it cannot know the result passes."""
     assert set() == failed(over(server, RemoteStore), [check])
 
 
 @pytest.mark.parametrize("check, store", [(check, store) for check, stores in CAUGHT.items() for store in stores])
 def test_caught(server, check, store, monkeypatch):
-    """A store that tries again, or takes silence for an answer, fails the check of this name."""
+    """A store that retries, or takes silence for an answer, fails the check."""
     monkeypatch.setattr(store_faults, "_MOST_CHUNKS", 8)
     assert {check} == failed(over(server, store), [check])
 
 
 @pytest.mark.parametrize("check, store", [(check, store) for check, stores in DISTURBED.items() for store in stores])
 def test_caught_beside(check, store):
-    """A store that goes with what happens beside it fails the check of this name; one that does not passes."""
+    """A store that loses data to what happens beside it fails the check; a correct one passes."""
     assert {check} == failed(disturbed(store), [check])
     assert set() == failed(disturbed(DictStore), [check])
 
 
 def test_server_is_needed():
-    """Without a server these checks are left out."""
+    """Without a server these checks are skipped."""
     for check in CAUGHT:
         with pytest.raises(pytest.skip.Exception, match="server"):
             getattr(suite(FaultChecks, DictStore)(), check)()

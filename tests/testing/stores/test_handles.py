@@ -1,4 +1,4 @@
-"""Each check of stores that are opened twice, in one process or several, catches one that is wrong in just this."""
+"""Each check of stores that are opened more than once rejects a store with exactly that mistake."""
 
 import os
 
@@ -9,7 +9,7 @@ from smsmfa.testing.stores.handles import ForkChecks, HandleChecks
 
 
 class Remembers(DictStore):
-    """A store on shared data with a memory of what it saw: what it refuses by that it does not look at again."""
+    """A store on shared data that remembers what it saw, and refuses by that without looking again."""
 
     def __init__(self, data):
         super().__init__()
@@ -49,7 +49,7 @@ def over_shared_data(store):
 
 
 class Sqlite(HandleChecks, ForkChecks):
-    """A suite that other processes find, over a store that is right."""
+    """A suite that other processes can import, over a correct store."""
 
     shared = processes = fork = True
     store = SqliteStore
@@ -66,7 +66,7 @@ class Sqlite(HandleChecks, ForkChecks):
 
 
 class Memory(Sqlite):
-    """Each process has its own."""
+    """Each process has its own data."""
 
     @staticmethod
     def store(path):
@@ -76,7 +76,7 @@ class Memory(Sqlite):
 
 
 class Deferred(SqliteStore):
-    """Begins a transaction that the first write turns into one that writes, when it is too late."""
+    """Begins a reading transaction that becomes a writing one too late."""
 
     def _run(self, statement, *arguments):
         return super()._run(statement.replace("BEGIN IMMEDIATE", "BEGIN"), *arguments)
@@ -87,7 +87,7 @@ class DeferredSqlite(Sqlite):
 
 
 class Late(SqliteStore):
-    """Commits what it has when it is closed."""
+    """Commits when it is closed."""
 
     def update(self, keys, change):
         if not self._connection().in_transaction:
@@ -111,7 +111,7 @@ class LateSqlite(Sqlite):
 
 
 class Broken(SqliteStore):
-    """Refuses to work in the process that did not make it."""
+    """Does not work in another process than the one that made it."""
 
     def __init__(self, path):
         super().__init__(path)
@@ -141,13 +141,13 @@ CAUGHT = {
 
 @pytest.mark.parametrize("check", CAUGHT)
 def test_a_right_store_passes(check, tmp_path):
-    """A store that is right passes."""
+    """A correct store passes the check."""
     getattr(Sqlite(tmp_path / "store.db"), check)()
 
 
 @pytest.mark.parametrize("check, broken", CAUGHT.items())
 def test_caught(check, broken, tmp_path):
-    """A store that is wrong in this fails the check of this name."""
+    """A store with this mistake fails the check."""
     assert names(broken) == CAUGHT.keys()
     assert {check} == failed(lambda: broken(tmp_path / "store.db"), [check])
 
@@ -161,12 +161,12 @@ def test_caught(check, broken, tmp_path):
     ],
 )
 def test_stale_memory(store, check):
-    """A store that goes by what it remembers is caught, though it has all that another wrote."""
+    """A store that decides on what it remembers is rejected, even if it finally sees what another wrote."""
     assert {check} == failed(over_shared_data(store), [check])
 
 
 def test_tasks_of_other_processes():
-    """What the other processes do is to see, to count, and to say a word in the middle of a first call."""
+    """The tasks of other processes look, count, and send a word from inside the first call of a change."""
     from smsmfa.testing.stores import handles as store_handles
 
     store, said = DictStore(), []

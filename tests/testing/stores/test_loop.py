@@ -1,4 +1,4 @@
-"""An asynchronous store is used from threads as if it were a plain one."""
+"""An asynchronous store can be used from threads like a plain one."""
 
 import asyncio
 
@@ -25,7 +25,7 @@ class NotesItsLoop(AsyncMemoryStore):
 
 @pytest.mark.parametrize("make", [NotesItsLoop, NotesItsLoop.make])
 def test_blocking(make):
-    """It is made in the loop that it then runs in, by a function or a coroutine."""
+    """The store is made inside the loop that it then runs in, by a function or a coroutine."""
     store = Blocking(make)
 
     assert "outcome" == store.update(["k"], lambda _: ({"k": Entry(b"1")}, "outcome"))
@@ -35,7 +35,7 @@ def test_blocking(make):
 
 @pytest.mark.parametrize("error", [TimeoutError("no"), KeyboardInterrupt(), StopIteration(1), asyncio.CancelledError()])
 def test_errors_pass_unchanged(error):
-    """Every error comes out as it is, those too that asyncio turns into others or takes for its own."""
+    """Every error is passed on unchanged, even those that asyncio would replace or take for its own."""
     loop = Loop()
 
     class Fails:
@@ -57,7 +57,7 @@ def test_errors_pass_unchanged(error):
 
 
 def test_close_ends_tasks():
-    """Tasks that are left when the loop is closed are cancelled first."""
+    """Tasks that are left are cancelled before the loop is closed."""
     loop, ended = Loop(), []
 
     async def wait():

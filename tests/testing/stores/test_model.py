@@ -1,4 +1,4 @@
-"""The check of whole sequences catches a store that differs from a dictionary after a few steps."""
+"""The check of call sequences rejects a store that differs from a dictionary after a few steps."""
 
 import pytest
 from testing.stores.good import DictStore, failed, suite
@@ -24,7 +24,7 @@ class FoldsCase(DictStore):
 
 
 def test_a_right_store_passes():
-    """A store that is right passes, also when it is opened twice."""
+    """A correct store passes, also when it is opened twice."""
     assert set() == failed(suite(ModelChecks, DictStore), ["test_model"])
     data = DictStore()
     assert set() == failed(suite(ModelChecks, lambda: data, shared=True), ["test_model"])
@@ -32,10 +32,10 @@ def test_a_right_store_passes():
 
 @pytest.mark.parametrize("store", [ForgetsAfterAnError, FoldsCase])
 def test_caught(store):
-    """A store that is wrong is caught, and always: the sequences are the same in each run."""
+    """A broken store is always rejected: the sequences are the same in each run."""
     assert {"test_model"} == failed(suite(ModelChecks, store), ["test_model"])
 
 
 def test_two_that_share_nothing():
-    """Two stores that should share their data and do not are caught."""
+    """Two stores that should share their data but do not are rejected."""
     assert {"test_model"} == failed(suite(ModelChecks, DictStore, shared=True), ["test_model"])

@@ -1,4 +1,4 @@
-"""Another process opens the same store by the same suite, says words on its way, and tells a result or an error."""
+"""Another process opens the same store through the same suite, sends words, and reports a result or an error."""
 
 import io
 import json
@@ -44,7 +44,7 @@ class Inner:
 
 @pytest.mark.parametrize("kind", [Named, Inner.Named])
 def test_in_process(kind):
-    """A process opens the store with the attributes that the suite has here, and each word is heard here."""
+    """The other process opens the store with the attributes set here, and each word is heard here."""
     suite, heard = kind(), []
     suite.name = "of here"
     store, pid = in_process(
@@ -57,7 +57,7 @@ def test_in_process(kind):
 
 
 def test_in_processes():
-    """Several are several, each with its arguments."""
+    """Several processes run, each with its own arguments."""
     results = in_processes(Named(), _where, [[], ["word"]], 60)
 
     assert ["of the class"] * 2 == [store for store, _ in results]
@@ -66,18 +66,18 @@ def test_in_processes():
 
 @pytest.mark.parametrize("task, message", [(_fail, "KeyError: 'not there'"), (_leave, "ended before it was done")])
 def test_failure(task, message):
-    """A process that fails, or ends, is a failure here that says why."""
+    """A process that fails or ends early is a failure here that says why."""
     with pytest.raises(AssertionError, match=message):
         in_process(Named(), task, [], {})
 
 
 def test_class_inside_a_function():
-    """A suite that is made inside a function cannot be found elsewhere, which is said at once."""
+    """A suite defined inside a function cannot be imported elsewhere, and raises TypeError at once."""
 
     class Local(Named):
         pass
 
-    with pytest.raises(TypeError, match="cannot find a class that is made inside a function"):
+    with pytest.raises(TypeError, match="move the class to the top level of its module"):
         in_process(Local(), _where, [], {})
 
 
@@ -93,7 +93,7 @@ def told(heard):
 
 
 def test_serve():
-    """A job is answered with a word when the store is open, and a result or an error."""
+    """A job is answered with a word once the store is open, and then with a result or an error."""
     assert [["word", "ready"], ["result", ["there", os.getpid()]]] == told(job(_where, state={"name": "there"}))
     [_, [kind, text]] = told(job(_fail))
     assert "error" == kind
@@ -101,7 +101,7 @@ def test_serve():
 
 
 def test_found_by_its_file(tmp_path, monkeypatch):
-    """A module that cannot be imported by its name, or is another one there, is found by its file."""
+    """A suite whose module cannot be imported by its name, or is another module there, is found by its file."""
     file = tmp_path / "suite_in_a_file.py"
     file.write_text("class Named:\n    def __getstate__(self): return {}\n    def open_store(self): return 'by file'\n")
     for name in ("suite_in_a_file", "json", "__main__"):
@@ -112,7 +112,7 @@ def test_found_by_its_file(tmp_path, monkeypatch):
 
 
 def test_main(monkeypatch):
-    """The program of the other process keeps its standard output for what it tells, and ends without ado."""
+    """The other process reserves standard output for its answers, and exits without closing anything."""
     calls = []
     monkeypatch.setattr(processes, "serve", lambda heard, said: calls.append((heard, said.close())))
     monkeypatch.setattr(processes.sys, "stdin", SimpleNamespace(buffer="heard"))
@@ -124,7 +124,7 @@ def test_main(monkeypatch):
 
 
 def test_forked():
-    """The child of a fork and this process do their calls at the same time."""
+    """The forked child and this process run their calls at the same time."""
     pid = os.getpid()
 
     assert [True, pid] == forked(lambda: os.getppid() == pid, os.getpid, 60)
@@ -134,7 +134,7 @@ def test_forked():
     "call, message", [(lambda: 1 / 0, "ZeroDivisionError"), (lambda: os._exit(1), "ended before it was done")]
 )
 def test_forked_fails(call, message):
-    """A child that fails, or ends, is a failure here that says why."""
+    """A child that fails or ends early is a failure here that says why."""
     with pytest.raises(AssertionError, match=message):
         forked(call, bool, 60)
 
@@ -145,7 +145,7 @@ class Exit(BaseException):
 
 @pytest.mark.parametrize("call, kind", [(lambda: 5, "result"), (lambda: 1 / 0, "error")])
 def test_child(call, kind, monkeypatch):
-    """The child of a fork writes what came of its call, and ends there."""
+    """The child sends the result of its call, and exits there."""
 
     def leave(code):
         raise Exit

@@ -1,4 +1,4 @@
-"""A check is a method that runs what it promises, closes what it opened, and says what its failure means."""
+"""A check runs its method, closes the stores it opened, and explains a failure."""
 
 import re
 from pathlib import Path
@@ -40,7 +40,7 @@ class Mine(Suite):
 
     @check(3, "shared", "disturb")
     def test_needs(self):
-        """It is left out."""
+        """It is skipped."""
 
     @check(4)
     @in_pairs
@@ -50,13 +50,13 @@ class Mine(Suite):
 
     @check(5)
     def test_hangs(self):
-        """It comes back."""
+        """It returns."""
         self.opened()
         raise suite.Hung("not back")
 
 
 class Able(Mine):
-    """A suite of a store that can do more."""
+    """A suite for a store that can do more."""
 
     shared = True
 
@@ -65,7 +65,7 @@ class Able(Mine):
 
 
 def test_passes():
-    """A check passes, and closes what it opened, the last first."""
+    """A check that passes closes what it opened, the last store first."""
     mine = Mine()
     mine.test_passes()
 
@@ -74,20 +74,20 @@ def test_passes():
 
 
 def test_fails():
-    """A failure says which promise is broken and where it is written down, cut short; its stores are closed."""
+    """A failure quotes the promise and says where to read about it; long values are cut, and stores are closed."""
     mine = Mine()
     with pytest.raises(AssertionError, match=r"^the letters: expected 'x{199} \.\.\. x{199}', got 'y'") as caught:
         mine.test_fails()
 
     assert [
         "Broken promise: It holds.",
-        'See "Write a store in twenty minutes", What must hold, 2: One after the other.',
+        'See "What must hold" in the guide to writing a store: 2. One after the other.',
     ] == caught.value.__notes__
     assert mine.stores == mine.closed
 
 
 def test_what_hangs_is_not_closed():
-    """A store that hangs is left alone: to close it could hang too."""
+    """A store that hangs is not closed: closing it could hang too."""
     mine = Mine()
     with pytest.raises(suite.Hung):
         mine.test_hangs()
@@ -96,7 +96,7 @@ def test_what_hangs_is_not_closed():
 
 
 def test_left_out():
-    """A check that needs what is off is left out, and says what is missing."""
+    """A check that needs something the suite does not set is skipped, and names it."""
     for kind, off in [(Mine, "shared, disturb"), (type("Half", (Mine,), {"shared": True}), "disturb")]:
         with pytest.raises(pytest.skip.Exception, match=f": {off}$"):
             kind().test_needs()
@@ -104,12 +104,12 @@ def test_left_out():
 
 
 def test_flag_that_is_turned_off_again():
-    """A flag that is false is off, also where it was on in a base class."""
+    """A flag that is false is not set, even if it is true in a base class."""
     assert [True, False] == [kind.has("shared") for kind in (Able, type("Off", (Able,), {"shared": False}))]
 
 
 def test_pairs():
-    """A check of two runs on one store twice and, where there can be two, on two."""
+    """A check of pairs runs on the same store twice and, if the suite is shared, on two stores."""
     mine, able = Mine(), Able()
     mine.test_pairs()
     able.test_pairs()
@@ -120,14 +120,14 @@ def test_pairs():
 
 
 def test_pytest_sees_no_fixtures(pytestconfig):
-    """Neither kind of check has arguments that pytest would take for fixtures, and the plugin is there once."""
+    """Neither kind of check has arguments that pytest would take for fixtures."""
     from _pytest.compat import getfuncargnames
 
     assert () == getfuncargnames(Mine.test_pairs, cls=Mine) == getfuncargnames(Mine.test_passes, cls=Mine)
 
 
 def test_other_processes_get_no_store():
-    """What a suite sends to another process is what its subclass set."""
+    """Another process gets the attributes that the subclass set, and no open store."""
     mine = Able()
     mine.opened()
 
@@ -135,7 +135,7 @@ def test_other_processes_get_no_store():
 
 
 def test_hooks_are_to_be_filled_in():
-    """What a subclass has to say raises until it does."""
+    """A hook raises NotImplementedError until a subclass overrides it."""
     for hook in ("open_store", "enclosing_transaction", "disturb"):
         with pytest.raises(NotImplementedError):
             getattr(Suite(), hook)()
@@ -146,7 +146,7 @@ def test_hooks_are_to_be_filled_in():
 
 
 def test_helpers():
-    """Keys are fresh, and what is put, looked at and counted is what is there."""
+    """Keys are new, and the helpers store, show and count values."""
     store, happened = MemoryStore(), []
     one, other = fresh("a"), fresh("a")
     put(store, {one[0]: b"5"})
@@ -159,7 +159,7 @@ def test_helpers():
 
 
 def test_promises_are_those_of_the_documentation():
-    """Each promise is a heading of the list that a failure points to."""
+    """Each promise is an item in the list of the guide that a failure refers to."""
     text = DOCUMENT.read_text(encoding="utf-8")
     listed = re.findall(r"^(\d+)\. \*\*(.+?)\*\*", text.partition("## What must hold")[2], re.MULTILINE)
 
@@ -168,7 +168,7 @@ def test_promises_are_those_of_the_documentation():
 
 
 class TestHere(Mine):
-    """The suite, run by pytest: its plugin is registered by a fixture."""
+    """The suite, run by pytest, with the plugin registered by a fixture."""
 
     __init__ = object.__init__
     closed, pairs = [], []

@@ -1,4 +1,4 @@
-"""Each check of tasks catches an asynchronous store that is wrong in just this."""
+"""Each check of tasks rejects an asynchronous store with exactly that mistake."""
 
 import asyncio
 
@@ -35,7 +35,7 @@ class KeepsItsLock(TaskStore):
 
 
 class Blocks:
-    """A driver that knows no loop, dressed up."""
+    """A blocking driver behind coroutines."""
 
     def __init__(self, host, port):
         self.plain = RemoteStore(host, port)
@@ -59,7 +59,7 @@ CAUGHT = {
 
 
 class Tasks(TaskChecks):
-    """The suite over a store, and over one on a server."""
+    """The suite over a store in memory, and over one on a server."""
 
     time_limit = 2.0
     server = "127.0.0.1", 0
@@ -94,17 +94,17 @@ def run(check, store, address):
 
 @pytest.mark.parametrize("check", CAUGHT)
 def test_a_right_store_passes(check, address):
-    """A store that is right passes, and each check has a store here that does not pass it."""
+    """A correct store passes, and every check has a store here that fails it."""
     assert names(Tasks) == CAUGHT.keys()
     assert set() == run(check, AsyncRemoteStore if check == "test_loop_goes_on" else TaskStore, address)
 
 
 @pytest.mark.parametrize("check, store", CAUGHT.items())
 def test_caught(check, store, address):
-    """A store that is wrong in this fails the check of this name."""
+    """A store with this mistake fails the check."""
     assert {check} == run(check, store, address)
 
 
 def test_lock_that_is_kept(address):
-    """A store that keeps its lock when a task is cancelled is caught, and does not hold up the run."""
+    """A store that keeps its lock when a task is cancelled is rejected, and does not stop the run."""
     assert {"test_cancelled"} == run("test_cancelled", KeepsItsLock, address)

@@ -1,4 +1,4 @@
-"""Each check of keys, values and times catches a store that is wrong in just this."""
+"""Each check of keys, values and lifetimes rejects a store with exactly that mistake."""
 
 import re
 import time
@@ -51,7 +51,7 @@ class TrimsKeys(DictStore):
 
 
 class NamesFiles(DictStore):
-    """As if each key were a file, whose name holds no special characters."""
+    """Uses each key as a file name, which cannot hold special characters."""
 
     def get(self, key):
         return super().get(re.sub(r"\W", "_", key))
@@ -169,16 +169,16 @@ CAUGHT = {
 
 
 def test_a_right_store_passes():
-    """A store that is right passes each of them, and each has a store here that does not."""
+    """A correct store passes every check, and every check has a store here that fails it."""
     assert set() == failed(suite(ValueChecks, DictStore), CAUGHT)
 
 
 @pytest.mark.parametrize("check, store", CAUGHT.items())
 def test_caught(check, store):
-    """A store that is wrong in this fails the check of this name."""
+    """A store with this mistake fails the check."""
     assert check in failed(suite(ValueChecks, store), [check])
 
 
 def test_milliseconds():
-    """Seconds that are taken for milliseconds are noticed within one second."""
+    """A store that takes seconds for milliseconds is rejected within one second."""
     assert {"test_whole_seconds"} == failed(suite(ValueChecks, CountsMilliseconds), ["test_whole_seconds"])

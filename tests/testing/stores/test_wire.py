@@ -1,4 +1,4 @@
-"""A wire passes on what two sides say, and is cut in place of a question or an answer."""
+"""A wire passes data on, and is cut in place of a question or an answer."""
 
 import socket
 from contextlib import closing, suppress
@@ -20,13 +20,13 @@ def server():
 
 @pytest.fixture
 def wire(server):
-    """A wire to it."""
+    """A wire to the server."""
     with closing(Wire(server.server_address)) as wire:
         yield wire
 
 
 def test_passes_on(wire, server):
-    """What is not cut passes, of several connections at a time."""
+    """Data passes, over several connections at the same time."""
     server.values["k"] = "1"
     for store in (RemoteStore(*wire.address), RemoteStore(*wire.address)):
         with closing(store):
@@ -36,7 +36,7 @@ def test_passes_on(wire, server):
 @pytest.mark.parametrize("kind", ["question", "answer"])
 @pytest.mark.parametrize("number", [0, 2])
 def test_cut(wire, kind, number):
-    """It is cut once, in place of the question or answer of this number from now on."""
+    """The wire is cut once, in place of the question or answer with this number."""
     with closing(RemoteStore(*wire.address)) as store:
         store.read("k")
         wire.cut_at(kind, number)
@@ -45,20 +45,20 @@ def test_cut(wire, kind, number):
         with pytest.raises(StoreError):
             store.read("k")
         assert store.read("k") is None
-        assert wire.mend()
+        assert wire.cancel_cut()
 
 
 def test_mended(wire):
-    """A cut that was not due yet is called off."""
+    """A cut that has not happened can be cancelled."""
     with closing(RemoteStore(*wire.address)) as store:
         wire.cut_at("answer", 1)
         store.read("k")
-        assert not wire.mend()
+        assert not wire.cancel_cut()
         assert store.read("k") is None
 
 
 def test_held(wire):
-    """Answers are kept back, and come when they are let."""
+    """Answers are held back until they are released."""
     wire.hold()
     with socket.create_connection(wire.address) as client:
         client.sendall(b'{"keys": []}\n')
@@ -71,7 +71,7 @@ def test_held(wire):
 
 
 def test_closed(server):
-    """A wire that is closed takes its connections with it, and takes no more."""
+    """Closing a wire cuts its connections, and it accepts no more."""
     wire = Wire(server.server_address)
     with closing(RemoteStore(*wire.address)) as store:
         store.read("k")
@@ -81,7 +81,7 @@ def test_closed(server):
 
 
 def test_no_server():
-    """Where no server is there, a connection is closed."""
+    """If there is no server, a connection is closed."""
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         address = nobody.getsockname()
     with closing(Wire(address)) as wire, socket.create_connection(wire.address) as client:

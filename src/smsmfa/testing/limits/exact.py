@@ -1,4 +1,4 @@
-"""The oracle of the limit laws: a limiter in rational numbers, exact because it need not be fast."""
+"""The oracle of the limit laws: a limiter that computes with fractions. It is exact, and may be slow."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -7,20 +7,20 @@ from threading import RLock
 
 from ...limiter import Decision, Limit
 from ...typing import Clock
-from .strategies import MICROSECOND, ZERO, all_of, microseconds
+from .strategies import MICROSECOND, ZERO, as_tuple, microseconds
 
 
 class _Bucket:
-    """A bucket as a level of water: so much at some instant, and so much more each microsecond, up to the brim.
+    """A bucket as a water level: a level at one moment, rising at a constant rate up to the capacity.
 
-    When the clock goes back the level sinks as it had risen; below the ground it counts as none.
+    If the clock goes back, the level falls at the same rate. It never falls below zero.
     """
 
     def __init__(self, limit: Limit) -> None:
         unit = microseconds(limit)
         self.capacity = limit.capacity
         self._rate = Fraction(1, unit) if unit else Fraction(0)
-        #: The level, and when; ``None``: never used, full at any time.
+        #: The level and its time, in microseconds; ``None`` if the bucket was never used and is full.
         self._mark: tuple[Fraction, int] | None = None
 
     def level(self, now: int) -> Fraction:
@@ -33,56 +33,60 @@ class _Bucket:
         self._mark = (level, now) if level < self.capacity else None
 
     def wait(self, amount: Fraction) -> timedelta | None:
-        """Return how long it takes for so much to come back; ``None``: for ever."""
+        """Return how long ``amount`` takes to refill; ``None`` means never."""
         return int(amount / self._rate) * MICROSECOND if self._rate else None
 
 
 class ExactLimiter:
-    """A limiter to compare yours with: it keeps each bucket as a :class:`~fractions.Fraction`, in memory.
+    """A limiter to compare your own with. It keeps each bucket as a :class:`~fractions.Fraction`, in memory.
 
-    It shares no arithmetic with :class:`~smsmfa.RateLimiter`, and has the same methods.
+    It has the methods of :class:`~smsmfa.RateLimiter` and shares no arithmetic with it.
 
     Args:
-        limit: how much each key may take; with a tuple a hit needs the word of every limit, and is charged to all
-            or to none. Of what they say, ``remaining`` is the least, and the waits are the longest.
+        limit: how much each key may take. With a tuple, every limit must allow a hit, and the hit is charged to all of
+            them or to none; ``remaining`` is then the smallest of theirs, and each wait is the longest.
         clock: a function like :func:`time.time_ns`.
     """
 
     def __init__(self, limit: Limit | tuple[Limit, ...], clock: Clock) -> None:
-        self._limits = all_of(limit)
+        self._limits = as_tuple(limit)
         self._capacity = min(one.capacity for one in self._limits)
         self._clock = clock
         self._lock = RLock()
         self._keys: dict[str, list[_Bucket]] = {}
 
     def take(self, key: str, n: int = 1) -> Decision:
-        """Take ``n`` if they are there, else nothing.
+        """Take ``n`` if that much is available, otherwise nothing.
 
         Raises:
-            ValueError: ``n`` is below 1 or above the capacity.
+            ValueError: if ``n`` is below 1 or above the capacity.
         """
         with self._lock:
             said, now = self.peek(key, n), self._now()
-            for bucket in self._buckets(key):  # a refusal too: no deeper in debt than drained
+            for bucket in self._buckets(key):  # also after a refusal, so a clock that went back leaves no debt
                 bucket.put(bucket.level(now) - (n if said.allowed else 0), now)
             return self._decision(key, 0, now) if said.allowed else said
 
     def peek(self, key: str, n: int = 1) -> Decision:
-        """Say what :meth:`take` would, and take nothing."""
+        """Return the decision that :meth:`take` would make, and take nothing.
+
+        Raises:
+            ValueError: if ``n`` is below 1 or above the capacity.
+        """
         if not 1 <= n <= self._capacity:
-            raise ValueError(f"n: from 1 to the capacity, {self._capacity}")
+            raise ValueError(f"n: expected 1 to {self._capacity}, the capacity, got {n}")
         with self._lock:
             return self._decision(key, n, self._now())
 
     def give_back(self, key: str, n: int = 1) -> None:
-        """Return ``n`` that were taken for something that did not happen; never beyond full."""
+        """Return ``n`` that were taken for something that did not happen. The bucket never exceeds its capacity."""
         with self._lock:
             now = self._now()
             for bucket in self._buckets(key):
                 bucket.put(bucket.level(now) + n, now)
 
     def reset(self, key: str) -> None:
-        """Fill the bucket of ``key``."""
+        """Refill the bucket of ``key``."""
         with self._lock:
             self._keys.pop(key, None)
 

@@ -1,4 +1,4 @@
-"""What a law is tried with: the hooks and flags of a suite, and tests of one law each."""
+"""How a law is tested: the hooks and flags of a suite, and the decorators that turn a law into a test."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -18,18 +18,18 @@ from ..threads import INTERVALS, all_of, at_once, switching
 from .strategies import limits
 from .trial import START, Diverged, Trial, allowed
 
-#: How many hit at once.
+#: How many threads or tasks race.
 HITTERS = 8
-#: How long that may take, all in all (seconds).
+#: Seconds that a race of threads may take.
 _TIME_LIMIT = 60
 Check = Callable[[Any, Trial], None]
 
 
 def law(check: Check) -> Callable[["Harness"], None]:
-    """Make a test of a check: it is tried on many examples, and what fails is shrunk."""
+    """Turn a law into a test that tries many examples and shrinks a failing one."""
 
     def test(self: "Harness") -> None:
-        phases = [phase for phase in settings().phases if phase is not Phase.explain]  # it takes minutes
+        phases = [phase for phase in settings().phases if phase is not Phase.explain]  # explaining takes minutes
 
         @settings(
             max_examples=self.examples, deadline=None, phases=phases, suppress_health_check=[HealthCheck.too_slow]
@@ -39,14 +39,14 @@ def law(check: Check) -> Callable[["Harness"], None]:
             with self.trial(data.draw(self._limits(), "limit"), data) as trial:
                 check(self, trial)
 
-        example.__name__ = f"{type(self).__qualname__}.{check.__name__}"  # hypothesis remembers failures by it
+        example.__name__ = f"{type(self).__qualname__}.{check.__name__}"  # Hypothesis stores failures under this name
         example()
 
     return _named(check, test)
 
 
 def plain_law(check: Check) -> Callable[["Harness"], None]:
-    """Make a test of a check that is slow, or may pass by luck: a few limits are tried, and nothing is shrunk."""
+    """Turn a law into a test that tries a few limits and shrinks nothing: for laws that are slow or depend on luck."""
 
     def test(self: "Harness") -> None:
         drawn: list[Any] = []
@@ -65,14 +65,14 @@ def plain_law(check: Check) -> Callable[["Harness"], None]:
 
 
 def _named(check: Check, test: Callable[["Harness"], None]) -> Callable[["Harness"], None]:
-    """Name the test after its check, and let a failure quote the law."""
+    """Name the test after its law, and quote the law in a failure."""
 
     def run(self: "Harness") -> None:
         try:
             with self.running():
                 test(self)
         except Exception as error:
-            error.add_note(f"The law: {cleandoc(check.__doc__ or '')}")
+            error.add_note(f"Broken law: {cleandoc(check.__doc__ or '')}")
             raise
 
     run.__name__, run.__qualname__, run.__doc__ = check.__name__, check.__qualname__, check.__doc__
@@ -80,28 +80,28 @@ def _named(check: Check, test: Callable[["Harness"], None]) -> Callable[["Harnes
 
 
 class Harness:
-    """The hooks and flags that a subclass fills in; see :class:`~smsmfa.testing.LimitLaws`."""
+    """The hooks and flags that a subclass sets; see :class:`~smsmfa.testing.LimitLaws`."""
 
-    #: The limits to try; ``None``: any that :func:`limits` draws, but small ones where hits are.
+    #: A strategy for the limits to try. ``None``: :func:`limits`, with capacities up to 20 x ``max_cost`` if it is set.
     limits: ClassVar[SearchStrategy[Any] | None] = None
-    #: The most that one hit may take; ``None``: the capacity. 1: the limiter knows no costs.
+    #: The most that one hit may take; ``None`` means the capacity. Use 1 for a limiter whose hits all cost the same.
     max_cost: ClassVar[int | None] = None
-    #: Whether limiters made under the same limit share their buckets, as processes on one database do.
+    #: Whether limiters made under the same limit share their buckets, like processes that use one database.
     shared: ClassVar[bool] = False
-    #: On how many examples a law is tried.
+    #: How many examples each law tries.
     examples: ClassVar[int] = 100
 
     def make_limiter(self, limit: Any, clock: Clock) -> Any:
         """Return a limiter.
 
         Args:
-            limit: a :class:`~smsmfa.Limit`; or a tuple of them, all of which must allow, if :attr:`limits` draws such.
-            clock: the time it goes by; a function like :func:`time.time_ns`.
+            limit: a :class:`~smsmfa.Limit`. If :attr:`limits` draws tuples: a tuple of limits that must all allow.
+            clock: the limiter's clock, a function like :func:`time.time_ns`.
         """
         raise NotImplementedError
 
     def close_limiter(self, limiter: Any) -> Any:
-        """Let go of a limiter, where that takes anything."""
+        """Close a limiter. Does nothing by default."""
 
     @pytest.fixture(autouse=True)
     def _counted(self, request: pytest.FixtureRequest) -> None:
@@ -114,7 +114,7 @@ class Harness:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Surround a law with what it needs."""
+        """Set up and tear down what a law needs while it runs."""
         yield
 
     @contextmanager
@@ -128,13 +128,13 @@ class Harness:
 
     @contextmanager
     def trial(self, limit: Any, data: Any = None) -> Iterator[Trial]:
-        """Try one example; where the limiter goes astray before the law has its say, another law will say so."""
+        """Try one example. If the limiter diverges before the law can judge it, the example passes."""
         clock = FakeClock(START)
         with self.open(limit, clock) as limiter, suppress(Diverged):
             yield Trial(limit, self.max_cost, limiter, clock, data)
 
     def race(self, limiter: Any, key: str, n: int, times: int) -> int:
-        """Let several hit one key, so many times each, all at once; return how many were granted."""
+        """Hit one key from several threads at once, ``times`` times each; return how many hits were granted."""
 
         def hit() -> int:
             return sum([allowed(limiter.take(key, n)) for _ in range(times)])
@@ -144,7 +144,7 @@ class Harness:
 
 
 class AsyncHarness(Harness):
-    """The hooks for a limiter of coroutines."""
+    """The hooks for a limiter with coroutines."""
 
     async def make_limiter(self, limit: Any, clock: Clock) -> Any:
         """Like :meth:`~smsmfa.testing.LimitLaws.make_limiter`."""
@@ -155,13 +155,13 @@ class AsyncHarness(Harness):
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Keep an event loop for the law."""
+        """Keep one event loop for the law."""
         with asyncio.Runner() as self._runner:
             yield
 
     @contextmanager
     def open(self, limit: Any, clock: Clock) -> Iterator[Any]:
-        """Make a limiter that is called as if it had no coroutines, and close it at the end."""
+        """Make a limiter that can be called without ``await``, and close it at the end."""
         limiter = self._runner.run(self.make_limiter(limit, clock))
         try:
             yield _Awaited(limiter, self._runner)
@@ -169,7 +169,7 @@ class AsyncHarness(Harness):
             self._runner.run(self.close_limiter(limiter))
 
     def race(self, limiter: Any, key: str, n: int, times: int) -> int:
-        """Let tasks hit one key at once."""
+        """Hit one key from several tasks at once."""
 
         async def hit() -> int:
             return sum([allowed(await limiter.limiter.take(key, n)) for _ in range(times)])
@@ -181,7 +181,7 @@ class AsyncHarness(Harness):
 
 
 class _Awaited:
-    """A limiter of coroutines, called as if it had none."""
+    """A limiter with coroutines, called without ``await``."""
 
     def __init__(self, limiter: Any, runner: asyncio.Runner) -> None:
         self.limiter = limiter

@@ -11,29 +11,29 @@ from ...limiter import Limit
 
 ZERO = timedelta(0)
 MICROSECOND = timedelta(microseconds=1)
+TEN_YEARS = timedelta(days=3652)
 _SECOND = 10**6
-_TEN_YEARS = 3652 * 86_400 * _SECOND
-#: Capacity x refill is at most 10^11 seconds.
+#: The library's limit on capacity x refill, 10^11 seconds, in microseconds.
 _LONGEST = 10**17
 
 
 @attrs.frozen
 class Hit:
-    """Somebody wants ``n``."""
+    """A caller asks for ``n``."""
 
     n: int
 
 
 @attrs.frozen
 class GiveBack:
-    """``n`` were taken for nothing, or so somebody says."""
+    """A caller returns ``n``, whether or not it took them."""
 
     n: int
 
 
 @attrs.frozen
 class Move:
-    """The clock moves by so much: a pause, or a jump, backward where it is negative."""
+    """The clock moves: forward as time passes, or backward if the value is negative."""
 
     by: timedelta
 
@@ -41,22 +41,22 @@ class Move:
 Step = Hit | GiveBack | Move
 
 
-def all_of(limit: Limit | tuple[Limit, ...]) -> tuple[Limit, ...]:
-    """Return the limits that must all allow a hit: several, or the one."""
+def as_tuple(limit: Limit | tuple[Limit, ...]) -> tuple[Limit, ...]:
+    """Return the limits that must all allow a hit, as a tuple even if there is only one."""
     return limit if isinstance(limit, tuple) else (limit,)
 
 
 def microseconds(limit: Limit) -> int | None:
-    """Return the refill in microseconds; ``None`` where nothing comes back."""
+    """Return the refill in microseconds, or ``None`` if nothing refills."""
     return None if limit.refill is None else limit.refill // MICROSECOND
 
 
 @st.composite
 def limits(draw: DrawFn, *, max_capacity: int = _LONGEST) -> Limit:
-    """Draw a :class:`~smsmfa.Limit`: small ones, huge ones, refills of odd microseconds, and ``refill=None``.
+    """Draw a :class:`~smsmfa.Limit`: small and huge ones, refills of odd microseconds, and ``refill=None``.
 
     Args:
-        draw: what Hypothesis passes; leave it out.
+        draw: Hypothesis passes it; leave it out.
         max_capacity: the largest capacity to draw.
     """
     small = st.integers(1, 4) | st.integers(1, 5) | st.integers(2, 20) | st.integers(1, 20)
@@ -69,10 +69,15 @@ def limits(draw: DrawFn, *, max_capacity: int = _LONGEST) -> Limit:
 
 
 def moves(limit: Limit | tuple[Limit, ...], *, back: bool = True) -> SearchStrategy[Move]:
-    """Draw a movement of the clock: to the edge of a refill, somewhere on its scale, or ten years."""
-    scales = [(microseconds(one) or _SECOND, one.capacity) for one in all_of(limit)]
+    """Draw a movement of the clock: to the edge of a refill, within the time a bucket takes to fill, or ten years.
+
+    Args:
+        limit: the limit, or a tuple of limits.
+        back: whether the clock may also move backward.
+    """
+    scales = [(microseconds(one) or _SECOND, one.capacity) for one in as_tuple(limit)]
     edges = {k * unit + d for unit, most in scales for k in {0, 1, 2, 3, most - 1, most} for d in (-1, 0, 1)}
-    near = st.sampled_from(sorted(us for us in edges | {_TEN_YEARS} if 0 <= us <= _LONGEST))
+    near = st.sampled_from(sorted(us for us in edges | {TEN_YEARS // MICROSECOND} if 0 <= us <= _LONGEST))
     full = min(max(unit * most for unit, most in scales), _LONGEST)
     within = st.integers(0, max(scales)[0]) | st.integers(0, full)
     by = near | within
@@ -82,14 +87,14 @@ def moves(limit: Limit | tuple[Limit, ...], *, back: bool = True) -> SearchStrat
 def traces(
     limit: Limit | tuple[Limit, ...], *, max_cost: int | None = None, back: bool = True
 ) -> SearchStrategy[list[Step]]:
-    """Draw what happens to one key: hits of any cost, alone and in bursts, give-backs, pauses and jumps of the clock.
+    """Draw what happens to one key: hits of any cost, single and in bursts, give-backs, pauses and clock jumps.
 
     Args:
-        limit: the limit it happens under; several that must all allow.
-        max_cost: the most that a hit takes; the whole capacity if left out.
-        back: whether the clock may also jump backward.
+        limit: the limit, or a tuple of limits that must all allow a hit.
+        max_cost: the most that one hit takes; the whole capacity by default.
+        back: whether the clock may also move backward.
     """
-    capacity = min(one.capacity for one in all_of(limit))
+    capacity = min(one.capacity for one in as_tuple(limit))
     most = capacity if max_cost is None else min(capacity, max_cost)
     amounts = st.integers(1, most) | st.sampled_from(sorted({1, min(2, most), most}))
     hit, burst = amounts.map(lambda n: [Hit(n)]), amounts.map(lambda n: [Hit(n)] * min(capacity // n + 1, 20))

@@ -1,4 +1,4 @@
-"""One example of a limit law: a limiter, the exact one beside it, and a clock that nobody else moves."""
+"""One example of a limit law: a limiter, the exact limiter beside it, and a clock that only the law moves."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -13,44 +13,43 @@ from hypothesis.strategies import SearchStrategy
 from ...limiter import Decision, Limit
 from ..clock import FakeClock
 from .exact import ExactLimiter
-from .strategies import GiveBack, Hit, Step, all_of, traces
+from .strategies import GiveBack, Hit, Step, as_tuple, traces
 
-#: Between two microseconds: whoever counts in them has to round.
+#: The first reading of the clock, between two microseconds: a limiter that counts microseconds must round.
 START = 1_700_000_000_123_456_789
-TEN_YEARS = timedelta(days=3652)
 _PREFIX = f"law-{uuid4().hex}"
 _numbers = count()
 
 
 class Diverged(Exception):
-    """The limiter granted or refused where the exact one did not: the matter of another law."""
+    """The limiter granted or refused a hit that the exact limiter did not. Another law reports that."""
 
 
 def fresh_key() -> str:
-    """Return a key that nobody used before."""
+    """Return a key that nobody has used before."""
     return f"{_PREFIX}-{next(_numbers)}"
 
 
 def hold(truth: bool, otherwise: str) -> None:
-    """Fail, and say what is wrong, unless it is true."""
+    """Fail with the message ``otherwise`` unless ``truth`` is true."""
     if not truth:
         raise AssertionError(otherwise)
 
 
 def allowed(said: Any) -> bool:
-    """Whether a hit was granted, by a limiter that answers with a decision or with a bool."""
+    """Return whether a hit was granted. A limiter answers with a decision or a bool."""
     return said if isinstance(said, bool) else bool(said.allowed)
 
 
 class Trial:
-    """A limiter and the exact one, under one limit and on one key.
+    """A limiter and the exact limiter, under the same limit and on the same key.
 
     Args:
-        limit: the limit, or those that must all allow.
-        max_cost: the most that a hit may take; ``None``: the capacity.
-        limiter: the limiter on trial.
-        clock: what it goes by.
-        data: where the trial draws from; nowhere if left out.
+        limit: the limit, or a tuple of limits that must all allow a hit.
+        max_cost: the most that one hit may take; ``None`` means the capacity.
+        limiter: the limiter to test.
+        clock: the clock of both limiters.
+        data: Hypothesis's data object, if the trial draws anything.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class Trial:
         data: Any = None,
     ) -> None:
         self.limit = limit
-        self.limits: tuple[Limit, ...] = all_of(limit)
+        self.limits: tuple[Limit, ...] = as_tuple(limit)
         self.capacity: int = min(one.capacity for one in self.limits)
         self.max_cost: int = min(max_cost or self.capacity, self.capacity)
         self.limiter = limiter
@@ -72,11 +71,11 @@ class Trial:
         self._data = data
 
     def draw(self, strategy: SearchStrategy[Any], label: str) -> Any:
-        """Draw something; a failing example names it."""
+        """Draw a value; a failing example shows it under its label."""
         return self._data.draw(strategy, label)
 
     def cost(self) -> int:
-        """Draw what a hit takes."""
+        """Draw the cost of a hit."""
         return int(self.draw(st.integers(1, self.max_cost), "cost"))
 
     def trace(self, *, back: bool = False) -> list[Step]:
@@ -85,7 +84,7 @@ class Trial:
         return steps
 
     def move(self, by: timedelta) -> int:
-        """Move the clock, but not before the epoch; return by how many microseconds."""
+        """Move the clock, but not before the epoch; return the distance in microseconds."""
         before = self.clock.now
         self.clock.move(by)
         if self.clock.now < 0:
@@ -93,32 +92,32 @@ class Trial:
         return (self.clock.now - before) // 1000
 
     def need(self, method: str) -> None:
-        """Leave the law out if the limiter has no such method."""
+        """Skip the law if the limiter does not have this method."""
         if not hasattr(self.limiter, method):
-            pytest.skip(f"the limiter has no {method}")
+            pytest.skip(f"the limiter has no method {method}")
 
     def said(self, said: Any, what: str) -> Any:
-        """Return what a decision says; leave the law out if it does not."""
+        """Return an attribute of a decision, or skip the law if the decision does not have it."""
         if not hasattr(said, what):
-            pytest.skip(f"take says no {what}")
+            pytest.skip(f"the answer of take has no attribute {what}")
         return getattr(said, what)
 
     def ask(self, n: int) -> bool:
-        """Hit the limiter alone."""
+        """Hit only the limiter, and return whether it granted."""
         return allowed(self.limiter.take(self.key, n))
 
     def grab(self, n: int, limiter: Any = None) -> int:
-        """Hit the limiter alone, again and again until it refuses, or five times; return how many it granted."""
+        """Hit only the limiter until it refuses, at most five times; return how much it granted."""
         limiter, times = limiter or self.limiter, 0
         while times < 5 and allowed(limiter.take(self.key, n)):
             times += 1
         return times * n
 
     def take(self, n: int) -> tuple[Any, Decision]:
-        """Hit both, and return what they say.
+        """Hit both limiters, and return both answers.
 
         Raises:
-            Diverged: one granted it, the other did not.
+            Diverged: if only one of them granted the hit.
         """
         said, expected = self.limiter.take(self.key, n), self.exact.take(self.key, n)
         if allowed(said) is not expected.allowed:
@@ -126,7 +125,7 @@ class Trial:
         return said, expected
 
     def give_back(self, n: int) -> bool:
-        """Give back to both, if the limiter takes anything back."""
+        """Give back to both limiters, if the limiter can; return whether it can."""
         can = hasattr(self.limiter, "give_back")
         if can:
             self.limiter.give_back(self.key, n)
@@ -134,7 +133,7 @@ class Trial:
         return can
 
     def play(self, steps: Sequence[Step]) -> Iterator[tuple[Any, Decision]]:
-        """Do the steps to both, and yield what both say to each hit."""
+        """Do the steps to both limiters, and yield both answers to each hit."""
         for step in steps:
             match step:
                 case Hit(n):
@@ -145,12 +144,12 @@ class Trial:
                     self.move(step.by)
 
     def follow(self, steps: Sequence[Step]) -> None:
-        """Do the steps to both."""
+        """Do the steps to both limiters."""
         for _ in self.play(steps):
             pass
 
     def do(self, step: Step) -> tuple[int, int]:
-        """Do a step to the limiter alone; return how many it granted, and how many microseconds passed."""
+        """Do a step to the limiter alone; return how much it granted and how many microseconds passed."""
         match step:
             case Hit(n):
                 return n * self.ask(n), 0
@@ -160,36 +159,36 @@ class Trial:
                 return 0, max(self.move(step.by), 0)
 
     def expect(self, step: Step) -> None:
-        """Do a step to both; a hit that the exact limiter allows has to be granted."""
+        """Do a step to both limiters, and fail if the limiter refuses a hit that the exact limiter grants."""
         there = self.holds()
         try:
             self.follow([step])
         except Diverged:
             if isinstance(step, Hit) and there >= step.n:
-                raise AssertionError(f"{step} was refused, though {there} are there") from None
+                raise AssertionError(f"{step} was refused, although {there} are available") from None
             raise
 
     def spend(self, n: int) -> bool:
-        """Hit the limiter alone for ``n`` in all, in hits as large as it takes; return whether none was refused."""
+        """Take ``n`` from the limiter alone, in hits as large as it allows; return whether it granted all of them."""
         while n > 0 and self.ask(min(n, self.max_cost)):
             n -= self.max_cost
         return n <= 0
 
     def holds(self) -> int:
-        """Return how many are left by right."""
+        """Return how much is left, according to the exact limiter."""
         return self.exact.peek(self.key).remaining
 
     def holds_exactly(self, when: str) -> None:
-        """Fail unless the limiter grants what is left by right, and no more."""
+        """Fail unless the limiter grants exactly what is left."""
         left = self.holds()
-        hold(self.spend(left), f"{when}, and the {left} that should be there are not")
-        hold(not self.ask(1), f"{when}, and more than the {left} that should be there are")
+        hold(self.spend(left), f"{when}; then {left} should be available, but fewer were granted")
+        hold(not self.ask(1), f"{when}; then {left} should be available, but more were granted")
 
     def drain(self) -> tuple[int, int]:
-        """Take from both until a hit must be refused; return that hit's cost, and how many are left for a smaller one.
+        """Take from both limiters until some hit must be refused; return its cost, and how much is left.
 
         Raises:
-            Diverged: the limiter refused what was there.
+            Diverged: if the limiter refused a hit that it should have granted.
         """
         n = self.cost()
         left = self.draw(st.integers(0, n - 1), "left")
@@ -201,6 +200,6 @@ class Trial:
         return n, self.holds()
 
     def reset(self) -> None:
-        """Reset both."""
+        """Reset both limiters."""
         self.limiter.reset(self.key)
         self.exact.reset(self.key)

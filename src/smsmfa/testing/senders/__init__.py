@@ -1,1 +1,1 @@
-"""The suite that a sender has to pass."""
+"""The suite for senders."""

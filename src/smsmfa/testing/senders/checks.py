@@ -1,4 +1,4 @@
-"""The checks of a sender: what it says, how long it takes, how often it asks, and what it shows."""
+"""The checks of a sender: its results, its timing, its requests, and what it reveals."""
 
 import re
 import socket
@@ -22,18 +22,18 @@ from ..carrier import Answer, Behaviour, Carrier, Request, drip, drop, half, han
 from ..threads import all_of, at_once, switching
 from .leaks import logged, told_by
 
-#: The timeout of a sender whose timeout is not what is checked.
+#: The sender's timeout in checks that are not about timeouts.
 AMPLE = timedelta(seconds=10)
-#: A word of the text that no encoding changes.
+#: A word of the text that is the same in every encoding.
 _WORD = "kumquat"
-_NO_BODY = "the carrier's answer has no body"
-#: How many messages are sent at once, and how often that is tried.
+_NO_BODY = "the answer in `accepted` has no body"
+#: How many messages are sent at once, and how many times.
 _MANY = 16
 _ROUNDS = 3
 
 
 def a_message(last: int) -> Message:
-    """Return a message to a number with these last four digits, which its code has too."""
+    """Return a message to a number that ends in these four digits. The code ends in them too."""
     return Message(
         to=PhoneNumber(f"+1415555{last}", "US", "mobile"),
         text=f"314159{last} is your code for Söhne & {_WORD}",
@@ -46,10 +46,10 @@ def a_message(last: int) -> Message:
 
 @attrs.frozen
 class Delivery:
-    """What came of some messages.
+    """The outcomes of some messages.
 
     Args:
-        outcomes: what the sender returned or raised for each.
+        outcomes: what the sender returned or raised for each message.
         shown: the sender's ``repr`` and ``str`` afterwards.
     """
 
@@ -59,7 +59,7 @@ class Delivery:
 
 @attrs.frozen
 class Trial:
-    """A delivery, what the carrier got of it, and what was logged meanwhile."""
+    """A delivery, the requests that the carrier received for it, and what was logged meanwhile."""
 
     delivery: Delivery
     requests: Sequence[Request]
@@ -67,12 +67,12 @@ class Trial:
 
     @property
     def outcome(self) -> object:
-        """What came of the last message."""
+        """The outcome of the last message."""
         return self.delivery.outcomes[-1]
 
 
 class SenderChecks(ABC):
-    """The checks that both suites have; see :class:`~smsmfa.testing.SenderConformance` for the attributes."""
+    """The checks of both suites; see :class:`~smsmfa.testing.SenderConformance` for the attributes."""
 
     accepted: ClassVar[Answer]
     rejected: ClassVar[Answer | None]
@@ -85,20 +85,20 @@ class SenderChecks(ABC):
 
     @abstractmethod
     def deliver(self, url: str, timeout: timedelta, messages: Sequence[Message]) -> Delivery:
-        """Make a sender, send one message after the other, and close it."""
+        """Make a sender, send one message after the other, and close the sender."""
 
     @abstractmethod
     def deliver_together(self, url: str, messages: Sequence[Message]) -> Delivery:
-        """Make a sender, send all messages at once, and close it."""
+        """Make a sender, send all messages at once, and close the sender."""
 
     @pytest.fixture(autouse=True)
     def _counted(self, request: pytest.FixtureRequest) -> None:
         report.install(request.config, SenderChecks)
 
-    # What it says.
+    # --- what it returns or raises
 
     def test_accepted(self) -> None:
-        """A message that the carrier takes gives a Receipt."""
+        """A message that the carrier accepts returns a Receipt."""
         outcome = self._trial(self.accepted).outcome
 
         assert isinstance(outcome, Receipt), f"expected a Receipt, got {outcome!r}"
@@ -106,75 +106,75 @@ class SenderChecks(ABC):
         assert isinstance(outcome.sender, str), f"sender: expected a str, got {outcome!r}"
 
     def test_recipient(self) -> None:
-        """The request has the number of the recipient."""
+        """The request contains the recipient's number."""
         requests = self._trial(self.accepted).requests
 
         assert _is_in(self.message, requests), f"no request has the number: {[request.line for request in requests]}"
 
     def test_rejected(self) -> None:
-        """A definite refusal is DeliveryRejected: what was charged is given back."""
+        """A definite refusal raises DeliveryRejected, so the library gives back what it charged."""
         outcome = self._trial(self._told("rejected")).outcome
 
         assert isinstance(outcome, DeliveryRejected), f"expected DeliveryRejected, got {outcome!r}"
         assert not isinstance(outcome, SenderMisconfigured), f"expected no SenderMisconfigured, got {outcome!r}"
 
     def test_misconfigured(self) -> None:
-        """A refusal that the operator has to mend is SenderMisconfigured."""
+        """A refusal that only an operator can fix raises SenderMisconfigured."""
         self._expect(SenderMisconfigured, {"a misconfiguration": self._told("misconfigured")})
 
     def test_server_error(self) -> None:
-        """After a 5xx the message may have been sent: DeliveryUncertain."""
+        """A 5xx answer raises DeliveryUncertain: the message may have been sent."""
         self._expect(DeliveryUncertain, self._server_errors())
 
     def test_broken_connection(self) -> None:
-        """After a connection that breaks once the request went out the message may have been sent."""
+        """A connection that breaks after the request raises DeliveryUncertain: the message may have been sent."""
         self._expect(DeliveryUncertain, _BROKEN)
 
     def test_garbage(self) -> None:
-        """After an answer of success that cannot be read, or only half of it, the message may have been sent."""
+        """An unreadable or incomplete success answer raises DeliveryUncertain: the message may have been sent."""
         self._expect(DeliveryUncertain, self._garbage() or pytest.skip(_NO_BODY))
 
     def test_redirect(self) -> None:
-        """A redirect is no success, and is not followed."""
+        """A redirect raises a DeliveryError, and the sender does not follow it."""
         for status in (302, 307):
             trial = self._trial(Answer(status, headers=["Location: /elsewhere"]), self.accepted)
             assert isinstance(trial.outcome, DeliveryError), f"after {status}: got {trial.outcome!r}"
             assert len(trial.requests) == 1, f"after {status}: the redirect was followed"
 
     def test_refused_connection(self) -> None:
-        """Where nobody listens there is no success: DeliveryRejected, or DeliveryUncertain if it cannot tell."""
+        """A refused connection raises DeliveryRejected, or DeliveryUncertain if the sender cannot tell."""
         outcome = self._to_nobody().outcome
 
         assert isinstance(outcome, DeliveryRejected | DeliveryUncertain), f"expected DeliveryRejected, got {outcome!r}"
 
-    # How long it takes, and how often it asks.
+    # --- how long it takes, and how many requests it makes
 
     def test_silence(self) -> None:
-        """A carrier that falls silent, before its answer or within it, is left in time: DeliveryUncertain."""
+        """A carrier that falls silent before or during its answer raises DeliveryUncertain within the timeout."""
         self._expect(DeliveryUncertain, self._silence(), self.timeout)
 
     def test_drip(self) -> None:
-        """A carrier that sends a byte now and then, for ever, is left in time: DeliveryUncertain."""
+        """A carrier that sends an endless answer byte by byte raises DeliveryUncertain within the timeout."""
         if not self.bounds_whole_answer:
-            pytest.skip(f"{report.OFF} bounds_whole_answer")
+            report.skip_unset("bounds_whole_answer")
         if not self.accepted.body:
             pytest.skip(_NO_BODY)
         self._expect(DeliveryUncertain, {"a dripping answer": drip(self.accepted)}, self.timeout)
 
     def test_nothing_is_sent_twice(self) -> None:
-        """A message that may have been sent is not sent again: one request, whatever came of it."""
+        """A message that may have been sent is never sent again: each message is one request."""
         for name, trial in chain([("success", self._trial(self.accepted))], self._uncertain()):
             assert len(trial.requests) == 1, f"after {name}: {len(trial.requests)} requests for one message"
 
     def test_kept_connection(self) -> None:
-        """A message on a kept connection that breaks is not sent again on another one."""
+        """A message is not sent again after its kept-alive connection breaks."""
         trial = self._trial(kept(self.accepted), drop, self.accepted, messages=2)
 
         assert isinstance(trial.outcome, DeliveryUncertain), f"expected DeliveryUncertain, got {trial.outcome!r}"
         assert len(trial.requests) == 2, f"{len(trial.requests)} requests for two messages"
 
     def test_many_at_once(self) -> None:
-        """One sender serves many at the same time, and confuses no messages."""
+        """One sender can send many messages at the same time, and mixes none of them up."""
         for _ in range(_ROUNDS):
             messages = [a_message(2671 + number) for number in range(_MANY)]
             with direct(), switching(1e-6), Carrier(self.accepted) as carrier:
@@ -182,28 +182,30 @@ class SenderChecks(ABC):
 
             assert [Receipt] * _MANY == [type(outcome) for outcome in delivery.outcomes], f"got {delivery.outcomes!r}"
             assert len(carrier.requests) == _MANY, f"{len(carrier.requests)} requests for {_MANY} messages"
-            assert all(_is_in(message, carrier.requests) for message in messages), "messages got mixed"
+            assert all(_is_in(message, carrier.requests) for message in messages), (
+                "the requests do not match the messages: some numbers are missing or appear twice"
+            )
 
-    # What it shows.
+    # --- what it reveals
 
     def test_errors_show_nothing(self) -> None:
-        """No error shows code, text, whole number or credentials, nor does its traceback with locals."""
+        """No error reveals the code, the text, the whole number or a credential, even in a traceback with locals."""
         for name, trial in self._failures():
-            self._show_nothing(told_by(trial.outcome), f"the error after {name}")
+            self._show_nothing(told_by(trial.outcome), f"after {name}, the error")
 
     def test_log_shows_nothing(self) -> None:
-        """Nothing of that is logged, at any level, whatever comes of a message."""
+        """No log record, at any level, reveals the code, the text, the whole number or a credential."""
         for name, trial in chain([("success", self._trial(self.accepted))], self._failures()):
-            self._show_nothing(trial.log, f"the log after {name}")
+            self._show_nothing(trial.log, f"after {name}, the log")
 
     def test_repr_shows_nothing(self) -> None:
-        """Neither the sender's repr nor its receipt shows anything of that, after a success and after a failure."""
+        """Neither the sender's repr nor its receipt reveals the code, the text, the whole number or a credential."""
         for behaviour in (self.accepted, drop):
             trial = self._trial(behaviour)
             self._show_nothing(trial.delivery.shown, "the sender's repr")
             self._show_nothing(repr(trial.delivery.outcomes), "the receipt or the error")
 
-    # How a check is made.
+    # --- how the checks work
 
     def _trial(self, *script: Behaviour, timeout: timedelta = AMPLE, messages: int = 1) -> Trial:
         with Carrier(*script) as carrier:
@@ -229,7 +231,7 @@ class SenderChecks(ABC):
 
     def _told(self, name: str) -> Answer:
         answer: Answer | None = getattr(self, name)
-        return answer or pytest.skip(f"{report.OFF} {name}")
+        return answer or report.skip_unset(name)
 
     def _server_errors(self) -> dict[str, Behaviour]:
         return {f"HTTP {status}": Answer(status, self._quoting) for status in (500, 502, 503, 504)}
@@ -246,18 +248,18 @@ class SenderChecks(ABC):
 
     @property
     def _quoting(self) -> str:
-        """What carriers like to say."""
+        """An error body that quotes the message, as carriers do."""
         return f'{{"error": "cannot send {self.message.text!r} to {self.message.to.e164}"}}'
 
     def _uncertain(self) -> Iterator[tuple[str, Trial]]:
-        """Yield what comes of a message that may have been sent, in each way."""
+        """Yield a trial for each way in which a message may have been sent."""
         for name, behaviour in (self._server_errors() | _BROKEN | self._garbage()).items():
             yield name, self._trial(behaviour)
         for name, behaviour in self._silence().items():
             yield name, self._trial(behaviour, timeout=self.timeout)
 
     def _failures(self) -> Iterator[tuple[str, Trial]]:
-        """Yield what comes of a message that fails, in each way."""
+        """Yield a trial for each way in which a message fails."""
         yield from self._uncertain()
         for name in ("rejected", "misconfigured"):
             if answer := getattr(self, name):
@@ -268,21 +270,21 @@ class SenderChecks(ABC):
         number = self.message.to
         hidden = (self.message.code.reveal(), _WORD, number.e164[2:], number.national, *self.secrets)
         lines = [line for line in text.splitlines() if any(secret in line for secret in hidden)]
-        assert not lines, "\n".join([f"{where} shows a secret:", *lines])
+        assert not lines, "\n".join([f"{where} reveals a secret:", *lines])
 
 
 _BROKEN: dict[str, Behaviour] = {"a connection that was dropped": drop, "a connection that was reset": reset}
 
 
 def _is_in(message: Message, requests: Sequence[Request]) -> bool:
-    """Tell whether exactly one request has the number of a message, however it is written."""
+    """Return whether exactly one request contains the message's number, in any notation."""
     texts = [re.sub(r"\D", "", unquote_plus(request.line + request.body)) for request in requests]
     return sum(message.to.e164[2:] in text for text in texts) == 1
 
 
 @contextmanager
 def direct() -> Iterator[None]:
-    """Let no proxy of the environment come between."""
+    """Bypass any proxy that the environment configures."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("no_proxy", "NO_PROXY"):
             patch.setenv(name, "127.0.0.1")

@@ -1,4 +1,4 @@
-"""The suite that a sender has to pass, and its twin for asyncio."""
+"""The suite for senders, and its twin for asyncio."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -14,9 +14,9 @@ from .checks import AMPLE, Delivery, SenderChecks, direct
 
 
 class SenderConformance(SenderChecks):
-    """Every promise of the sender protocol as a check, against an HTTP server on loopback that plays the carrier.
+    """Checks every promise of the sender protocol, against an HTTP server on loopback that plays the carrier.
 
-    Subclass it in a test module, and say how a sender is made and what your carrier answers::
+    Subclass it in a test module. Say how to make a sender, and what your carrier answers::
 
         class TestGatewaySender(SenderConformance):
             accepted = Answer(201, '{"id": "m1"}')
@@ -28,30 +28,31 @@ class SenderConformance(SenderChecks):
                 return GatewaySender(url, "a token", timeout=timeout)
 
     Attributes:
-        accepted: how the carrier says that it took a message.
-        rejected: how it refuses one for good; let it quote ``SenderConformance.message``, if yours does.
-            ``None``: a sender that cannot tell.
-        misconfigured: how it refuses one until the operator does something. ``None``: a sender that cannot tell.
-        secrets: the credentials that ``make_sender`` uses, in each form in which they are sent.
-        bounds_whole_answer: whether the timeout is one for the whole answer. ``False``: it begins anew with every byte,
-            so that a carrier can hold a thread for as long as it likes.
-        timeout: what ``make_sender`` gets where a carrier is slow on purpose.
-        time_limit: seconds after which a sender counts as hanging.
-        message: what most checks send.
+        accepted: the carrier's answer when it accepts a message.
+        rejected: its answer when it refuses a message for good. If your carrier quotes the number or the text, quote
+            ``SenderConformance.message``. ``None`` if the sender cannot tell such a refusal.
+        misconfigured: its answer when it refuses every message until an operator acts. ``None`` if the sender cannot
+            tell.
+        secrets: the credentials that ``make_sender`` uses, in every form in which they are sent.
+        bounds_whole_answer: whether the timeout limits the whole answer. ``False`` if it restarts with every byte, so
+            that a carrier can occupy a thread as long as it likes.
+        timeout: the timeout that ``make_sender`` gets when the carrier is slow on purpose; 100 ms by default.
+        time_limit: seconds after which a sender counts as hanging; 10 by default.
+        message: the message that most checks send.
     """
 
     def make_sender(self, url: str, timeout: timedelta) -> Sender:
-        """Return a sender that sends to ``url``, ``http://127.0.0.1:<port>``, and waits no longer than ``timeout``."""
+        """Return a sender that sends to ``url`` (``http://127.0.0.1:<port>``) and waits at most ``timeout``."""
         raise NotImplementedError
 
     def close_sender(self, sender: Sender) -> None:
-        """Let go of a sender. By default its ``close()`` is called, if it has one."""
+        """Close a sender. By default, call its ``close()`` if it has one."""
         close = getattr(sender, "close", None)
         if close is not None:
             close()
 
     def deliver(self, url: str, timeout: timedelta, messages: Sequence[Message]) -> Delivery:
-        """Send one message after the other."""
+        """Send the messages one after the other."""
         sender = self.make_sender(url, timeout)
         try:
             outcomes = [_outcome(partial(sender.send, message)) for message in messages]
@@ -60,7 +61,7 @@ class SenderConformance(SenderChecks):
             self.close_sender(sender)
 
     def deliver_together(self, url: str, messages: Sequence[Message]) -> Delivery:
-        """Send all messages at once, each in a thread of its own."""
+        """Send all messages at once, each in its own thread."""
         sender = self.make_sender(url, AMPLE)
         try:
             return Delivery(at_once([partial(sender.send, message) for message in messages], self.time_limit))
@@ -69,29 +70,29 @@ class SenderConformance(SenderChecks):
 
 
 class AsyncSenderConformance(SenderChecks):
-    """:class:`SenderConformance` for asyncio, with the same attributes. The checks are plain methods all the same."""
+    """:class:`SenderConformance` for asyncio, with the same attributes. Its checks are still plain methods."""
 
     def make_sender(self, url: str, timeout: timedelta) -> AsyncSender:
-        """Like :meth:`SenderConformance.make_sender`; it is called inside a running loop, a new one for each check."""
+        """Like :meth:`SenderConformance.make_sender`, but called in a running event loop, a new one for each check."""
         raise NotImplementedError
 
     async def close_sender(self, sender: AsyncSender) -> None:
-        """Let go of a sender. By default its ``close()`` is called, and awaited if it can be, if it has one."""
+        """Close a sender. By default, call its ``close()`` if it has one, and await the result if it is awaitable."""
         close = getattr(sender, "close", None)
         closing = close and close()
         if isawaitable(closing):
             await closing
 
     def deliver(self, url: str, timeout: timedelta, messages: Sequence[Message]) -> Delivery:
-        """Send one message after the other."""
+        """Send the messages one after the other."""
         return asyncio.run(self._send(partial(self.make_sender, url, timeout), *([message] for message in messages)))
 
     def deliver_together(self, url: str, messages: Sequence[Message]) -> Delivery:
-        """Send all messages at once, each in a task of its own."""
+        """Send all messages at once, each in its own task."""
         return asyncio.run(self._send(partial(self.make_sender, url, AMPLE), messages))
 
     def test_loop_is_free(self) -> None:
-        """While the carrier takes its time the loop runs other things."""
+        """While the carrier is slow, the event loop runs other tasks."""
         with direct():
             [delivery] = all_of(at_once([lambda: asyncio.run(self._send_beside_others())], self.time_limit))
         [outcome] = delivery.outcomes
@@ -109,7 +110,7 @@ class AsyncSenderConformance(SenderChecks):
             await self.close_sender(sender)
 
     async def _send_beside_others(self) -> Delivery:
-        """Send a message to a carrier that takes it once the loop has run something else meanwhile."""
+        """Send a message to a carrier that accepts it only if the loop runs something else meanwhile."""
         loop, ran = asyncio.get_running_loop(), Event()
 
         def answer(exchange: Exchange) -> None:

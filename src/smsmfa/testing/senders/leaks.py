@@ -1,4 +1,4 @@
-"""What errors and logs show to those who read them."""
+"""What errors and logs reveal to their readers."""
 
 import logging
 import traceback
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 def told_by(error: object) -> str:
-    """Return all that a report of an error shows: its words, attributes and locals, and those of what is behind it."""
+    """Return all that a report of an error can show: messages, attributes and locals, also of its cause and context."""
     parts: list[str] = []
     if isinstance(error, BaseException):
         parts += traceback.TracebackException.from_exception(error, capture_locals=True).format()

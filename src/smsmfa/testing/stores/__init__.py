@@ -1,1 +1,1 @@
-"""The suite that a store has to pass, one file for each kind of check."""
+"""The suite for stores, one module for each kind of check."""

@@ -1,4 +1,4 @@
-"""The suite that a store has to pass, and its twin for asyncio."""
+"""The suite for stores, and its twin for asyncio."""
 
 from collections.abc import Awaitable
 from typing import Any
@@ -8,6 +8,7 @@ from .changes import ChangeChecks
 from .factor import FactorChecks
 from .faults import FaultChecks
 from .handles import ForkChecks, HandleChecks
+from .interruptions import InterruptionChecks
 from .loop import Blocking
 from .model import ModelChecks
 from .races import RaceChecks
@@ -17,12 +18,14 @@ from .values import ValueChecks
 __all__ = ["AsyncStoreConformance", "StoreConformance"]
 
 
-class _Checks(ValueChecks, ChangeChecks, ModelChecks, RaceChecks, HandleChecks, FaultChecks, FactorChecks):
-    """What a store of either kind has to pass."""
+class _Checks(
+    ValueChecks, ChangeChecks, ModelChecks, InterruptionChecks, RaceChecks, HandleChecks, FaultChecks, FactorChecks
+):
+    """The checks that both kinds of store must pass."""
 
 
 class StoreConformance(_Checks, ForkChecks):
-    """Every promise of the store protocol as a check. Subclass it in a test module, and say how a store is made.
+    """Checks every promise of the store protocol. Subclass it in a test module, and say how to make a store.
 
     ::
 
@@ -32,34 +35,36 @@ class StoreConformance(_Checks, ForkChecks):
             def make_store(self):
                 return MyStore("dbname=test")
 
-    A check is a method whose docstring is the promise. It runs in a thread that can be left behind, so a store that
-    hangs is a failure. It needs no clean database, waits for no time to pass, and closes the stores that it made.
+    Each check is a method, and its docstring is the promise. A check runs in a daemon thread, so a store that hangs is
+    a failure and not the end of the run. The checks need no empty database, and close the stores they open.
 
-    What a store need not be able to do is an attribute that is off, or one of the hooks :meth:`enclosing_transaction`
-    and :meth:`disturb`. Checks that need what is off are left out; the run says at its end how many.
+    The attributes below and the hooks :meth:`enclosing_transaction` and :meth:`disturb` say what else a store can do.
+    Checks that need one you did not set are skipped, and pytest's summary says so.
 
     Attributes:
-        shared: each call of ``make_store`` opens the same data, so that there can be two stores of it.
-        processes: in other processes too. They find the suite by its module and name, and get the attributes that were
-            set on ``self``, pickled.
-        fork: a store that was made and used before a fork can be used on both sides of it. (None for asyncio.)
-        server: host and port of the server that the store talks to, over TCP and in clear; needs ``make_store_at``.
-        rounds: how often a race is run.
-        examples: how many sequences of calls Hypothesis makes up; the same ones in each run.
-        patience: seconds that an update is held in the middle for another. A store that locks takes them all.
-        time_limit: seconds within which contenders have to be done. A whole check may take twice that.
+        shared: every call of ``make_store`` opens the same data.
+        processes: so does a call in another process. Other processes import the suite by its module and name. They get
+            the attributes that were set on ``self``, pickled.
+        fork: a store that was made and used before a fork works in both processes. Not for asyncio.
+        server: the host and port of the store's server, if the store talks to it over TCP without encryption. It needs
+            ``make_store_at``.
+        rounds: how many times each race runs; 20 by default.
+        examples: how many sequences of calls Hypothesis generates, the same ones in each run; 25 by default.
+        patience: how many seconds an update waits for another caller to interrupt it; 0.2 by default. If the store
+            locks, every such wait takes all of it.
+        time_limit: how many seconds racing callers may take; 30 by default. A whole check may take twice as long.
     """
 
     def make_store(self) -> Store:
-        """Return a store. It need not be empty: the checks use keys that nobody used before."""
+        """Return a store. It need not be empty: the checks use new keys."""
         raise NotImplementedError
 
     def make_store_at(self, host: str, port: int) -> Store:
-        """Return a store that reaches :attr:`server` at another address, between which and the server a wire is cut."""
+        """Return a store that reaches :attr:`server` at another address. A proxy there cuts the connection."""
         raise NotImplementedError
 
     def close_store(self, store: Store) -> None:
-        """Let go of a store. By default its ``close()`` is called, if it has one."""
+        """Close a store. By default, call its ``close()`` if it has one."""
         getattr(store, "close", _nothing)()
 
     def open_store(self) -> Store:
@@ -67,31 +72,31 @@ class StoreConformance(_Checks, ForkChecks):
         return self.make_store()
 
     def open_store_at(self, host: str, port: int) -> Store:
-        """Open a store for a check that cuts its wire."""
+        """Open a store for a check that cuts its connection."""
         return self.make_store_at(host, port)
 
     def shut_store(self, store: Store) -> None:
-        """Close a store of a check."""
+        """Close a store that a check opened."""
         self.close_store(store)
 
 
 class AsyncStoreConformance(_Checks, TaskChecks):
     """:class:`StoreConformance` for asyncio.
 
-    Each store has an event loop of its own, in a thread, in which it is made and closed. Its methods
-    may be plain or coroutines.
+    Each store has its own event loop, in a thread. It is made, used and closed there. The hooks may be plain functions
+    or coroutines.
     """
 
     def make_store(self) -> Awaitable[AsyncStore] | AsyncStore:
-        """Like :meth:`StoreConformance.make_store`; called inside the loop, ``async`` or not."""
+        """Like :meth:`StoreConformance.make_store`, called inside the event loop; it may be ``async``."""
         raise NotImplementedError
 
     def make_store_at(self, host: str, port: int) -> Awaitable[AsyncStore] | AsyncStore:
-        """Like :meth:`StoreConformance.make_store_at`; called inside the loop, ``async`` or not."""
+        """Like :meth:`StoreConformance.make_store_at`, called inside the event loop; it may be ``async``."""
         raise NotImplementedError
 
     def close_store(self, store: Any) -> Awaitable[object] | None:
-        """Let go of a store. By default its ``aclose()`` or ``close()`` is called, and awaited if it can be."""
+        """Close a store. By default, call its ``aclose()`` or ``close()`` and await the result if it is awaitable."""
         closed: Awaitable[object] | None = getattr(store, "aclose", getattr(store, "close", _nothing))()
         return closed
 
@@ -100,12 +105,12 @@ class AsyncStoreConformance(_Checks, TaskChecks):
         return Blocking(self.make_store)
 
     def open_store_at(self, host: str, port: int) -> Store:
-        """Open a store for a check that cuts its wire."""
+        """Open a store for a check that cuts its connection."""
         return Blocking(lambda: self.make_store_at(host, port))
 
     def shut_store(self, store: Store) -> None:
-        """Close a store of a check, and its loop."""
-        assert isinstance(store, Blocking)  # for the type checker
+        """Close a store that a check opened, and its event loop."""
+        assert isinstance(store, Blocking)  # tells the type checker
         store.loop.run(self._closed(store.store))
         store.loop.close()
 
@@ -116,4 +121,4 @@ class AsyncStoreConformance(_Checks, TaskChecks):
 
 
 def _nothing() -> None:
-    """Close what has nothing to close."""
+    """Close a store that has no method for it."""

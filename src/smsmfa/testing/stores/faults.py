@@ -1,6 +1,6 @@
-"""Checks of a store in hostile surroundings: a wire that is cut, a transaction around it, a sweeper beside it."""
+"""Checks of a store under faults: connections are cut, the application rolls back, a sweeper runs beside it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from itertools import chain, pairwise
@@ -15,43 +15,43 @@ from .factor import Factor
 from .suite import Suite, check, expect, fresh, increment, look, put
 from .wire import Wire
 
+#: A call that needs more questions or answers than this counts as endless.
 _MOST_CHUNKS = 100
-#: How many updates a store may try after its wire was cut: a pool may have several connections that are dead, and each
-#: may cost an error.
+#: After a cut, a store must work within this many calls: its pool may hold several dead connections.
 _TRIES = 8
-#: How many threads use the store that something happens beside.
+#: How many threads use the store while it is disturbed.
 _WORKERS = 4
-#: After how many rounds of theirs: not so often that trying again does not help. Each may be one round ahead.
+#: How many updates pass between two disturbances. More often, and a store that retries could not succeed.
 _PACE = 8
 
 
 class FaultChecks(Suite):
-    """What is not the store's fault."""
+    """Faults outside the store."""
 
     @check(6, "server")
     def test_answer_is_cut(self) -> None:
-        """When the wire is cut at any answer of the server, success means one update, an error none or one."""
+        """If the connection is cut at any answer of the server, success means one update, and an error none or one."""
         self._cut_updates("answer")
 
     @check(6, "server")
     def test_question_is_cut(self) -> None:
-        """When the wire is cut before any question reaches the server, success still means that the update was made."""
+        """If the connection is cut at any question to the server, success still means that the update was made."""
         self._cut_updates("question")
 
     @check(6, "server")
     def test_read_is_cut(self) -> None:
-        """When the wire is cut in the middle of read(), it raises StoreError or returns what is there."""
+        """If the connection is cut during read(), it raises StoreError or returns the stored value."""
         for kind in ("question", "answer"):
             with self._wire() as (wire, store, direct):
                 [key] = fresh("k")
                 put(direct, {key: b"1"})
                 for number in self._cuts(wire, store, kind):
                     with suppress(StoreError):
-                        expect(b"1", store.read(key), f"what is read when {kind} {number} is cut")
+                        expect(b"1", store.read(key), f"what read() returns if {kind} {number} is cut")
 
     @check(6, "server")
     def test_verify_is_cut(self) -> None:
-        """When the wire is cut while a right code is checked, success uses the code up, and an error lets nobody in."""
+        """If the connection is cut while a right code is verified, success uses it up and an error is no login."""
         for kind in ("question", "answer"):
             with self._wire() as (wire, store, direct):
                 factor = Factor([store, direct])
@@ -62,7 +62,9 @@ class FaultChecks(Suite):
                     doubt = any(issubclass(error, StoreError) and error is not StoreContention for error in said)
                     if said.count(Verification) not in ({0, 1} if doubt else {1}):
                         names = ", ".join(error.__name__ for error in said)
-                        raise AssertionError(f"{kind} {number} of a check was cut, and of one code came {names}")
+                        raise AssertionError(
+                            f"{kind} {number} of verify() was cut; three calls with one code gave: {names}"
+                        )
 
     def _cut_updates(self, kind: str) -> None:
         with self._wire() as (wire, store, direct):
@@ -75,71 +77,59 @@ class FaultChecks(Suite):
                 if counts not in [dict.fromkeys(keys, b"%d" % count) for count in allowed]:
                     said = type(error).__name__ if error else "success"
                     raise AssertionError(
-                        f"{kind} {number} of an update was cut, it said {said}, and counts are {counts}"
+                        f"{kind} {number} of an update was cut; the result was {said}, and the counts are {counts}"
                     )
 
     def _cuts(self, wire: Wire, store: Store, kind: str) -> Iterator[int]:
-        """Have the wire cut at each chunk of one call in turn, as long as there are any."""
+        """Cut the connection at each chunk of a call in turn, until a call has no such chunk."""
         for number in range(_MOST_CHUNKS):
             wire.cut_at(kind, number)
             yield number
-            if not wire.mend():
+            if not wire.cancel_cut():
                 return
             self._heals(store)
-        raise AssertionError(f"one call takes more than {_MOST_CHUNKS} questions or answers")
+        raise AssertionError(f"one call needs more than {_MOST_CHUNKS} questions or answers")
 
     @check(7, "enclosing_transaction")
     def test_enclosing_transaction(self) -> None:
-        """An update stays, though the application rolls back the transaction it was made in."""
+        """An update stays stored even if the application rolls back a transaction that was open around it."""
         store, keys = self.opened(), fresh("a", "b")
         with self.enclosing_transaction():
             store.update(keys, increment(*keys))
-            expect(b"1", store.read(keys[0]), "what is read inside the application's transaction")
-        expect(dict.fromkeys(keys, b"1"), look(store, keys), "what is stored after the application rolled back")
+            expect(b"1", store.read(keys[0]), "the count read inside the application's transaction")
+        expect(dict.fromkeys(keys, b"1"), look(store, keys), "the counts after the application rolled back")
 
     @check(2, "disturb")
     def test_disturbed(self) -> None:
-        """What goes on beside a store costs it no update, and no entry that has to be kept, or again has to be."""
-        stores, made, each = self.handles(), Semaphore(0), _PACE // _WORKERS
-        allowed = [Semaphore(each + 1) for _ in range(_WORKERS)]
+        """Activity beside a store loses no update, and no entry that must be kept or was written again to be kept."""
+        stores, pace = self.handles(), _Pace(self.rounds)
         keys, kept = fresh("a", "b"), dict.fromkeys(fresh("c", "d"), b"1")
-        #: Those of each thread: one may be forgotten at once, and in the next round it is to be kept for ever.
+        #: For each thread: a key that is kept for no time in one round, and forever from the next round on.
         fleeting = [fresh(*map(str, range(self.rounds + 1))) for _ in range(_WORKERS)]
         put(stores[0], kept, 3600)
 
         def work(number: int) -> None:
             store = stores[number % len(stores)]
-            try:
-                for revived, expiring in pairwise(fleeting[number]):
-                    allowed[number].acquire()
+            with closing(pace.turns(number)) as turns:
+                for (revived, expiring), _ in zip(pairwise(fleeting[number]), turns, strict=True):
                     store.update(keys, increment(*keys))
                     _revive(store, revived, expiring)
                     look(store, fresh("absent"))
-                    made.release()
-            finally:
-                made.release(self.rounds)
 
         def disturb() -> None:
-            try:
-                for _ in range(max(1, _WORKERS * self.rounds // _PACE)):
-                    for _ in range(_PACE):
-                        made.acquire()
+            with closing(pace.disturbances()) as disturbances:
+                for _ in disturbances:
                     self.disturb()
-                    for one in allowed:
-                        one.release(each)
-            finally:
-                for one in allowed:
-                    one.release(self.rounds)
 
         calls: list[Callable[[], None]] = [disturb, *(partial(work, number) for number in range(_WORKERS))]
         all_of(at_once(calls, self.time_limit))
-        expect(dict.fromkeys(keys, b"%d" % (_WORKERS * self.rounds)), look(stores[0], keys), "what was counted")
+        expect(dict.fromkeys(keys, b"%d" % (_WORKERS * self.rounds)), look(stores[0], keys), "the counts")
         kept |= dict.fromkeys(chain(*(mine[:-1] for mine in fleeting)), b"1")
-        expect(kept, look(stores[0], list(kept)), "what was to be kept")
+        expect(kept, look(stores[0], list(kept)), "the entries that must be kept")
 
     @contextmanager
     def _wire(self) -> Iterator[tuple[Wire, Store, Store]]:
-        """A wire, a store that used it and has its connections, and one that reaches its server directly."""
+        """Yield a proxy, a store connected through it, and a store connected directly."""
         server = self.server or ("", 0)
         with closing(Wire(server)) as wire:
             store, direct = self.opened_at(wire.address), self.opened_at(server)
@@ -155,22 +145,63 @@ class FaultChecks(Suite):
         return None
 
     def _heals(self, store: Store) -> None:
-        """Dead connections cost an error each at most, and after fewer than eight the store works again."""
+        """After a cut, each dead connection costs at most one error, and the store works again within eight calls."""
         for _ in range(_TRIES):
             [key] = fresh("k")
             if self._error(store, [key]) is None:
-                expect(b"1", store.read(key), "what is read when all is well again")
+                expect(b"1", store.read(key), "the count after the store works again")
                 return
-        raise AssertionError(f"a store that lost a connection is still failing after {_TRIES} calls")
+        raise AssertionError(f"the store lost a connection and still fails after {_TRIES} calls")
+
+
+class _Pace:
+    """Lets threads work and be disturbed in step: after every :data:`_PACE` turns comes one disturbance.
+
+    Each thread may be one turn ahead. If one side ends early, the others are released.
+
+    Args:
+        rounds: how many turns each thread has.
+    """
+
+    def __init__(self, rounds: int) -> None:
+        self._rounds = rounds
+        self._each = _PACE // _WORKERS
+        self._done = Semaphore(0)
+        self._allowed = [Semaphore(self._each + 1) for _ in range(_WORKERS)]
+
+    def turns(self, number: int) -> Generator[None]:
+        """Yield once for each turn of this thread."""
+        try:
+            for _ in range(self._rounds):
+                self._allowed[number].acquire()
+                yield
+                self._done.release()
+        finally:
+            self._done.release(self._rounds)
+
+    def disturbances(self) -> Generator[None]:
+        """Yield once for each disturbance."""
+        try:
+            for _ in range(max(1, _WORKERS * self._rounds // _PACE)):
+                for _ in range(_PACE):
+                    self._done.acquire()
+                yield
+                self._allow(self._each)
+        finally:
+            self._allow(self._rounds)
+
+    def _allow(self, turns: int) -> None:
+        for allowed in self._allowed:
+            allowed.release(turns)
 
 
 def _revive(store: Store, revived: str, expiring: str) -> None:
-    """Keep one entry for ever, and another for no time at all."""
+    """Keep one entry forever, and another for no time at all."""
     store.update([revived, expiring], lambda _: ({revived: Entry(b"1"), expiring: Entry(b"0", 0)}, None))
 
 
 def _checked(factor: Factor, verifiers: Sequence[Verifier]) -> list[type]:
-    """Send a code, check it with each verifier in turn, and return the class of what came of it."""
+    """Send a code and verify it with each verifier in turn; return the class of each result."""
     challenge, code = factor.challenge()
     said: list[type] = []
     for verifier in verifiers:

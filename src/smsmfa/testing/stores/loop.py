@@ -1,4 +1,4 @@
-"""An asynchronous store as one of plain methods, for threads: each call runs on an event loop of its own thread."""
+"""An asynchronous store as one with plain methods. Each call runs on an event loop in its own thread."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -19,14 +19,14 @@ class Loop:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine there, and wait for what comes of it."""
+        """Run a coroutine there; return its result or raise its exception."""
         value, error = asyncio.run_coroutine_threadsafe(_captured(work), self._loop).result()
         if error is not None:
             raise error
         return value  # type: ignore[return-value]
 
     def close(self) -> None:
-        """End the tasks that are left, and the loop."""
+        """Cancel the tasks that are left, and close the loop."""
         self.run(_end_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -34,7 +34,7 @@ class Loop:
 
 
 async def _captured(work: Coroutine[Any, Any, T]) -> tuple[T | None, BaseException | None]:
-    """Return what came of a coroutine: asyncio passes on neither every error nor the error itself."""
+    """Return the result or the exception of a coroutine. asyncio changes some exceptions and loses others."""
     try:
         return await work, None
     except BaseException as error:
@@ -53,7 +53,7 @@ class Blocking:
     """An :class:`~smsmfa.typing.AsyncStore` as a :class:`~smsmfa.typing.Store`.
 
     Args:
-        make: makes it; called in the loop, and awaited if it can be.
+        make: returns the store, or an awaitable of it. It is called inside the loop.
     """
 
     def __init__(self, make: Callable[[], Awaitable[AsyncStore] | AsyncStore]) -> None:

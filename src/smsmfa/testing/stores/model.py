@@ -1,4 +1,4 @@
-"""A check of a store: whatever is done to it, it does what a dictionary would."""
+"""A check of a store: any sequence of calls has the same results as on a dictionary."""
 
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -14,7 +14,7 @@ _NAMES: tuple[str, ...] = ("k", "K", "k ", "kk", "k:")
 
 
 class Mistaken(Exception):
-    """What a change of the model raises."""
+    """The exception that a change of the model raises."""
 
 
 @attrs.frozen
@@ -24,20 +24,20 @@ class Read:
     name: str
 
     def play(self, store: Store, keys: Mapping[str, str], model: dict[str, bytes]) -> None:
-        """Do it to a store, and compare."""
+        """Read from the store, and compare with the model."""
         expect(model.get(self.name), store.read(keys[self.name]), f"{self}")
 
 
 @attrs.frozen
 class Update:
-    """An update, which may write outside its keys, or raise."""
+    """An update. It may write outside its keys, or raise."""
 
     names: list[str]
     writes: dict[str, Entry | None]
     raises: bool
 
     def play(self, store: Store, keys: Mapping[str, str], model: dict[str, bytes]) -> None:
-        """Do it to a store and to the model, and compare."""
+        """Update the store and the model, and compare."""
         seen: dict[str, bytes] = {}
 
         def change(values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], str]:
@@ -49,14 +49,13 @@ class Update:
 
         expected = "Mistaken" if self.raises else "done" if self.writes.keys() <= set(self.names) else "ValueError"
         try:
-            came = store.update([keys[name] for name in self.names], change)
+            outcome = store.update([keys[name] for name in self.names], change)
         except (Mistaken, ValueError) as error:
-            came = type(error).__name__
-        expect(expected, came, f"what came of {self}")
-        expect(
-            {keys[name]: model[name] for name in self.names if name in model}, seen, f"what the change saw of {self}"
-        )
-        if came == "done":
+            outcome = type(error).__name__
+        expect(expected, outcome, f"the outcome of {self}")
+        there = {keys[name]: model[name] for name in self.names if name in model}
+        expect(there, seen, f"the values that the change saw in {self}")
+        if outcome == "done":
             self._write(model)
 
     def _write(self, model: dict[str, bytes]) -> None:
@@ -83,11 +82,11 @@ _operations = st.lists(st.builds(Read, st.sampled_from(_NAMES)) | _updates(), mi
 
 
 class ModelChecks(Suite):
-    """Sequences that Hypothesis makes up, the same ones in each run."""
+    """Sequences of calls that Hypothesis generates. They are the same in each run."""
 
     @check(2)
     def test_model(self) -> None:
-        """Whatever is read and updated, in turn through each store of the data, it is as in a dictionary."""
+        """Any sequence of reads and updates, through each store in turn, has the same results as on a dictionary."""
         stores = self.handles()
 
         @settings(
@@ -95,7 +94,7 @@ class ModelChecks(Suite):
             derandomize=True,
             database=None,
             deadline=None,
-            phases=[Phase.generate, Phase.shrink],  # to explain a failure takes long, and says little here
+            phases=[Phase.generate, Phase.shrink],  # explaining takes long and adds little here
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )
         @given(_operations)
@@ -103,8 +102,7 @@ class ModelChecks(Suite):
             keys, model = dict(zip(_NAMES, fresh(*_NAMES), strict=True)), dict[str, bytes]()
             for number, operation in enumerate(operations):
                 operation.play(stores[number % len(stores)], keys, model)
-            expect(
-                {keys[name]: value for name, value in model.items()}, look(stores[0], [*keys.values()]), "what is left"
-            )
+            left = {keys[name]: value for name, value in model.items()}
+            expect(left, look(stores[0], [*keys.values()]), "the values after all of them")
 
         play()

@@ -1,4 +1,4 @@
-"""Other processes: the same store, opened there by the same suite; and a process that forks while it has one open."""
+"""Other processes: one that opens the same store through the same suite, or a fork of this one."""
 
 import json
 import os
@@ -18,19 +18,19 @@ from typing import IO, Any
 
 from ..threads import all_of, at_once
 
-#: What happens here at each word that another process says; it goes on afterwards.
+#: For each word that another process may send, what to call here before that process continues.
 Answers = Mapping[str, Callable[[], object]]
-#: What another process does, given a store, a function that says a word, and arguments; the result is one for JSON.
+#: What another process does. It gets a store, a function that sends a word, and arguments; its result must fit in JSON.
 Task = Callable[..., Any]
 
 _COMMAND = [sys.executable, "-c", f"from {__name__} import main; main()"]
 
 
 def in_process(suite: object, task: Task, given: Sequence[Any], answers: Answers) -> Any:
-    """Run a task in a process of its own, on a store of its own; it ends without closing anything.
+    """Run a task in another process, on a store that it opens there. The process ends without closing anything.
 
     Raises:
-        AssertionError: it failed.
+        AssertionError: if the task failed.
     """
     job = pickle.dumps((_where(suite), pickle.dumps(suite.__getstate__()), task, given))
     path = os.pathsep.join(entry or "." for entry in sys.path)
@@ -43,7 +43,7 @@ def in_process(suite: object, task: Task, given: Sequence[Any], answers: Answers
 
 
 def in_processes(suite: object, task: Task, arguments: Sequence[Sequence[Any]], limit: float) -> list[Any]:
-    """Run a task in several processes, which begin together once each has its store."""
+    """Run a task in several processes. They begin together, once each has opened its store."""
     barrier = Barrier(len(arguments))
     answers = {"ready": lambda: barrier.wait(limit)}
     return all_of(at_once([partial(in_process, suite, task, given, answers) for given in arguments], limit))
@@ -52,7 +52,7 @@ def in_processes(suite: object, task: Task, arguments: Sequence[Sequence[Any]], 
 def _where(suite: object) -> tuple[str, str, str]:
     cls = type(suite)
     if "<locals>" in cls.__qualname__:
-        raise TypeError(f"{cls.__qualname__}: other processes cannot find a class that is made inside a function")
+        raise TypeError(f"{cls.__qualname__}: move the class to the top level of its module, or turn `processes` off")
     return cls.__module__, str(sys.modules[cls.__module__].__file__), cls.__qualname__
 
 
@@ -64,23 +64,23 @@ def _converse(heard: IO[bytes], said: IO[bytes], job: bytes, answers: Answers) -
         if kind == "result":
             return content
         if kind == "error":
-            raise AssertionError(f"another process failed:\n{content}")
+            raise AssertionError(f"the other process failed:\n{content}")
         answers.get(content, bool)()
         said.write(b"\n")
         said.flush()
-    raise AssertionError("another process ended before it was done; its standard error may say why")
+    raise AssertionError("the other process ended before it was done; its standard error may say why")
 
 
 def main() -> None:
-    """Do, in another process, what :func:`in_process` sends; print words and the result, a line each."""
+    """In the other process: do what :func:`in_process` sends, and print words and the result, one line each."""
     heard, said = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever else prints is no part of the conversation
+    os.dup2(2, 1)  # other code may print, and that must not get into the conversation
     serve(heard, said)
-    os._exit(0)  # an acknowledged update is safe, even if nobody closes the store
+    os._exit(0)  # without closing the store: an update that returned must be safe
 
 
 def serve(heard: IO[bytes], said: IO[bytes]) -> None:
-    """Read a job, and do it."""
+    """Read a job and do it."""
 
     def tell(kind: str, content: Any) -> None:
         said.write(json.dumps([kind, content]).encode() + b"\n")
@@ -94,7 +94,7 @@ def serve(heard: IO[bytes], said: IO[bytes]) -> None:
         where, state, task, given = pickle.load(heard)  # noqa: S301  # from the process that started this one
         suite = object.__new__(_found(*where))
         vars(suite).update(pickle.loads(state))  # noqa: S301
-        store = suite.open_store()
+        store = suite.open_store()  # not closed, see main()
         say("ready")
         tell("result", task(store, say, *given))
     except BaseException:
@@ -102,7 +102,7 @@ def serve(heard: IO[bytes], said: IO[bytes]) -> None:
 
 
 def _found(module: str, file: str, name: str) -> Any:
-    """Return a class by its module and name, and by its file where the module cannot be imported by its name."""
+    """Return a class by its module and name, or by its file if the module cannot be imported by its name."""
     try:
         found = import_module(module)
     except ImportError:
@@ -116,41 +116,47 @@ def _found(module: str, file: str, name: str) -> Any:
 
 
 def forked(call: Callable[[], Any], meanwhile: Callable[[], Any], limit: float) -> list[Any]:
-    """Fork; return what came of one call in the child, and of another in this process at the same time."""
-    ours, theirs = socket.socketpair()
+    """Fork. Call ``call`` in the child and ``meanwhile`` in this process at the same time, and return both results."""
+    parent, child = socket.socketpair()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns where there are other threads
-        child = os.fork()
-    if not child:
-        _answer(call, theirs)
-    theirs.close()
-    begun = Event()
-
-    def listen() -> bytes:
-        ours.recv(1)
-        begun.set()
-        ours.sendall(b"!")
-        with ours.makefile("rb") as answer:
-            return answer.read()
-
-    def act() -> Any:
-        begun.wait(limit)
-        return meanwhile()
-
-    with ours:
+        # From 3.12 Python warns if the process has threads. The child only calls the store and exits.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if not pid:
+        _answer(call, child)
+    child.close()
+    with parent:
         try:
-            told, own = all_of(at_once([listen, act], limit))
+            answer, own = _meet(parent, meanwhile, limit)
         finally:
-            os.kill(child, 9)
-            os.waitpid(child, 0)
-    kind, content = json.loads(told or b'["error", "it ended before it was done"]')
+            os.kill(pid, 9)
+            os.waitpid(pid, 0)
+    kind, content = json.loads(answer or b'["error", "it ended before it was done"]')
     if kind == "error":
-        raise AssertionError(f"the child of a fork failed:\n{content}")
+        raise AssertionError(f"the forked child failed:\n{content}")
     return [content, own]
 
 
+def _meet(child: socket.socket, meanwhile: Callable[[], Any], limit: float) -> list[Any]:
+    """Once the child has started, let it go on and call ``meanwhile``; return the child's answer and the result."""
+    started = Event()
+
+    def listen() -> bytes:
+        child.recv(1)
+        started.set()
+        child.sendall(b"!")
+        with child.makefile("rb") as answer:
+            return answer.read()
+
+    def act() -> Any:
+        started.wait(limit)
+        return meanwhile()
+
+    return all_of(at_once([listen, act], limit))
+
+
 def _answer(call: Callable[[], Any], parent: socket.socket) -> None:
-    """Say that it is here, wait for the other, and tell what came of the call."""
+    """In the child: report that it started, wait for the parent, and send the result of the call."""
     try:
         parent.sendall(b"?")
         parent.recv(1)

@@ -1,4 +1,4 @@
-"""Checks of an asynchronous store: tasks on one event loop contend, are cancelled, and do not stop the loop."""
+"""Checks of an asynchronous store: tasks of one event loop race, are cancelled, and do not block the loop."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -16,16 +16,16 @@ from .wire import Wire
 T = TypeVar("T")
 
 _TASKS = 32
-#: After how many turns of the loop a task is cancelled: a round trip to a server takes many.
+#: After this many turns of the loop a task is cancelled. A round trip to a server takes many turns.
 _STEPS = [*range(64), *(2**n for n in range(6, 15))]
 
 
 class TaskChecks(Suite):
-    """What differs where tasks take turns at each ``await``."""
+    """Promises that matter when tasks take turns at each ``await``."""
 
     @check(2)
     def test_tasks_on_a_hot_key(self) -> None:
-        """Of 32 tasks that count under one key each gets through, and no count is lost or counted twice."""
+        """All of 32 tasks that count under one key succeed, and no count is lost or repeated."""
         store, [key] = self.opened(), fresh("hot")
         times = max(1, self.rounds // 4)
 
@@ -33,23 +33,23 @@ class TaskChecks(Suite):
             return [await store.update([key], increment(key)) for _ in range(times)]
 
         counts = self._gather(store, [contend(_async(store)) for _ in range(_TASKS)])
-        expect(list(range(_TASKS * times)), sorted(chain(*counts)), "what the tasks saw")
-        expect(b"%d" % (_TASKS * times), store.read(key), "what is stored")
+        expect(list(range(_TASKS * times)), sorted(chain(*counts)), "the counts that the tasks saw")
+        expect(b"%d" % (_TASKS * times), store.read(key), "the final count")
 
     @check(2)
     def test_first_writes_of_tasks(self) -> None:
-        """Of first writes of tasks to absent keys, fresh ones in each round, in opposite orders, none is lost."""
+        """No first write to an absent key is lost if several tasks write it at once, with keys in opposite orders."""
         store = self.opened()
         for _ in range(self.rounds):
             keys = fresh("a", "b", "c")
             orders = [keys, keys[::-1]] * 4
             counts = self._gather(store, [_async(store).update(order, increment(*keys)) for order in orders])
-            expect(list(range(8)), sorted(counts), "what eight first writers saw")
-            expect(dict.fromkeys(keys, b"8"), look(store, keys), "what is stored")
+            expect(list(range(8)), sorted(counts), "the counts that eight first writers saw")
+            expect(dict.fromkeys(keys, b"8"), look(store, keys), "the final counts")
 
     @check(1)
     def test_tasks_see_nothing_torn(self) -> None:
-        """Tasks never see apart what is always written together, by an update or one key after the other."""
+        """Tasks never see part of an update, whether they read its keys in one update or one by one."""
         store, keys = self.opened(), fresh("a", "b")
 
         async def write(store: AsyncStore) -> None:
@@ -59,33 +59,35 @@ class TaskChecks(Suite):
         async def watch(store: AsyncStore) -> None:
             for _ in range(self.rounds):
                 values = await store.update(keys, seen)
-                expect(
-                    1, len({values.get(key) for key in keys}), f"how many values keys have that are equal ({values})"
-                )
+                expect(1, len({values.get(key) for key in keys}), f"how many different counts are in {values}")
 
         async def read(store: AsyncStore) -> None:
             for _ in range(4 * self.rounds):
                 first, second = [int(await store.read(key) or b"0") for key in keys]
-                expect(True, first <= second, f"that {second}, read after {first}, is not older")
+                expect(True, first <= second, f"whether {second}, read after {first}, is at least as new")
                 await asyncio.sleep(0)
 
         self._gather(store, [work(_async(store)) for work in (write, watch, read) * 3])
-        expect(dict.fromkeys(keys, b"%d" % (3 * self.rounds)), look(store, keys), "what is stored")
+        expect(dict.fromkeys(keys, b"%d" % (3 * self.rounds)), look(store, keys), "the final counts")
 
     @check(12)
     def test_cancelled(self) -> None:
-        """A task that is cancelled anywhere in an update leaves all of it or nothing, and holds up nobody."""
+        """A task that is cancelled anywhere in an update leaves all of it or nothing, and blocks nobody."""
         store, keys = self.opened(), fresh("a", "b")
         put(store, dict.fromkeys(keys, b"0"))
         succeeded = 0
         for attempt, steps in enumerate(_STEPS, 1):
             succeeded += self._run(store, _cancelled_after(steps, _async(store), keys))
             count = self._count(store, keys)
-            expect(True, succeeded <= count <= attempt, f"{succeeded} of {attempt} updates succeeded, {count} counted")
+            expect(
+                True,
+                succeeded <= count <= attempt,
+                f"whether {succeeded} <= {count} <= {attempt} (succeeded, stored, tried)",
+            )
 
     @check(12)
     def test_cancelled_while_waiting(self) -> None:
-        """Of tasks that contend for a key some may be cancelled; the others get through."""
+        """If some of the tasks that wait for a key are cancelled, the others still succeed."""
         store, keys = self.opened(), fresh("a", "b")
 
         async def contend(store: AsyncStore) -> int:
@@ -98,44 +100,43 @@ class TaskChecks(Suite):
 
         succeeded = self._run(store, contend(_async(store)))
         count = self._count(store, keys)
-        expect(True, _TASKS // 2 <= succeeded <= count <= _TASKS, f"{succeeded} updates succeeded, {count} counted")
+        told = f"whether {_TASKS // 2} <= {succeeded} <= {count} <= {_TASKS} (not cancelled, succeeded, stored, tried)"
+        expect(True, _TASKS // 2 <= succeeded <= count <= _TASKS, told)
 
     @check(12, "server")
     def test_loop_goes_on(self) -> None:
-        """While the server does not answer, other tasks of the loop go on."""
+        """While the server does not answer, other tasks of the loop run."""
         with closing(Wire(self.server or ("", 0))) as wire:
             store, [key] = self.opened_at(wire.address), fresh("k")
             put(store, {key: b"0"})
-            ticked = Event()
-
-            async def update(store: AsyncStore) -> None:
-                task = asyncio.ensure_future(store.update([key], increment(key)))
-                for _ in range(100):
-                    await asyncio.sleep(0)
-                ticked.set()
-                await task
+            went_on = Event()
 
             def wait() -> bool:
                 try:
-                    return ticked.wait(self.time_limit / 4)
+                    return went_on.wait(self.time_limit / 4)
                 finally:
                     wire.release()
 
+            def update() -> None:
+                self._run(store, _update_beside_others(_async(store), key, went_on))
+
             wire.hold()
-            _, went_on = all_of(at_once([lambda: self._run(store, update(_async(store))), wait], self.time_limit))
-            expect(True, went_on, "whether the loop went on while the server was silent")
-            expect(b"1", store.read(key), "the count when it answered")
+            _, went_on_in_time = all_of(at_once([update, wait], self.time_limit))
+            expect(True, went_on_in_time, "whether the loop ran other tasks while the server was silent")
+            expect(b"1", store.read(key), "the count after the server answered")
             self.close()
 
     def _count(self, store: Store, keys: Sequence[str]) -> int:
-        """Return the count of keys that are always equal."""
+        """Return the count under keys that are always written together."""
         counts = {int(value) for value in look(store, keys).values()}
-        expect(1, len(counts), f"how many counts {counts} there are under keys that are always written together")
+        expect(
+            1, len(counts), f"how many different counts are in {counts}, under keys that are always written together"
+        )
         return counts.pop()
 
     def _run(self, store: Store, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop of a store."""
-        assert isinstance(store, Blocking)  # for the type checker
+        """Run a coroutine on the store's loop."""
+        assert isinstance(store, Blocking)  # tells the type checker
         return all_of(at_once([lambda: store.loop.run(work)], self.time_limit))[0]
 
     def _gather(self, store: Store, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
@@ -146,8 +147,17 @@ async def _gathered(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     return all_of(await asyncio.gather(*work, return_exceptions=True))
 
 
+async def _update_beside_others(store: AsyncStore, key: str, went_on: Event) -> None:
+    """Begin an update, give the loop a hundred turns, and say so before the update ends."""
+    task = asyncio.ensure_future(store.update([key], increment(key)))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    went_on.set()
+    await task
+
+
 async def _cancelled_after(steps: int, store: AsyncStore, keys: Sequence[str]) -> bool:
-    """Whether an update succeeded, though it was cancelled after so many turns of the loop."""
+    """Cancel an update after ``steps`` turns of the loop; return whether it succeeded all the same."""
     task = asyncio.ensure_future(store.update(keys, increment(*keys)))
     for _ in range(steps):
         await asyncio.sleep(0)
@@ -160,5 +170,5 @@ async def _cancelled_after(steps: int, store: AsyncStore, keys: Sequence[str]) -
 
 
 def _async(store: Store) -> AsyncStore:
-    assert isinstance(store, Blocking)  # for the type checker
+    assert isinstance(store, Blocking)  # tells the type checker
     return store.store

@@ -1,4 +1,4 @@
-"""Checks of a store: keys and values come back as they went in, and stay as long as they have to."""
+"""Checks of a store: keys and values come back as they were written, and are kept long enough."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from time import monotonic
 from ...typing import Entry, Store
 from .suite import Suite, check, expect, fresh, look, put
 
-#: What databases tell apart worse than bytes do: case, spaces, prefixes, separators, patterns, quotes, numbers.
+#: Names that databases confuse: they differ in case, spaces, prefixes, separators, patterns, quotes or numbers.
 _NAMES = [
     *("k", "K", "kk", "k ", " k", "k  ", "k:", ":k", "k:k", "k/", "/k", "k/k", "k.k", "k-k", "k+k", "k=k", "k&k"),
     *("k%", "k_", "k*", "k?", "k'", 'k"', "k\\", "k\\n", "k{1}", "k[1]", "%s", "$1", "k;", "k--", "k#", "~"),
@@ -18,24 +18,25 @@ _SIZES = (0, 1, 2, 127, 128, 255, 256, 257, 1023, 4096, 65_535, 65_536)
 _LONGEST = 10**11
 _HOUR = 3600
 _MONTH = 30 * 24 * _HOUR
-#: Some servers take more than 30 days for a date, some cannot count so far.
+#: Some servers read more than 30 days as a date, and some overflow.
 _TIMES = (60, _HOUR, _MONTH - 1, _MONTH + 1, 12 * _MONTH, 2**31 - 1, 2**31, 2**32, 2**33, _LONGEST, None)
 
 
 class ValueChecks(Suite):
-    """Keys, values and how long they are kept."""
+    """Keys, values, and how long they are kept."""
 
     @check(3)
     def test_absent(self) -> None:
-        """An absent key reads as None, and is missing from what a change sees."""
+        """read() returns None for an absent key, and the mapping that a change sees does not contain it."""
         store, keys = self.opened(), fresh("a", "b")
         self._expect(store, keys, {})
         expect(None, store.update(keys, lambda values: ({}, values.get(keys[0]))), "values.get() of an absent key")
-        expect((False, 0), store.update(keys, lambda values: ({}, (keys[0] in values, len(values)))), "the mapping")
+        expect(False, store.update(keys, lambda values: ({}, keys[0] in values)), "whether an absent key is in values")
+        expect(0, store.update(keys, lambda values: ({}, len(values))), "the length of values if all keys are absent")
 
     @check(3)
     def test_written_is_read(self) -> None:
-        """What was written is there at once for both methods, and the last write counts."""
+        """read() and update() see a value as soon as it is written, and a later write replaces it."""
         store, [key] = self.opened(), fresh("k")
         for value in (b"first", b"second", b"first", b"a third and longer one", b"4"):
             put(store, {key: value})
@@ -43,7 +44,7 @@ class ValueChecks(Suite):
 
     @check(9)
     def test_exact_bytes(self) -> None:
-        """A value comes back as exactly bytes from both methods: no str, bytearray, memoryview or subclass."""
+        """read() and update() return values as exactly bytes: not str, bytearray, memoryview or a subclass."""
         store, [key] = self.opened(), fresh("k")
         for value in (b"", b"text", b"1", b"\xff\x00"):
             put(store, {key: value})
@@ -52,7 +53,7 @@ class ValueChecks(Suite):
 
     @check(9)
     def test_every_byte(self) -> None:
-        """Every byte survives, wherever it stands, zero bytes and white space at either end included."""
+        """Every byte of a value survives in every position, including zero bytes and white space at either end."""
         store, [key] = self.opened(), fresh("k")
         for value in (bytes(range(256)), bytes(reversed(range(256))), b"\0", b"\0v\0", b" v \n", b"\r\n", b"\xc3\xa9"):
             put(store, {key: value})
@@ -60,7 +61,7 @@ class ValueChecks(Suite):
 
     @check(9)
     def test_empty_value(self) -> None:
-        """An empty value is a value: not None, not absent, and it may take the place of another."""
+        """An empty value is a value: it is not None, it is not absent, and it can replace another value."""
         store, keys = self.opened(), fresh("a", "b")
         put(store, {keys[0]: b""})
         self._expect(store, keys, {keys[0]: b""})
@@ -70,7 +71,7 @@ class ValueChecks(Suite):
 
     @check(9)
     def test_sizes(self) -> None:
-        """A value of any size up to 64 KiB comes back whole, and may shrink and grow."""
+        """A value of any size up to 64 KiB comes back whole, and can shrink and grow."""
         store, [key] = self.opened(), fresh("k")
         for size in (*_SIZES, *reversed(_SIZES)):
             value = (b"%d," % size * size)[:size]
@@ -79,7 +80,7 @@ class ValueChecks(Suite):
 
     @check(9)
     def test_keys_that_look_alike(self) -> None:
-        """Keys compare as bytes: case, spaces, prefixes and punctuation tell them apart, and none is a pattern."""
+        """Keys are compared as bytes: case, spaces, prefixes and punctuation matter, and no key is a pattern."""
         store, keys = self.opened(), fresh(*_NAMES)
         values = {key: b"%d" % number for number, key in enumerate(keys)}
         for key, value in values.items():
@@ -92,7 +93,7 @@ class ValueChecks(Suite):
 
     @check(9)
     def test_keys_of_any_printable(self) -> None:
-        """A key may hold every printable character of ASCII, at either end too."""
+        """A key can contain every printable ASCII character, also at either end."""
         store, [space] = self.opened(), fresh("")
         keys = [f"{char}{space}{char}" for char in map(chr, range(0x20, 0x7F))]
         put(store, {key: key.encode() for key in keys})
@@ -100,7 +101,7 @@ class ValueChecks(Suite):
 
     @check(9)
     def test_long_keys(self) -> None:
-        """A key may be 250 characters long, and the last one counts."""
+        """A key can be 250 characters long, and its last character matters."""
         store, [space] = self.opened(), fresh("")
         keys = [space.ljust(size - 1, "x") + end for size in (64, 128, 191, 192, _LONGEST_KEY) for end in "aAb "]
         put(store, {key: key.encode() for key in keys})
@@ -108,7 +109,7 @@ class ValueChecks(Suite):
 
     @check(1)
     def test_several_keys(self) -> None:
-        """One update may write some keys, delete others and leave the rest, whatever their order and number."""
+        """One update can write some keys, delete others and leave the rest, in any order and number."""
         store, keys = self.opened(), fresh(*map(str, range(10)))
         put(store, dict.fromkeys(keys[:6], b"old"))
         writes = {keys[8]: Entry(b"new"), keys[0]: None, keys[7]: None, keys[1]: Entry(b"new"), keys[2]: None}
@@ -118,15 +119,15 @@ class ValueChecks(Suite):
 
     @check(10)
     def test_only_the_keys_asked_for(self) -> None:
-        """A change sees the keys that it asked for and no other, given as a list or a tuple."""
+        """A change sees only the keys of its update, whether they are a list or a tuple."""
         store, keys = self.opened(), fresh("a", "b", "c")
         put(store, dict.fromkeys(keys, b"1"))
-        expect(dict.fromkeys(keys[:2], b"1"), look(store, keys[:2]), "what a change of two of three keys sees")
-        expect({keys[2]: b"1"}, look(store, (keys[2],)), "what a change of a tuple of one key sees")
+        expect(dict.fromkeys(keys[:2], b"1"), look(store, keys[:2]), "what a change of two keys sees")
+        expect({keys[2]: b"1"}, look(store, (keys[2],)), "what a change sees if the keys are a tuple")
 
     @check(3)
     def test_deleted(self) -> None:
-        """None deletes a key for both methods; the key may then be written anew."""
+        """Writing None deletes a key for read() and update(). The key can then be written again."""
         store, keys = self.opened(), fresh("a", "b")
         put(store, dict.fromkeys(keys, b"1"))
         store.update(keys, lambda _: ({keys[0]: None}, None))
@@ -136,7 +137,7 @@ class ValueChecks(Suite):
 
     @check(3)
     def test_deletion_of_nothing(self) -> None:
-        """To delete what is absent is no error and leaves it absent, alone or beside a write."""
+        """Deleting an absent key is not an error and leaves it absent, alone or beside a write."""
         store, keys = self.opened(), fresh("a", "b")
         store.update(keys, lambda _: ({keys[0]: None, keys[1]: None}, None))
         self._expect(store, keys, {})
@@ -145,7 +146,7 @@ class ValueChecks(Suite):
 
     @check(11)
     def test_never_early(self) -> None:
-        """An entry is there right after it was written, for an hour, 10^11 seconds or for ever."""
+        """An entry exists right after it was written, whether it is kept for an hour, 10^11 seconds or forever."""
         store = self.opened()
         for keep_for in _TIMES:
             [key] = fresh("k")
@@ -154,10 +155,10 @@ class ValueChecks(Suite):
 
     @check(11)
     def test_whole_seconds(self) -> None:
-        """One second is a whole one, wherever in a second of the clock it begins, and five are not milliseconds."""
+        """An entry kept for one second is there for a whole second, whenever in a clock second it was written."""
         store, recent = self.opened(), deque[tuple[float, list[str]]](maxlen=2)
         now, end = 0.0, monotonic() + 1.3
-        while now < end:  # so that whatever was written is looked at once more after any pause
+        while now < end:  # each entry is checked again after any pause of the machine
             now = monotonic()
             if not recent or now > recent[-1][0] + 0.05:
                 recent.append((now, fresh("1", "5")))
@@ -166,21 +167,21 @@ class ValueChecks(Suite):
             for since, keys in recent:
                 there = [store.read(key) for key in keys]
                 expected = [b"1", b"1"] if monotonic() < since + 1 else there
-                expect(expected, there, "what was to be kept for 1 and for 5 seconds, less than one second ago")
+                expect(expected, there, "entries written less than a second ago, kept for 1 and for 5 seconds")
 
     @check(11)
     def test_keep_for_nothing(self) -> None:
-        """An entry with keep_for 0 is there or gone, which both methods may say, and the key stays usable."""
+        """An entry with keep_for=0 may be gone or still be there, and its key stays usable."""
         store, [key] = self.opened(), fresh("k")
         put(store, {key: b"1"}, 0)
         if store.read(key) not in (None, b"1") or look(store, [key]) not in ({}, {key: b"1"}):
-            raise AssertionError("an entry with keep_for 0 became another")
+            raise AssertionError("an entry with keep_for=0 has another value than the one written")
         put(store, {key: b"2"}, _HOUR)
         self._expect(store, [key], {key: b"2"})
 
     @check(11)
     def test_last_write_says_how_long(self) -> None:
-        """The last write says how long an entry is kept: an earlier one's time is forgotten with its value."""
+        """A write replaces the value of an entry and also its lifetime."""
         store = self.opened()
         for keep_for in (None, _HOUR):
             [key] = fresh("k")
@@ -190,7 +191,7 @@ class ValueChecks(Suite):
 
     @check(11)
     def test_other_entries_keep_their_time(self) -> None:
-        """An update gives each key its own time, and takes none from a key that it only looks at."""
+        """An update gives each key its own lifetime, and changes no key that it only sees."""
         store, keys = self.opened(), fresh("a", "b", "c", "d")
         put(store, dict.fromkeys(keys[:2], b"1"))
         writes = {keys[2]: Entry(b"1", 0), keys[3]: Entry(b"1", _HOUR), keys[1]: Entry(b"1", None)}
@@ -199,7 +200,7 @@ class ValueChecks(Suite):
 
     @check(11)
     def test_empty_mapping(self) -> None:
-        """An empty mapping writes nothing: neither values nor times change, and what is absent stays absent."""
+        """A change that returns an empty mapping changes no value and no lifetime, and creates no entry."""
         store, keys = self.opened(), fresh("a", "b", "c")
         put(store, {keys[0]: b"1"}, _HOUR)
         put(store, {keys[1]: b"2"})

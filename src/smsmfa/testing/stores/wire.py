@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a server, that cuts a connection instead of passing on a question or an answer."""
+"""A TCP proxy in front of a server that cuts the connection instead of passing on a question or an answer."""
 
 import socket
 from collections.abc import Callable
@@ -9,10 +9,10 @@ _CHUNK = 65_536
 
 
 class Wire:
-    """Passes on what a store and its server say to each other, on a port of its own.
+    """A proxy between a store and its server, on its own port.
 
     Args:
-        server: host and port of the server.
+        server: the host and port of the server.
     """
 
     def __init__(self, server: tuple[str, int]) -> None:
@@ -29,23 +29,23 @@ class Wire:
         _in_thread(self._accept)
 
     def cut_at(self, kind: str, number: int) -> None:
-        """Cut the wire in place of a chunk that passes from now on, and only once.
+        """Cut the connection once, in place of a chunk of data that would pass from now on.
 
         Args:
-            kind: ``"question"`` of the store or ``"answer"`` of the server.
-            number: how many of these pass before it.
+            kind: ``"question"`` for data from the store, ``"answer"`` for data from the server.
+            number: how many chunks of this kind pass first.
         """
         with self._lock:
             self._due, self._cut = (kind, number), False
 
-    def mend(self) -> bool:
-        """Cut no more; return whether the wire was cut since :meth:`cut_at`."""
+    def cancel_cut(self) -> bool:
+        """Cancel a cut that has not happened; return whether one has happened since :meth:`cut_at`."""
         with self._lock:
             self._due = "", 0
             return self._cut
 
     def hold(self) -> None:
-        """Keep answers back until :meth:`release`."""
+        """Hold answers back until :meth:`release`."""
         self._open.clear()
 
     def release(self) -> None:
@@ -53,7 +53,7 @@ class Wire:
         self._open.set()
 
     def close(self) -> None:
-        """Cut every connection, and take no more."""
+        """Cut every connection and accept no more."""
         self.release()
         _shut(self._listener)
         for end in self._ends:
@@ -85,7 +85,7 @@ class Wire:
         _shut(target)
 
     def _may_pass(self, kind: str) -> bool:
-        """Count a chunk; whether it is to be passed on."""
+        """Count a chunk, and return whether to pass it on."""
         if kind == "answer":
             self._open.wait()
         with self._lock:
