@@ -126,7 +126,8 @@ def _keep_for(limit: Limit, owed: int) -> int | None:
 def _decision(limit: Limit, owed: int, short: int) -> Decision:
     """Return the answer to a hit, from what the bucket lacks after it and what the hit was short."""
     retry_after = wait(limit, short) if short else _ZERO
-    return Decision(not short, (limit.span - owed) // limit.unit, retry_after, wait(limit, owed))
+    full_after = None if limit.refill is None else owed * _MICROSECOND
+    return Decision(not short, (limit.span - owed) // limit.unit, retry_after, full_after)
 
 
 class _Limiter:

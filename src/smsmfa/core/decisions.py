@@ -25,30 +25,12 @@ from hmac import compare_digest
 from ..exceptions import AlreadyEnrolled, CodeRejected, NotEnrolled, RateLimited
 from ..limiter import give_back, remaining, take, wait
 from ..typing import ENROLLMENT, VERIFICATION
+from . import rules
 from .book import Book
 from .opaque import Opaque
 from .outcomes import Accepted, Done, Enrolled, Refusal, Reply
 from .proofs import Proof
 from .records import Details, Issued, Pending, Phone
-from .rules import (
-    charge_and_compare,
-    charge_message,
-    closed_refusal,
-    find_by_purpose,
-    find_challenge,
-    find_phone,
-    gap_end,
-    guesses_refusal,
-    in_use_refusal,
-    is_renewable,
-    is_within_gap,
-    new_challenge,
-    phone_or_refusal,
-    proof_refusal,
-    replaced_or_refusal,
-    unknown_challenge,
-    wrong_code,
-)
 
 #: How many challenges a user's record holds, including dead ones that can be renewed.
 _MOST_ISSUED = 32
@@ -63,18 +45,18 @@ def start(
 ) -> Reply | Refusal:  # fmt: skip
     """Put a pending number beside the enrolled ones."""
     user = book.user
-    if refusal := guesses_refusal(book) or proof_refusal(book, proof):
+    if refusal := rules.guesses_refusal(book) or rules.proof_refusal(book, proof):
         return refusal
-    replaces = replaced_or_refusal(book, phone.number, replace)
+    replaces = rules.replaced_or_refusal(book, phone.number, replace)
     if isinstance(replaces, Refusal):
         return replaces
     pending = user.pending
-    if pending and pending.phone.number == phone.number and is_within_gap(book, pending.issued):
+    if pending and pending.phone.number == phone.number and rules.is_within_gap(book, pending.issued):
         pending.replaces = replaces
         return Reply(pending.issued, pending.phone, sent=False)
-    if refusal := in_use_refusal(book, phone.number) or charge_message(book, phone.number):
+    if refusal := rules.in_use_refusal(book, phone.number) or rules.charge_message(book, phone.number):
         return refusal
-    issued = new_challenge(book, new_id, ENROLLMENT, phone, (), locale, channel)
+    issued = rules.new_challenge(book, new_id, ENROLLMENT, phone, (), locale, channel)
     user.pending = Pending(issued=issued, phone=phone, replaces=replaces)
     return Reply(issued, phone, sent=True, displaced=pending)
 
@@ -82,20 +64,20 @@ def start(
 def resend_pending(book: Book, *, new_id: str, challenge_id: str, channel: str | None) -> Reply | Refusal:
     """Repeat the message to a pending number. Renew a dead challenge only while the user has no number."""
     user, pending = book.user, book.user.pending
-    if refusal := guesses_refusal(book):
+    if refusal := rules.guesses_refusal(book):
         return refusal
     if pending is None or pending.issued.id != challenge_id:
         return CodeRejected()
     old, phone = pending.issued, pending.phone
     book.phone = phone
-    dead = closed_refusal(book, old)
+    dead = rules.closed_refusal(book, old)
     if dead is None:
         return _repeat(book, old, phone, channel)
-    if user.phones or not is_renewable(book, old):
+    if user.phones or not rules.is_renewable(book, old):
         return dead
-    if refusal := in_use_refusal(book, phone.number) or charge_message(book, phone.number):
+    if refusal := rules.in_use_refusal(book, phone.number) or rules.charge_message(book, phone.number):
         return refusal
-    issued = new_challenge(book, new_id, ENROLLMENT, phone, (), old.locale, channel or old.channel)
+    issued = rules.new_challenge(book, new_id, ENROLLMENT, phone, (), old.locale, channel or old.channel)
     user.pending = Pending(issued=issued, phone=phone, replaces=pending.replaces)
     return Reply(issued, phone, sent=True, displaced=pending)
 
@@ -103,20 +85,20 @@ def resend_pending(book: Book, *, new_id: str, challenge_id: str, channel: str |
 def confirm(book: Book, *, challenge_id: str, code: Opaque[str], recovery: list[bytes]) -> Enrolled | Refusal:
     """Enrol the pending number if the code is right."""
     user, pending = book.user, book.user.pending
-    if refusal := guesses_refusal(book):
+    if refusal := rules.guesses_refusal(book):
         return refusal
     if pending is None or pending.issued.id != challenge_id:
-        return unknown_challenge(book, code)
+        return rules.unknown_challenge(book, code)
     book.phone = phone = pending.phone
-    if refusal := closed_refusal(book, pending.issued):
+    if refusal := rules.closed_refusal(book, pending.issued):
         return refusal
-    if not charge_and_compare(book, ENROLLMENT, pending.issued, phone, code):
-        return wrong_code(book, pending.issued)
+    if not rules.charge_and_compare(book, ENROLLMENT, pending.issued, phone, code):
+        return rules.wrong_code(book, pending.issued)
     user.pending = None  # the code is used, even if the number is refused below
     gone = [old for old in user.phones if old.id == pending.replaces or old.number == phone.number]
     if not gone and len(user.phones) >= book.config.max_phones:
         return AlreadyEnrolled()
-    if refusal := in_use_refusal(book, phone.number):
+    if refusal := rules.in_use_refusal(book, phone.number):
         return refusal
     place = user.phones.index(gone[0]) if gone else len(user.phones)
     _release(book, gone)
@@ -133,9 +115,9 @@ def confirm(book: Book, *, challenge_id: str, code: Opaque[str], recovery: list[
 def remove(book: Book, *, phone_id: str, proof: Proof | None) -> Done | Refusal:
     """Remove a number. The recovery codes go with the last one."""
     user = book.user
-    if refusal := proof_refusal(book, proof):
+    if refusal := rules.proof_refusal(book, proof):
         return refusal
-    phone = find_phone(user, phone_id)
+    phone = rules.find_phone(user, phone_id)
     if phone is None:
         return NotEnrolled()
     book.phone = phone
@@ -150,7 +132,7 @@ def new_recovery_codes(book: Book, *, recovery: list[bytes], proof: Proof | None
     """Replace the recovery codes."""
     if not book.user.phones:
         return NotEnrolled()
-    if refusal := proof_refusal(book, proof):
+    if refusal := rules.proof_refusal(book, proof):
         return refusal
     book.user.recovery = recovery
     return Done()
@@ -174,40 +156,42 @@ def challenge(
 ) -> Reply | Refusal:
     """Make a new code for a purpose, unless the last message about the same thing is recent."""
     user = book.user
-    if refusal := guesses_refusal(book):
+    if refusal := rules.guesses_refusal(book):
         return refusal
-    phone = phone_or_refusal(user, phone_id)
+    phone = rules.phone_or_refusal(user, phone_id)
     if isinstance(phone, Refusal):
         return phone
     book.phone = phone
-    old = find_by_purpose(user, purpose)
-    if old and old.phone_id == phone.id and old.details == details and is_within_gap(book, old):
+    old = rules.find_by_purpose(user, purpose)
+    if old and old.phone_id == phone.id and old.details == details and rules.is_within_gap(book, old):
         return Reply(old, phone, sent=False)
-    if refusal := charge_message(book, phone.number):
+    if refusal := rules.charge_message(book, phone.number):
         return refusal
-    return _replace(book, old, new_challenge(book, new_id, purpose, phone, details, locale, channel), phone)
+    return _replace(book, old, rules.new_challenge(book, new_id, purpose, phone, details, locale, channel), phone)
 
 
 def resend(book: Book, *, new_id: str, challenge_id: str, channel: str | None) -> Reply | Refusal:
     """Repeat the message of a challenge. Renew a dead one, for a day."""
-    if refusal := guesses_refusal(book):
+    if refusal := rules.guesses_refusal(book):
         return refusal
-    old = find_challenge(book.user, challenge_id)
+    old = rules.find_challenge(book.user, challenge_id)
     if old is None:
         return CodeRejected()
-    phone = phone_or_refusal(book.user, old.phone_id)
+    phone = rules.phone_or_refusal(book.user, old.phone_id)
     if isinstance(phone, Refusal):
         return phone
     book.phone = phone
-    dead = closed_refusal(book, old)
+    dead = rules.closed_refusal(book, old)
     if dead is None:
         return _repeat(book, old, phone, channel)
-    if not is_renewable(book, old):
+    if not rules.is_renewable(book, old):
         return dead
-    if refusal := charge_message(book, phone.number):
+    if refusal := rules.charge_message(book, phone.number):
         return refusal
     channel = channel or old.channel
-    return _replace(book, old, new_challenge(book, new_id, old.purpose, phone, old.details, old.locale, channel), phone)
+    return _replace(
+        book, old, rules.new_challenge(book, new_id, old.purpose, phone, old.details, old.locale, channel), phone
+    )
 
 
 def settle(book: Book, *, reply: Reply) -> Done:
@@ -216,7 +200,7 @@ def settle(book: Book, *, reply: Reply) -> Done:
     for _, limit, record in book.send_buckets(reply.phone.number):
         record.sends = give_back(limit, record.sends, book.now)
     is_pending = pending is not None and pending.issued.id == reply.issued.id
-    kept = pending.issued if pending and is_pending else find_challenge(user, reply.issued.id)
+    kept = pending.issued if pending and is_pending else rules.find_challenge(user, reply.issued.id)
     if kept is None:
         return Done()  # used or replaced meanwhile
     if kept.sent != reply.issued.sent:
@@ -227,7 +211,7 @@ def settle(book: Book, *, reply: Reply) -> Done:
         user.pending = reply.displaced if isinstance(reply.displaced, Pending) else None
     else:
         user.issued = [other for other in user.issued if other is not kept]
-        if isinstance(reply.displaced, Issued) and find_phone(user, reply.displaced.phone_id):
+        if isinstance(reply.displaced, Issued) and rules.find_phone(user, reply.displaced.phone_id):
             user.issued.append(reply.displaced)
     return Done()
 
@@ -235,24 +219,24 @@ def settle(book: Book, *, reply: Reply) -> Done:
 def verify(book: Book, *, challenge_id: str, code: Opaque[str], purpose: str, details: Details) -> Accepted | Refusal:
     """Let the user in, once, if the code is the one for this challenge, purpose and details."""
     user = book.user
-    if refusal := guesses_refusal(book):
+    if refusal := rules.guesses_refusal(book):
         return refusal
-    issued = find_challenge(user, challenge_id)
+    issued = rules.find_challenge(user, challenge_id)
     if issued is None or issued.purpose != purpose or issued.details != details:
-        return unknown_challenge(book, code)
-    phone = phone_or_refusal(user, issued.phone_id)
+        return rules.unknown_challenge(book, code)
+    phone = rules.phone_or_refusal(user, issued.phone_id)
     if isinstance(phone, Refusal):
         return phone
     book.phone = phone
-    if refusal := closed_refusal(book, issued):
+    if refusal := rules.closed_refusal(book, issued):
         return refusal
-    if charge_and_compare(book, VERIFICATION, issued, phone, code):
+    if rules.charge_and_compare(book, VERIFICATION, issued, phone, code):
         user.issued.remove(issued)
         phone.failures, phone.last_used_at = 0, book.now
         return Accepted(user.changes, issued.channel)
     phone.failures += 1
     phone.disabled = phone.failures >= book.config.limits.consecutive
-    return CodeRejected() if phone.disabled else wrong_code(book, issued)
+    return CodeRejected() if phone.disabled else rules.wrong_code(book, issued)
 
 
 def recover(book: Book, *, hashed: bytes, replacement: bytes) -> Accepted | Refusal:
@@ -283,10 +267,10 @@ def unlock(book: Book) -> Done:
 
 def _repeat(book: Book, issued: Issued, phone: Phone, channel: str | None) -> Reply | Refusal:
     """Charge one more message with the same code, expiry and attempts, by the same channel or another."""
-    early = gap_end(book.config, issued, book.now) - book.now
+    early = rules.gap_end(book.config, issued, book.now) - book.now
     if early > 0:
         return RateLimited("resend", timedelta(microseconds=early))
-    if refusal := charge_message(book, phone.number):
+    if refusal := rules.charge_message(book, phone.number):
         return refusal
     before = issued.sent, issued.channel
     issued.sent, issued.channel = book.now, channel or issued.channel
@@ -295,7 +279,7 @@ def _repeat(book: Book, issued: Issued, phone: Phone, channel: str | None) -> Re
 
 def _replace(book: Book, old: Issued | None, issued: Issued, phone: Phone) -> Reply:
     """Put a new challenge in place of ``old``, and drop those that can no longer be renewed."""
-    others = [other for other in book.user.issued if other is not old and is_renewable(book, other)]
+    others = [other for other in book.user.issued if other is not old and rules.is_renewable(book, other)]
     book.user.issued = [*others[1 - _MOST_ISSUED :], issued]
     return Reply(issued, phone, sent=True, displaced=old)
 
