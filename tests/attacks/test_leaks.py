@@ -1,4 +1,4 @@
-"""Everything is done, rightly and wrongly; then all that came of it is searched for what nobody may see."""
+"""Everything is done rightly and wrongly, and then every value, error, event and log is searched for secrets."""
 
 import copy
 import json
@@ -34,7 +34,7 @@ ARGUMENTS = {
     "app_name": "Acme",
     "secret": [SECRET, OLDER],
     "regions": {"US"},
-    "digits": 10,  # so that none turns up by chance
+    "digits": 10,  # so that no code appears by chance
     "recovery_codes": 3,
     "max_phones": 2,
     "limits": Limits(
@@ -44,7 +44,7 @@ ARGUMENTS = {
 
 
 class FailingStore(MemoryStore):
-    """A MemoryStore whose call number ``due`` fails in the middle, as a driver would."""
+    """A MemoryStore whose call number ``due`` fails in the middle, like a database driver."""
 
     due = 0
 
@@ -61,7 +61,7 @@ class FailingStore(MemoryStore):
 
 
 class Talkative(Outbox):
-    """An outbox whose errors, if they are not ours, say all they know."""
+    """An outbox that can raise an error with the whole message in its text."""
 
     says = None
 
@@ -73,7 +73,7 @@ class Talkative(Outbox):
 
 
 class Records(logging.Handler):
-    """All that is logged, at every level."""
+    """Collects every log record, at every level."""
 
     def __init__(self):
         super().__init__(logging.DEBUG)
@@ -84,7 +84,7 @@ class Records(logging.Handler):
 
 
 class Journey:
-    """All that can be done with the factor, and all that came of it."""
+    """Does everything that the factor can do, and collects the values, errors and events."""
 
     def __init__(self):
         self.config = FactorConfig(**ARGUMENTS)
@@ -100,7 +100,7 @@ class Journey:
         raise ValueError("a listener fails")
 
     def do(self, call, *arguments, **keywords):
-        """Do something, and keep the value or the error."""
+        """Call, and keep the value or the error."""
         try:
             value = call(*arguments, **keywords)
         except Exception as error:
@@ -159,7 +159,7 @@ class Journey:
         return self.verifier.verify("alice", challenge.id, self.outbox.code, purpose="manage")
 
     def guess(self, check, challenge_id):
-        """Type the code wrongly in every way there is, and once for nothing that was sent."""
+        """Enter the code wrongly in every way, and for challenges and users it was not sent to."""
         code = self.outbox.code
         for typed in (wrong(code), code + "x", "x" + code, code * 30, int(code), code.encode(), None):
             self.do(check, "alice", challenge_id, typed)
@@ -205,7 +205,7 @@ class Journey:
         self.do(self.verifier.unlock, "alice")
 
     def meet_faults(self, second):
-        """Let the store fail in the middle, and the sender say too much."""
+        """Make the store fail in the middle, and the sender say too much."""
         for due in (1, 2):
             self.store.due = due
             self.outbox.outcomes = [DeliveryRejected("no such number")] if due == 2 else []
@@ -231,7 +231,7 @@ class Journey:
         self.outbox.says = None
 
     def misuse(self):
-        """Take proofs that are none."""
+        """Pass invalid proofs."""
         token = self.do(self.log_in_once).token
         bad = token[:-1], token + "A", token[:-3] + "!!!", token[:-1] + "é", token.encode(), 7, wrong("1" * 44)
         for proof in bad:
@@ -262,12 +262,12 @@ class Journey:
         self.do(attrs.evolve, self.config, digits=99)
 
     def change(self, first, second):
-        """Change what is enrolled, and end with nothing."""
+        """Change the enrolled numbers, and end without any."""
         token = self.do(self.log_in_once).token
         self.do(self.enroller.start, "alice", NUMBERS[0], proof=token)
         codes = self.do(self.enroller.new_recovery_codes, "alice", proof=token)
         self.secrets |= set(codes)
-        self.values.remove(codes)  # they are what was asked for
+        self.values.remove(codes)  # the caller asked for them
         self.do(self.verifier.status, "alice")
         self.do(self.enroller.remove, "alice", second.phone.id, proof=token)
         self.do(self.enroller.remove, "alice", first.phone.id, proof=token)
@@ -291,19 +291,19 @@ def journey():
 
 
 def found(journey, text, *, numbers=True):
-    """Return what ``text`` gives away."""
+    """Return the secrets and whole numbers that ``text`` shows."""
     text = text if isinstance(text, str) else repr(text)
     whole = [form for number in NUMBERS for form in (number[1:], number[2:], PhoneNumber.parse(number).national)]
     return [secret for secret in [*journey.secrets, *(whole if numbers else [])] if secret in text]
 
 
 def shown(value):
-    """Return every way in which a value is shown."""
+    """Return a value in every text form."""
     return " ".join([repr(value), str(value), format(value), f"{[value]}"])
 
 
 def test_the_journey_went_everywhere(journey):
-    """What is searched is not nothing: codes, tokens and recovery codes were made, and most errors raised."""
+    """The journey makes codes, tokens and recovery codes, and raises most errors."""
     kinds = {type(error).__name__ for error in journey.errors}
 
     assert len(journey.secrets) > 30
@@ -319,26 +319,26 @@ def test_the_journey_went_everywhere(journey):
 
 
 def test_values_show_nothing(journey):
-    """T10, T12, R31: no repr or str of anything the package returns shows a secret or a whole number."""
+    """T10, T12, R31: no repr or str of a returned value shows a secret or a whole number."""
     for value in journey.values:
         assert [] == found(journey, shown(value))
 
 
 def test_events_show_nothing(journey):
-    """T12, R27, R31: no event holds a code, a token, a recovery code or a whole number, in any of its fields."""
+    """T12, R27, R31: no field of an event holds a code, a token, a recovery code or a whole number."""
     for event in journey.events:
         assert [] == found(journey, json.dumps(attrs.asdict(event), default=str, ensure_ascii=False))
 
 
 def test_logs_show_nothing(journey):
-    """T12, R27: at level DEBUG the log tells what failed, and nothing of what nobody may see."""
+    """T12, R27: at level DEBUG the log tells what failed, and shows no secret and no whole number."""
     assert any("ValueError" in line for line in journey.lines)
     for line in journey.lines:
         assert [] == found(journey, line)
 
 
 def shown_safely(value):
-    """Return what a tool that shows tracebacks shows of a variable, if it is not made yet, too."""
+    """Return a variable as a traceback tool shows it, even if it is only half built."""
     try:
         return repr(value)
     except Exception as error:
@@ -346,7 +346,7 @@ def shown_safely(value):
 
 
 def all_errors(journey):
-    """Return every error, and all that each came from."""
+    """Return every error with its causes and contexts."""
     errors = []
     for error in journey.errors:
         while error is not None and error not in errors:
@@ -356,7 +356,7 @@ def all_errors(journey):
 
 
 def test_errors_show_nothing(journey):
-    """T12: no error, nor what it came from, says a secret or a whole number in its text, arguments or notes."""
+    """T12: no error or cause shows a secret or a whole number in its text, arguments or notes."""
     for error in all_errors(journey):
         assert [] == found(journey, [shown(error), error.args, vars(error)])
 
@@ -375,13 +375,13 @@ def test_tracebacks_show_nothing(journey):
 
 
 def test_tracebacks_can_be_shown(journey):
-    """Every error can be shown with the local variables of its frames, by tools that trust each repr."""
+    """Traceback tools can show every error with the local variables of its frames."""
     for error in journey.errors:
         assert traceback.TracebackException.from_exception(error, capture_locals=True).stack
 
 
 def test_pickles_hold_no_secret(journey):
-    """T12: what can be pickled holds no secret, and what holds one refuses."""
+    """T12: a value that can be pickled holds no secret, and a value with a secret cannot be pickled."""
     refused = set()
     for value in journey.values + journey.errors:
         for protocol in (0, pickle.HIGHEST_PROTOCOL):
@@ -396,7 +396,7 @@ def test_pickles_hold_no_secret(journey):
 
 
 def test_copies_show_nothing(journey):
-    """T12: a copy, where there can be one, shows as little as what was copied."""
+    """T12: a copy shows no secret and no whole number."""
     for value in journey.values:
         for copied in (copy.copy, copy.deepcopy):
             try:
@@ -407,7 +407,7 @@ def test_copies_show_nothing(journey):
 
 
 def test_fields_hold_no_secret(journey):
-    """T10, T12: ``attrs.asdict`` of what the package returns gives no secret; it gives numbers, as ``.e164`` does."""
+    """T10, T12: ``attrs.asdict`` of a returned value gives no secret. It gives numbers, as ``.e164`` does."""
     records = [value for value in journey.values if attrs.has(type(value)) and type(value).__name__ != "Message"]
 
     assert len(records) > 50
@@ -416,7 +416,7 @@ def test_fields_hold_no_secret(journey):
 
 
 class Dump(MemoryStore):
-    """A MemoryStore that keeps all it was ever told to store."""
+    """A MemoryStore that also keeps every value ever stored."""
 
     def __init__(self):
         super().__init__()
@@ -432,7 +432,7 @@ class Dump(MemoryStore):
 
 
 def test_the_store_holds_no_secret():
-    """R12, R20: no record ever holds a code, a token, a recovery code or a secret, and no key a number."""
+    """R12, R20: no record holds a code, a token, a recovery code or a secret, and no key holds a number."""
     factor = Factor(FactorConfig(**ARGUMENTS), store=Dump())
     enrolled = factor.enrol(number=NUMBERS[0])
     factor.verifier.challenge("alice", purpose="payment")
@@ -448,7 +448,7 @@ def test_the_store_holds_no_secret():
 
 
 def test_nothing_is_printed(capfd):
-    """T12: whatever goes wrong, the package writes to neither output."""
+    """T12: the package never writes to stdout or stderr, even when something goes wrong."""
     Journey().travel()
 
     assert ("", "") == capfd.readouterr()

@@ -1,4 +1,4 @@
-"""The mistakes that were found in other second factors, by name; each is shown not to be made here."""
+"""Mistakes that were found in other second factors, by name. This package makes none of them."""
 
 import hashlib
 import logging
@@ -33,14 +33,14 @@ def factor():
 
 
 def rejected(check, *arguments, **keywords):
-    """Do a check that is refused, and return how many attempts are left."""
+    """Make a check that must be refused, and return how many attempts are left."""
     with pytest.raises(CodeRejected) as refusal:
         check(*arguments, **keywords)
     return refusal.value.attempts_left
 
 
 def until_limited(act):
-    """Do something over and over until a limit refuses; return which limit, and how often it was done."""
+    """Repeat something until a limit refuses, and return the limit's scope and the number of successes."""
     for done in count():
         try:
             act(done)
@@ -50,7 +50,7 @@ def until_limited(act):
 
 
 def use_up(check, challenge, code, **about):
-    """Answer wrongly until no attempt is left, and yield each time."""
+    """Give wrong codes until no attempt is left, and yield the attempts left after each."""
     left = 1
     while left:
         left = rejected(check, challenge.user_id, challenge.id, wrong(code), **about)
@@ -61,7 +61,7 @@ def use_up(check, challenge, code, **about):
 
 
 def test_a_code_is_not_accepted_twice(factor):
-    """R3, T5: a used code is refused, at once and by another process."""
+    """R3, T5: a used code is refused, also by another process."""
     challenge = factor.verifier.challenge("alice")
     code = factor.outbox.code
     factor.verifier.verify("alice", challenge.id, code)
@@ -71,7 +71,7 @@ def test_a_code_is_not_accepted_twice(factor):
 
 
 def test_one_code_is_valid_at_once(factor):
-    """R5: a new code takes the place of the old one, which is then as wrong as any."""
+    """R5: a new code replaces the old one, which is then wrong."""
     codes = []
     for _ in range(3):
         challenge = factor.verifier.challenge("alice")
@@ -85,7 +85,7 @@ def test_one_code_is_valid_at_once(factor):
 
 
 def test_no_code_of_another_time_is_accepted(factor):
-    """R5: neither the code before nor the one after is accepted for a challenge: no window and no look-ahead."""
+    """R5: neither an earlier code nor a later code is accepted for a challenge."""
     other = Factor(store=factor.store, clock=factor.clock)
     before = factor.verifier.challenge("alice", purpose="before")
     codes = [factor.outbox.code]
@@ -100,7 +100,7 @@ def test_no_code_of_another_time_is_accepted(factor):
 
 
 def test_a_code_is_bound_to_its_purpose_details_and_user(factor):
-    """R5, R24, T8: a code for one thing, or of one user, is good for nothing else."""
+    """R5, R24, T8: a code is accepted only for its user, purpose and details."""
     factor.enrol("bob", OTHER_NUMBER)
     challenge = factor.verifier.challenge("alice", purpose="payment", details={"amount": "10 EUR"})
     code = factor.outbox.code
@@ -116,7 +116,7 @@ def test_a_code_is_bound_to_its_purpose_details_and_user(factor):
 
 
 def test_every_path_expires(factor):
-    """R2: a code of a login and a code of an enrolment both end with their lifetime, to the microsecond."""
+    """R2: login codes and enrolment codes expire at the end of their lifetime, to the microsecond."""
     login = factor.verifier.challenge("alice")
     codes = [factor.outbox.code]
     pending = factor.enroller.start("bob", OTHER_NUMBER)
@@ -133,7 +133,7 @@ def test_every_path_expires(factor):
 
 
 def test_leading_zero_codes_verify():
-    """R1: a code that begins with a zero is sent whole, and is accepted at login and at enrolment."""
+    """R1: a code that begins with a zero is sent whole, and accepted at login and at enrolment."""
     factor = Factor(a_config(limits=Limits(user=Limit(1000, HOUR), number=None)))
     factor.enrol()
     for n in range(500):
@@ -154,7 +154,7 @@ def test_leading_zero_codes_verify():
 
 
 def test_a_code_without_its_leading_zero_is_no_code(factor):
-    """R1, T14: a number is no code: what a form has read as an integer is refused and costs nothing."""
+    """R1, T14: a code that a form has read as an integer is malformed, and costs nothing."""
     challenge = factor.verifier.challenge("alice")
 
     for typed in (int(factor.outbox.code), factor.outbox.code[1:], "0" + factor.outbox.code):
@@ -162,7 +162,7 @@ def test_a_code_without_its_leading_zero_is_no_code(factor):
 
 
 def test_digit_nine_is_issued():
-    """R1, T13: every digit occurs at every place, as often as the others."""
+    """R1, T13: every digit occurs equally often at every place."""
     generator, codes = CodeGenerator("a secret that is long enough for the tests"), 20_000
 
     seen = Counter((place, digit) for n in range(codes) for place, digit in enumerate(generator.code(f"{n}")))
@@ -172,7 +172,7 @@ def test_digit_nine_is_issued():
 
 
 def test_no_code_is_longer_than_its_digits():
-    """R1: there is no code of one digit more at the edge, nor one that stands for two."""
+    """R1: every code has exactly six digits, up to the highest codes."""
     generator = CodeGenerator("a secret that is long enough for the tests")
     codes = [generator.code(f"{n}") for n in range(20_000)]
 
@@ -181,7 +181,7 @@ def test_no_code_is_longer_than_its_digits():
 
 
 def test_codes_are_compared_in_constant_time(factor, monkeypatch):
-    """R11: what lets a code in is ``compare_digest`` and nothing else."""
+    """R11: only ``compare_digest`` decides whether a code is right."""
     challenge = factor.verifier.challenge("alice")
     monkeypatch.setattr(rules, "compare_digest", lambda one, other: False)
 
@@ -189,7 +189,7 @@ def test_codes_are_compared_in_constant_time(factor, monkeypatch):
 
 
 def test_a_number_does_not_enrol_without_its_sms():
-    """R13, T10: what ``start`` returns does not tell the code, and without the code there is no number."""
+    """R13, T10: the result of ``start`` does not show the code, and no number is enrolled without the code."""
     factor = Factor()
     pending = factor.enroller.start("alice", NUMBER)
     code = factor.outbox.code
@@ -205,7 +205,7 @@ def test_a_number_does_not_enrol_without_its_sms():
 
 
 def test_a_challenge_takes_five_attempts(factor):
-    """R9, T1: after five wrong codes the sixth is refused, though it be the right one."""
+    """R9, T1: after five wrong codes even the right one is refused."""
     challenge = factor.verifier.challenge("alice")
     code = factor.outbox.code
 
@@ -214,7 +214,7 @@ def test_a_challenge_takes_five_attempts(factor):
 
 
 def test_the_last_attempt_may_be_the_right_one(factor):
-    """R9: the limit is not off by one: after four wrong codes the fifth attempt lets the user in."""
+    """R9: after four wrong codes the right one is accepted."""
     challenge = factor.verifier.challenge("alice")
     code = factor.outbox.code
     for _ in range(4):
@@ -224,7 +224,7 @@ def test_the_last_attempt_may_be_the_right_one(factor):
 
 
 def test_enrolment_is_throttled():
-    """T1, R8: guesses at the code of a number that is being enrolled are counted like any other."""
+    """T1, R8: guesses at an enrolment code count like any other."""
     factor = Factor()
     pending = factor.enroller.start("alice", NUMBER)
     code, compared = factor.outbox.code, 0
@@ -235,13 +235,13 @@ def test_enrolment_is_throttled():
         except RateLimited:
             break
 
-    assert 4 == compared  # and the fifth, which left none
+    assert 4 == compared  # the fifth comparison leaves no attempt
     assert 0 == rejected(factor.enroller.confirm, "alice", pending.id, code)
     assert 15 == factor.verifier.status("alice").guesses_left
 
 
 def test_starting_anew_does_not_reset_the_guesses():
-    """R4, R8, T2: an attacker who starts the enrolment again and again guesses no more than the budget allows."""
+    """R4, R8, T2: starting the enrolment again and again gives no more guesses than the budget."""
     factor, compared = Factor(), []
 
     def anew(n):
@@ -253,7 +253,7 @@ def test_starting_anew_does_not_reset_the_guesses():
 
 
 def test_a_resend_does_not_reset_the_attempts(factor):
-    """R4, R5, T2: a resend repeats the code under the attempts that are left and the time that is left."""
+    """R4, R5, T2: a resend repeats the code with the remaining attempts and the same expiry."""
     challenge = factor.verifier.challenge("alice")
     code = factor.outbox.code
     rejected(factor.verifier.verify, "alice", challenge.id, wrong(code))
@@ -265,7 +265,7 @@ def test_a_resend_does_not_reset_the_attempts(factor):
 
 
 def test_a_wrong_code_does_not_consume_the_challenge(factor):
-    """Beside a wrong code the right one is neither expired nor lost."""
+    """A wrong code leaves the challenge alive for the right code."""
     challenge = factor.verifier.challenge("alice")
     code = factor.outbox.code
     rejected(factor.verifier.verify, "alice", challenge.id, wrong(code))
@@ -274,7 +274,7 @@ def test_a_wrong_code_does_not_consume_the_challenge(factor):
 
 
 def test_a_new_session_does_not_reset_the_guesses(factor):
-    """R4, R8, T2: challenges of other purposes, as of parallel sessions, share one budget."""
+    """R4, R8, T2: challenges of all purposes and sessions share one budget."""
     compared = []
 
     def session(n):
@@ -286,7 +286,7 @@ def test_a_new_session_does_not_reset_the_guesses(factor):
 
 
 def test_a_login_does_not_refill_the_guesses(factor):
-    """R7, T2: the right code gives back its own guess and no other."""
+    """R7, T2: a right code gives back only its own guess."""
     challenge = factor.verifier.challenge("alice")
     code = factor.outbox.code
     rejected(factor.verifier.verify, "alice", challenge.id, wrong(code))
@@ -296,7 +296,7 @@ def test_a_login_does_not_refill_the_guesses(factor):
 
 
 def test_counter_is_not_in_the_session(factor):
-    """R8, T2: attempts are counted in the store, so no copy of anything that a client holds rewinds them."""
+    """R8, T2: attempts are counted in the store, so a client cannot rewind them."""
     challenge = factor.verifier.challenge("alice")
     code = factor.outbox.code
     processes = [Verifier(factor.config, factor.store, Outbox(), clock=factor.clock) for _ in range(5)]
@@ -307,7 +307,7 @@ def test_counter_is_not_in_the_session(factor):
 
 
 def test_a_stranger_does_not_kill_a_code(factor):
-    """T18: neither an enrolment of the same number by somebody else nor one of one's own touches a login's code."""
+    """T18: starting an enrolment, by the user or with the user's number, does not end a login code."""
     challenge = factor.verifier.challenge("alice")
     code = factor.outbox.code
 
@@ -319,7 +319,7 @@ def test_a_stranger_does_not_kill_a_code(factor):
 
 
 def test_a_hundred_failures_disable_the_number_and_not_the_user():
-    """R6: a hundred wrong codes in a row disable the number, while recovery codes go on working."""
+    """R6: a hundred wrong codes in a row disable the number, and recovery codes keep working."""
     factor = Factor(a_config(limits=Limits(guesses=Limit(1000, HOUR), user=Limit(1000, HOUR), number=None)))
     (recovery_code,) = factor.enrol().recovery_codes
     for n in range(100):
@@ -334,7 +334,7 @@ def test_a_hundred_failures_disable_the_number_and_not_the_user():
 
 
 def test_no_sms_per_render(factor):
-    """T4: a page that is drawn again, reloaded or opened twice sends nothing."""
+    """T4: a login page that is reloaded or opened twice sends nothing more."""
     before = factor.outbox.calls
     challenge = factor.verifier.challenge("alice")
 
@@ -346,7 +346,7 @@ def test_no_sms_per_render(factor):
 
 
 def test_no_enrolment_sms_per_render():
-    """T4: a page that enrols and is drawn again, reloaded or opened twice sends one message."""
+    """T4: an enrolment page that is reloaded or opened twice sends one message."""
     factor = Factor()
     challenges = [factor.enroller.start("alice", NUMBER) for _ in range(20)]
 
@@ -355,7 +355,7 @@ def test_no_enrolment_sms_per_render():
 
 
 def test_sends_are_capped(factor):
-    """R28, T4: of 200 codes in a row ten are sent, and the limit is exact."""
+    """R28, T4: exactly 10 of 200 codes in a row are sent."""
     before, refused = factor.outbox.calls, 0
     for n in range(200):
         try:
@@ -367,7 +367,7 @@ def test_sends_are_capped(factor):
 
 
 def test_enrolment_and_login_share_the_send_limit(factor):
-    """R28: messages of enrolments and of logins are taken from one bucket."""
+    """R28: enrolment messages and login messages are charged to the same bucket."""
     token = factor.log_in().token
     for number in range(5):
         factor.enroller.start("alice", f"+141555526{number:02d}", proof=token)
@@ -376,7 +376,7 @@ def test_enrolment_and_login_share_the_send_limit(factor):
 
 
 def test_enrolling_again_resets_no_limit(factor):
-    """R28, T2: neither removal nor the operator's reset fills a bucket or ends a gap of the number's."""
+    """R28, T2: neither removing a number nor a reset refills a bucket."""
     proof = factor.log_in().token
     factor.enroller.remove("alice", factor.verifier.status("alice").phones[0].id, proof=proof)
 
@@ -389,7 +389,7 @@ def test_enrolling_again_resets_no_limit(factor):
 
 
 def test_limits_are_on_unless_turned_off():
-    """R28: a configuration that says nothing of limits has all of them, in every environment."""
+    """R28: every limit is on by default."""
     limits = a_config().limits
 
     assert (10, 10, 20, 10, 100) == (
@@ -402,7 +402,7 @@ def test_limits_are_on_unless_turned_off():
 
 
 def test_all_or_nothing_multi_limit():
-    """R28: a message that one bucket refuses is taken from none of the others."""
+    """R28: a message that one bucket refuses is not charged to the others."""
     limits = Limits(user=Limit(3, HOUR), number=Limit(100, HOUR), total=Limit(100, None))
     factor = Factor(a_config(limits=limits, max_users_per_number=0))
 
@@ -415,14 +415,14 @@ def test_all_or_nothing_multi_limit():
 
 
 def test_a_hit_does_not_restart_the_window(factor):
-    """Who stays within the rate is never refused, however long it goes on."""
+    """A user who stays within the rate is never refused."""
     for n in range(200):
         assert factor.verifier.challenge("alice", purpose=f"{n % 7}").sent
         factor.clock.move(hours=1)
 
 
 def test_a_refused_hit_costs_nothing(factor):
-    """Asking too early does not move the time at which one may ask again."""
+    """Asking too early does not postpone the time of the next message."""
     for n in range(10):
         factor.verifier.challenge("alice", purpose=f"purpose {n}")
     waits = []
@@ -437,7 +437,7 @@ def test_a_refused_hit_costs_nothing(factor):
 
 
 def test_a_challenge_is_stored_before_it_is_sent(factor):
-    """R25, T4: while the message is on its way the challenge is there and the charge is made."""
+    """R25, T4: the challenge is stored and charged before the message is sent."""
     seen = []
 
     class Looking(Outbox):
@@ -456,7 +456,7 @@ def test_a_challenge_is_stored_before_it_is_sent(factor):
 
 
 def test_a_failed_send_does_not_kill_the_old_code(factor):
-    """When the new code certainly did not go out, the one before it is still good."""
+    """If a new code was certainly not sent, the old one is still accepted."""
     challenge = factor.verifier.challenge("alice")
     code = factor.outbox.code
     factor.clock.move(seconds=30)
@@ -468,7 +468,7 @@ def test_a_failed_send_does_not_kill_the_old_code(factor):
 
 
 def test_a_failed_send_is_not_charged(factor):
-    """What certainly did not go out is given back to every bucket, and the next try need not wait."""
+    """A message that was certainly not sent is given back to every bucket, and the user need not wait."""
     factor.outbox.outcomes += [DeliveryRejected("no such number")] * 30
     for _ in range(30):
         with pytest.raises(DeliveryRejected):
@@ -479,14 +479,14 @@ def test_a_failed_send_is_not_charged(factor):
 
 
 def test_an_uncertain_send_is_charged(factor):
-    """T24: what may have gone out is counted."""
+    """T24: a message that may have been sent is charged."""
     factor.outbox.outcomes += [DeliveryUncertain("no answer")] * 20
 
     assert ("user", 10) == until_limited(lambda n: factor.verifier.challenge("alice", purpose=f"purpose {n}"))
 
 
 def test_send_errors_are_not_swallowed(factor):
-    """A message that did not go out is an error, and one of an unknown fate says so."""
+    """A message that was not sent raises, and a challenge says if its message is uncertain."""
     factor.outbox.outcomes += [DeliveryRejected("no such number"), ConnectionResetError()]
 
     with pytest.raises(DeliveryRejected, match="no such number"):
@@ -496,7 +496,7 @@ def test_send_errors_are_not_swallowed(factor):
 
 @pytest.mark.parametrize("error", [DeliveryRejected, DeliveryUncertain, OSError])
 def test_a_failing_send_prints_and_logs_no_code(factor, error, caplog, capfd):
-    """R27, T12: whatever the carrier says, neither the code, nor the text, nor the number is printed or logged."""
+    """R27, T12: no code, text or number is printed or logged, even if the carrier's error contains them."""
     caplog.set_level(logging.DEBUG)
     sent = []
 
@@ -518,7 +518,7 @@ def test_a_failing_send_prints_and_logs_no_code(factor, error, caplog, capfd):
 
 
 def test_events_carry_no_code(factor):
-    """R27, T12: what listeners are told holds neither the code that was sent nor the one that was typed."""
+    """R27, T12: no event contains the code that was sent or the code that was entered."""
     challenge = factor.verifier.challenge("alice")
     code = factor.outbox.code
     rejected(factor.verifier.verify, "alice", challenge.id, wrong(code))
@@ -531,7 +531,7 @@ def test_events_carry_no_code(factor):
 
 
 def test_an_outage_lets_nobody_in(factor):
-    """R26: limits and checks fail closed: no store, no message, no login."""
+    """R26: without the store nothing is sent and nobody gets in."""
 
     class Down(MemoryStore):
         def update(self, keys, change):
@@ -555,7 +555,7 @@ def test_an_outage_lets_nobody_in(factor):
 
 
 class Dump(MemoryStore):
-    """A MemoryStore that keeps all it is told to store."""
+    """A MemoryStore that also keeps every value ever stored."""
 
     def __init__(self):
         super().__init__()
@@ -571,7 +571,7 @@ class Dump(MemoryStore):
 
 
 def test_no_code_is_stored():
-    """R12: neither a code nor the text of a message is ever in the store, before it is sent or after."""
+    """R12: neither a code nor the text of a message is ever stored."""
     factor = Factor(a_config(digits=10), store=Dump())
     factor.enrol()
     factor.log_in()
@@ -583,7 +583,7 @@ def test_no_code_is_stored():
 
 
 def test_a_dump_confirms_no_guess():
-    """R12: no unkeyed hash of a code, alone or with all that is known of it, is in the store."""
+    """R12: no unkeyed hash of a code is stored, alone or together with public values."""
     factor = Factor(store=Dump())
     factor.enrol()
     challenge = factor.verifier.challenge("alice")
@@ -598,7 +598,7 @@ def test_a_dump_confirms_no_guess():
 
 
 def test_recovery_codes_are_stored_hashed():
-    """R20: no recovery code is stored in clear, nor its replacement."""
+    """R20: no recovery code is stored in plain text."""
     factor = Factor(store=Dump())
     (code,) = factor.enrol().recovery_codes
     (replacement,) = factor.verifier.recover("alice", code).recovery_codes
@@ -609,7 +609,7 @@ def test_recovery_codes_are_stored_hashed():
 
 
 def test_a_recovery_code_is_consumed():
-    """R20, T6: a recovery code is good once, its replacement once, and the old set not after a new one was drawn."""
+    """R20, T6: a recovery code is accepted once, and new recovery codes end the old set."""
     factor = Factor()
     (code,) = factor.enrol().recovery_codes
     first = factor.verifier.recover("alice", code)
@@ -623,7 +623,7 @@ def test_a_recovery_code_is_consumed():
 
 
 def test_recovery_is_throttled():
-    """R20: after ten wrong recovery codes even the right one waits; nothing but time and the operator helps."""
+    """R20: after ten wrong recovery codes even the right one is refused for a day."""
     factor = Factor()
     (code,) = factor.enrol().recovery_codes
     left = [rejected(factor.verifier.recover, "alice", "0" * 24) for _ in range(10)]

@@ -1,4 +1,4 @@
-"""A proof token opens what it was given for, and nothing of anybody else, of another time or of another secret."""
+"""A proof token authorises the changes it was issued for, and nothing for another user, time or secret."""
 
 import string
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -17,7 +17,7 @@ OTHER = "the secret of somebody else, just as long as the other"
 
 
 class Keys(MemoryStore):
-    """A MemoryStore that can be tampered with: it knows the key of each user's record."""
+    """A MemoryStore that knows the key of each user's record, for tests that tamper with one."""
 
     def __init__(self):
         super().__init__()
@@ -34,13 +34,13 @@ class Keys(MemoryStore):
 
 
 class Changes:
-    """All that takes a proof, done to a user who has a number."""
+    """Every operation that takes a proof, for a user with a number."""
 
     def __init__(self, factor, user_id="alice"):
         self.factor, self.user_id = factor, user_id
 
     def each(self, proof):
-        """Try each change with a proof; return what each was refused with, ``None`` where it was not."""
+        """Try each change with a proof, and return the type of each error, or ``None`` for success."""
         phone_id = self.factor.verifier.status(self.user_id).phones[0].id
         enroller = self.factor.enroller
         attempts = (
@@ -72,7 +72,7 @@ def factor():
 
 
 def refuses(factor, proof, user_id="alice"):
-    """Whether every change is refused for want of a proof, charging nothing and changing nothing."""
+    """Return whether every change raises ``ProofRequired``, charges nothing and changes nothing."""
     before = factor.verifier.status(user_id)
     refused = REFUSED == Changes(factor, user_id).each(proof)
     return refused and before == factor.verifier.status(user_id)
@@ -80,19 +80,19 @@ def refuses(factor, proof, user_id="alice"):
 
 @pytest.mark.parametrize("purpose", ["login", "manage"])
 def test_a_genuine_token_is_accepted(factor, purpose):
-    """A fresh token of purpose login or manage opens every change."""
+    """A fresh token of purpose login or manage authorises every change."""
     assert ACCEPTED == Changes(factor).each(factor.log_in(purpose=purpose).token)
 
 
 def test_the_token_of_an_enrolment_is_accepted():
-    """The token of an enrolment, which comes after its change, opens every change."""
+    """The token of an enrolment authorises every change, because it is issued after the enrolment."""
     factor = Factor()
 
     assert ACCEPTED == Changes(factor).each(factor.enrol().verification.token)
 
 
 def test_the_token_of_a_recovery_is_accepted():
-    """The token of a recovery opens every change."""
+    """The token of a recovery authorises every change."""
     factor = Factor()
     (code,) = factor.enrol().recovery_codes
 
@@ -117,13 +117,13 @@ def test_the_token_of_a_recovery_is_accepted():
     ],
     ids=lambda proof: repr(proof)[:12],
 )
-def test_what_is_no_token_is_refused(factor, proof):
-    """R17, R21, T14: whatever else is given as a proof is ``ProofRequired``, and nothing of another kind."""
+def test_anything_else_is_refused(factor, proof):
+    """R17, R21, T14: anything but a token raises ``ProofRequired`` and no other error."""
     assert refuses(factor, proof)
 
 
 def test_every_altered_character_is_refused(factor):
-    """R17, T10: a token with one character altered, at whatever place and to whatever, is refused."""
+    """R17, T10: a token with any one character altered is refused."""
     token = factor.log_in().token
 
     for place, original in enumerate(token):
@@ -132,7 +132,7 @@ def test_every_altered_character_is_refused(factor):
 
 
 def test_every_altered_bit_is_refused(factor):
-    """R17, T10: a token with one bit altered is refused, that of its claim to be of purpose login included."""
+    """R17, T10: a token with any one bit altered is refused, including the bit that claims purpose login."""
     factor.clock.move(seconds=30)
     token = factor.log_in(purpose="payment").token
     data = urlsafe_b64decode(token)
@@ -143,18 +143,18 @@ def test_every_altered_bit_is_refused(factor):
         assert refuses(factor, urlsafe_b64encode(altered).decode())
 
 
-@pytest.mark.parametrize("cut", range(1, 44))
-def test_a_truncated_token_is_refused(factor, cut):
-    """R17: a part of a token is none."""
+def test_a_truncated_token_is_refused(factor):
+    """R17: a part of a token is refused."""
     token = factor.log_in().token
 
-    assert refuses(factor, token[:cut])
-    assert refuses(factor, token[cut:])
+    for cut in range(1, len(token)):
+        assert refuses(factor, token[:cut]), cut
+        assert refuses(factor, token[cut:]), cut
 
 
 @pytest.mark.parametrize("more", ["A", "=", "==", "AAAA", "\n", " ", "\0"])
 def test_an_extended_token_is_refused(factor, more):
-    """R17: a token with something before or after it is refused."""
+    """R17: a token with anything before or after it is refused."""
     token = factor.log_in().token
 
     assert refuses(factor, token + more)
@@ -165,15 +165,15 @@ def test_an_extended_token_is_refused(factor, more):
 @settings(max_examples=100, deadline=None)
 @given(st.text(string.ascii_letters + string.digits + "-_=", min_size=44, max_size=44) | st.text(min_size=1))
 def test_a_forged_token_is_refused(proof):
-    """R17, T10: nobody writes a token without the secret."""
+    """R17, T10: a token that was made without the secret is refused."""
     factor = Factor()
     factor.enrol()
 
     assert refuses(factor, proof)
 
 
-def test_a_token_is_the_users_own(factor):
-    """R17, T8: a token opens nothing of another user, though both have the same number and the same past."""
+def test_a_token_belongs_to_its_user(factor):
+    """R17, T8: the token of one user authorises nothing for another user."""
     factor.enrol("bob", OTHER_NUMBER)
 
     assert refuses(factor, factor.log_in("bob").token)
@@ -181,7 +181,7 @@ def test_a_token_is_the_users_own(factor):
 
 
 def test_a_token_lasts_ten_minutes(factor):
-    """R17: at ten minutes a token is still good, and one microsecond later it is not."""
+    """R17: a token is accepted for exactly ten minutes."""
     token = factor.log_in().token
 
     factor.clock.move(minutes=10)
@@ -191,7 +191,7 @@ def test_a_token_lasts_ten_minutes(factor):
 
 
 def test_a_token_from_the_future_is_refused(factor):
-    """R17, T17: a clock that was set back by more than a minute makes no token live longer."""
+    """R17, T17: a token is refused after the clock was set back by more than a minute."""
     token = factor.log_in().token
 
     factor.clock.move(minutes=-1)
@@ -202,17 +202,17 @@ def test_a_token_from_the_future_is_refused(factor):
 
 @pytest.mark.parametrize("about", [{"purpose": "payment"}, {"details": {"payee": "Ann"}}, {"purpose": "enrol"}])
 def test_a_token_for_something_else_is_refused(factor, about):
-    """R5, R17, T8: the token of another purpose, or of one with details, changes no enrolment."""
+    """R5, R17, T8: a token of another purpose, or with details, authorises no change."""
     assert refuses(factor, factor.log_in(**about).token)
 
 
 def test_a_token_with_details_is_refused_for_manage_too(factor):
-    """R17, R24: a token that was given for certain details is good for those alone."""
+    """R17, R24: a token with details authorises no change, even with purpose manage."""
     assert refuses(factor, factor.log_in(purpose="manage", details={"payee": "Ann"}).token)
 
 
-def test_a_token_is_older_than_the_number_that_took_its_place(factor):
-    """R17: a token from before the number was replaced opens nothing; that of the new enrolment does."""
+def test_a_token_ends_with_a_replaced_number(factor):
+    """R17: a token from before the number was replaced is refused, and the new enrolment's token is accepted."""
     before = factor.log_in().token
     factor.clock.move(seconds=30)
     enrolled = factor.enrol(number=OTHER_NUMBER, proof=before)
@@ -221,8 +221,8 @@ def test_a_token_is_older_than_the_number_that_took_its_place(factor):
     assert None is outcome_of(lambda: factor.enroller.new_recovery_codes("alice", proof=enrolled.verification.token))
 
 
-def test_a_token_is_older_than_a_removal():
-    """R17: a token from before one of several numbers was removed opens nothing."""
+def test_a_token_ends_with_a_removal():
+    """R17: a token from before one of several numbers was removed is refused."""
     factor = Factor(a_config(max_phones=2))
     first = factor.enrol()
     second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
@@ -232,8 +232,8 @@ def test_a_token_is_older_than_a_removal():
     assert refuses(factor, token)
 
 
-def test_a_token_is_older_than_a_reset(factor):
-    """R17, R19: a token from before the operator's reset opens nothing of what is enrolled after it."""
+def test_a_token_ends_with_a_reset(factor):
+    """R17, R19: a token from before a reset is refused, even after the user enrols again."""
     token = factor.log_in().token
     factor.enroller.reset("alice")
     factor.enrol()
@@ -242,7 +242,7 @@ def test_a_token_is_older_than_a_reset(factor):
 
 
 def test_an_abandoned_change_leaves_tokens_good(factor):
-    """R17, T9: a number that only waits changes nothing, so tokens stay good and the old number gets the codes."""
+    """R17, T9: starting a change without confirming it keeps tokens good and sends codes to the old number."""
     token = factor.log_in().token
     factor.enroller.start("alice", OTHER_NUMBER, proof=token)
     factor.clock.move(seconds=30)
@@ -254,19 +254,19 @@ def test_an_abandoned_change_leaves_tokens_good(factor):
 
 
 def with_secrets(factor, *secrets):
-    """Return the same factor as another process has it, with other secrets."""
+    """Return the factor of another process with the same store and other secrets."""
     return Factor(a_config(secret=list(secrets)), store=factor.store, clock=factor.clock)
 
 
 def test_a_token_outlives_a_rotation(factor):
-    """R12: a token made under a secret that has been rotated, and is still listed, is good."""
+    """R12: a token is accepted after a rotation, while its secret is still listed."""
     token = factor.log_in().token
 
     assert ACCEPTED == Changes(with_secrets(factor, NEWER, SECRET)).each(token)
 
 
 def test_a_token_under_a_retired_secret_is_refused(factor):
-    """R12, R17: with the secret its tokens go, while the number stays and gets codes."""
+    """R12, R17: retiring a secret ends its tokens, and the number stays enrolled."""
     token = factor.log_in().token
     after = with_secrets(factor, NEWER)
 
@@ -275,7 +275,7 @@ def test_a_token_under_a_retired_secret_is_refused(factor):
 
 
 def test_a_code_under_a_retired_secret_is_refused(factor):
-    """R12: with the secret its codes go too, and not before it is retired."""
+    """R12: retiring a secret ends its codes, and rotating it does not."""
     challenge = factor.verifier.challenge("alice")
     rotated, retired = with_secrets(factor, NEWER, SECRET), with_secrets(factor, NEWER)
 
@@ -287,14 +287,14 @@ def test_a_code_under_a_retired_secret_is_refused(factor):
 
 
 def test_recovery_codes_outlive_every_secret(factor):
-    """R20: recovery codes do not depend on the secret."""
+    """R20: a recovery code is accepted after every secret has changed."""
     (code,) = factor.enroller.new_recovery_codes("alice", proof=factor.log_in().token)
 
     assert "alice" == with_secrets(factor, OTHER).verifier.recover("alice", code).user_id
 
 
-def test_two_configurations_accept_nothing_of_each_other():
-    """R5, R12, R17: with another secret neither a token nor a code is accepted, though everything else be equal."""
+def test_two_configurations_share_nothing():
+    """R5, R12, R17: with another secret neither a token nor a code is accepted, even if all else is equal."""
     one, other = Factor(a_config(secret=SECRET)), Factor(a_config(secret=OTHER))
     token = one.enrol().verification.token
     other.enrol()
@@ -314,14 +314,14 @@ def test_two_configurations_accept_nothing_of_each_other():
 
 
 def test_two_secrets_give_unrelated_codes():
-    """R1, R12: codes of the same challenge under two secrets agree no more often than chance has it."""
+    """R1, R12: the codes of 2,000 challenges differ between two secrets."""
     one, other = CodeGenerator(SECRET), CodeGenerator(OTHER)
 
     assert 0 == sum(one.code(f"{n}") == other.code(f"{n}") for n in range(2000))
 
 
 def test_a_token_is_of_no_use_as_a_code(factor):
-    """T8: neither a token nor a challenge's id is taken for a code of any kind."""
+    """T8: neither a token nor a challenge id is accepted as a code."""
     challenge = factor.verifier.challenge("alice")
     token = factor.log_in().token
 
@@ -332,7 +332,7 @@ def test_a_token_is_of_no_use_as_a_code(factor):
 
 
 def test_a_record_copied_to_another_user_is_of_no_use():
-    """R5, R12: codes and tokens are bound to their user by the secret, even if a record is put in place of another."""
+    """R5, R12: codes and tokens stay bound to their user if one user's record overwrites another's."""
     factor = Factor(store=Keys())
     factor.enrol("alice")
     factor.enrol("mallory", OTHER_NUMBER)
@@ -350,7 +350,7 @@ def test_a_record_copied_to_another_user_is_of_no_use():
 
 
 def test_a_proof_is_asked_for_before_any_limit_is_charged(factor):
-    """R17: without a proof nothing is sent and nothing charged, however often it is tried."""
+    """R17: without a proof nothing is sent and nothing is charged, however often it is tried."""
     before = factor.verifier.status("alice")
 
     for _ in range(30):
@@ -361,7 +361,7 @@ def test_a_proof_is_asked_for_before_any_limit_is_charged(factor):
 
 
 def test_the_first_number_takes_no_proof():
-    """A user without a number has nothing to prove with, and a token of another time does no harm."""
+    """A user's first number needs no proof, and a wrong proof does no harm."""
     factor = Factor(store=MemoryStore(), clock=Clock())
 
     assert NUMBER == factor.enrol(proof="not a token").phone.phone.e164

@@ -1,4 +1,4 @@
-"""Many at once are no more than one after the other: threads at every switch interval, and asyncio tasks."""
+"""Many calls at once have the same outcomes as calls one after the other, in threads and in asyncio tasks."""
 
 import asyncio
 import sys
@@ -27,18 +27,21 @@ from smsmfa.core import rules
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture(params=[1e-6, 1e-4, None], ids=["1e-6", "1e-4", "default"], autouse=True)
+@pytest.fixture(params=[1e-6, pytest.param(1e-4, marks=pytest.mark.thorough), None], ids=["1e-6", "1e-4", "default"])
 def switch_interval(request):
-    """Run each test at three intervals at which threads take turns."""
+    """Run a test with several intervals at which threads take turns."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(request.param or before)
     yield
     sys.setswitchinterval(before)
 
 
+at_several_intervals = pytest.mark.usefixtures("switch_interval")
+
+
 @pytest.fixture
 def compared(monkeypatch):
-    """Every comparison of a code that is made."""
+    """Return a list that grows with each comparison of a code."""
     made = []
 
     def counting(one, other):
@@ -50,7 +53,7 @@ def compared(monkeypatch):
 
 
 def told(outcome):
-    """Return in a word what came of a call."""
+    """Return the scope of a limit that refused, or the type of the outcome."""
     return getattr(outcome, "scope", None) or type(outcome).__name__
 
 
@@ -62,7 +65,7 @@ def outcome_of(call, *arguments):
 
 
 class Outcomes(list):
-    """What came of calls that were made at once."""
+    """The outcomes of calls that were made at once."""
 
     @property
     def count(self):
@@ -73,7 +76,7 @@ class Outcomes(list):
 
 
 def at_once(call, arguments):
-    """Call with each of the arguments, each in a thread of its own, and let all go together."""
+    """Call with each argument in its own thread, all starting together."""
     barrier, outcomes = Barrier(len(arguments)), Outcomes()
 
     def run(argument):
@@ -92,8 +95,9 @@ def at_once(call, arguments):
 # --- threads
 
 
+@at_several_intervals
 def test_200_wrong_codes(compared):
-    """T3, R25: 200 threads with a wrong code are 200 refusals, 5 comparisons and 5 guesses."""
+    """T3, R25: 200 threads with a wrong code cause 200 refusals, 5 comparisons and 5 guesses."""
     factor = Factor()
     factor.enrol()
     challenge = factor.verifier.challenge("alice")
@@ -108,8 +112,9 @@ def test_200_wrong_codes(compared):
     assert 15 == factor.verifier.status("alice").guesses_left
 
 
+@at_several_intervals
 def test_200_wrong_codes_for_four_challenges(compared):
-    """T2, T3, R8: challenges of other purposes share the budget: 200 threads compare 12 codes where 12 are left."""
+    """T2, T3, R8: challenges of all purposes share the budget, so 200 threads compare the 12 codes that are left."""
     factor = Factor(a_config(limits=Limits(guesses=Limit(12, HOUR))))
     factor.enrol()
     challenges = [factor.verifier.challenge("alice", purpose=f"purpose {n}") for n in range(4)]
@@ -127,6 +132,7 @@ def test_200_wrong_codes_for_four_challenges(compared):
     assert 0 == factor.verifier.status("alice").guesses_left
 
 
+@at_several_intervals
 def test_64_right_codes():
     """R3, T5, R25: 64 threads with the right code give exactly one Verification."""
     factor = Factor()
@@ -139,8 +145,9 @@ def test_64_right_codes():
     assert 20 == factor.verifier.status("alice").guesses_left
 
 
+@at_several_intervals
 def test_a_right_code_among_wrong_ones():
-    """The right code is let in beside fewer wrong ones than there are attempts, and tells no other tale."""
+    """The right code is accepted beside fewer wrong ones than there are attempts."""
     factor = Factor()
     factor.enrol()
     challenge = factor.verifier.challenge("alice")
@@ -151,6 +158,7 @@ def test_a_right_code_among_wrong_ones():
     assert {"Verification": 1, "CodeRejected": 4} == outcomes.count
 
 
+@at_several_intervals
 def test_50_challenges():
     """T4, R28: 50 threads that ask for codes for 50 purposes get as many messages as the bucket holds."""
     factor = Factor()
@@ -167,6 +175,7 @@ def test_50_challenges():
     assert 0 == factor.verifier.status("alice").sends_left
 
 
+@at_several_intervals
 def test_50_challenges_about_the_same():
     """T4: 50 threads that ask for the same code get one message and one live challenge."""
     factor = Factor()
@@ -182,6 +191,7 @@ def test_50_challenges_about_the_same():
     assert 1 == len(factor.verifier.status("alice").challenges)
 
 
+@at_several_intervals
 def test_50_resends():
     """T4: 50 threads that ask for the same code again after the gap get one message."""
     factor = Factor()
@@ -194,6 +204,7 @@ def test_50_resends():
     assert {"Challenge": 1, "resend": 49} == outcomes.count
 
 
+@at_several_intervals
 def test_50_users_on_one_number():
     """R28, T4: 50 users that start on one number at once get as many messages as the number's bucket holds."""
     factor = Factor(a_config(max_users_per_number=0))
@@ -204,8 +215,9 @@ def test_50_users_on_one_number():
     assert 10 == factor.outbox.calls
 
 
+@at_several_intervals
 def test_50_users_and_a_total():
-    """R28, T4: the total of all messages holds between users and numbers that have nothing else in common."""
+    """R28, T4: the total limit holds across users and numbers that share nothing else."""
     factor = Factor(a_config(limits=Limits(total=Limit(7, None))))
 
     outcomes = at_once(lambda n: factor.enroller.start(n, f"+141555526{n:02d}"), range(50))
@@ -214,8 +226,9 @@ def test_50_users_and_a_total():
     assert 7 == factor.outbox.calls
 
 
+@at_several_intervals
 def test_64_recoveries():
-    """T6, R20, R25: 64 threads with one recovery code give one Verification, and at most 10 refusals cost anything."""
+    """T6, R20, R25: 64 threads with one recovery code give one Verification, and 10 refusals cost something."""
     factor = Factor()
     (code,) = factor.enrol().recovery_codes
 
@@ -225,8 +238,9 @@ def test_64_recoveries():
     assert 1 == factor.verifier.status("alice").recovery_codes_left
 
 
+@at_several_intervals
 def test_64_confirmations():
-    """R3, R25: 64 threads that confirm a number enrol it once, and one of them is shown the recovery codes."""
+    """R3, R25: 64 threads that confirm a number enrol it once, and one of them gets the recovery codes."""
     factor = Factor()
     pending = factor.enroller.start("alice", NUMBER)
 
@@ -237,8 +251,9 @@ def test_64_confirmations():
     assert 1 == len(factor.verifier.status("alice").phones)
 
 
+@at_several_intervals
 def test_200_wrong_confirmations(compared):
-    """T1, T3: 200 threads with a wrong code for a number that waits make 5 comparisons and spend 5 guesses."""
+    """T1, T3: 200 threads with a wrong code for a pending number make 5 comparisons and spend 5 guesses."""
     factor = Factor()
     pending = factor.enroller.start("alice", NUMBER)
     code = wrong(factor.outbox.code)
@@ -250,8 +265,9 @@ def test_200_wrong_confirmations(compared):
     assert 15 == factor.verifier.status("alice").guesses_left
 
 
+@at_several_intervals
 def test_a_unique_number():
-    """R16, R25: of 8 users that start and confirm one number at once, exactly one has it where numbers are unique."""
+    """R16, R25: if numbers are unique, one of 8 users who confirm the same number at once gets it."""
     factor = Factor(a_config(max_users_per_number=1))
     users = [f"user {n}" for n in range(8)]
 
@@ -264,8 +280,9 @@ def test_a_unique_number():
     assert 1 == sum(factor.verifier.status(user).enrolled for user in users)
 
 
+@at_several_intervals
 def test_removal_beside_a_login():
-    """R19: a number that is removed while a code for it is typed leaves nothing behind."""
+    """R19: a number that is removed while its code is checked leaves nothing behind."""
     factor = Factor()
     enrolled = factor.enrol()
     challenge = factor.verifier.challenge("alice")
@@ -284,8 +301,9 @@ def test_removal_beside_a_login():
     assert (False, (), ()) == (status.enrolled, status.phones, status.challenges)
 
 
+@at_several_intervals
 def test_one_proof_used_64_times():
-    """R25: of 64 removals with one proof one happens, and the others find no number."""
+    """R25: one of 64 removals with the same proof succeeds, and the others find no number."""
     factor = Factor()
     enrolled = factor.enrol()
     token = enrolled.verification.token
@@ -295,8 +313,9 @@ def test_one_proof_used_64_times():
     assert {"NoneType": 1, "NotEnrolled": 63} == outcomes.count
 
 
+@at_several_intervals
 def test_a_limiter_of_threads():
-    """R25: 64 threads take exactly what a limiter's bucket holds."""
+    """R25: 64 threads take exactly as much as a limiter's bucket holds."""
     limiter = RateLimiter(MemoryStore(), Limit(10, HOUR), clock=Clock())
 
     outcomes = at_once(limiter.take, ["key"] * 64)
@@ -309,7 +328,7 @@ def test_a_limiter_of_threads():
 
 
 class YieldingStore:
-    """An AsyncMemoryStore that lets every other task run before and after each step."""
+    """An AsyncMemoryStore that lets other tasks run before and after each step."""
 
     def __init__(self):
         self.store = AsyncMemoryStore()
@@ -328,7 +347,7 @@ class YieldingStore:
 
 
 class YieldingOutbox(AsyncOutbox):
-    """An AsyncOutbox that lets every other task run before it takes a message."""
+    """An AsyncOutbox that lets other tasks run before it accepts a message."""
 
     async def send(self, message):
         await asyncio.sleep(0)
@@ -336,7 +355,7 @@ class YieldingOutbox(AsyncOutbox):
 
 
 class AsyncFactor:
-    """An enroller and a verifier for asyncio over one store, one outbox and one clock."""
+    """An asyncio enroller and verifier over one store, one outbox and one clock."""
 
     def __init__(self, config=None):
         self.clock, self.outbox = Clock(), YieldingOutbox()
@@ -350,12 +369,12 @@ class AsyncFactor:
 
 
 async def as_tasks(call, arguments):
-    """Call with each of the arguments, each in a task of its own."""
+    """Call with each argument in its own task."""
     return Outcomes(await asyncio.gather(*map(call, arguments), return_exceptions=True))
 
 
 async def test_tasks_with_200_wrong_codes(compared):
-    """T3, R25: 200 tasks with a wrong code are 200 refusals, 5 comparisons and 5 guesses."""
+    """T3, R25: 200 tasks with a wrong code cause 200 refusals, 5 comparisons and 5 guesses."""
     factor = AsyncFactor()
     await factor.enrol()
     challenge = await factor.verifier.challenge("alice")
@@ -430,7 +449,7 @@ async def test_tasks_with_64_confirmations():
 
 
 async def test_tasks_for_a_unique_number():
-    """R16, R25: of 8 users that start and confirm one number at once, exactly one has it where numbers are unique."""
+    """R16, R25: if numbers are unique, one of 8 users who confirm the same number at once gets it."""
     factor = AsyncFactor(a_config(max_users_per_number=1))
 
     started = await as_tasks(lambda user: factor.enroller.start(user, NUMBER), [f"user {n}" for n in range(8)])
@@ -442,7 +461,7 @@ async def test_tasks_for_a_unique_number():
 
 
 async def test_a_limiter_of_tasks():
-    """R25: 64 tasks take exactly what a limiter's bucket holds."""
+    """R25: 64 tasks take exactly as much as a limiter's bucket holds."""
     limiter = AsyncRateLimiter(YieldingStore(), Limit(10, HOUR), clock=Clock())
 
     outcomes = await as_tasks(limiter.take, ["key"] * 64)

@@ -1,4 +1,4 @@
-"""The bucket, held to the exact limiter of the kit."""
+"""The token bucket, compared with the exact limiter of the kit."""
 
 from datetime import timedelta
 from fractions import Fraction
@@ -29,7 +29,7 @@ starts = st.sampled_from([0, 1, 1_700_000_000_000_000_000, 1_700_000_000_000_000
 
 @st.composite
 def moves(draw, limit, least=-20):
-    """Draw a movement of the clock in microseconds, mostly on the scale of the limit, often to the edge of a refill."""
+    """Draw a movement of the clock in microseconds, often exactly to a refill."""
     unit = 1_000_000 if limit.refill is None else limit.refill // MICROSECOND
     far = draw(st.sampled_from([0, 0, 0, 1000, 10 * 365 * 86_400_000_000]))
     by = draw(st.integers(least, 20)) * unit + draw(st.sampled_from([0, -1, 1]) | st.integers(0, unit))
@@ -46,7 +46,7 @@ def traces(limit):
 
 
 class Keeper:
-    """A store that forgets nothing, whatever time it was given: expired values may still be returned."""
+    """A store that forgets nothing: stores may return expired values."""
 
     def __init__(self):
         self.values = {}
@@ -63,7 +63,7 @@ class Keeper:
 
 
 def a_limiter(kind, limit, clock):
-    """Return a limiter over a store that forgets nothing, or its twin over one that forgets what it may."""
+    """Return a limiter over a store that forgets nothing, or its async twin over a store that forgets."""
     if kind is RateLimiter:
         return RateLimiter(Keeper(), limit, clock=clock)
     return Awaited(AsyncRateLimiter(AsyncMemoryStore(), limit, clock=clock))
@@ -72,7 +72,7 @@ def a_limiter(kind, limit, clock):
 @pytest.mark.parametrize("kind", [RateLimiter, AsyncRateLimiter])
 @given(st.data(), any_limits, starts)
 def test_agrees_with_exact_limiter(kind, data, limit, start):
-    """T17: whatever is taken, given back and done to the clock, each decision is the exact one, to the microsecond."""
+    """T17: every decision equals the exact limiter's, to the microsecond, under any clock."""
     clock = Clock(start)
     limiter, exact = a_limiter(kind, limit, clock), ExactLimiter(limit, lambda: max(clock(), 0))
 
@@ -85,7 +85,7 @@ def test_agrees_with_exact_limiter(kind, data, limit, start):
 
 @given(st.data(), limits, starts)
 def test_never_more_than_capacity_and_elapsed(data, limit, start):
-    """R28: while the clock goes forward, no window grants more than the capacity and what came back in it."""
+    """R28: while the clock goes forward, no window grants more than the capacity and its refill."""
     clock = Clock(start)
     limiter = RateLimiter(MemoryStore(), limit, clock=clock)
     amounts = st.integers(1, limit.capacity)
@@ -103,7 +103,7 @@ def test_never_more_than_capacity_and_elapsed(data, limit, start):
 
 @given(st.data(), limits, starts)
 def test_retry_after_is_exact(data, limit, start):
-    """``retry_after`` and ``full_after`` are exact: a microsecond earlier the hit is refused, the bucket not full."""
+    """``retry_after`` and ``full_after`` are exact to the microsecond."""
     clock = Clock(start)
     limiter = RateLimiter(MemoryStore(), limit, clock=clock)
     for step, amount in data.draw(traces(limit)):
@@ -112,7 +112,7 @@ def test_retry_after_is_exact(data, limit, start):
         else:
             getattr(limiter, step)("k", amount)
     n = data.draw(st.integers(1, limit.capacity))
-    limiter.take("k", limit.capacity)  # granted or refused, it leaves a bucket no more than drained
+    limiter.take("k", limit.capacity)  # afterwards the bucket is at most drained
     said = limiter.take("k", n)
     begin = clock.now
 
@@ -145,7 +145,7 @@ def test_a_hit_every_40_minutes(kind):
 
 
 class TestClock:
-    """A clock that jumps."""
+    """The bucket under a clock that jumps."""
 
     @given(st.integers(1, 20), st.integers(0, 20), st.timedeltas(MICROSECOND, TEN_YEARS))
     def test_back_gives_nothing(self, capacity, taken, back):
@@ -161,7 +161,7 @@ class TestClock:
             assert not limiter.take("k").allowed
 
     def test_an_hour_back(self):
-        """T17: one hour back and forth again is as if nothing had happened."""
+        """T17: a clock that jumps an hour back and forth again changes nothing."""
         clock = Clock()
         limiter = RateLimiter(MemoryStore(), Limit(10, HOUR), clock=clock)
         limiter.take("k", 4)
@@ -173,7 +173,7 @@ class TestClock:
         assert before == limiter.peek("k")
 
     def test_ten_years_ahead(self):
-        """T17: ten years ahead there is the capacity and no more."""
+        """T17: a clock that jumps ten years ahead gives the capacity and no more."""
         clock = Clock()
         limiter = RateLimiter(MemoryStore(), Limit(10, HOUR), clock=clock)
         limiter.take("k", 10)
@@ -183,7 +183,7 @@ class TestClock:
 
     @given(st.timedeltas(ZERO, TEN_YEARS))
     def test_ten_years_back(self, back):
-        """T17: however far the clock jumps back, a drained bucket recovers one an hour, and locks nobody out."""
+        """T17: a drained bucket refills one an hour however far the clock jumps back."""
         clock = Clock()
         limiter = RateLimiter(MemoryStore(), Limit(10, HOUR), clock=clock)
         limiter.take("k", 10)

@@ -1,4 +1,4 @@
-"""``guess_risk`` is the chance of somebody who uses every opportunity there is, against the real verifier."""
+"""``guess_risk`` is the chance of an attacker who uses every opportunity against the real verifier."""
 
 from datetime import timedelta
 from fractions import Fraction
@@ -18,12 +18,12 @@ SMALL = {"attempts": 3, "limits": Limits(user=Limit(3, HOUR), guesses=Limit(100,
 
 
 class Attack:
-    """Somebody who has the password, and a victim; ``compared`` has the count of each challenge.
+    """An attacker who has the password, and a victim. ``compared`` has the wrong codes of each challenge.
 
     Args:
-        config: what they are up against.
-        every: how often the victim logs in; ``None``: never.
-        patient: save guesses up until they are worth a whole challenge, rather than use each at once.
+        config: the configuration under attack.
+        every: how often the victim logs in, or ``None`` for never.
+        patient: save guesses until they fill a whole challenge, instead of using each at once.
     """
 
     def __init__(self, config, *, every=None, patient=False):
@@ -38,7 +38,7 @@ class Attack:
         return self.factor.clock.datetime
 
     def run(self, period):
-        """Attack for so long, the first and the last instant included; return how many wrong codes were compared."""
+        """Attack during a period, both ends included, and return how many wrong codes were compared."""
         self.end = self.now + period
         attack, login = self.now, None if self.every is None else self.now + self.every
         while min(attack, login or attack) <= self.end:
@@ -54,7 +54,7 @@ class Attack:
         self.factor.clock.now += (instant - self.now) // timedelta(microseconds=1) * 1000
 
     def log_in(self):
-        """The victim logs in, or waits for just as long as it takes; return when they come next."""
+        """Let the victim log in, or wait as long as they must, and return when they come next."""
         try:
             self.factor.log_in()
         except RateLimited as refusal:
@@ -65,7 +65,7 @@ class Attack:
         return self.now + self.every
 
     def attack(self):
-        """Ask for a code and guess at it as often as it is allowed; return when it is worth trying again."""
+        """Ask for a code, guess as often as allowed, and return when it is worth trying again."""
         worth = self.worth
         while (left := self.factor.verifier.status("alice").guesses_left) >= worth or self.now == self.end:
             try:
@@ -79,7 +79,7 @@ class Attack:
         return self.later((worth - left) * self.factor.config.limits.guesses.refill)
 
     def later(self, wait):
-        """Return an instant that is so far off, or the last one, when whatever is left is used."""
+        """Return the instant after a wait, or the last instant, when every remaining guess is used."""
         return self.now + wait if self.now == self.end else min(self.now + wait, self.end)
 
     def guess(self, challenge, code):
@@ -91,13 +91,13 @@ class Attack:
         self.compared.append(count)
 
     def chance(self):
-        """Return the chance that one of the guesses is right, if none on a challenge is tried twice."""
+        """Return the chance that one guess is right, if no code is tried twice on a challenge."""
         codes = 10**self.factor.config.digits
         return 1 - prod(1 - Fraction(count, codes) for count in self.compared)
 
 
 def law(config, period):
-    """Return how many wrong codes the buckets allow within a period, its first and last instant included."""
+    """Return how many wrong codes the buckets allow within a period, both ends included."""
     limits = config.limits
     guesses = limits.guesses.capacity + period // limits.guesses.refill
     return min(guesses, config.attempts * (limits.user.capacity + period // limits.user.refill))
@@ -108,7 +108,7 @@ def law(config, period):
     "period, guesses", [(DAY, 22), (30 * DAY, 92), (365 * DAY, 896)], ids=["a day", "30 days", "a year"]
 )
 def test_default(period, guesses, patient):
-    """R7, R8, T2: by default 22 wrong codes fit into a day, 92 into 30 and 896 into a year, daily logins or not."""
+    """R7, R8, T2: by default 22 wrong codes fit into a day, 92 into 30 days and 896 into a year."""
     config = a_config()
     attack = Attack(config, every=DAY, patient=patient)
 
@@ -131,7 +131,7 @@ def test_default(period, guesses, patient):
     ids=["a day", "30 days", "a year", "auth0, 5 hours", "auth0, a day", "psd2", "few messages", "8 digits"],
 )
 def test_exact(arguments, period, every):
-    """R8, T2: what the patient attacker reaches is the law, and the chance it gives is ``guess_risk``, exactly."""
+    """R8, T2: a patient attacker reaches the law's number of guesses, with exactly the chance of ``guess_risk``."""
     config = a_config(**arguments)
     attack = Attack(config, every=every, patient=True)
 
@@ -141,7 +141,7 @@ def test_exact(arguments, period, every):
 
 @pytest.mark.parametrize("arguments", [{}, profiles.AUTH0, SMALL], ids=["default", "auth0", "few messages"])
 def test_logins_refill_nothing(arguments):
-    """R7, T2: however often the victim logs in, it gives the attacker not one guess more."""
+    """R7, T2: the victim's logins give the attacker no further guess."""
     config = a_config(**arguments)
     attack = Attack(config, every=10 * MINUTE)
 
@@ -162,7 +162,7 @@ limits = st.builds(Limit, st.integers(1, 6), st.integers(1, 300).map(lambda minu
     patient=st.booleans(),
 )
 def test_never_more(attempts, user, guesses, period, every, patient):
-    """R8, T2: whatever the limits, nobody compares more codes than they allow, or is luckier than ``guess_risk``."""
+    """R8, T2: under any limits no attacker compares more codes than allowed, or has a better chance than computed."""
     config = a_config(attempts=attempts, limits=Limits(user=user, number=None, guesses=guesses))
     attack = Attack(config, every=every, patient=patient)
 

@@ -1,4 +1,4 @@
-"""Whatever users do, in any order and under any clock, comes out as a model written apart from the code has it."""
+"""Any operations, in any order and under any clock, have the outcomes of a model that shares no code with them."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ DETAILS = (None, {"payee": "Ann"}, {"payee": "Bob"})
 
 
 class Time(Clock):
-    """A clock in microseconds that knows how far it went forward, and whether it ever went back."""
+    """A clock in microseconds that counts how far it went forward, and knows whether it ever went back."""
 
     passed = 0
     turned_back = False
@@ -53,7 +53,7 @@ class Time(Clock):
 
 
 class Bucket:
-    """A limit's law: exact while the clock only goes forward, an upper bound over any window under any clock."""
+    """A limit: exact while the clock only goes forward, and an upper bound over any window under any clock."""
 
     def __init__(self, limit, time):
         self.capacity, self.refill, self.time = limit.capacity, limit.refill // US, time
@@ -63,7 +63,7 @@ class Bucket:
         return min(Fraction(self.capacity), self.level + Fraction(self.time.us - self.at, self.refill))
 
     def wait(self):
-        """Return how long one take has to wait, and 0 where the clock leaves that open."""
+        """Return how long one take must wait, or 0 after the clock went back."""
         return 0 if self.time.turned_back else max(0, (1 - self.left()) * self.refill)
 
     def take(self):
@@ -109,7 +109,7 @@ class Person:
 
 
 def nothing(value, code):
-    """Change nothing: the effect of a refusal."""
+    """Change nothing. This is the effect of a refusal."""
 
 
 def only(*expected):
@@ -118,7 +118,7 @@ def only(*expected):
 
 
 class Model:
-    """Says of each operation what may come of it, and what it then changes."""
+    """Gives the possible outcomes of each operation, and applies its effect."""
 
     def __init__(self, time, max_phones, max_users):
         self.time, self.max_phones, self.max_users = time, max_phones, max_users
@@ -162,7 +162,7 @@ class Model:
         return usable[0] if usable else only("Locked" if phones else "NotEnrolled")
 
     def sending(self, person, number, carrier, effect):
-        """Expect a message, or the longest wait of a limit; what certainly was not sent changes nothing."""
+        """Expect a message, or the limit with the longest wait. A message that was certainly not sent changes nothing."""
         buckets = {"user": person.sends, "number": self.numbers[number], "total": self.total}
         waits = {scope: bucket.wait() for scope, bucket in buckets.items()}
         longest = max(waits.values())
@@ -281,7 +281,7 @@ class Model:
         return None if code.attempts < ATTEMPTS else only("CodeRejected", 0)
 
     def guessed(self, person, code, phone=None):
-        """Expect a wrong code to cost an attempt and a guess."""
+        """Expect that a wrong code costs an attempt and a guess."""
         attempts = ATTEMPTS - code.attempts - 1
         left = min(attempts, int(person.guesses.left()) - 1)
         disables = phone is not None and phone.failures + 1 >= CONSECUTIVE
@@ -356,7 +356,7 @@ class Model:
             person.codes[purpose] = Code(value.id, code, purpose, details, phone, now, now)
 
         def forgotten(value, code):
-            """What cannot be asked for again goes when there is a new challenge, even one that is taken back."""
+            """Drop challenges that cannot be resent: every new challenge does that, even one that is taken back."""
             person.codes = {
                 name: code for name, code in person.codes.items() if name == purpose or self.renewable(code)
             }
@@ -422,7 +422,7 @@ class Model:
 
 
 class Carrier:
-    """Takes each message as it was told to."""
+    """A carrier that treats each message as ``behaves`` says."""
 
     def __init__(self):
         self.messages, self.behaves = [], "sent"
@@ -440,7 +440,7 @@ class Carrier:
 
 @dataclass
 class Sent:
-    """What is known outside of a challenge: all that its code may ever be good for."""
+    """A message as its reader knows it: everything that its code may be accepted for."""
 
     user: str
     code: str
@@ -466,7 +466,7 @@ def recent(things, which):
 
 
 class Traces(RuleBasedStateMachine):
-    """Any operation by anybody, under a clock that goes forward."""
+    """Any operation by any user, under a clock that goes forward."""
 
     @initialize(max_phones=st.integers(1, 2), max_users=st.integers(0, 2))
     def set_up(self, max_phones, max_users):
@@ -488,7 +488,7 @@ class Traces(RuleBasedStateMachine):
             self.answer(0, "as sent", "right")
 
     def check(self, plan, act):
-        """Do it, and hold what came of it to the model."""
+        """Call, and compare the outcome with the model."""
         expected, effect = plan
         value, self.wait_for = None, 0
         try:
@@ -506,7 +506,7 @@ class Traces(RuleBasedStateMachine):
         if not self.time.turned_back:
             assert actual in expected
         elif actual[0] == "RateLimited" and actual[1] != "resend":
-            assert actual[2] <= getattr(LIMITS, actual[1]).refill // US  # nobody waits longer than for one
+            assert actual[2] <= getattr(LIMITS, actual[1]).refill // US  # nobody waits for more than one refill
             return None
         else:
             assert actual[0] in {name for name, *_ in expected}
@@ -514,7 +514,7 @@ class Traces(RuleBasedStateMachine):
         return value
 
     def request(self, plan, act, carrier, user, purpose, details):
-        """Ask for a message, and write down what was handed to the carrier."""
+        """Ask for a message, and record what was handed to the carrier."""
         self.carrier.behaves, before = carrier, len(self.carrier.messages)
         challenge = self.check(plan, act)
         handed = self.carrier.messages[before:]
@@ -527,7 +527,7 @@ class Traces(RuleBasedStateMachine):
             assert ("rejected", 1) == (carrier, len(handed))
 
     def proof(self, user, whose):
-        """Return a token and what it claims."""
+        """Return a token and its claims."""
         if whose == "another's":
             user = next(other for other in USERS if other != user)
         which = {"none": None, "older": 1}.get(whose, 0)
@@ -551,7 +551,7 @@ class Traces(RuleBasedStateMachine):
         self.request(plan, act, carrier, user, purpose, details)
 
     def in_flight(self):
-        """Return the ids of all challenges that were neither used nor replaced, the newest last."""
+        """Return the ids of all challenges that were neither used nor replaced, newest last."""
         people = self.model.people.values()
         ids = {code.id for person in people for code in (*person.codes.values(), person.pending) if code}
         return [challenge_id for challenge_id in self.ledger if challenge_id in ids]
@@ -577,7 +577,7 @@ class Traces(RuleBasedStateMachine):
         guess=st.booleans(),
     )
     def ask_in_time(self, which, due, early, resend, guess):
-        """Ask for what was sent again, just when that may come to something else, or a microsecond earlier."""
+        """Ask for the same message exactly when the outcome may change, or a microsecond earlier."""
         challenge_id = recent(self.in_flight(), which)
         if guess:
             self.type(challenge_id, "as sent", "wrong")
@@ -604,7 +604,7 @@ class Traces(RuleBasedStateMachine):
 
     @rule(user=users)
     def guess_on(self, user):
-        """Guess, and log in rightly in between, until no limit allows it."""
+        """Guess, with right codes in between, until no limit allows it."""
         for n in range(3):
             self.challenge(user, None, f"purpose {n}", None, "sent")
             for guess in ("wrong", "wrong", "right"):
@@ -613,14 +613,14 @@ class Traces(RuleBasedStateMachine):
 
     @rule(user=users, too_early=st.booleans())
     def come_back(self, user, too_early):
-        """Come back exactly when a refusal says, and perhaps once earlier; then no limit that it came from refuses."""
-        for _ in range(3 + too_early):  # the guesses, the messages, and then it has to do
+        """Come back exactly when a refusal says, and perhaps once earlier. Then the same limit does not refuse."""
+        for _ in range(3 + too_early):  # once for the guesses, once for the messages, and once for success
             self.challenge(user, None, "come back", {"at": f"{self.time.us}"}, "sent")
             if not self.wait_for:
                 return
             self.time.go(self.wait_for // (1 + too_early))
             too_early = False
-        raise AssertionError("it was of no use to wait")
+        raise AssertionError("a limit refused after the wait that it had asked for")
 
     @rule(
         which=recently,
@@ -628,7 +628,7 @@ class Traces(RuleBasedStateMachine):
         guess=st.sampled_from(["right", "right", "wrong", "wrong", "another"]),
     )
     def answer(self, which, twist, guess):
-        """Type a code: that of the challenge, a wrong one or that of another challenge; for this or something else."""
+        """Enter the challenge's code, a wrong code or another challenge's code, for this challenge or another."""
         self.type(recent(list(self.ledger), which), twist, guess)
 
     @precondition(in_flight)
@@ -667,7 +667,7 @@ class Traces(RuleBasedStateMachine):
             self.keep(value, manages=sent.purpose in {"enrollment", "login", "manage"} and not sent.details)
 
     def keep(self, value, *, manages):
-        """Keep the proof token and the recovery codes that came with a success."""
+        """Keep the proof token and the recovery codes of a success."""
         verification = getattr(value, "verification", value)
         user = verification.user_id
         claims = user, self.time.us, self.model.people[user].changes, manages
@@ -678,7 +678,7 @@ class Traces(RuleBasedStateMachine):
 
     @rule(user=users, whose=users, which=st.sampled_from([None, 0, 0, 1, 2]))
     def recover(self, user, whose, which):
-        """Type a recovery code: one's own, a used one, another's or none at all."""
+        """Enter a recovery code of the user, of another user, a used one or an invented one."""
         code = recent(self.recovery_codes[whose], which) or "0000-0000-0000-0000-0000-0000"
         value = self.check(self.model.recover(user, code), partial(self.verifier.recover, user, code))
         if value:
@@ -691,7 +691,7 @@ class Traces(RuleBasedStateMachine):
         user=users, what=st.sampled_from(["remove", "remove", "codes", "reset", "unlock"]), which=phones, proof=tokens
     )
     def manage(self, user, what, which, proof):
-        """Remove a number, replace the recovery codes, or have the operator help."""
+        """Remove a number, replace the recovery codes, reset or unlock."""
         token, claims = self.proof(user, proof)
         if what == "remove":
             own = [phone.id for phone in self.model.people[user].phones]
@@ -713,7 +713,7 @@ class Traces(RuleBasedStateMachine):
 
     @invariant()
     def status_agrees(self):
-        """The numbers change by what the model saw change them and by nothing else, and the buckets are as it says."""
+        """The numbers, challenges, recovery codes and buckets are those of the model."""
         for user, person in self.model.people.items():
             status = self.verifier.status(user)
             codes = [*person.codes.values(), *([person.pending] if person.pending else [])]
@@ -730,7 +730,7 @@ class Traces(RuleBasedStateMachine):
 
 
 class TracesUnderAnyClock(Traces):
-    """The same under a clock that jumps back too: then the limits may refuse earlier, and never allow more."""
+    """The same under a clock that also jumps back. Limits may then refuse earlier, and never allow more."""
 
     @rule(jump=jumps)
     def turn_back(self, jump):
