@@ -54,10 +54,10 @@ text { font: 14px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f
 def picture(width: int, height: int, title: str, parts: list[str], style: str = STYLE) -> str:
     """Return an SVG file with its own background, so that it can be read on light and dark pages."""
     head = '<marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
+    root = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-labelledby="title"'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-            ' role="img" aria-labelledby="title">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" {root}>',
             f'<title id="title">{escape(title)}</title>',
             f"<style>{style}</style>",
             f'<defs>{head}<path class="head" d="M0 0L8 4L0 8z"/></marker></defs>',
@@ -228,11 +228,11 @@ LAYERS = [
     ("Called by applications", ["__init__", "enroller", "verifier", "profiles"]),
     ("One call", ["core/shell", "core/transaction", "core/results", "core/audit"]),
     ("Decisions", ["core/decisions", "core/rules"]),
-    ("State of one call", ["core/book", "core/operation", "core/outcomes", "core/records", "core/proofs"]),
+    ("State of one call", ["core/book", "core/operation", "core/outcomes"]),
     ("Configuration", ["config"]),
     ("Backends", ["stores", "senders"]),
-    ("Arithmetic and texts", ["limiter", "codes", "texts", "environment"]),
-    ("Protocols and values", ["typing", "values", "events", "core/arguments"]),
+    ("Arithmetic and texts", ["limiter", "codes", "core/proofs", "texts", "environment"]),
+    ("Protocols and values", ["typing", "values", "events", "core/records", "core/arguments"]),
     ("Ground", ["phone", "exceptions", "core/opaque", "core/typed"]),
 ]
 FOLDED = {"demo", "senders", "stores", "testing", "texts"}
@@ -246,7 +246,8 @@ def module_imports() -> dict[str, set[str]]:
     for name, parts in known.items():
         inside = found.setdefault(_unit(name), set())
         for base, wanted in _relative(ast.parse(files[parts].read_text(encoding="utf-8")), parts):
-            inside.add(_unit(base + (wanted,) if base + (wanted,) in known else base))
+            inner = (*base, wanted)
+            inside.add(_unit(inner if inner in known else base))
     found.pop("core")
     return {unit: inside - {unit, "__init__", "core"} for unit, inside in found.items()}
 

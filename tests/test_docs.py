@@ -1,17 +1,20 @@
 """What the documentation lists, held to what the package has."""
 
+import importlib.util
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import attrs
 import pytest
 
 import smsmfa
 import smsmfa.typing
-from smsmfa import FactorConfig, Limits, environment, events, profiles, testing
+from smsmfa import FactorConfig, Limits, environment, profiles, testing
+from smsmfa.core import audit
 from smsmfa.doctor import as_table
 from smsmfa.senders.twilio.api import Answer
 from smsmfa.senders.twilio.check import _account, _unread
@@ -30,13 +33,23 @@ def rows(document: str, *, below: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
+def script_of_docs(name: str) -> ModuleType:
+    """Return a script of the documentation as a module."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
 def subclasses(kind: type) -> set[type]:
     return {kind}.union(*map(subclasses, kind.__subclasses__()))
 
 
 def test_errors_of_the_tutorial():
     """The tutorial's table of errors has the code and the status of every error that reaches an application."""
-    listed = {(name, code, int(status)) for name, code, status, *_ in rows("tutorial/login.md", below="Call every page")}
+    listed = {
+        (name, code, int(status)) for name, code, status, *_ in rows("tutorial/login.md", below="Call every page")
+    }
     inner = {smsmfa.SmsMfaError, smsmfa.DeliveryError, smsmfa.DeliveryUncertain}
     errors = {kind for kind in subclasses(smsmfa.SmsMfaError) - inner if kind.__module__ == "smsmfa.exceptions"}
 
@@ -94,7 +107,7 @@ def test_findings_of_the_doctor():
 def test_names_of_events():
     """The page on events has every name that an event can have, and no other."""
     page = (DOCS / "how-to/events.md").read_text(encoding="utf-8")
-    source = Path(events.__file__).read_text(encoding="utf-8")
+    source = Path(audit.__file__).read_text(encoding="utf-8")
 
     assert set(re.findall(r'"(gd_\w+)"', source)) == set(re.findall(r"`(gd_\w+)`", page))
 
@@ -129,10 +142,47 @@ def test_names_of_the_api():
     assert set(fixtures.__all__) <= documented
 
 
+def test_signatures():
+    """The API page shows the signatures of the source: if this fails, run ``python docs/signatures.py``."""
+    script = script_of_docs("signatures")
+    page = script.PAGE.read_text(encoding="utf-8")
+
+    assert script.written(page) == page
+
+
+@pytest.mark.parametrize("name", ["demo", "layers", "pages", "sequence", "states"])
+def test_drawings(name, monkeypatch):
+    """Each drawing is what its script draws: if this fails, run ``python docs/draw.py``."""
+    monkeypatch.setenv("COLUMNS", "80")
+    script = script_of_docs("draw")
+    drawn = (DOCS / "_static" / f"{name}.svg").read_text(encoding="utf-8")
+
+    assert sorted(path.stem for path in (DOCS / "_static").glob("*.svg")) == sorted(script.DRAWINGS)
+    assert script.DRAWINGS[name]() == drawn
+
+
+@pytest.mark.parametrize(
+    "layers, message",
+    [
+        ([("All", ["config"])], "differ"),
+        ("reversed", "go up"),
+    ],
+)
+def test_layers_refuse(layers, message, monkeypatch):
+    """The layers cannot be drawn if a module is missing, or imports from a layer above its own."""
+    script = script_of_docs("draw")
+    monkeypatch.setattr(script, "LAYERS", script.LAYERS[::-1] if layers == "reversed" else layers)
+
+    with pytest.raises(ValueError, match=message):
+        script.layers()
+
+
 def test_names_of_fixtures():
     """The page on testing lists every fixture, and no other."""
     listed = {
-        name for names, _ in rows("how-to/test-your-login.md", below="One line") for name in re.findall(r"`(\w+)`", names)
+        name
+        for names, _ in rows("how-to/test-your-login.md", below="One line")
+        for name in re.findall(r"`(\w+)`", names)
     }
 
     assert set(fixtures.__all__) == listed
