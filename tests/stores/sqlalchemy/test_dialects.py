@@ -40,7 +40,7 @@ def url(request):
 def test_unknown_database():
     """A database whose locks are not known is refused."""
     with pytest.raises(ConfigurationError, match="mssql"):
-        sql_for(MSDialect(), "smsmfa")
+        sql_for(MSDialect(), "smsmfa_entries")
 
 
 def test_no_code_is_made_up():
@@ -62,7 +62,7 @@ def test_isolation_of_the_engine(url, level):
             with engine_of(store).connect() as connection:
                 [level] = connection.execute(text("SELECT @@session.tx_isolation")).one()
             assert "READ-COMMITTED" == level
-        assert [(10,)] == execute("SELECT count(*) FROM smsmfa")
+        assert [(10,)] == execute("SELECT count(*) FROM smsmfa_entries")
 
 
 def first_writes(store):
@@ -147,10 +147,10 @@ def test_quotes_of_mariadb(used):
 def test_value_too_long():
     """A value that the server would cut is an error, and nothing is changed."""
     with mariadb() as url, session(url) as execute, a_store(url) as store:
-        execute("ALTER TABLE smsmfa MODIFY value TINYBLOB")
+        execute("ALTER TABLE smsmfa_entries MODIFY value BLOB")
         put(store, {"a": b"1"})
         with pytest.raises(StoreError, match="too long"):
-            store.update(["a", "b"], lambda _: ({"a": Entry(b"1" * 256), "b": Entry(b"1")}, None))
+            store.update(["a", "b"], lambda _: ({"a": Entry(b"1" * 2**16), "b": Entry(b"1")}, None))
         assert {"a": b"1"} == look(store, ["a", "b"])
 
 
@@ -169,29 +169,29 @@ def test_packet_too_large():
 
 @pytest.mark.parametrize(
     "change, said",
-    [("ENGINE = MyISAM", "InnoDB"), ("ENGINE = Aria", "InnoDB"), ("MODIFY `key` VARCHAR(250)", "VARBINARY")],
+    [("ENGINE = MyISAM", "InnoDB"), ("ENGINE = Aria", "InnoDB"), ("MODIFY `key` VARCHAR(250)", "varbinary")],
 )
 def test_table_without_transactions(change, said):
     """A table without transactions, or with keys that have a collation, is refused at the first use and by a ping."""
     with mariadb() as url, session(url) as execute:
-        execute(f"ALTER TABLE smsmfa {change}")
+        execute(f"ALTER TABLE smsmfa_entries {change}")
         with a_store(url) as store:
             for call in (store.ping, lambda: store.read("a"), lambda: put(store, {"a": b"1"})):
                 with pytest.raises(ConfigurationError, match=said):
                     call()
-            execute("ALTER TABLE smsmfa ENGINE = InnoDB, MODIFY `key` VARBINARY(250)")
+            execute("ALTER TABLE smsmfa_entries ENGINE = InnoDB, MODIFY `key` VARBINARY(250)")
             put(store, {"a": b"1"})
 
 
 LAX = "CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
 
 
-@pytest.mark.parametrize("table", ["smsmfa", "apart.Factor"])
+@pytest.mark.parametrize("table", ["smsmfa_entries", "apart.Factor"])
 @pytest.mark.parametrize(
     "change, undo, said",
     [
         ("SET UNLOGGED", "SET LOGGED", "UNLOGGED"),
-        ("ALTER key TYPE text COLLATE lax", 'ALTER key TYPE text COLLATE "C"', "different ones equal"),
+        ("ALTER key TYPE text COLLATE lax", 'ALTER key TYPE text COLLATE "C"', "different keys equal"),
     ],
 )
 def test_table_of_postgres(table, change, undo, said):
@@ -259,7 +259,7 @@ def keeping(url, *keys):
 
 def touch(connection, key):
     name = connection.dialect.identifier_preparer.quote("key")
-    connection.execute(text(f"UPDATE smsmfa SET expires = 5 WHERE {name} = :key"), {"key": key})
+    connection.execute(text(f"UPDATE smsmfa_entries SET expires = 5 WHERE {name} = :key"), {"key": key})
 
 
 def await_waiting(url):
@@ -331,5 +331,5 @@ def test_placeholders_are_deleted(url):
     with a_store(url) as store, session(url) as execute:
         store.update(["a", "b", "c"], lambda _: ({"a": Entry(b"1"), "b": None}, None))
         store.update(["a", "d"], lambda _: ({}, None))
-        assert [(1,)] == execute("SELECT count(*) FROM smsmfa")
+        assert [(1,)] == execute("SELECT count(*) FROM smsmfa_entries")
         assert {"a": b"1"} == look(store, ["a", "b", "c", "d"])

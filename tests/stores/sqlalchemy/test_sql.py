@@ -55,7 +55,7 @@ def test_no_name(table):
 
 def test_one_order():
     """Keys are locked in the same order by everybody, each once, and written in chunks."""
-    sql = sql_for(PGDialect(), "smsmfa")
+    sql = sql_for(PGDialect(), "smsmfa_entries")
     [(_, values)] = sql.locking(["b", "c", "a", "b"])
     assert {"k0": "a", "k1": "b", "k2": "c"} == values
     assert [500, 500, 1] == [len(values) for _, values in sql.locking(map(str, range(1001)))]
@@ -69,8 +69,8 @@ def test_nothing_special(url, store):
         store.update(["b"], lambda _: ({"b": Entry(b"%d" % (1 // 0))}, None))
     assert {"b": b"2", "c": b"3"} == look(store, ["a", "b", "c"])
     with session(url) as execute:
-        assert [(108,)] == execute("SELECT expires FROM smsmfa WHERE key = 'c'")
-        execute("UPDATE smsmfa SET expires = 99 WHERE key = 'c'")
+        assert [(108,)] == execute("SELECT expires FROM smsmfa_entries WHERE key = 'c'")
+        execute("UPDATE smsmfa_entries SET expires = 99 WHERE key = 'c'")
     assert 1 == store.purge()
     assert {"b": b"2"} == look(store, ["b", "c"])
 
@@ -78,20 +78,20 @@ def test_nothing_special(url, store):
 def test_failure_is_final(url, store):
     """A statement that failed is not said again where it is not known to have done nothing."""
     with session(url) as execute:
-        execute("DROP TABLE smsmfa")
+        execute("DROP TABLE smsmfa_entries")
     with pytest.raises(StoreError, match="a plain one: OperationalError"):
         store.read("a")
 
 
 def test_other_columns():
-    """A table whose columns have other names is an error, where SQLite reads a name it does not know as a text."""
+    """A table whose columns have other names is refused: SQLite would read an unknown name as text."""
     with TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/factor.db"
         with session(url) as execute:
-            execute("CREATE TABLE smsmfa (k TEXT PRIMARY KEY, value BLOB, expires INTEGER)")
+            execute("CREATE TABLE smsmfa_entries (k TEXT PRIMARY KEY, value BLOB, expires INTEGER)")
         with closing(SqlAlchemyStore(create_engine(url, poolclass=NullPool))) as store:
             for call in (store.ping, lambda: store.read("a"), lambda: store.update(["a"], lambda _: ({}, None))):
-                with pytest.raises(StoreError, match="no such column"):
+                with pytest.raises(ConfigurationError, match="no key"):
                     call()
 
 

@@ -159,7 +159,7 @@ def test_twins():
 def test_repr():
     """T12: a store's text shows its table and the kind of database, and nothing of its password."""
     engine = create_engine("mysql+pymysql://me:secret@127.0.0.1/db")
-    assert "<SqlAlchemyStore in smsmfa of MariaDB>" == repr(SqlAlchemyStore(engine))
+    assert "<SqlAlchemyStore in smsmfa_entries of MariaDB>" == repr(SqlAlchemyStore(engine))
     twin = AsyncSqlAlchemyStore(create_async_engine("sqlite+aiosqlite:///a"), table="x.y")
     assert "<AsyncSqlAlchemyStore in x.y of SQLite>" == repr(twin)
 
@@ -259,7 +259,7 @@ def test_residue(store, url):
 
 def rows(url, what, condition="1 = 1"):
     with session(url) as execute:
-        return execute(f"SELECT {what} FROM smsmfa WHERE {condition}")
+        return execute(f"SELECT {what} FROM smsmfa_entries WHERE {condition}")
 
 
 @pytest.mark.parametrize("keep_for", [0, 1, 60, 10**11])
@@ -281,7 +281,7 @@ def test_purge(store, url):
     put(store, {"later": b"later"}, 100)
     put(store, {"never": b"never"})
     with session(url) as execute:
-        execute("UPDATE smsmfa SET expires = expires - 50")
+        execute("UPDATE smsmfa_entries SET expires = expires - 50")
     assert 2 == store.purge(2)
     assert [None, None, b"2"] == [store.read(key) for key in ("4", "3", "2")]
     assert [3, 0] == [store.purge(), store.purge()]
@@ -294,7 +294,7 @@ def test_purge_waits_for_nobody(database):
     with database() as url, closing(SqlAlchemyStore(create_engine(url))) as store:
         put(store, {"a": b"1", "b": b"1"}, 0)
         with session(url) as execute:
-            execute("UPDATE smsmfa SET expires = expires - 50")
+            execute("UPDATE smsmfa_entries SET expires = expires - 50")
         purged = []
         store.update(["a"], lambda _: (purged.append(store.purge()) or {"a": Entry(b"2")}, None))
         assert [1] == purged
@@ -358,7 +358,7 @@ def test_schema(url):
         store.create_schema()
         store.ping()
         assert [table] == [*metadata.tables.values()]
-        assert shape(engine, "smsmfa") == shape(engine, "others")
+        assert shape(engine, "smsmfa_entries") == shape(engine, "others")
         assert [["expires"]] == [index["column_names"] for index in inspect(engine).get_indexes("others")]
     engine.dispose()
 
@@ -382,9 +382,9 @@ def plain(statement):
 def test_no_table(store, url):
     """Without the table each call raises, and a ping too; when it is made no restart is needed."""
     with session(url) as execute:
-        execute("DROP TABLE smsmfa")
+        execute("DROP TABLE smsmfa_entries")
     for call in (store.ping, store.purge, lambda: store.read("a"), lambda: put(store, {"a": b"1"})):
-        with pytest.raises(StoreError, match="smsmfa"):
+        with pytest.raises(StoreError, match="smsmfa_entries"):
             call()
     store.create_schema()
     store.ping()
@@ -405,8 +405,8 @@ def test_another_schema():
 def test_table_of_another_store():
     """A table that another store locks in another way is not written."""
     with postgres() as url, session(url) as execute, closing(SqlAlchemyStore(create_engine(url))) as store:
-        execute("DELETE FROM smsmfa")
-        execute("ALTER TABLE smsmfa ALTER value SET NOT NULL")
+        execute("DELETE FROM smsmfa_entries")
+        execute("ALTER TABLE smsmfa_entries ALTER value SET NOT NULL")
         with pytest.raises(StoreError):
             put(store, {"a": b"1"})
 
@@ -439,9 +439,9 @@ def test_transaction_of_the_application(database):
 def renamed(url):
     """Have the table away."""
     with session(url) as execute:
-        execute("ALTER TABLE smsmfa RENAME TO aside")
+        execute("ALTER TABLE smsmfa_entries RENAME TO aside")
         yield
-        execute("ALTER TABLE aside RENAME TO smsmfa")
+        execute("ALTER TABLE aside RENAME TO smsmfa_entries")
 
 
 def test_nobody_is_let_in(store, url):

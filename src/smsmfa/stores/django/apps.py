@@ -4,8 +4,12 @@ from django.apps import AppConfig
 
 
 class SmsMfaConfig(AppConfig):
-    """The app ``smsmfa``: one table, and a page of the admin site."""
+    """The app ``smsmfa``: one table, and one page of the admin site."""
 
     name = "smsmfa.stores.django"
     label = "smsmfa"
     verbose_name: str = "SMS second factor"
+
+    def ready(self) -> None:
+        """Register the system check."""
+        from . import checks  # noqa: F401

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-_TABLE = "smsmfa_record"
+TABLE = "smsmfa_record"
 
 
 class Statements(NamedTuple):
@@ -28,34 +28,34 @@ class Statements(NamedTuple):
 
     def read(self) -> str:
         """Return the SELECT of one value."""
-        return f"SELECT value FROM {_TABLE} WHERE {self.key} = %s"
+        return f"SELECT value FROM {TABLE} WHERE {self.key} = %s"
 
     def select(self, count: int) -> str:
         """Return the SELECT that locks rows in the order of their keys, so that no two updates wait for each other."""
-        return f"SELECT {self.key}, value FROM {_TABLE} {self._where(count)} ORDER BY {self.key}{self.lock}"
+        return f"SELECT {self.key}, value FROM {TABLE} {self._where(count)} ORDER BY {self.key}{self.lock}"
 
     def claim(self, count: int) -> str:
         """Return the INSERT of rows to lock; without a value, a row stands for an absent one."""
         rows = ", ".join(["(%s)"] * count)
-        return f"INSERT INTO {_TABLE} ({self.key}) VALUES {rows} {self.keep}"
+        return f"INSERT INTO {TABLE} ({self.key}) VALUES {rows} {self.keep}"
 
     def write(self, count: int) -> str:
         """Return the INSERT of keys, values, and for how many seconds to keep each."""
         rows = ", ".join([f"(%s, %s, {self.now} + %s)"] * count)
-        return f"INSERT INTO {_TABLE} ({self.key}, value, expires) VALUES {rows} {self.replace}"
+        return f"INSERT INTO {TABLE} ({self.key}, value, expires) VALUES {rows} {self.replace}"
 
     def delete(self, count: int) -> str:
         """Return the DELETE of rows."""
-        return f"DELETE FROM {_TABLE} {self._where(count)}"
+        return f"DELETE FROM {TABLE} {self._where(count)}"
 
     def expired(self) -> str:
         """Return the SELECT of keys that have expired, the first ones first."""
-        return f"SELECT {self.key} FROM {_TABLE} WHERE expires < {self.now} ORDER BY expires LIMIT %s"
+        return f"SELECT {self.key} FROM {TABLE} WHERE expires < {self.now} ORDER BY expires LIMIT %s"
 
     def still_expired(self, count: int) -> str:
         """Return the SELECT that locks those of some keys that have expired."""
         where = f"{self._where(count)} AND expires < {self.now}"
-        return f"SELECT {self.key} FROM {_TABLE} {where} ORDER BY {self.key}{self.lock}"
+        return f"SELECT {self.key} FROM {TABLE} {where} ORDER BY {self.key}{self.lock}"
 
     def _where(self, count: int) -> str:
         return f"WHERE {self.key} IN ({', '.join(['%s'] * count)})"

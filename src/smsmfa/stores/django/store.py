@@ -81,6 +81,7 @@ class DjangoStore:
             ConfigurationError: as with :meth:`read`.
             StoreError: the table is not there then; a router may forbid it.
         """
+        self._run(check)
         alias = self._alias()
         models = connections[alias]
         idle = models.connection is None

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from ...exceptions import ConfigurationError
 from ...typing import Entry
-from ..tables import looking_at_postgres
+from ..tables import postgres_columns
 
 #: A text with ``$1``, ``$2``, ..., and what they stand for.
 Statement: TypeAlias = tuple[str, Sequence[object]]
@@ -99,7 +99,7 @@ class Sql:
 
     def looking(self, time: int) -> list[Statement]:
         """Look at the table."""
-        return [(_READING, (str(time),)), (looking_at_postgres(self.table), ())]
+        return [(_READING, (str(time),)), (postgres_columns(self.table), ())]
 
     def making(self, time: int) -> list[Statement]:
         """Make the table and its index, one process after the other."""

@@ -9,7 +9,7 @@ from ...exceptions import StoreError
 from ...typing import Change, Entry
 from ..tables import check_postgres
 from ..writes import check_write
-from .pool import AsyncLender, Lender
+from .pool import AsyncLender, AsyncWork, Lender, Work
 from .sql import Sql
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class PostgresStore:
     """Keeps records in a table, with connections from a pool of the application's.
 
     An update is one transaction of its own, in two round trips: it locks its keys, whether they exist or not, reads
-    them and runs the change; then it writes and commits. See :doc:`/stores/postgres`.
+    them and runs the change; then it writes and commits. See :doc:`/how-to/stores/postgres`.
 
     Args:
         pool: a ``psycopg_pool.ConnectionPool``, with whatever settings, open when the store is used. Each operation
@@ -42,6 +42,7 @@ class PostgresStore:
     def __init__(self, pool: ConnectionPool[Any], *, table: str = "smsmfa") -> None:
         self._sql = Sql(table)
         self._lender = Lender(pool)
+        self._checked = False
 
     def read(self, key: str) -> bytes | None:
         """Return what is stored under ``key``, or ``None``.
@@ -54,7 +55,7 @@ class PostgresStore:
             _, cursor = session.ask(*self._sql.reading(key, session.time))
             return _read(cursor.fetchall())
 
-        return self._lender.lend(work)
+        return self._run(work)
 
     def update(self, keys: Sequence[str], change: Change[T]) -> T:
         """Run ``change`` on the current values of ``keys``, store what it says, return its outcome.
@@ -72,7 +73,7 @@ class PostgresStore:
             session.ask(*self._sql.closing(writes), commit=True)
             return outcome
 
-        return self._lender.lend(work)
+        return self._run(work)
 
     def create_schema(self) -> None:
         """Make the table and its index, if they are absent. Any number of processes may do so at once.
@@ -85,8 +86,8 @@ class PostgresStore:
         def work(session: Session) -> None:
             session.ask(*self._sql.making(session.time))
 
-        self._lender.lend(work)
         self._check()
+        self._lender.lend(work)
 
     def ping(self) -> None:
         """Look at the table; begin and end an update of nothing.
@@ -115,16 +116,22 @@ class PostgresStore:
             cursors = session.ask(*self._sql.purging(limit, session.time), commit=True)
             return cursors[-2].rowcount
 
-        return self._lender.lend(work)
+        return self._run(work)
 
     def close(self) -> None:
         """Close what the store opened after a fork. The pool it was given is its owner's."""
         self._lender.close()
 
+    def _run(self, work: Work[T]) -> T:
+        if not self._checked:
+            self._check()
+        return self._lender.lend(work)
+
     def _check(self) -> None:
         def work(session: Session) -> None:
+            self._checked = False
             _, cursor = session.ask(*self._sql.looking(session.time))
-            check_postgres(self._sql.table, cursor.fetchall())
+            self._checked = check_postgres("PostgresStore", self._sql.table, cursor.fetchall())
 
         self._lender.lend(work)
 
@@ -143,6 +150,7 @@ class AsyncPostgresStore:
     def __init__(self, pool: AsyncConnectionPool[Any], *, table: str = "smsmfa") -> None:
         self._sql = Sql(table)
         self._lender = AsyncLender(pool)
+        self._checked = False
 
     async def read(self, key: str) -> bytes | None:
         """Like :meth:`PostgresStore.read`."""
@@ -151,7 +159,7 @@ class AsyncPostgresStore:
             _, cursor = await session.ask(*self._sql.reading(key, session.time))
             return _read(await cursor.fetchall())
 
-        return await self._lender.lend(work)
+        return await self._run(work)
 
     async def update(self, keys: Sequence[str], change: Change[T]) -> T:
         """Like :meth:`PostgresStore.update`. A task that is cancelled may have changed all its keys, or none."""
@@ -163,7 +171,7 @@ class AsyncPostgresStore:
             await session.ask(*self._sql.closing(writes), commit=True)
             return outcome
 
-        return await self._lender.lend(work)
+        return await self._run(work)
 
     async def create_schema(self) -> None:
         """Like :meth:`PostgresStore.create_schema`."""
@@ -171,8 +179,8 @@ class AsyncPostgresStore:
         async def work(session: AsyncSession) -> None:
             await session.ask(*self._sql.making(session.time))
 
-        await self._lender.lend(work)
         await self._check()
+        await self._lender.lend(work)
 
     async def ping(self) -> None:
         """Like :meth:`PostgresStore.ping`."""
@@ -188,16 +196,22 @@ class AsyncPostgresStore:
             cursors = await session.ask(*self._sql.purging(limit, session.time), commit=True)
             return cursors[-2].rowcount
 
-        return await self._lender.lend(work)
+        return await self._run(work)
 
     async def close(self) -> None:
         """Like :meth:`PostgresStore.close`."""
         await self._lender.close()
 
+    async def _run(self, work: AsyncWork[T]) -> T:
+        if not self._checked:
+            await self._check()
+        return await self._lender.lend(work)
+
     async def _check(self) -> None:
         async def work(session: AsyncSession) -> None:
+            self._checked = False
             _, cursor = await session.ask(*self._sql.looking(session.time))
-            check_postgres(self._sql.table, await cursor.fetchall())
+            self._checked = check_postgres("PostgresStore", self._sql.table, await cursor.fetchall())
 
         await self._lender.lend(work)
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection, Dialect
 
 from ...exceptions import ConfigurationError
-from ..tables import check_mysql, check_postgres, looking_at_postgres
+from ..tables import check_durability, check_mysql, check_postgres, check_sqlite, postgres_columns
 from .sql import Ask, Sql
 
 #: How long to wait for a lock (seconds).
@@ -53,7 +53,7 @@ class MySql(Sql):
 
     def check(self, ask: Ask) -> bool:
         """Look at the table's engine, and at the type of its keys."""
-        return check_mysql(self.table, ask(_MYSQL_TABLE, s=self.table.schema, t=self.table.name))
+        return check_mysql("SqlAlchemyStore", self.table, ask(_MYSQL_TABLE, s=self.table.schema, t=self.table.name))
 
     def commit(self, connection: Connection) -> None:
         """Commit."""
@@ -94,7 +94,7 @@ class PostgreSql(Sql):
     def check(self, ask: Ask) -> bool:
         """Look at the table's kind, and at the type and the collation of its keys."""
         name = ".".join(f'"{part}"' for part in self.table.fullname.split("."))
-        return check_postgres(name, ask(text(looking_at_postgres(name))))
+        return check_postgres("SqlAlchemyStore", name, ask(text(postgres_columns(name))))
 
     def code(self, error: object) -> object:
         """Return the SQLSTATE of an error: psycopg and asyncpg have it by one name, psycopg2 by another."""
@@ -122,13 +122,9 @@ class Sqlite(Sql):
         """Look for a database in memory, and for a file that a power cut may destroy."""
         if not any(file for _, name, file in ask(_SQLITE_FILES) if name == "main"):
             raise ConfigurationError("a SQLite database in memory: give a file, or use MemoryStore")
-        if ask(_SQLITE_SYNCHRONOUS)[0][0] == 0:
-            raise ConfigurationError("SQLite with synchronous = OFF may lose the whole file: set it to FULL")
-        if ask(_SQLITE_JOURNAL)[0][0] in ("off", "memory"):
-            raise ConfigurationError(
-                "SQLite without a journal on the disk may lose the whole file: set journal_mode to WAL"
-            )
-        return True
+        check_durability("SQLite", ask(_SQLITE_SYNCHRONOUS)[0][0], ask(_SQLITE_JOURNAL)[0][0])
+        columns = ask(_SQLITE_COLUMNS, s=self.table.schema, t=self.table.name)
+        return check_sqlite("SqlAlchemyStore", self.table, columns)
 
     def code(self, error: object) -> object:
         """Return the primary code of an error."""
@@ -142,10 +138,11 @@ class Sqlite(Sql):
 _SQL: dict[str, type[Sql]] = {"mysql": MySql, "mariadb": MySql, "postgresql": PostgreSql, "sqlite": Sqlite}
 _SQLITE_FILES = text("PRAGMA database_list")
 _SQLITE_SYNCHRONOUS, _SQLITE_JOURNAL = text("PRAGMA synchronous"), text("PRAGMA journal_mode")
+_SQLITE_COLUMNS = text("SELECT name, type FROM pragma_table_info(:t, :s)")
 _MYSQL_TABLE = text(
-    "SELECT engine, data_type FROM information_schema.tables JOIN information_schema.columns "
+    "SELECT column_name, data_type, engine FROM information_schema.tables JOIN information_schema.columns "
     "USING (table_schema, table_name) "
-    "WHERE table_schema = COALESCE(:s, DATABASE()) AND table_name = :t AND column_name = 'key'"
+    "WHERE table_schema = COALESCE(:s, DATABASE()) AND table_name = :t"
 )
 
 

@@ -40,7 +40,7 @@ _LONGEST_KEY = 250
 _CHUNK = 500
 
 
-def schema(metadata: MetaData, table: str = "smsmfa") -> Table:
+def schema(metadata: MetaData, table: str = "smsmfa_entries") -> Table:
     """Add the table of a store to the metadata of your application, for Alembic to find, and return it.
 
     Args:

@@ -25,7 +25,7 @@ class SqlAlchemyStore:
 
     An update is one transaction of its own: it locks its keys, whether they exist or not, reads them, runs the change,
     writes and commits. The store makes connections like the engine's, in a pool of its own, and so has no part in a
-    transaction of the application. See :doc:`/stores/sqlalchemy`.
+    transaction of the application. See :doc:`/how-to/stores/sqlalchemy`.
 
     Args:
         engine: an ``Engine``, whose pool is a ``QueuePool`` or a ``NullPool``.
@@ -37,7 +37,7 @@ class SqlAlchemyStore:
             for its disk is not looked at.
     """
 
-    def __init__(self, engine: Engine, *, table: str = "smsmfa") -> None:
+    def __init__(self, engine: Engine, *, table: str = "smsmfa_entries") -> None:
         self._records = Records(Link(Driver.engine(engine), table, Driver.sleep))
 
     def read(self, key: str) -> bytes | None:
@@ -104,7 +104,7 @@ class AsyncSqlAlchemyStore:
         table: as there.
     """
 
-    def __init__(self, engine: AsyncEngine, *, table: str = "smsmfa") -> None:
+    def __init__(self, engine: AsyncEngine, *, table: str = "smsmfa_entries") -> None:
         self._records = Records(Link(AsyncDriver.engine(engine), table, AsyncDriver.sleep))
 
     async def read(self, key: str) -> bytes | None:
@@ -186,6 +186,7 @@ class Records:
             session.make(self.link.sql.table)
             session.commit()
 
+        self.link.run(self._check)
         self.link.run(work)
 
     def ping(self) -> None:
@@ -216,6 +217,7 @@ class Records:
         return self.link.run(work)
 
     def _check(self, session: Session) -> None:
+        self._checked = False
         self._checked = self.link.sql.check(lambda text, **values: session.ask((text, values)))
 
     def _write(self, session: Session, absent: Sequence[str], writes: Mapping[str, Entry | None]) -> None:
