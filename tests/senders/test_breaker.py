@@ -1,9 +1,10 @@
-"""A breaker leaves alone who failed several times in a row, and then tries with one call at a time."""
+"""A breaker lets no call through after several failures in a row, and then one at a time."""
 
 import threading
 from datetime import timedelta
 
 import pytest
+from senders.calls import HANGS
 
 from smsmfa.senders.breaker import Breaker
 from smsmfa.testing import FakeClock
@@ -23,7 +24,7 @@ def breaker(clock):
 
 
 def call(breaker, works):
-    """Make a call of this outcome; return whether it opened the breaker, or ``None`` if it was not let through."""
+    """Make a call with this outcome; return whether it opened the breaker, or ``None`` if it was not let through."""
     ticket = breaker.enter()
     return None if ticket is None else breaker.leave(ticket, works)
 
@@ -34,21 +35,21 @@ def opened(breaker):
 
 
 def test_opens(breaker):
-    """As many failures in a row as were said open it, the last one says so, and then nothing goes through."""
+    """The given number of failures in a row opens it. The last failure says so, and then nothing goes through."""
     opened(breaker)
 
     assert None is call(breaker, True)
 
 
 def test_in_a_row(breaker):
-    """A success begins the count anew."""
+    """A success restarts the count."""
     outcomes = [False, False, True, False, False, True, False, False]
 
     assert [False] * 8 == [call(breaker, works) for works in outcomes]
 
 
 def test_says_nothing(breaker):
-    """What shows neither a failure nor a success changes nothing."""
+    """An outcome that shows neither failure nor success changes nothing."""
     outcomes = [False, None, False, None]
 
     assert [False] * 4 == [call(breaker, works) for works in outcomes]
@@ -56,7 +57,7 @@ def test_says_nothing(breaker):
 
 
 def test_left(breaker, clock):
-    """It says how long it stays open, until a call could go through."""
+    """It says how long it stays open."""
     assert None is breaker.left()
 
     opened(breaker)
@@ -69,7 +70,7 @@ def test_left(breaker, clock):
 
 
 def test_left_is_enough(breaker, clock):
-    """Who waits for what is left gets through, to the nanosecond."""
+    """A call that waits for the time that is left goes through, to the nanosecond."""
     opened(breaker)
     clock.now += 1
 
@@ -79,7 +80,7 @@ def test_left_is_enough(breaker, clock):
 
 
 def test_probe_works(breaker, clock):
-    """A probe that goes well closes it, and the count begins anew."""
+    """A probe that works closes it, and the count restarts."""
     opened(breaker)
     clock.move(PAUSE)
 
@@ -87,7 +88,7 @@ def test_probe_works(breaker, clock):
 
 
 def test_probe_fails(breaker, clock):
-    """A probe that fails opens it again, for a pause that begins then."""
+    """A probe that fails opens it again, and the pause begins then."""
     opened(breaker)
     clock.move(2 * PAUSE)
 
@@ -97,7 +98,7 @@ def test_probe_fails(breaker, clock):
 
 
 def test_probe_says_nothing(breaker, clock):
-    """After a probe that shows neither the next call is the probe."""
+    """After a probe that shows neither, the next call is the probe."""
     opened(breaker)
     clock.move(PAUSE)
 
@@ -118,7 +119,7 @@ def test_one_probe(breaker, clock):
 
 @pytest.mark.parametrize("works", [True, False, None])
 def test_late_outcome(works, breaker, clock):
-    """What began before it opened neither closes it nor prolongs the pause nor ends the probe."""
+    """A call from before it opened neither closes it, nor prolongs the pause, nor ends the probe."""
     early = [breaker.enter() for _ in range(4)]
     opened(breaker)
     clock.move(seconds=10)
@@ -136,19 +137,19 @@ def test_late_outcome(works, breaker, clock):
 
 
 def test_threads(clock):
-    """Of many threads that come when the pause is over, one gets through."""
-    for _ in range(20):
+    """Of many threads that call when the pause is over, one gets through."""
+    for _ in range(5):
         breaker = Breaker(1, PAUSE, clock)
         call(breaker, False)
         clock.move(PAUSE)
         with switching(1e-6):
-            tickets = all_of(at_once([breaker.enter] * 8, 10.0))
+            tickets = all_of(at_once([breaker.enter] * 8, HANGS))
 
         assert 7 == tickets.count(None)
 
 
 def test_nobody_between(clock):
-    """From reading what it knows to writing what it learned no other thread can come between."""
+    """The breaker is locked from reading its state to writing it."""
     locked = []
 
     def watched():
@@ -170,10 +171,10 @@ def test_count_of_threads(clock):
     start = threading.Barrier(8)
 
     def fail():
-        start.wait(10)
+        start.wait(HANGS)
         return [call(breaker, False) for _ in range(200)]
 
     with switching(1e-6):
-        assert [[False] * 200] * 8 == all_of(at_once([fail] * 8, 10.0))
+        assert [[False] * 200] * 8 == all_of(at_once([fail] * 8, HANGS))
 
     assert call(breaker, False)

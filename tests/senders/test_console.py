@@ -1,4 +1,4 @@
-"""The console senders show messages on a terminal, and say that they are for development."""
+"""The console senders print messages, and warn that they are for development."""
 
 import io
 import subprocess
@@ -29,13 +29,13 @@ def a_message(text):
 
 @pytest.fixture
 def first():
-    """Let the next sender be the first one of the process."""
+    """Make the next sender the first one of the process."""
     console._warn_once.cache_clear()
 
 
 @pytest.fixture
 def warned(first):
-    """Let the process have had its warning."""
+    """Give the process its warning."""
     with pytest.warns(DevelopmentWarning):
         ConsoleSender()
 
@@ -49,7 +49,7 @@ def printed(text):
 @pytest.mark.usefixtures("warned")
 class TestPrinting:
     def test_frame(self):
-        """A message is drawn as a phone shows it, under the masked number."""
+        """A message is drawn in a frame, under the masked number."""
         expected = [
             "╭──────────────────────────────────────────╮",
             "│ SMS to ••••71                            │",
@@ -61,24 +61,24 @@ class TestPrinting:
         assert expected == printed("123456 is your code.")
 
     def test_long_text_wraps(self):
-        """Text wraps at forty columns, and a word that is longer than a line is broken."""
+        """Text wraps at forty columns, and a longer word is broken."""
         lines = printed("word " * 8 + "x" * 50)
 
         assert {44} == {len(line) for line in lines}
         assert ["word " * 7 + "word", "x" * 40, "x" * 10] == [line[2:-2].rstrip() for line in lines[3:-1]]
 
     def test_line_breaks_stay(self):
-        """A line of the message, such as the one for autofill, stays a line; an empty one too."""
+        """Each line of the message stays a line, also the autofill line and an empty line."""
         lines = printed("123456 is your code.\n\n@acme.example #123456")
 
         assert ["123456 is your code.", "", "@acme.example #123456"] == [line[2:-2].rstrip() for line in lines[3:-1]]
 
     def test_hyphens_do_not_break(self):
-        """A code with hyphens is not torn apart."""
+        """A code with hyphens is not broken."""
         assert any("ABCD-EFGH-IJKL" in line for line in printed("your recovery code starts with ABCD-EFGH-IJKL"))
 
     def test_wide_characters(self):
-        """Where characters take two columns or none, the frame is as wide as the text."""
+        """The frame fits characters that take two columns or none."""
         lines = printed("あ" * 30 + "\ne\u0301")
 
         assert "╭" + "─" * 62 + "╮" == lines[0]
@@ -86,19 +86,19 @@ class TestPrinting:
         assert "│ e\u0301" + " " * 59 + " │" == lines[4]
 
     def test_empty_text(self):
-        """An empty message is an empty screen."""
+        """An empty message is an empty frame."""
         assert 4 == len(printed(""))
 
     def test_control_characters(self):
-        """Nothing in a message can drive the terminal."""
+        """A message cannot control the terminal."""
         assert "│ \N{REPLACEMENT CHARACTER}[2J123456" in printed("\x1b[2J123456")[3]
 
     def test_receipt(self):
-        """The receipt names the sender, and no id."""
+        """The receipt names the sender and has no id."""
         assert RECEIPT == ConsoleSender(io.StringIO()).send(a_message("x"))
 
     def test_current_stdout(self, monkeypatch):
-        """Without a stream the message goes to what ``sys.stdout`` is when it is sent."""
+        """Without a stream the message is printed to the current ``sys.stdout``."""
         sender = ConsoleSender()
         monkeypatch.setattr(sys, "stdout", io.StringIO())
 
@@ -107,7 +107,7 @@ class TestPrinting:
         assert printed("123456 is your code.") == sys.stdout.getvalue().splitlines()
 
     def test_poor_encoding(self):
-        """A stream that cannot encode the frame shows the text all the same."""
+        """A stream that cannot encode the frame still shows the text."""
         stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
 
         ConsoleSender(stream).send(a_message("123456 is your code."))
@@ -126,7 +126,7 @@ class TestPrinting:
 class TestWarning:
     @pytest.mark.parametrize("kind", [ConsoleSender, AsyncConsoleSender])
     def test_once(self, kind):
-        """The first sender of the process warns, whichever it is, and no other does."""
+        """The first sender of the process warns, of either kind, and no other does."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             kind()
@@ -145,12 +145,12 @@ class TestWarning:
         assert __file__ == caught[0].filename
 
     def test_is_user_warning(self):
-        """Python shows it by default: it is a UserWarning."""
+        """It is a UserWarning, which Python shows by default."""
         assert issubclass(DevelopmentWarning, UserWarning)
 
 
 def test_import_is_light():
-    """Importing the module loads neither HTTP client nor event loop."""
+    """Importing the module loads no HTTP client and no event loop."""
     program = "import sys, smsmfa.senders.console; print({'asyncio', 'requests', 'twilio'} & set(sys.modules))"
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

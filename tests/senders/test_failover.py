@@ -1,4 +1,4 @@
-"""A failover sender tries another carrier only after one that certainly did not send and is itself the reason."""
+"""A failover sender tries another carrier only if the last one certainly did not send and was itself the reason."""
 
 import asyncio
 import json
@@ -14,6 +14,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from senders.calls import HANGS, Patient, patient
 from support import NUMBER, Awaited, Coroutines, Factor, a_config, shown, wrong
 
 from smsmfa import AsyncVerifier, CodeRejected, Verifier
@@ -40,39 +41,39 @@ from smsmfa.testing import (
     SenderConformance,
 )
 from smsmfa.testing.threads import all_of, at_once
-from smsmfa.typing import Receipt
+from smsmfa.typing import SMS, VOICE, Receipt
 
 MESSAGE = SenderConformance.message
 RECEIPT = Receipt("m1", "a carrier")
 PAUSE = timedelta(seconds=30)
 SECOND = timedelta(seconds=1)
-#: Errors that let another carrier be tried.
+#: Errors after which the next carrier is tried.
 REFUSALS = [
     DeliveryRejected("no connection"),
     SenderMisconfigured("no credit"),
     RateLimited("carrier"),
     RateLimited("carrier", SECOND),
 ]
-#: Errors that stop, and are raised as they are.
+#: Errors that stop and are raised unchanged.
 STOPS = [
     RecipientRejected("no such number"),
     RecipientOptedOut("STOP"),
     RateLimited("user", SECOND),
     DeliveryUncertain("late"),
 ]
-#: Errors that leave open whether the message went out, beside the one that says so.
+#: Other errors after which the message may have been sent.
 UNFORESEEN = [DeliveryError("?"), ConfigurationError("?"), TimeoutError("?"), RuntimeError("?"), ConnectionError]
 
 both = pytest.mark.parametrize("make", ["sync", "async"], indirect=True)
 
 
-# What every sender promises, by carriers of which the first is never there.
+# The kit's suite. The first carrier is never there.
 
 SECRET = "a secret that the gateway has too"
 NOBODY = "http://127.0.0.1:9"
 
 
-class Promises:
+class Promises(Patient):
     accepted = Answer(202, '{"message_id": "m1"}')
     rejected = Answer(400, json.dumps({"error": f"{MESSAGE.to.e164} is not a mobile number"}))
     misconfigured = None
@@ -86,7 +87,8 @@ class TestConformance(Promises, SenderConformance):
 
 class TestAsyncConformance(Promises, AsyncSenderConformance):
     def make_sender(self, url, timeout):
-        return AsyncFailoverSender([AsyncHttpSender(NOBODY, SECRET), AsyncHttpSender(url, SECRET, timeout=timeout)])
+        carrier = patient(AsyncHttpSender(url, SECRET, timeout=timeout))
+        return AsyncFailoverSender([AsyncHttpSender(NOBODY, SECRET), carrier])
 
 
 class Threads:
@@ -113,7 +115,7 @@ class Tasks:
 
 @pytest.fixture
 def make(request):
-    """Return one of the kinds."""
+    """Return one of the two kinds."""
     return {"sync": Threads, "async": Tasks}[request.param]
 
 
@@ -123,7 +125,7 @@ def to(region, e164=NUMBER):
 
 
 def outcome_of(kind, sender, message=MESSAGE):
-    """Return what comes of a message."""
+    """Return the receipt or the error of a message."""
     try:
         return kind.send(sender, message)
     except Exception as error:
@@ -131,7 +133,7 @@ def outcome_of(kind, sender, message=MESSAGE):
 
 
 def counts(senders):
-    """Return how many messages each sender got."""
+    """Return how many messages each carrier got."""
     return [len(sender.messages) for sender in senders]
 
 
@@ -141,7 +143,7 @@ def counts(senders):
 class TestOneMessage:
     @both
     def test_first_choice(self, make):
-        """The first carrier takes the message, and the others hear nothing of it."""
+        """If the first carrier accepts the message, no other is tried."""
         senders = [make.script(RECEIPT), make.script()]
 
         assert RECEIPT == make.send(make.sender(senders))
@@ -150,7 +152,7 @@ class TestOneMessage:
     @both
     @pytest.mark.parametrize("error", REFUSALS, ids=repr)
     def test_refusal(self, error, make):
-        """After a carrier that certainly did not send, for reasons of its own, the next one gets the same message."""
+        """If a carrier certainly did not send, and was itself the reason, the next one gets the same message."""
         senders = [make.script(error), make.script(error), make.script(RECEIPT), make.script()]
 
         assert RECEIPT == make.send(make.sender(senders))
@@ -160,7 +162,7 @@ class TestOneMessage:
     @both
     @pytest.mark.parametrize("error", STOPS, ids=repr)
     def test_stop(self, error, make):
-        """T24: after a bad number, an opt-out, a fraud block or an unknown outcome no other carrier is asked."""
+        """T24: after a bad number, an opt-out, a fraud block or an unknown outcome no other carrier is tried."""
         senders = [make.script(DeliveryRejected("no")), make.script(error), make.script()]
 
         assert error is outcome_of(make, make.sender(senders))
@@ -169,7 +171,7 @@ class TestOneMessage:
     @both
     @pytest.mark.parametrize("error", UNFORESEEN, ids=repr)
     def test_unforeseen(self, error, make):
-        """T24: an error that nobody foresaw stops too, and is raised as DeliveryUncertain."""
+        """T24: an unforeseen error stops too, and is raised as DeliveryUncertain."""
         senders = [make.script(error), make.script()]
 
         outcome = outcome_of(make, make.sender(senders))
@@ -179,7 +181,7 @@ class TestOneMessage:
 
     @both
     def test_no_receipt(self, make):
-        """What a carrier returns instead of a receipt is passed on, and no other carrier is asked."""
+        """If a carrier returns no receipt, its result is passed on, and no other carrier is tried."""
         senders = [make.script(lambda message: None), make.script()]
 
         assert None is make.send(make.sender(senders))
@@ -187,7 +189,7 @@ class TestOneMessage:
 
     @both
     def test_interrupted(self, make):
-        """What ends a program is passed on, and no other carrier is asked."""
+        """An interrupt is passed on, and no other carrier is tried."""
         senders = [make.script(KeyboardInterrupt), make.script()]
 
         with pytest.raises(KeyboardInterrupt):
@@ -195,7 +197,7 @@ class TestOneMessage:
         assert [1, 0] == counts(senders)
 
     async def test_cancelled(self):
-        """A call that is cancelled while a carrier is busy asks no other one, and says nothing about the carrier."""
+        """A cancelled call tries no other carrier, and does not count as a failure."""
 
         async def busy(message):
             await asyncio.Event().wait()
@@ -212,7 +214,7 @@ class TestOneMessage:
         assert [3, 0] == counts([first, second])
 
 
-# What is said when no carrier takes a message.
+# When no carrier accepts the message.
 
 UNREACHABLE, FULL = DeliveryRejected("cannot be reached"), DeliveryRejected("too many messages")
 BROKE, UNKNOWN = SenderMisconfigured("no credit"), SenderMisconfigured("no such token")
@@ -236,14 +238,14 @@ class TestNobody:
         ],
     )
     def test_error(self, errors, expected, make):
-        """The error is true of all: the shortest pause, or the last one that trying again may help, or the last one."""
+        """The error is the shortest pause, else the last error that may pass, else the last one."""
         sender = make.sender([make.script(error) for error in errors])
 
         assert expected is outcome_of(make, sender)
 
     @both
     def test_passed_over(self, make):
-        """A carrier that is passed over counts as one that asks for a pause until it is tried again."""
+        """A skipped carrier counts as one that asks for a pause until its next probe."""
         clock = FakeClock()
         first, second = make.script(BROKE), make.script(BROKE, BROKE)
         sender = make.sender([first, second], failures=1, clock=clock, pause=PAUSE)
@@ -267,7 +269,7 @@ class TestRoutes:
         [("US", [1, 0, 0, 0]), ("IN", [0, 1, 0, 0]), ("DE", [0, 0, 1, 1]), ("CA", [0, 0, 1, 1]), ("001", [0, 0, 1, 1])],
     )
     def test_routes(self, region, expected, make):
-        """The recipient's country decides which carriers are tried; one without a route has that of all others."""
+        """The recipient's country decides the route. A country without its own uses the route of all others."""
         domestic, local, others = make.script(RECEIPT), make.script(RECEIPT), make.script(FULL)
         last = make.script(RECEIPT)
         sender = make.sender({"US": domestic, "IN": [local, others], "*": (others, last)})
@@ -277,14 +279,14 @@ class TestRoutes:
 
     @both
     def test_no_country(self, make):
-        """Numbers that belong to no country may have a route of their own."""
+        """Numbers that belong to no country may have their own route."""
         satellite, others = make.script(RECEIPT), make.script()
 
         assert RECEIPT == make.send(make.sender({"001": satellite, "*": others}), to("001"))
 
     @both
     def test_no_route(self, make):
-        """For a country without a route nothing is sent before the operator gives it one."""
+        """Nothing is sent to a country without a route."""
         only = make.script()
 
         error = outcome_of(make, make.sender({"US": only}), to("DE"))
@@ -294,7 +296,7 @@ class TestRoutes:
 
     @both
     def test_shared_breaker(self, make):
-        """A carrier that failed on one route is passed over on the others."""
+        """A carrier that failed on one route is skipped on the others."""
         shared, other = make.script(FULL), make.script(RECEIPT)
         sender = make.sender({"US": [shared], "*": [shared, other]}, failures=1)
 
@@ -304,7 +306,7 @@ class TestRoutes:
 
     @both
     def test_equal_is_not_same(self, make):
-        """Two carriers that say they are equal have a breaker each."""
+        """Two carriers that compare equal have separate breakers."""
 
         class Same(make.script):
             def __eq__(self, other):
@@ -319,7 +321,7 @@ class TestRoutes:
 
     @both
     def test_later_changes(self, make):
-        """What is done to the arguments afterwards changes nothing."""
+        """Later changes of the arguments have no effect."""
         senders = [make.script(RECEIPT)]
         routes = {"US": senders}
         sender = make.sender(routes)
@@ -329,14 +331,14 @@ class TestRoutes:
         assert RECEIPT == make.send(sender)
 
 
-# Carriers that fail again and again.
+# Carriers that fail several times in a row.
 
 
 class TestBreaker:
     @both
     @pytest.mark.parametrize("error", [*REFUSALS, DeliveryUncertain("late"), *UNFORESEEN], ids=repr)
     def test_failures(self, error, make):
-        """A carrier that failed several times in a row, whether or not it sent, gets no message for a while."""
+        """A carrier that failed several times in a row, uncertain outcomes included, is skipped for a while."""
         clock = FakeClock()
         first, second = make.script(error, error, error, RECEIPT, RECEIPT), make.script(then=RECEIPT)
         sender = make.sender([first, second], failures=3, pause=PAUSE, clock=clock)
@@ -363,7 +365,7 @@ class TestBreaker:
     @both
     @pytest.mark.parametrize("error", [RateLimited("user"), KeyboardInterrupt()], ids=repr)
     def test_nobodys_fault(self, error, make):
-        """A limit of the application's own, and what ends a program, say nothing about the carrier."""
+        """The application's own limit, and an interrupt, say nothing about the carrier."""
         first, second = make.script(FULL, error, FULL), make.script(then=RECEIPT)
         sender = make.sender([first, second], failures=2)
         for _ in range(3):
@@ -375,18 +377,18 @@ class TestBreaker:
 
     @both
     def test_channels(self, make):
-        """A carrier that fails on one channel, because it does not have it for example, goes on with the others."""
+        """A carrier that fails on one channel is still used on the others."""
         first, second = make.script(BROKE, RECEIPT, RECEIPT), make.script(then=RECEIPT)
         sender = make.sender([first, second], failures=1)
-        for channel in ("voice", "voice", "sms", "pigeon"):
+        for channel in (VOICE, VOICE, SMS, "pigeon"):
             assert RECEIPT == make.send(sender, attrs.evolve(MESSAGE, channel=channel))
 
-        assert ["voice", "sms", "pigeon"] == [message.channel for message in first.messages]
+        assert [VOICE, SMS, "pigeon"] == [message.channel for message in first.messages]
         assert [3, 2] == counts([first, second])
 
     @both
     def test_default(self, make):
-        """Five failures take a carrier out, and the default clock runs."""
+        """By default a carrier is skipped after five failures."""
         first, second = make.script(then=FULL), make.script(then=RECEIPT)
         sender = make.sender([first, second])
 
@@ -398,7 +400,7 @@ class TestBreaker:
         clock, answer = FakeClock(), threading.Event()
 
         def slow(message):
-            answer.wait(10)
+            answer.wait(HANGS)
             return RECEIPT
 
         first, second = ScriptedSender(FULL, slow), ScriptedSender(then=Receipt("m2"))
@@ -412,7 +414,7 @@ class TestBreaker:
                 answer.set()
             return receipt
 
-        receipts = Counter(all_of(at_once([send] * 8, 10.0)))
+        receipts = Counter(all_of(at_once([send] * 8, HANGS)))
 
         assert {RECEIPT: 1, Receipt("m2"): 7} == receipts
 
@@ -437,9 +439,9 @@ class TestBreaker:
         assert RECEIPT == await probe
 
 
-# Any carriers, any outcomes.
+# Random carriers, random outcomes.
 
-#: What a carrier may do with a message, by whether the message may then have gone out.
+#: The possible outcomes of a message.
 UNSENT = [*REFUSALS, *STOPS[:3]]
 ENDINGS = [RECEIPT, DeliveryUncertain("late"), *UNSENT, *UNFORESEEN]
 #: Up to four carriers, and what each does with its next messages.
@@ -449,12 +451,12 @@ gaps = st.lists(st.sampled_from([0, 1, 29, 30, 31]), min_size=1, max_size=12)
 
 
 def among(outcome, others):
-    """Tell whether an outcome is one of others: errors are equal to nothing else."""
+    """Return whether an outcome is one of others."""
     return any(outcome is other for other in others)
 
 
 def asked(script, states, failures, now):
-    """Say, by another book than the sender's, which carriers get the next message, and what each does with it."""
+    """Predict, without the sender's code, which carriers get the next message, and the outcome of each."""
     did = []
     for number, state in enumerate(states):
         if now < state.get("until", 0):
@@ -476,7 +478,7 @@ def asked(script, states, failures, now):
 @pytest.mark.parametrize("kind", [Threads, Tasks])
 @given(script=scripts, gaps=gaps, failures=st.integers(1, 4))
 def test_scripts(kind, script, gaps, failures):
-    """T24: whatever carriers do, a message that may have gone out is given to no other one, and its fate is told."""
+    """T24: no other carrier gets a message that may have been sent, and its outcome is reported."""
     clock, log = FakeClock(), []
     senders = [
         kind.script(*(partial(play, log, number, outcome) for outcome in outcomes))
@@ -502,7 +504,7 @@ def test_scripts(kind, script, gaps, failures):
 
 
 def play(log, number, outcome, message):
-    """Do what a script says, and write it down."""
+    """Return or raise the outcome, and note it."""
     log.append((number, outcome))
     if isinstance(outcome, Receipt):
         return outcome
@@ -515,7 +517,7 @@ def play(log, number, outcome, message):
 class TestFactor:
     @pytest.mark.parametrize("kind", [Threads, Tasks])
     def test_one_charge_one_code(self, kind):
-        """However many carriers were tried, the message has one code and is charged once, and a lost one not at all."""
+        """However many carriers are tried, a message has one code and one charge, or no charge if none sent it."""
         factor = Factor(a_config())
         factor.enrol()
         before = factor.verifier.status("alice").sends_left
@@ -541,7 +543,7 @@ class TestFactor:
         assert before - 1 == verifier.status("alice").sends_left
 
     def test_uncertain(self):
-        """A message of unknown fate is charged, and its code stays good."""
+        """After an unknown outcome the message is charged, and its code stays valid."""
         factor = Factor(a_config())
         factor.enrol()
         first = ScriptedSender(TimeoutError)
@@ -553,14 +555,14 @@ class TestFactor:
         assert "alice" == verifier.verify("alice", challenge.id, first.last_code).user_id
 
 
-# What it shows.
+# What it reveals.
 
 
 class TestSecrets:
     @both
     @pytest.mark.parametrize("error", [*REFUSALS, *UNFORESEEN], ids=repr)
     def test_errors(self, error, make, caplog):
-        """T12: neither the error nor the log has the code, the text, the number, or what an unforeseen error said."""
+        """T12: neither the error nor the log has the code, the text, the number, or the text of an unforeseen error."""
         caplog.set_level(logging.DEBUG)
         told = f"{MESSAGE.text} to {MESSAGE.to.e164}"
         raised = error if error in REFUSALS else type(error)(told) if isinstance(error, Exception) else error(told)
@@ -572,7 +574,7 @@ class TestSecrets:
 
     @both
     def test_log(self, make, caplog):
-        """An operator hears of each carrier that fails, though the message goes out with another one."""
+        """Each failure of a carrier is logged, even if another carrier sends the message."""
         sender = make.sender([make.script(BROKE, TimeoutError("x")), make.script(RECEIPT)], failures=2)
 
         make.send(sender)
@@ -581,12 +583,12 @@ class TestSecrets:
         name = f"1 ({make.script.__name__})"
         assert [
             ("smsmfa", logging.WARNING, f"carrier {name}: SenderMisconfigured"),
-            ("smsmfa", logging.WARNING, f"carrier {name}: TimeoutError; it is passed over for a while"),
+            ("smsmfa", logging.WARNING, f"carrier {name}: TimeoutError; it is skipped for a while"),
         ] == caplog.record_tuples
 
     @both
     def test_repr(self, make):
-        """It shows the routes and the classes of the carriers, and nothing that they show of themselves."""
+        """The repr shows the routes and the classes of the carriers, and not the carriers' own reprs."""
         first, second = make.script(), make.script()
         name = make.script.__name__
 
@@ -596,12 +598,12 @@ class TestSecrets:
 
     @both
     def test_pickle(self, make):
-        """It cannot be pickled: what it knows of its carriers is shared by all who use it."""
+        """It cannot be pickled, because its breakers are shared."""
         with pytest.raises(TypeError):
             pickle.dumps(make.sender([make.script()]))
 
 
-# What it takes to make one.
+# Configuration.
 
 ONE = ScriptedSender()
 
@@ -610,50 +612,50 @@ class TestConfiguration:
     @pytest.mark.parametrize(
         "senders, options, words",
         [
-            ([], {}, "senders: a list of at least one sender, or a mapping from country codes"),
-            ({}, {}, "senders: at least one route"),
-            (ONE, {}, "senders: a list"),
-            (None, {}, "senders: a list"),
-            ({ONE}, {}, "senders: a list"),
-            ("US", {}, "senders: a list"),
-            ({"US": []}, {}, "senders: a list"),
-            ([ONE, ONE], {}, "senders: the same sender twice"),
-            ({"US": ONE, "*": [ONE, ONE]}, {}, "senders: the same sender twice"),
+            ([], {}, "senders: give a list of senders, or a mapping from country codes"),
+            ({}, {}, "senders: give at least one route"),
+            (ONE, {}, "senders: give a list"),
+            (None, {}, "senders: give a list"),
+            ({ONE}, {}, "senders: give a list"),
+            ("US", {}, "senders: give a list"),
+            ({"US": []}, {}, "senders: give a list"),
+            ([ONE, ONE], {}, "senders: the same sender is twice"),
+            ({"US": ONE, "*": [ONE, ONE]}, {}, "senders: the same sender is twice"),
             ([ONE, ScriptedSender], {}, "senders['*']: ScriptedSender is a class"),
             ([ONE, None], {}, "senders['*']: it has no method send()"),
             ({"US": [ONE], "DE": "x"}, {}, "senders['DE']: it has no method send()"),
             ([[ONE]], {}, "senders['*']: it has no method send()"),
-            ([AsyncScriptedSender()], {}, "senders['*']: send() has to be sync"),
-            ({"us": ONE}, {}, "senders: 'us' is neither an ISO country code, as 'US' is, nor '*'"),
+            ([AsyncScriptedSender()], {}, "senders['*']: send() must be sync"),
+            ({"us": ONE}, {}, "senders: 'us' is neither an ISO country code such as 'US' nor '*'"),
             ({"USA": ONE}, {}, "senders: 'USA' is neither"),
             ({"UK": ONE}, {}, "senders: 'UK' is neither"),
             ({1: ONE}, {}, "senders: 1 is neither"),
             ({None: ONE, "*": ONE}, {}, "senders: None is neither"),
-            ([ONE], {"failures": 0}, "failures: a whole number from 1"),
-            ([ONE], {"failures": True}, "failures: a whole number from 1"),
-            ([ONE], {"failures": 1.5}, "failures: a whole number from 1"),
-            ([ONE], {"pause": timedelta(0)}, "pause: a timedelta above zero and of at most a day"),
+            ([ONE], {"failures": 0}, "failures: an int, at least 1"),
+            ([ONE], {"failures": True}, "failures: an int, at least 1"),
+            ([ONE], {"failures": 1.5}, "failures: an int, at least 1"),
+            ([ONE], {"pause": timedelta(0)}, "pause: a timedelta above zero, at most one day"),
             ([ONE], {"pause": timedelta(days=1, microseconds=1)}, "pause: a timedelta"),
             ([ONE], {"pause": 30}, "pause: a timedelta"),
-            ([ONE], {"clock": None}, "clock: a function like time.time_ns"),
-            ([ONE], {"clock": lambda: 1.5}, "clock: a function like time.time_ns"),
+            ([ONE], {"clock": None}, "clock: "),
+            ([ONE], {"clock": lambda: 1.5}, "clock: "),
         ],
     )
     def test_wrong(self, senders, options, words):
-        """A mistake is found when the sender is made."""
+        """A wrong argument is found when the sender is made."""
         with pytest.raises(ConfigurationError) as caught:
             FailoverSender(senders, **options)
         assert "<FailoverSender >" in shown(caught.value)
         assert str(caught.value).startswith(words)
 
     def test_wrong_kind(self):
-        """A sender for threads is none for asyncio."""
+        """A sender for threads is refused by the sender for asyncio."""
         with pytest.raises(ConfigurationError, match="must be async here"):
             AsyncFailoverSender([RecordingSender()])
 
     @both
     def test_nested(self, make):
-        """A failover sender is a sender, so that it may be one of the carriers."""
+        """A failover sender may be one of the carriers."""
         inner = make.sender({"DE": make.script()})
 
         assert RECEIPT == make.send(make.sender([inner, make.script(RECEIPT)]), to("US"))

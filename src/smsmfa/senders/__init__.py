@@ -1,4 +1,4 @@
-"""The senders. Each is loaded, with its client, when it is first used."""
+"""The senders. Each module, and the client it needs, is loaded when it is first used."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

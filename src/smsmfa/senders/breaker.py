@@ -1,4 +1,4 @@
-"""A circuit breaker: who failed several times in a row is left alone for a while, and then tried with one call."""
+"""A circuit breaker: a carrier that failed several times in a row gets no calls for a while, then one that tests it."""
 
 from datetime import timedelta
 from threading import Lock
@@ -7,12 +7,14 @@ from ..typing import Clock
 
 
 class Breaker:
-    """Closed it lets every call through; open it lets none, and after ``pause`` one, on whose outcome it depends.
+    """A circuit breaker. Closed, it lets every call through. Open, it lets none through until ``pause`` is over.
+
+    Then one call, the probe, goes through. If it works the breaker closes, otherwise it stays open for another pause.
 
     Args:
-        failures: how many in a row open it.
-        pause: how long it then stays open.
-        clock: nanoseconds, of which only the difference matters.
+        failures: the number of failures in a row that opens it.
+        pause: how long it stays open before the probe.
+        clock: nanoseconds. Only differences matter.
     """
 
     def __init__(self, failures: int, pause: timedelta, clock: Clock) -> None:
@@ -21,27 +23,27 @@ class Breaker:
         self._clock = clock
         self._lock = Lock()
         self._failures = 0
-        self._reopens: int | None = None  # when the next probe may go through; None: closed
+        self._probe_at: int | None = None  # None: closed
         self._probing = False
         self._period = 0  # counts how often it opened and closed
 
     def enter(self) -> int | None:
-        """Return a ticket for :meth:`leave`, or ``None``: not now."""
+        """Return a ticket for :meth:`leave`, or ``None`` if the call may not go through now."""
         with self._lock:
-            if self._reopens is not None:
-                if self._probing or self._clock() < self._reopens:
+            if self._probe_at is not None:
+                if self._probing or self._clock() < self._probe_at:
                     return None
                 self._probing = True
             return self._period
 
     def leave(self, ticket: int, works: bool | None) -> bool:
-        """Take the outcome of a call; return whether it opened the breaker.
+        """Record the outcome of a call; return whether it opened the breaker.
 
-        What began before the breaker last opened or closed says nothing about now, and is ignored.
+        A call that began before the breaker last opened or closed says nothing about now, so its outcome is ignored.
 
         Args:
-            ticket: what :meth:`enter` returned.
-            works: whether the call shows that what it went to works; ``None``: it does not show either.
+            ticket: the result of :meth:`enter`.
+            works: whether the call shows that the carrier works; ``None`` if it shows neither.
         """
         with self._lock:
             if ticket != self._period:
@@ -53,12 +55,12 @@ class Breaker:
             opens = not works and (probe or self._failures >= self._most)
             if opens or probe:
                 self._period += 1
-                self._reopens = self._clock() + self._pause if opens else None
+                self._probe_at = self._clock() + self._pause if opens else None
             return opens
 
     def left(self) -> timedelta | None:
-        """Return how long no call goes through; ``None``: for as long as the probe takes, or not at all."""
+        """Return the time until the next probe, or ``None`` if the breaker is closed or a probe is running."""
         with self._lock:
-            if self._reopens is None or self._probing:
+            if self._probe_at is None or self._probing:
                 return None
-            return max(timedelta(microseconds=-((self._clock() - self._reopens) // 1000)), timedelta(0))
+            return max(timedelta(microseconds=-((self._clock() - self._probe_at) // 1000)), timedelta(0))

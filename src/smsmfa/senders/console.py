@@ -9,7 +9,7 @@ from typing import TextIO
 
 from ..typing import Message, Receipt
 
-#: Columns of text inside the frame, where characters are one column wide.
+#: Columns of text inside the frame, if every character is one column wide.
 _WIDTH = 40
 
 
@@ -32,25 +32,21 @@ class _Console:
 
 
 class ConsoleSender(_Console):
-    """A :class:`~smsmfa.typing.Sender` that prints messages, codes included: for development.
+    """A :class:`~smsmfa.typing.Sender` for development: it prints messages, with their codes.
 
     The first one in a process warns with a :class:`DevelopmentWarning`.
 
     Args:
-        stream: where to print; ``None``: what ``sys.stdout`` is at that moment.
+        stream: where to print; ``None`` means ``sys.stdout``, looked up for each message.
     """
 
     def send(self, message: Message) -> Receipt:
-        """Print ``message``; whatever the stream raises is raised."""
+        """Print ``message``. Errors of the stream are raised."""
         return self._print(message)
 
 
 class AsyncConsoleSender(_Console):
-    """:class:`ConsoleSender` for asyncio.
-
-    Args:
-        stream: where to print; ``None``: what ``sys.stdout`` is at that moment.
-    """
+    """:class:`ConsoleSender` for asyncio, with the same argument."""
 
     async def send(self, message: Message) -> Receipt:
         """Like :meth:`ConsoleSender.send`."""
@@ -63,7 +59,7 @@ def _warn_once() -> None:
 
 
 def frame_of(title: str, text: str) -> str:
-    """Draw ``text`` in a box. Its line breaks stay, its other control characters do not reach the terminal."""
+    """Draw ``text`` in a box. Line breaks stay; other control characters do not reach the terminal."""
     shown = (_without_controls(line) for line in text.splitlines())
     lines = [part for line in shown for part in textwrap.wrap(line, _WIDTH, break_on_hyphens=False) or [""]]
     width = max([_WIDTH, *map(_columns, lines)])

@@ -1,12 +1,13 @@
-"""Send with the first carrier that takes the message; the rules of when to try another one are at the top.
+"""Send with the first carrier that accepts the message. These rules say when another carrier is tried.
 
-1. Another carrier is tried only after one that certainly did not send and is itself the reason: ``DeliveryRejected``,
-   ``SenderMisconfigured``, ``RateLimited("carrier")``.
-2. ``RecipientRejected``, ``RecipientOptedOut`` and any other ``RateLimited`` stop: no other carrier may be asked.
-3. ``DeliveryUncertain`` and every other error stop: the message may have gone out. All are raised as uncertain.
-4. A carrier that failed several times in a row, uncertain outcomes included, is passed over on that channel.
+1. The next carrier is tried only if the last one certainly did not send and was itself the reason:
+   ``DeliveryRejected``, ``SenderMisconfigured`` or ``RateLimited("carrier")``.
+2. ``RecipientRejected``, ``RecipientOptedOut`` and any other ``RateLimited`` stop: no other carrier may be tried.
+3. ``DeliveryUncertain`` and every other error stop: the message may have been sent. All are raised as uncertain.
+4. A carrier that failed several times in a row on a channel, uncertain outcomes included, is skipped on that channel.
 """
 
+import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
@@ -28,19 +29,19 @@ from ..exceptions import (
     SmsMfaError,
 )
 from ..phone import supported_regions
-from ..typing import CHANNELS, AsyncSender, Clock, Message, Receipt, Sender
+from ..typing import CHANNELS, SMS, AsyncSender, Clock, Message, Receipt, Sender
 from .breaker import Breaker
 
 S = TypeVar("S")
 
-#: Where numbers go whose country has no route of its own, and the region of those that belong to no country.
+#: The route of every country without its own route, and the region of numbers that belong to no country.
 _OTHERS, _NO_COUNTRY = "*", "001"
 _LONGEST_PAUSE = timedelta(days=1)
 
 
 @attrs.frozen
 class _Carrier(Generic[S]):
-    """A sender, what it is called in a log (its place and its class), and its breaker on each channel."""
+    """A sender, its name in logs (its place and its class), and its breaker for each channel."""
 
     sender: S
     name: str
@@ -48,7 +49,7 @@ class _Carrier(Generic[S]):
 
 
 class _Failover(ABC, Generic[S]):
-    """What the two senders share: all but how they wait."""
+    """What the two senders share."""
 
     def __init__(
         self,
@@ -58,12 +59,12 @@ class _Failover(ABC, Generic[S]):
         pause: timedelta = timedelta(seconds=30),
         clock: Clock = time.monotonic_ns,
     ) -> None:
-        self._routes: dict[str, list[_Carrier[S]]] = {}  # a traceback with locals shows a repr
+        self._routes: dict[str, list[_Carrier[S]]] = {}  # a traceback with locals calls __repr__ if __init__ fails
         routes = _checked_routes(senders)
         if type(failures) is not int or failures < 1:
-            raise ConfigurationError("failures: a whole number from 1")
+            raise ConfigurationError("failures: an int, at least 1")
         if not isinstance(pause, timedelta) or not timedelta(0) < pause <= _LONGEST_PAUSE:
-            raise ConfigurationError("pause: a timedelta above zero and of at most a day")
+            raise ConfigurationError("pause: a timedelta above zero, at most one day")
         checked_clock(clock)
         asynchronous = iscoroutinefunction(self.send)
         carriers: dict[int, _Carrier[S]] = {}
@@ -88,43 +89,44 @@ class _Failover(ABC, Generic[S]):
 
 
 class FailoverSender(_Failover[Sender]):
-    """A :class:`~smsmfa.typing.Sender` that tries one carrier after the other, until one takes the message.
+    """A :class:`~smsmfa.typing.Sender` that tries several carriers in order, until one accepts the message.
 
-    The next one is tried only when the last one certainly did not send and is itself the reason: after a
-    ``DeliveryRejected`` (``SenderMisconfigured`` too), or ``RateLimited("carrier")``. A ``RecipientRejected``
-    stops, and so does whatever leaves open whether the message went out. It may be shared between threads, and the
-    carriers between routes and failover senders.
+    The next carrier is tried only if the last one certainly did not send and was itself the reason: it raised
+    ``DeliveryRejected``, ``SenderMisconfigured`` or ``RateLimited("carrier")``. A ``RecipientRejected`` stops, and so
+    does any outcome after which the message may have been sent. The sender may be shared between threads, and the
+    carriers between routes and between failover senders.
 
-    A carrier whose last ``failures`` messages failed, those of unknown fate included, is passed over for ``pause``;
-    then one message tries it again, and only if that goes well do the others follow. Each channel counts for itself:
-    a carrier without voice still has SMS. A refusal of the recipient is no failure of the carrier.
+    A carrier whose last ``failures`` messages failed, uncertain outcomes included, is skipped for ``pause``. Then one
+    message tests it, and the others follow only if that message succeeds. Each channel counts for itself: a carrier
+    without voice still sends SMS. A refused recipient is not a failure of the carrier.
 
     Args:
-        senders: a list, the first choice first; or a mapping from ISO country codes, and ``"*"`` for all others, to a
-            sender or a list. The country is that of the recipient, ``message.to.region``. Numbers of no country
-            (``"001"``) have the route ``"*"`` unless they have their own.
-        failures: how many in a row take a carrier out.
-        pause: for how long; at most a day.
-        clock: nanoseconds as an integer, of which only the difference matters; by default one that nobody sets.
+        senders: a list of senders, first choice first; or a mapping from ISO country codes, and ``"*"`` for all other
+            countries, to a sender or a list. The country is the recipient's, ``message.to.region``. Numbers that
+            belong to no country (``"001"``) use the route ``"*"`` unless they have their own.
+        failures: the number of failures in a row after which a carrier is skipped.
+        pause: how long it is skipped; at most one day.
+        clock: nanoseconds as an int. Only differences matter; the default is :func:`time.monotonic_ns`.
 
     Raises:
-        ConfigurationError: an argument is wrong; the message says how to mend it.
+        ConfigurationError: an argument is wrong; the message says how to fix it.
     """
 
     def send(self, message: Message) -> Receipt:
-        """Send ``message`` once, with the first carrier that takes it.
+        """Send ``message`` once, with the first carrier that accepts it.
 
         Returns:
             That carrier's receipt.
 
         Raises:
-            RateLimited: certainly not sent: no carrier took it, and at least one asks for a pause or is being passed
-                over; ``retry_after`` is the shortest, where one is known.
-            DeliveryRejected: certainly not sent: no carrier took it, and trying again may help. The last one's error.
-            SenderMisconfigured: certainly not sent, and the operator must act: every carrier said so (the last one's
-                error), or there is no route for this country.
-            RecipientRejected: certainly not sent, because of who it is to. No other carrier was asked.
-            DeliveryUncertain: perhaps sent. No other carrier was asked.
+            RateLimited: certainly not sent: no carrier accepted it, and at least one asks for a pause or is being
+                skipped. ``retry_after`` is the shortest known pause.
+            DeliveryRejected: certainly not sent: no carrier accepted it, and trying again may help. This is the last
+                such carrier's error.
+            SenderMisconfigured: certainly not sent, and an operator must act: every carrier raised this (this is the
+                last one), or there is no route for this country.
+            RecipientRejected: certainly not sent, because of the recipient. No other carrier was tried.
+            DeliveryUncertain: perhaps sent. No other carrier was tried.
         """
         attempts = self._attempts(message)
         for attempt in attempts:
@@ -137,7 +139,7 @@ class AsyncFailoverSender(_Failover[AsyncSender]):
     """:class:`FailoverSender` for asyncio, with the same arguments, over asynchronous senders."""
 
     async def send(self, message: Message) -> Receipt:
-        """Like :meth:`FailoverSender.send`. A call that is cancelled may have sent, and asks no other carrier."""
+        """Like :meth:`FailoverSender.send`. A cancelled call may have sent the message, and tries no other carrier."""
         attempts = self._attempts(message)
         for attempt in attempts:
             with attempt as sender:
@@ -146,56 +148,54 @@ class AsyncFailoverSender(_Failover[AsyncSender]):
 
 
 class _Attempts(Generic[S]):
-    """The carriers that are asked for one message, one after the other, and what came of it."""
+    """The carriers that are tried for one message, in order, and their errors."""
 
     def __init__(self, carriers: Sequence[_Carrier[S]], channel: str) -> None:
         self._carriers = carriers
         self._channel = channel
         self._refusals: list[SmsMfaError] = []
-        self._last_word: SmsMfaError | None = None
+        self._final: SmsMfaError | None = None
 
     def __iter__(self) -> "Iterator[_Attempt[S]]":
         for carrier in self._carriers:
-            breaker = carrier.breakers.get(self._channel, carrier.breakers["sms"])
+            breaker = carrier.breakers.get(self._channel, carrier.breakers[SMS])
             ticket = breaker.enter()
             if ticket is None:
                 self._refusals.append(RateLimited("carrier", breaker.left()))
                 continue
             yield _Attempt(self, carrier, breaker, ticket)
-            if self._last_word is not None:
+            if self._final is not None:
                 return
 
     def judge(self, error: Exception) -> bool | None:
-        """Keep an error for :meth:`outcome`; return whether it shows that the carrier works, as a breaker asks."""
+        """Keep an error for :meth:`outcome`; return whether it shows that the carrier works (``None``: neither)."""
         if isinstance(error, RecipientRejected) or (isinstance(error, RateLimited) and error.scope != "carrier"):
-            self._last_word = error
+            self._final = error
             return True if isinstance(error, RecipientRejected) else None
         if isinstance(error, DeliveryRejected | RateLimited):
             self._refusals.append(error)
         elif isinstance(error, DeliveryUncertain):
-            self._last_word = error
+            self._final = error
         else:
-            self._last_word = DeliveryUncertain(
-                f"a carrier raised {type(error).__name__}; the message may have gone out"
-            )
+            self._final = DeliveryUncertain(f"a carrier raised {type(error).__name__}; the message may have been sent")
         return False
 
     def outcome(self) -> SmsMfaError:
-        """Return the error of a message that no carrier took: of several, the one that is true of all of them."""
-        if self._last_word is not None:
-            return self._last_word
+        """Return the error of a message that no carrier accepted. Of several errors, take one that is true of all."""
+        if self._final is not None:
+            return self._final
         limits = [error for error in self._refusals if isinstance(error, RateLimited)]
         if limits:
             return min(limits, key=lambda limit: (limit.retry_after is None, limit.retry_after or timedelta(0)))
         if not self._refusals:
-            return SenderMisconfigured("no carrier for numbers of this country: add it, or '*', to the senders")
-        mendable = [error for error in self._refusals if not isinstance(error, SenderMisconfigured)]
-        return (mendable or self._refusals)[-1]
+            return SenderMisconfigured("no route for numbers of this country: add the country, or '*', to senders")
+        passing = [error for error in self._refusals if not isinstance(error, SenderMisconfigured)]
+        return (passing or self._refusals)[-1]
 
 
 @attrs.frozen
 class _Attempt(Generic[S]):
-    """One carrier and one message. The ``with`` block sends; its errors are kept, but for those that end a task."""
+    """One carrier and one message. The ``with`` block sends. Its errors are kept, except those that end a task."""
 
     attempts: _Attempts[S]
     carrier: _Carrier[S]
@@ -214,28 +214,26 @@ class _Attempt(Generic[S]):
         works = self.attempts.judge(error) if isinstance(error, Exception) else None
         opened = self.breaker.leave(self.ticket, works)
         if works is False:
-            _complain(self.carrier.name, error, opened)
+            _warn(self.carrier.name, error, opened)
         return isinstance(error, Exception)
 
 
-def _complain(name: str, error: BaseException, opened: bool) -> None:
-    """Tell the operator, who may hear of it from nobody else; never what the carrier said."""
-    import logging  # see events.py
-
-    more = "; it is passed over for a while" if opened else ""
+def _warn(name: str, error: BaseException, opened: bool) -> None:
+    """Warn the operator, who may not learn of it elsewhere. The error text is left out: it may contain the message."""
+    more = "; it is skipped for a while" if opened else ""
     logging.getLogger("smsmfa").warning("carrier %s: %s%s", name, type(error).__name__, more)
 
 
 def _checked_routes(senders: "Sequence[S] | Mapping[str, S | Sequence[S]]") -> dict[str, list[S]]:
-    """Return the senders of each region; a list alone is for all."""
+    """Return the senders of each region. A plain list is the route of every country."""
     if not isinstance(senders, Mapping):
         return {_OTHERS: _checked_route(senders)}
     known = {_OTHERS, _NO_COUNTRY, *supported_regions()}
-    strange = [region for region in senders if region not in known]
-    if strange:
-        raise ConfigurationError(f"senders: {strange[0]!r} is neither an ISO country code, as 'US' is, nor '*'")
+    unknown = [region for region in senders if region not in known]
+    if unknown:
+        raise ConfigurationError(f"senders: {unknown[0]!r} is neither an ISO country code such as 'US' nor '*'")
     if not senders:
-        raise ConfigurationError("senders: at least one route")
+        raise ConfigurationError("senders: give at least one route")
     return {
         region: _checked_route(route if isinstance(route, list | tuple) else [cast("S", route)])
         for region, route in senders.items()
@@ -244,9 +242,9 @@ def _checked_routes(senders: "Sequence[S] | Mapping[str, S | Sequence[S]]") -> d
 
 def _checked_route(route: Sequence[S]) -> list[S]:
     if not isinstance(route, list | tuple) or not route:
-        raise ConfigurationError(
-            "senders: a list of at least one sender, or a mapping from country codes to such lists"
-        )
+        raise ConfigurationError("senders: give a list of senders, or a mapping from country codes to such lists")
     if len(set(map(id, route))) < len(route):
-        raise ConfigurationError("senders: the same sender twice in one list; it would be asked again what it refused")
+        raise ConfigurationError(
+            "senders: the same sender is twice in one list, and would be tried again after it refused"
+        )
     return list(route)

@@ -1,7 +1,6 @@
 """Send messages with Amazon SNS. boto3, the extra ``sns``, is imported when the first message is sent."""
 
 import re
-import threading
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,10 @@ from ..exceptions import (
     SenderMisconfigured,
     SmsMfaError,
 )
-from ..typing import Message, Receipt
-from .muted import muted
-from .threads import SendingThreads
+from ..typing import SMS, Message, Receipt
+from .base import AsyncRunner, BaseSender, Runner
+from .silence import silenced
+from .threads import MOST_AT_ONCE, Once
 
 if TYPE_CHECKING:
     import boto3
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+")
 _SENDER_ID = re.compile(r"(?=[0-9-]*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9-]{0,9}[A-Za-z0-9])?")
 _NUMBER = re.compile(r"\+?[0-9]{5,14}", re.ASCII)
-#: Packages that write requests, answers and addresses into their logs.
+#: Packages that log requests, answers and addresses.
 _TALKATIVE = "boto3", "botocore", "urllib3"
 
-#: What the codes of AWS's errors mean where their HTTP status does not say it. From the model of SNS in botocore
+#: What AWS's error codes mean if the HTTP status does not say it. Sources: the model of SNS in botocore
 #: (sns/2010-03-31/service-2.json), https://docs.aws.amazon.com/sns/latest/api/CommonErrors.html and, for the pauses,
-#: botocore's list of what it would retry as throttled.
+#: the codes that botocore would retry as throttled.
 _PAUSES = frozenset({
     "BandwidthLimitExceeded", "LimitExceededException", "PriorRequestNotComplete", "RequestLimitExceeded",
     "RequestThrottled", "RequestThrottledException", "SlowDown", "Throttled", "ThrottledException", "Throttling",
@@ -44,18 +44,21 @@ _OPERATORS = frozenset({
     "NotAuthorized", "NotFound", "OptInRequired", "RequestExpired", "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 })  # fmt: skip
-#: How SNS begins to say that it cannot send to a number; the code is that of every wrong parameter.
+#: How SNS's message begins if it cannot send to a number. The code is the same for every wrong parameter.
 _BAD_NUMBER = "Invalid parameter: PhoneNumber"
-#: Errors of botocore that come before anything is sent, and that somebody has to mend.
+#: Errors of botocore that occur before anything is sent, and that an operator must fix.
 _UNSENT = (
     "CredentialRetrievalError", "EndpointProviderError", "InvalidConfigError", "InvalidRegionError",
     "NoCredentialsError", "NoRegionError", "ParamValidationError", "PartialCredentialsError", "ProfileNotFound",
     "SSOError",
 )  # fmt: skip
+_CHECK = "check region, credentials and permissions"
 
 
-class _Sns:
-    """What the two senders share: all but how they wait."""
+class _Sns(BaseSender):
+    """What the two senders share."""
+
+    _carrier = "sns"
 
     def __init__(
         self,
@@ -69,54 +72,44 @@ class _Sns:
     ) -> None:
         if find_spec("boto3") is None:
             raise ConfigurationError('SnsSender needs boto3: pip install "smsmfa[sns]"')
-        _require(region is None or _fits(_REGION, region), "region: of AWS, for example 'eu-central-1', or None")
+        _require(region is None or _fits(_REGION, region), "region: an AWS region such as 'eu-central-1', or None")
         _require(
             sender_id is None or _fits(_SENDER_ID, sender_id),
-            "sender_id: 1 to 11 letters, digits and inner hyphens, with a letter",
+            "sender_id: 1 to 11 letters, digits and inner hyphens, at least one letter",
         )
-        _require(from_number is None or _fits(_NUMBER, from_number), "from_number: 5 to 14 digits, with a + or without")
+        _require(from_number is None or _fits(_NUMBER, from_number), "from_number: 5 to 14 digits, with or without +")
         _require(session is None or callable(getattr(session, "client", None)), "session: a boto3.Session, or None")
         _require(endpoint_url is None or isinstance(endpoint_url, str), "endpoint_url: a URL, or None for AWS's own")
         self._seconds = checked_timeout(timeout)
         self._region, self._endpoint, self._session = region, endpoint_url, session
         self._attributes = _attributes(sender_id, from_number)
-        self._lock = threading.Lock()
-        self._made: Any = None
-        self._threads = SendingThreads("sns", self._seconds)
+        self._client = Once(self._new_client)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(region={self._region!r})"
 
-    def _client(self) -> Any:
-        """Return the one client of this sender, made at the first call."""
-        with self._lock:
-            if self._made is None:
-                import boto3
-                from botocore.config import Config
+    def _new_client(self) -> Any:
+        import boto3
+        from botocore.config import Config
 
-                config = Config(
-                    retries={"total_max_attempts": 1},
-                    connect_timeout=self._seconds,
-                    read_timeout=self._seconds,
-                    max_pool_connections=32,
-                )
-                session = self._session or boto3.Session()
-                self._made = session.client("sns", region_name=self._region, endpoint_url=self._endpoint, config=config)
-            return self._made
-
-    def _deliver(self, message: Message) -> Receipt:
-        """Send ``message`` once; raise where no frame holds the request or the answer."""
-        import boto3  # noqa: F401  # its loggers have to exist before they are muted
-
-        with muted(*_TALKATIVE):
-            outcome = self._outcome(message)
-        if isinstance(outcome, SmsMfaError):
-            raise outcome
-        return outcome
+        config = Config(
+            retries={"total_max_attempts": 1},
+            connect_timeout=self._seconds,
+            read_timeout=self._seconds,
+            max_pool_connections=2 * MOST_AT_ONCE,
+        )
+        session = self._session or boto3.Session()
+        return session.client("sns", region_name=self._region, endpoint_url=self._endpoint, config=config)
 
     def _outcome(self, message: Message) -> Receipt | SmsMfaError:
-        if message.channel != "sms":
-            return SenderMisconfigured(f"SNS has no {message.channel}, only SMS")
+        if message.channel != SMS:
+            return SenderMisconfigured(f"SnsSender sends SMS only; it has no channel {message.channel!r}")
+        import boto3  # noqa: F401  # only loggers that exist can be silenced
+
+        with silenced(*_TALKATIVE):
+            return self._published(message)
+
+    def _published(self, message: Message) -> Receipt | SmsMfaError:
         try:
             answer = self._client().publish(
                 PhoneNumber=message.to.e164, Message=message.text, MessageAttributes=self._attributes
@@ -129,52 +122,53 @@ class _Sns:
         return DeliveryUncertain("SNS answered without a message id")
 
 
-class SnsSender(_Sns):
+class SnsSender(_Sns, Runner):
     """A :class:`~smsmfa.typing.Sender` for Amazon SNS, safe to share between threads.
 
-    Messages go out as transactional ones. Nothing is sent twice: the retries of boto3 are off, since SNS has no
-    idempotency key for SMS. SNS takes messages that it drops later, for opted-out numbers or when the monthly spend is
-    used up, and says so in the delivery log only; nor does it drop a message that has become late.
+    Messages are sent as transactional. Each message is sent at most once: the retries of boto3 are off, because SNS
+    has no idempotency key for SMS. SNS accepts messages that it drops later, for opted-out numbers or when the monthly
+    spending limit is reached, and says so only in its delivery log. It does not drop messages that are late.
 
     Args:
-        region: of AWS; ``None``: what boto3 finds in the environment or its files.
-        sender_id: what is shown as the sender where the country allows it: 1 to 11 letters, digits and inner hyphens.
-        from_number: an origination number or short code of the account; ``None``: AWS chooses.
-        session: a ``boto3.Session`` with its credentials; ``None``: boto3's default chain.
-        endpoint_url: another address than AWS's own, a VPC endpoint for example.
-        timeout: how long SNS may take, once to accept a connection and once between two bytes of its answer; above
-            zero, at most an hour.
+        region: an AWS region; ``None`` uses what boto3 finds in the environment or its files.
+        sender_id: the sender that is shown if the country allows it: 1 to 11 letters, digits and inner hyphens.
+        from_number: an origination number or short code of the account; ``None`` lets AWS choose.
+        session: a ``boto3.Session`` with its credentials; ``None`` uses boto3's default chain.
+        endpoint_url: an address other than AWS's own, for example a VPC endpoint.
+        timeout: how long SNS may take to accept a connection, and again between two bytes of its answer; above zero,
+            at most an hour.
 
     Raises:
-        ConfigurationError: an argument is wrong, or boto3 is missing; the message says how to mend it.
+        ConfigurationError: an argument is wrong, or boto3 is not installed; the message says how to fix it.
     """
 
     def send(self, message: Message) -> Receipt:
         """Send ``message`` once.
 
         Returns:
-            A receipt with the message id of SNS.
+            A receipt with the message id from SNS.
 
         Raises:
-            DeliveryRejected: certainly not sent: no connection, or an answer of 4xx.
-            RecipientRejected: likewise, because SNS cannot send to this number; ``RecipientOptedOut`` where it says so.
-            SenderMisconfigured: likewise: credentials, permissions or region; the certificate is not trusted; or the
-                channel is not SMS.
-            RateLimited: likewise: too many requests. SNS names no pause.
-            DeliveryUncertain: perhaps sent: no answer in time, half of one, 5xx, or nothing that can be read.
+            DeliveryRejected: certainly not sent: there was no connection, or SNS answered 4xx.
+            RecipientRejected: certainly not sent: SNS cannot send to this number.
+            RecipientOptedOut: certainly not sent: SNS says that the recipient has opted out.
+            SenderMisconfigured: certainly not sent: check credentials, permissions and region; or the certificate is
+                not trusted; or the channel is not SMS.
+            RateLimited: certainly not sent: too many requests. SNS names no pause.
+            DeliveryUncertain: perhaps sent: there was no complete, readable answer in time, or SNS answered 5xx.
         """
-        return self._deliver(message)
+        return self._run(self._deliver, message)
 
 
-class AsyncSnsSender(_Sns):
-    """:class:`SnsSender` for asyncio, with the same arguments, in up to 16 threads of its own."""
+class AsyncSnsSender(_Sns, AsyncRunner):
+    """:class:`SnsSender` for asyncio, with the same arguments. It sends in up to 16 threads."""
 
     async def send(self, message: Message) -> Receipt:
-        """Like :meth:`SnsSender.send`; a message that finds no free thread within ``timeout`` is rejected.
+        """Like :meth:`SnsSender.send`. If no thread is free within ``timeout`` it raises DeliveryRejected.
 
         Cancelling the call does not stop a message that a thread has begun to send.
         """
-        return await self._threads.run(self._deliver, message)
+        return await self._run(self._deliver, message)
 
 
 def _require(condition: object, advice: str) -> None:
@@ -197,6 +191,7 @@ def _attributes(sender_id: str | None, from_number: str | None) -> dict[str, dic
 
 
 def _failure(error: Exception) -> SmsMfaError:
+    """Return the error to raise for an error of boto3."""
     from botocore import exceptions as known
 
     name = type(error).__name__
@@ -205,18 +200,19 @@ def _failure(error: Exception) -> SmsMfaError:
     if isinstance(error, (known.EndpointConnectionError, known.ConnectTimeoutError)):
         return DeliveryRejected("SNS cannot be reached")
     if isinstance(error, known.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return SenderMisconfigured("SNS's certificate is not trusted here: check CA certificates, proxy and clock")
+        advice = "check CA certificates, proxy and clock"
+        return SenderMisconfigured(f"the certificate of SNS is not trusted here: {advice}")
     if isinstance(error, tuple(getattr(known, unsent) for unsent in _UNSENT if hasattr(known, unsent))):
-        return SenderMisconfigured(f"boto3 cannot send: {name}; check region, credentials and permissions")
+        return SenderMisconfigured(f"boto3 cannot send ({name}); {_CHECK}")
     return DeliveryUncertain(f"SNS gave no usable answer ({name})")
 
 
 def _refusal(error: Any) -> SmsMfaError:
-    """Judge an answer that is none of success."""
+    """Return the error to raise for an answer other than success."""
     told = error.response.get("Error", {})
     code, status = str(told.get("Code", "")), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     name = f"SNS: HTTP {status}" + (f", {code}" if re.fullmatch(r"[A-Za-z]{1,64}", code) else "")
-    if error.operation_name != "Publish":  # a role that could not be assumed: nothing was asked of SNS
+    if error.operation_name != "Publish":  # a role could not be assumed, so SNS was not called
         return SenderMisconfigured(f"boto3 gets no credentials: {error.operation_name} failed")
     if type(status) is not int or not 400 <= status < 500 or status == 408:
         return DeliveryUncertain(name)
@@ -227,5 +223,5 @@ def _refusal(error: Any) -> SmsMfaError:
     if str(told.get("Message", "")).startswith(_BAD_NUMBER):
         return RecipientRejected(f"{name}: it cannot send to this number")
     if status in {401, 403, 404} or code in _OPERATORS:
-        return SenderMisconfigured(f"{name}; check region, credentials and permissions")
+        return SenderMisconfigured(f"{name}; {_CHECK}")
     return DeliveryRejected(name)

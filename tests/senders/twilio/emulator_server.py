@@ -1,7 +1,7 @@
-"""A Twilio that none of us wrote: `emulate` of npm, in the release that its lock file names, on a port of its own.
+"""An emulator of Twilio that we did not write: the npm package `emulate`, in the release of its lock file.
 
-It is installed once, into a directory of the user's cache, and runs on Node 20 or newer. A test is skipped where
-Node or npm is absent or the package index cannot be reached, and fails there with ``SMSMFA_REQUIRE_SERVICES=1``.
+It is installed once, into the user's cache directory, and needs Node 20 or newer. Without Node, npm or the package
+index its tests are skipped; with ``SMSMFA_REQUIRE_SERVICES=1`` they fail.
 """
 
 import json
@@ -34,22 +34,22 @@ _SEED = {
         "messaging_services": [{"sid": SERVICE, "friendly_name": "acme", "phone_numbers": [NUMBER]}],
     }
 }
-#: Seconds for the package index, and for the start.
+#: Seconds for the package index, and for the start. They only end a test that hangs.
 _PATIENCE = 120
 
 
 class Emulator:
-    """The emulator, and what it has got.
+    """The emulator, and the messages that it has accepted.
 
     Args:
-        url: where it listens.
+        url: its address.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
 
     def messages(self) -> list[dict[str, Any]]:
-        """Return every message it has taken, the newest first."""
+        """Return every accepted message, newest first."""
         return self._ask(f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json?PageSize=100")["messages"]
 
     def message(self, sid: str) -> dict[str, Any]:
@@ -61,19 +61,19 @@ class Emulator:
         return self._ask(f"/2010-04-01/Accounts/{ACCOUNT}/Calls/{sid}.json")
 
     def report(self, sid: str, status: str) -> None:
-        """Have a message come so far, and its sender told of it."""
+        """Give a message a status, and have it reported."""
         self._ask("/_twilio/simulate/message-status", {"MessageSid": sid, "Status": status})
 
     def _ask(self, path: str, form: dict[str, str] | None = None) -> dict[str, Any]:
         login = b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
         body = None if form is None else urlencode(form).encode()
-        with urlopen(Request(self.url + path, body, {"Authorization": f"Basic {login}"}), timeout=10) as answer:
+        with urlopen(Request(self.url + path, body, {"Authorization": f"Basic {login}"}), timeout=_PATIENCE) as answer:
             return json.load(answer)
 
 
 @contextmanager
 def emulator() -> Iterator[Emulator]:
-    """Start the emulator, and end it."""
+    """Run the emulator."""
     program, port = _installed(), _free_port()
     with tempfile.TemporaryDirectory() as folder:
         seed = Path(folder, "seed.json")  # which is YAML too
@@ -99,7 +99,7 @@ def _absent(why: str) -> NoReturn:
 
 
 def _installed() -> Path:
-    """Return the program, after installing it, all or nothing, if it is not there yet."""
+    """Return the program. Install it first if it is missing, all or nothing."""
     lock = json.loads((_LOCK / "package-lock.json").read_text(encoding="utf-8"))
     release = lock["packages"]["node_modules/emulate"]["version"]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "smsmfa-tests")

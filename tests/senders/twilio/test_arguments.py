@@ -1,4 +1,4 @@
-"""The arguments of a sender for Twilio are checked, and turned into the fields that are posted."""
+"""The arguments of a Twilio sender are checked, and become form fields."""
 
 import pytest
 
@@ -20,18 +20,43 @@ CONTENT = "HX" + "0123456789abcdef" * 2
 TOKEN = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
 NUMBER = {"From": "+14155550106"}
 POOL = {"MessagingServiceSid": SERVICE}
+#: The shortest and the longest of each form.
+FORMS = ["+1234567", "+123456789012345", "123", "123456", "A", "0123456789A", "My Company"]
 
 
 @pytest.mark.parametrize(
     "check, arguments, advice",
     [
         (check_credentials, (Opaque("AC1"), Opaque(TOKEN)), "account_sid must be AC and 32 hexadecimal digits"),
+        (check_credentials, (Opaque(ACCOUNT + "\n"), Opaque(TOKEN)), "account_sid must be"),
+        (check_credentials, (Opaque(TOKEN), Opaque(ACCOUNT)), "account_sid must be"),
+        (check_credentials, (Opaque(None), Opaque(TOKEN)), "account_sid must be"),
         (check_credentials, (Opaque(ACCOUNT), Opaque(None)), "auth_token must be text of 16 or more ASCII"),
-        (checked_sender, (None, None), "give either from_number or messaging_service_sid"),
-        (checked_sender, ("Acme", SERVICE), "give either from_number or messaging_service_sid"),
+        *(
+            (check_credentials, (Opaque(ACCOUNT), Opaque(token)), "auth_token must be")
+            for token in ("", TOKEN[:15], TOKEN + "\n", f" {TOKEN}", TOKEN + "ö", TOKEN.encode())
+        ),
+        (checked_sender, (None, None), "give from_number or messaging_service_sid, and not both"),
+        (checked_sender, ("Acme", SERVICE), "give from_number or messaging_service_sid, and not both"),
         (checked_sender, (None, "MG1"), "messaging_service_sid must be MG and 32 hexadecimal digits"),
         (checked_sender, ("Acmé", None), "from_number must be + and 7 to 15 digits"),
-        (checked_sender, ("+15005550006", None), "from_number is a test number of Twilio's"),
+        *(
+            (checked_sender, (number, None), "from_number must be")
+            for number in (
+                "",
+                "4155550106",
+                "+1 415 555 0106",
+                "+14155550106\n",
+                "+0123456789",
+                "12",
+                "1234567",
+                "12 34",
+            )
+        ),
+        *((checked_sender, (number, None), "from_number must be") for number in ("Acme Payments", "+١٤١٥٥٥٥٠١٠٦", 7)),
+        (checked_sender, (SERVICE, None), "from_number must be"),
+        (checked_sender, (None, ACCOUNT), "messaging_service_sid must be"),
+        (checked_sender, ("+15005550006", None), "from_number is one of Twilio's test numbers"),
         (checked_voice, ("Acme", NUMBER), "voice_number must be + and 7 to 15 digits"),
         (checked_voice, (7, NUMBER), "voice_number must be + and 7 to 15 digits"),
         (checked_whatsapp, ("whatsapp:+14155550106", None, NUMBER), "whatsapp_number must be + and 7 to 15 digits"),
@@ -50,12 +75,12 @@ POOL = {"MessagingServiceSid": SERVICE}
         (checked_options, (None, ["discard"], False), 'address_retention must be "retain", "obfuscate" or None'),
         (checked_options, (None, None, 1), "provide_feedback must be True or False"),
         (checked_sms_options, (True, None, True), 'risk_check must be "enable", "disable" or None'),
-        (checked_sms_options, (None, "OTP", True), "message_intent must be a word of lower case letters"),
+        (checked_sms_options, (None, "OTP", True), "message_intent must be a word in lower case"),
         (checked_sms_options, (None, None, "true"), "smart_encoded must be True or False"),
     ],
 )
 def test_refused(check, arguments, advice):
-    """What cannot work is refused, with words that say how to mend it."""
+    """A wrong argument is refused, and the error says how to fix it."""
     with pytest.raises(ConfigurationError) as caught:
         check(*arguments)
 
@@ -70,10 +95,11 @@ def test_refused(check, arguments, advice):
         ("12345", None, ({"From": "12345"}, "from_number='••••45'")),
         ("Acme 24", None, ({"From": "Acme 24"}, "from_number='••••24'")),
         (None, SERVICE, (POOL, "messaging_service_sid='MG…cdef'")),
+        *((name, None, ({"From": name}, f"from_number='••••{name[-2:]}'")) for name in FORMS),
     ],
 )
 def test_sender(number, service, expected):
-    """Who sends is a number, a short code, a name or a messaging service, and is shown in part."""
+    """The sender is a number, a short code, a name or a messaging service, and is shown in part."""
     assert expected == checked_sender(number, service)
 
 
@@ -89,7 +115,7 @@ def test_sender(number, service, expected):
     ],
 )
 def test_voice(number, sender, expected):
-    """Calls come from the number that is given, or from the one that messages come from."""
+    """Calls come from the given number, or from the number that messages come from."""
     assert expected == checked_voice(number, sender)
 
 
@@ -104,7 +130,7 @@ def test_voice(number, sender, expected):
     ],
 )
 def test_whatsapp(number, content, sender, expected):
-    """WhatsApp is on with a number of its own, or with a template and a messaging service."""
+    """WhatsApp needs its own number, or a template and a messaging service."""
     assert expected == checked_whatsapp(number, content, sender)
 
 
@@ -112,12 +138,12 @@ def test_whatsapp(number, content, sender, expected):
     "url", [None, "https://acme.example/twilio?tenant=7", "https://acme.example:8443/", "http://127.0.0.1:8000/"]
 )
 def test_callback(url):
-    """Reports go to an https URL, or for a test to one on loopback."""
+    """Reports go to an https URL, or to loopback in tests."""
     assert url == checked_callback(url)
 
 
 def test_options():
-    """What is not chosen is not posted."""
+    """Options that are not set are not posted."""
     assert {} == checked_options(None, None, False)
     assert {"ContentRetention": "retain", "AddressRetention": "retain"} == checked_options("retain", "retain", False)
     assert {
@@ -132,5 +158,6 @@ def test_options():
 
 
 def test_credentials():
-    """Credentials that may be some are taken."""
+    """Credentials of the right form are accepted."""
     assert None is check_credentials(Opaque(ACCOUNT), Opaque(TOKEN))
+    assert None is check_credentials(Opaque(ACCOUNT.upper()), Opaque("!" * 16))

@@ -1,15 +1,13 @@
-"""An account is looked at before the first user does: what is wrong is said, and what cannot be known is not fine."""
+"""The check of an account: problems are reported, and nothing that could not be checked is "ok"."""
 
-import asyncio
 import json
-from contextlib import ExitStack
-from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from senders.calls import AMPLE, SHORT, raises
 
-from smsmfa.senders.twilio import AsyncTwilioSender, TwilioSender
-from smsmfa.testing import Answer, Carrier
+from smsmfa.senders.twilio import TwilioSender
+from smsmfa.testing import Answer
 from smsmfa.testing.carrier import drop, half, hang
 from smsmfa.values import Finding
 
@@ -25,7 +23,7 @@ def reply(http, **fields):
 
 
 class Twilio:
-    """An account as it should be, whose answers a test changes."""
+    """An account in good order. Tests change its answers."""
 
     def __init__(self):
         own = [{"phone_number": number, "capabilities": {"sms": True, "voice": True}} for number in (NUMBER, OTHER)]
@@ -52,25 +50,23 @@ class Twilio:
 
 @pytest.fixture
 def account():
-    """An account as it should be."""
+    """An account in good order."""
     return Twilio()
 
 
-@pytest.fixture(params=[TwilioSender, AsyncTwilioSender])
-def look(request, account):
-    """Look at the account with either kind of sender."""
-    with ExitStack() as carriers:
+@pytest.fixture
+def look(serve, account):
+    """Check the account with either kind of sender."""
 
-        def look(**changes):
-            carrier = carriers.enter_context(Carrier(account))
-            given = {"account_sid": ACCOUNT, "auth_token": TOKEN, "timeout": timedelta(seconds=10)}
-            sender = request.param(**given | ({"from_number": NUMBER} | changes))
-            sender._api.client().api.base_url = carrier.url
-            sender._api.client().messaging.base_url = carrier.url
-            found = sender.check()
-            return asyncio.run(found) if asyncio.iscoroutine(found) else found
+    def look(**changes):
+        carrier = serve(account)
+        given = {"account_sid": ACCOUNT, "auth_token": TOKEN, "timeout": AMPLE}
+        sender = TwilioSender(**given | ({"from_number": NUMBER} | changes))
+        sender._api.client().api.base_url = carrier.url
+        sender._api.client().messaging.base_url = carrier.url
+        return sender.check()
 
-        yield look
+    return look
 
 
 def pool(**changes):
@@ -79,17 +75,17 @@ def pool(**changes):
 
 
 def said(findings):
-    """Return what is said of what."""
+    """Return the subjects and levels."""
     return [(finding.subject, finding.level) for finding in findings]
 
 
 def test_fine(look, account):
-    """An account as it should be is found to be so, by reading alone and with no secret in the findings."""
+    """An account in good order is ok. It is only read, and the findings show no secret."""
     findings = look()
 
     assert (
-        Finding("account", "ok", "active, and no trial"),
-        Finding("from_number", "ok", "••••06 is the account's and can send SMS"),
+        Finding("account", "ok", "the account is active, and not a trial"),
+        Finding("from_number", "ok", "••••06 belongs to the account and can send SMS"),
     ) == findings
     assert [("GET", "account", {}), ("GET", "IncomingPhoneNumbers", {"PhoneNumber": [NUMBER]})] == account.asked
     assert not [secret for secret in (TOKEN, NUMBER[1:], ACCOUNT) if secret in repr(findings)]
@@ -101,15 +97,19 @@ def test_fine(look, account):
         (reply(401, code=20003, status=401), "error", "Twilio does not know this account SID with this auth token"),
         (reply(404, code=20404, status=404), "error", "Twilio does not know this account SID with this auth token"),
         (reply(403, code=20008, status=403), "error", "these are test credentials"),
-        (reply(403), "error", "these are test credentials, or others that may not read the account"),
-        (reply(200, status="suspended", type="Full"), "error", "the account is suspended: nothing is sent"),
-        (reply(200, status="closed", type="Full"), "error", "the account is closed: nothing is sent"),
-        (reply(200, status="active", type="Trial"), "warning", "a trial account: it sends to verified numbers only"),
-        (reply(200, status="active", type="Lite"), "not checked", "Twilio's answer does not say what state"),
-        (reply(200, status="active"), "not checked", "Twilio's answer does not say what state"),
-        (reply(200, status="frozen", type="Full"), "not checked", "Twilio's answer does not say what state"),
-        (reply(200), "not checked", "Twilio's answer does not say what state"),
-        (Answer(200, "<html>"), "not checked", "Twilio's answer does not say what state"),
+        (reply(403), "error", "these are test credentials, or they may not read the account"),
+        (reply(200, status="suspended", type="Full"), "error", "the account is suspended, so nothing is sent"),
+        (reply(200, status="closed", type="Full"), "error", "the account is closed, so nothing is sent"),
+        (
+            reply(200, status="active", type="Trial"),
+            "warning",
+            "this is a trial account: it sends to verified numbers only",
+        ),
+        (reply(200, status="active", type="Lite"), "not checked", "Twilio's answer does not say whether"),
+        (reply(200, status="active"), "not checked", "Twilio's answer does not say whether"),
+        (reply(200, status="frozen", type="Full"), "not checked", "Twilio's answer does not say whether"),
+        (reply(200), "not checked", "Twilio's answer does not say whether"),
+        (Answer(200, "<html>"), "not checked", "Twilio's answer does not say whether"),
         (reply(429), "not checked", "Twilio answers HTTP 429"),
         (reply(503), "not checked", "Twilio answers HTTP 503"),
         (Answer(302), "not checked", "Twilio answers HTTP 302"),
@@ -118,7 +118,7 @@ def test_fine(look, account):
     ],
 )
 def test_account(answer, level, words, look, account):
-    """What is wrong with an account is an error, and what could not be read is not checked; each says what to do."""
+    """A problem of the account is an error, an account that could not be read is not checked, and each has advice."""
     account.answers["account"] = answer
 
     first, second = look()
@@ -130,15 +130,15 @@ def test_account(answer, level, words, look, account):
 
 
 def test_silence(look, account):
-    """An account that nobody answers for within the timeout is not checked."""
+    """If Twilio does not answer in time the account is not checked."""
     account.answers["account"] = hang
 
-    assert [("account", "not checked"), ("from_number", "not checked")] == said(look(timeout=timedelta(seconds=0.1)))
+    assert [("account", "not checked"), ("from_number", "not checked")] == said(look(timeout=SHORT))
 
 
 def test_nobody_there(look, account, monkeypatch):
-    """Without a network nothing is checked, and nothing is fine."""
-    monkeypatch.setattr("urllib3.util.connection.create_connection", _raise)
+    """Without a network nothing is checked, and nothing is ok."""
+    monkeypatch.setattr("urllib3.util.connection.create_connection", raises(TimeoutError()))
 
     findings = look(voice_number=OTHER)
 
@@ -147,18 +147,14 @@ def test_nobody_there(look, account, monkeypatch):
     assert [] == account.asked
 
 
-def _raise(*arguments, **options):
-    raise TimeoutError
-
-
 @pytest.mark.parametrize(
     "answer, level, words",
     [
-        (reply(200, incoming_phone_numbers=[]), "error", "••••06 is not one of the account's numbers"),
+        (reply(200, incoming_phone_numbers=[]), "error", "••••06 does not belong to the account"),
         (
             reply(200, incoming_phone_numbers=[{"phone_number": NUMBER + "0"}]),
             "error",
-            "••••06 is not one of the account's numbers",
+            "••••06 does not belong to the account",
         ),
         (
             reply(200, incoming_phone_numbers=[{"phone_number": NUMBER, "capabilities": {"sms": False}}]),
@@ -175,15 +171,15 @@ def _raise(*arguments, **options):
             "not checked",
             "Twilio did not say what ••••06 can do",
         ),
-        (reply(200, incoming_phone_numbers="none"), "not checked", "Twilio did not say whether ••••06 is"),
-        (reply(200, incoming_phone_numbers=["none"]), "error", "••••06 is not one of the account's numbers"),
-        (reply(200), "not checked", "Twilio did not say whether ••••06 is the account's"),
-        (reply(500, incoming_phone_numbers=[]), "not checked", "Twilio did not say whether ••••06 is the account's"),
-        (drop, "not checked", "Twilio did not say whether ••••06 is the account's"),
+        (reply(200, incoming_phone_numbers="none"), "not checked", "Twilio did not say whether ••••06"),
+        (reply(200, incoming_phone_numbers=["none"]), "error", "••••06 does not belong to the account"),
+        (reply(200), "not checked", "Twilio did not say whether ••••06 belongs"),
+        (reply(500, incoming_phone_numbers=[]), "not checked", "Twilio did not say whether ••••06 belongs"),
+        (drop, "not checked", "Twilio did not say whether ••••06 belongs"),
     ],
 )
 def test_number(answer, level, words, look, account):
-    """A number that is not the account's, or cannot send SMS, is an error."""
+    """A number that does not belong to the account, or cannot send SMS, is an error."""
     account.answers["IncomingPhoneNumbers"] = answer
 
     _, finding = look()
@@ -194,22 +190,24 @@ def test_number(answer, level, words, look, account):
 
 
 def test_short_code(look, account):
-    """A short code is looked for among those of the account."""
-    assert Finding("from_number", "ok", "••••45 is the account's") == look(from_number="12345")[1]
+    """A short code is looked for among the account's short codes."""
+    assert Finding("from_number", "ok", "••••45 belongs to the account") == look(from_number="12345")[1]
     assert ("from_number", "error") == said(look(from_number="54321"))[1]
 
 
 def test_name(look):
-    """A name as the sender cannot be asked about, and that is no good news."""
+    """A sender name cannot be checked, and the advice says so."""
     _, finding = look(from_number="Acme")
 
     assert ("not checked", True) == (finding.level, "United States" in finding.advice)
 
 
 def test_voice_number(look, account):
-    """A number for calls of its own has to be the account's and able to call."""
+    """A separate number for calls must belong to the account and be able to call."""
     own = [{"phone_number": number, "capabilities": {"sms": True, "voice": False}} for number in (NUMBER, OTHER)]
-    assert Finding("voice_number", "ok", "••••07 is the account's and can make calls") == look(voice_number=OTHER)[2]
+    assert (
+        Finding("voice_number", "ok", "••••07 belongs to the account and can make calls") == look(voice_number=OTHER)[2]
+    )
     account.answers["IncomingPhoneNumbers"] = reply(200, incoming_phone_numbers=own)
 
     assert ("voice_number", "error") == said(look(voice_number=OTHER))[2]
@@ -217,7 +215,7 @@ def test_voice_number(look, account):
 
 
 def test_service(look, account):
-    """A messaging service with a sender is fine, and no more is asked than it takes to know."""
+    """A messaging service with a sender is ok, and nothing else is asked."""
     findings = look(**pool())
 
     assert Finding("messaging_service_sid", "ok", "MG…cdef has a sender") == findings[1]
@@ -226,7 +224,7 @@ def test_service(look, account):
 
 @pytest.mark.parametrize("full", ["PhoneNumbers", "AlphaSenders", "service ShortCodes", None])
 def test_pool(full, look, account):
-    """Any kind of sender will do, and a service without one sends nothing."""
+    """Any kind of sender is enough, and a service without a sender is an error."""
     lists = {"PhoneNumbers": "phone_numbers", "AlphaSenders": "alpha_senders", "service ShortCodes": "short_codes"}
     for name, field in lists.items():
         account.answers[name] = reply(200, **{field: [{"sid": "PN"}] if name == full else []})
@@ -236,7 +234,7 @@ def test_pool(full, look, account):
 
 @pytest.mark.parametrize("name", ["PhoneNumbers", "AlphaSenders", "service ShortCodes"])
 def test_pool_that_cannot_be_read(name, look, account):
-    """A service is not called empty where a part of it could not be read."""
+    """A service is not called empty if a part of it could not be read."""
     account.answers["PhoneNumbers"] = reply(200, phone_numbers=[])
     account.answers[name] = reply(503)
 
@@ -254,7 +252,7 @@ def test_pool_that_cannot_be_read(name, look, account):
     ],
 )
 def test_missing_service(answer, level, look, account):
-    """A messaging service that the account does not have is an error; one that cannot be read is not checked."""
+    """A messaging service that does not exist is an error; one that cannot be read is not checked."""
     account.answers[SERVICE] = answer
 
     findings = look(**pool())
@@ -264,7 +262,7 @@ def test_missing_service(answer, level, look, account):
 
 
 def test_registration(look, account):
-    """A service that is not registered for 10DLC is worth a warning, and one of which nothing is said is not."""
+    """A service that is not registered for 10DLC is a warning. An answer that does not say is ignored."""
     account.answers[SERVICE] = reply(200, us_app_to_person_registered=False)
     assert [("account", "ok"), ("messaging_service_sid", "ok"), ("A2P 10DLC", "warning")] == said(look(**pool()))
     account.answers[SERVICE] = reply(200)
@@ -273,7 +271,7 @@ def test_registration(look, account):
 
 
 def test_unreadable_account(look, account):
-    """Where the account cannot be read nothing else is asked."""
+    """If the account cannot be read nothing else is asked."""
     account.answers["account"] = reply(401)
 
     findings = look(**pool(voice_number=OTHER))

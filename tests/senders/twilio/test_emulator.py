@@ -1,12 +1,12 @@
-"""What the sender says to Twilio, an emulator of Twilio that none of us wrote understands, and the other way round."""
+"""The sender and the status callback work with an emulator of Twilio that we did not write."""
 
-import asyncio
 import re
 from queue import Queue
 from urllib.parse import urlsplit
 
 import attrs
 import pytest
+from senders.calls import AMPLE, HANGS, done
 from senders.twilio.emulator_server import ACCOUNT, NO_SERVICE, NUMBER, SERVICE, TOKEN, UNOWNED, emulator
 from support import a_config, rejected, wrong
 
@@ -24,11 +24,12 @@ from smsmfa import (
 )
 from smsmfa.senders.twilio import CallbackRejected, StatusCallback
 from smsmfa.testing import Answer, Carrier, SenderConformance
+from smsmfa.typing import VOICE
 
 MESSAGE = SenderConformance.message
 TO = MESSAGE.to.e164
 
-#: Another account's.
+#: The token of another account.
 WRONG = "0" * 32
 
 both = pytest.mark.parametrize("kind", [TwilioSender, AsyncTwilioSender])
@@ -36,20 +37,14 @@ both = pytest.mark.parametrize("kind", [TwilioSender, AsyncTwilioSender])
 
 @pytest.fixture(scope="module")
 def twilio():
-    """The emulator."""
+    """Run the emulator."""
     with emulator() as running:
         yield running
 
 
-@pytest.fixture(autouse=True)
-def direct(monkeypatch):
-    """Let no proxy of the environment come between."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-
-
 @pytest.fixture
 def inbox():
-    """A server of the application's, and what is posted to it."""
+    """Run a server of the application; return its URL and the queue of requests."""
     posted = Queue()
 
     def take(exchange):
@@ -61,17 +56,12 @@ def inbox():
 
 
 def sender_to(twilio, kind=TwilioSender, **changes):
-    """Return a sender to the emulator."""
-    given = {"account_sid": ACCOUNT, "auth_token": TOKEN, "from_number": NUMBER}
+    """Return a sender that sends to the emulator."""
+    given = {"account_sid": ACCOUNT, "auth_token": TOKEN, "from_number": NUMBER, "timeout": AMPLE}
     sender = kind(**given | changes)
     client = sender._api.client()
     client.api.base_url, client.messaging.base_url = twilio.url, f"{twilio.url}/messaging"
     return sender
-
-
-def done(outcome):
-    """Return what a call returns, of either kind of sender."""
-    return asyncio.run(outcome) if asyncio.iscoroutine(outcome) else outcome
 
 
 def pool(sid=SERVICE):
@@ -81,28 +71,28 @@ def pool(sid=SERVICE):
 
 @both
 def test_from_number(kind, twilio):
-    """A message from a number is taken, and stands there as it was sent."""
+    """The emulator accepts a message from a number, and has it as it was sent."""
     receipt = done(sender_to(twilio, kind).send(MESSAGE))
 
-    taken = twilio.message(receipt.message_id)
-    assert (TO, NUMBER, MESSAGE.text) == (taken["to"], taken["from"], taken["body"])
+    accepted = twilio.message(receipt.message_id)
+    assert (TO, NUMBER, MESSAGE.text) == (accepted["to"], accepted["from"], accepted["body"])
 
 
 @both
 def test_messaging_service(kind, twilio):
-    """A message from a messaging service is taken, and the service chooses the number."""
+    """The emulator accepts a message from a messaging service, and the service chooses the number."""
     receipt = done(sender_to(twilio, kind, **pool()).send(MESSAGE))
 
-    taken = twilio.message(receipt.message_id)
-    assert (SERVICE, NUMBER) == (taken["messaging_service_sid"], taken["from"])
+    accepted = twilio.message(receipt.message_id)
+    assert (SERVICE, NUMBER) == (accepted["messaging_service_sid"], accepted["from"])
 
 
 def test_call(twilio):
-    """A call is taken."""
-    receipt = sender_to(twilio).send(attrs.evolve(MESSAGE, channel="voice"))
+    """The emulator accepts a call."""
+    receipt = sender_to(twilio).send(attrs.evolve(MESSAGE, channel=VOICE))
 
-    taken = twilio.call(receipt.message_id)
-    assert (TO, NUMBER) == (taken["to"], taken["from"])
+    accepted = twilio.call(receipt.message_id)
+    assert (TO, NUMBER) == (accepted["to"], accepted["from"])
 
 
 @both
@@ -112,11 +102,11 @@ def test_call(twilio):
         ({"auth_token": WRONG}, "Twilio 20003: wrong account SID or auth token"),
         ({"account_sid": "AC" + "f" * 32}, "Twilio 20003: wrong account SID or auth token"),
         ({"from_number": UNOWNED}, "Twilio 21606: the from_number cannot send SMS"),
-        (pool(NO_SERVICE), "Twilio 20404: no such account"),
+        (pool(NO_SERVICE), "Twilio 20404: the account or the messaging service"),
     ],
 )
 def test_misconfigured(kind, changes, words, twilio):
-    """What the operator has to mend is said to be so, and nothing is sent."""
+    """A mistake of the operator is SenderMisconfigured, and nothing is sent."""
     before = len(twilio.messages())
 
     with pytest.raises(SenderMisconfigured) as caught:
@@ -138,7 +128,7 @@ def test_misconfigured(kind, changes, words, twilio):
     ],
 )
 def test_check(kind, changes, expected, twilio):
-    """A look at the account finds the same beforehand."""
+    """The check of the account finds the same mistakes beforehand."""
     findings = done(sender_to(twilio, kind, **changes).check())
 
     assert expected == [(finding.subject, finding.level) for finding in findings]
@@ -151,13 +141,13 @@ def read(callback, url, request):
 
 
 def test_reports(twilio, inbox):
-    """T21: reports that the emulator signs are believed, under the right token and under no other."""
+    """T21: reports signed by the emulator are accepted under the right token and under no other."""
     url, posted = inbox
     receipt = sender_to(twilio, status_callback=f"{url}/twilio?tenant=7").send(MESSAGE)
-    requests = [posted.get(timeout=10)]
+    requests = [posted.get(timeout=HANGS)]
     for status in ("sent", "delivered"):
         twilio.report(receipt.message_id, status)
-        requests.append(posted.get(timeout=10))
+        requests.append(posted.get(timeout=HANGS))
 
     reports = [read(StatusCallback(TOKEN), url, request) for request in requests]
 
@@ -173,12 +163,12 @@ def test_reports(twilio, inbox):
 
 
 def code_of(twilio):
-    """Read the code on the phone."""
+    """Return the code on the phone."""
     return re.search(r"\b[0-9]{6}\b", twilio.messages()[0]["body"])[0]
 
 
 def test_login(twilio, inbox):
-    """A number is enrolled and somebody logs in, with the codes that arrive; the report belongs to the challenge."""
+    """A user enrols and logs in with the codes that arrive, and the reports belong to the challenges."""
     url, posted = inbox
     events = []
     factor = a_config(), MemoryStore(), sender_to(twilio, status_callback=url)
@@ -191,31 +181,31 @@ def test_login(twilio, inbox):
     assert 4 == rejected(verifier.verify, "alice", challenge.id, wrong(code), error=CodeRejected).attempts_left
     assert "sms" == verifier.verify("alice", challenge.id, code).method
 
-    reports = [read(StatusCallback(TOKEN), url, posted.get(timeout=10)).event for _ in range(2)]
+    reports = [read(StatusCallback(TOKEN), url, posted.get(timeout=HANGS)).event for _ in range(2)]
     sent = [(event.challenge_id, event.message_id, event.phone) for event in events if event.name == "gd_send_sms"]
     assert [pending.id, challenge.id] == [challenge_id for challenge_id, *_ in sent]
     assert sorted(sent) == sorted((event.challenge_id, event.message_id, event.phone) for event in reports)
 
 
 async def test_login_on_a_loop(twilio):
-    """The same on an event loop, where the code is asked for once more by a call."""
+    """A user enrols and logs in on an event loop, and has the code repeated by a call."""
     factor = a_config(resend_gap=a_config().resend_gap * 0), AsyncMemoryStore(), sender_to(twilio, AsyncTwilioSender)
     enroller, verifier = AsyncEnroller(*factor), AsyncVerifier(*factor)
 
     pending = await enroller.start("alice", TO)
     await enroller.confirm("alice", pending.id, code_of(twilio))
     challenge = await verifier.challenge("alice")
-    again = await verifier.resend("alice", challenge.id, channel="voice")
+    again = await verifier.resend("alice", challenge.id, channel=VOICE)
 
-    assert "voice" == again.channel
-    assert "voice" == (await verifier.verify("alice", challenge.id, code_of(twilio))).method
+    assert VOICE == again.channel
+    assert VOICE == (await verifier.verify("alice", challenge.id, code_of(twilio))).method
 
 
 def test_where_reports_go(twilio, inbox):
-    """The URL that Twilio calls is the one that was given, with the challenge in its query."""
+    """Twilio calls the given URL with the challenge in its query."""
     url, posted = inbox
     sender_to(twilio, status_callback=f"{url}/twilio?tenant=7").send(MESSAGE)
 
-    target = urlsplit(posted.get(timeout=10).line.split()[1])
+    target = urlsplit(posted.get(timeout=HANGS).line.split()[1])
 
     assert ("/twilio", f"tenant=7&challenge={MESSAGE.challenge_id}") == (target.path, target.query)

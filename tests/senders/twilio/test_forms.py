@@ -1,4 +1,4 @@
-"""What is posted for one message: the fields of an SMS, of a call and of a message on WhatsApp."""
+"""The form of one message: the fields of an SMS, of a call and of a WhatsApp message."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from smsmfa.exceptions import SenderMisconfigured
 from smsmfa.phone import PhoneNumber
 from smsmfa.senders.twilio.forms import Origin, form_of, spoken, validity, voice_language
-from smsmfa.typing import Message
+from smsmfa.typing import CHANNELS, SMS, VOICE, WHATSAPP, Message
 
 NOW = 1_700_000_000
 NUMBER = "+14155552671"
@@ -27,7 +27,7 @@ ORIGIN = Origin(
 )
 
 
-def a_message(channel="sms", **changes):
+def a_message(channel=SMS, **changes):
     """Return a message on a channel."""
     given = {
         "to": PhoneNumber(NUMBER, "US", "mobile"),
@@ -41,34 +41,34 @@ def a_message(channel="sms", **changes):
 
 
 def posted(channel, origin=ORIGIN, **changes):
-    """Return where a message is posted, and what."""
+    """Return the path and the form of a message."""
     return form_of(a_message(channel, **changes), origin, NOW * 10**9)
 
 
 def parts(twiml):
-    """Return what a call does: each element's name and its words."""
+    """Return the steps of a call: each element's name, and its words or its length."""
     response = Xml.fromstring(twiml)
     assert "Response" == response.tag
     return [(part.tag, part.text or part.get("length")) for part in response]
 
 
 def test_sms():
-    """An SMS has the recipient, the sender, the text, the rest of the code's life and the options, and no more."""
+    """An SMS has the recipient, the sender, the text, the validity period and the options, and nothing else."""
     form = {"To": NUMBER, "From": "+14155550106", "Body": TEXT, "ValidityPeriod": "300"}
 
-    assert ("/Messages", form | {"ProvideFeedback": "true", "RiskCheck": "enable"}) == posted("sms")
+    assert ("/Messages", form | {"ProvideFeedback": "true", "RiskCheck": "enable"}) == posted(SMS)
 
 
 def test_whatsapp_text():
-    """On WhatsApp both addresses say so, and the options of an SMS stay away."""
+    """Both addresses of a WhatsApp message name the channel, and it has no options of an SMS."""
     form = {"To": f"whatsapp:{NUMBER}", "From": "whatsapp:+14155550108", "Body": TEXT, "ValidityPeriod": "300"}
 
-    assert ("/Messages", form | {"ProvideFeedback": "true"}) == posted("whatsapp")
+    assert ("/Messages", form | {"ProvideFeedback": "true"}) == posted(WHATSAPP)
 
 
 def test_whatsapp_template():
-    """With a content template on WhatsApp there is no text: the template's variable 1 is the code."""
-    path, form = posted("whatsapp", attrs.evolve(ORIGIN, content_sid=CONTENT, whatsapp={"MessagingServiceSid": "MG"}))
+    """A WhatsApp message with a content template has no text: the template's variable 1 is the code."""
+    path, form = posted(WHATSAPP, attrs.evolve(ORIGIN, content_sid=CONTENT, whatsapp={"MessagingServiceSid": "MG"}))
 
     assert ("/Messages", CONTENT, "MG") == (path, form["ContentSid"], form["MessagingServiceSid"])
     assert {"1": "314159"} == json.loads(form["ContentVariables"])
@@ -76,8 +76,8 @@ def test_whatsapp_template():
 
 
 def test_call():
-    """A call has the recipient, the number it comes from and what to say; a call has no options of a message."""
-    path, form = posted("voice")
+    """A call has the recipient, the number it comes from and the words, and no options of a message."""
+    path, form = posted(VOICE)
 
     assert "/Calls" == path
     assert {"To": NUMBER, "From": "+14155550107", "Twiml": spoken(TEXT, "314159", None)} == form
@@ -86,18 +86,18 @@ def test_call():
 @pytest.mark.parametrize(
     "channel, advice",
     [
-        ("voice", "calls are not set up: give the TwilioSender a voice_number"),
-        ("whatsapp", "WhatsApp is not set up: give the TwilioSender a whatsapp_number"),
-        ("pigeon", "TwilioSender has the channels sms, voice and whatsapp and no other"),
+        (VOICE, "calls are not set up: give TwilioSender a voice_number"),
+        (WHATSAPP, "WhatsApp is not set up: give TwilioSender a whatsapp_number"),
+        ("pigeon", "TwilioSender sends SMS, voice and WhatsApp; it has no channel 'pigeon'"),
     ],
 )
 def test_channel_that_is_not_set_up(channel, advice):
-    """A channel that the sender has nothing for is the operator's to set up, and nothing is sent."""
+    """Nothing is sent on a channel that is not set up, and the error says how to set it up."""
     with pytest.raises(SenderMisconfigured, match=f"^{advice}"):
         posted(channel, Origin(sender={"From": "Acme"}))
 
 
-@pytest.mark.parametrize("channel", ["sms", "voice", "whatsapp"])
+@pytest.mark.parametrize("channel", CHANNELS)
 @pytest.mark.parametrize(
     "url, expected",
     [
@@ -110,7 +110,7 @@ def test_channel_that_is_not_set_up(channel, advice):
     ],
 )
 def test_status_callback(channel, url, expected):
-    """Twilio reports to a URL that says which challenge it is about, on every channel."""
+    """On every channel the URL of reports names the challenge."""
     _, form = posted(channel, attrs.evolve(ORIGIN, status_callback=url))
 
     assert expected == form["StatusCallback"]
@@ -129,12 +129,12 @@ def test_status_callback(channel, url, expected):
     ],
 )
 def test_validity(left, expected):
-    """R33: Twilio is told what remains of the code's life, in seconds rounded up, between 1 and 36,000."""
+    """R33: the validity period is the rest of the code's life, in seconds rounded up, between 1 and 36,000."""
     assert expected == validity(datetime.fromtimestamp(NOW, UTC) + left, NOW * 10**9)
 
 
 def test_spoken():
-    """A call says the text twice, and in it the code digit by digit with a pause after each."""
+    """A call says the text twice, and the code digit by digit with a pause after each digit."""
     digits = [step for digit in "314159" for step in (("Say", digit), ("Pause", "1"))]
     once = [*digits, ("Say", "is your code for Acme & Söhne")]
 
@@ -142,7 +142,7 @@ def test_spoken():
 
 
 def test_spoken_around():
-    """What stands before the code is said before it, and a text that has the code twice is said once."""
+    """Words before the code are said before it, and a text that has the code twice is said once."""
     digits = [step for digit in "314159" for step in (("Say", digit), ("Pause", "1"))]
     expected = [("Say", "Acme:"), *digits, ("Say", ". Again:"), *digits]
 
@@ -151,12 +151,12 @@ def test_spoken_around():
 
 @pytest.mark.parametrize("shown", ["314159", "3, 1, 4, 1, 5, 9", "3.1.4.1.5.9", "3 1 4 - 1 5 9"])
 def test_spoken_apart(shown):
-    """A code whose digits stand apart already is found like any other."""
+    """A code whose digits are separated in the text is found too."""
     assert spoken("Your code is 314159.", "314159", None) == spoken(f"Your code is {shown}.", "314159", None)
 
 
 def test_spoken_within_a_number():
-    """What only looks like the code, within a longer number, is not taken for it."""
+    """The same digits within a longer number are not the code."""
     steps = parts(spoken("Call 31415926: 314159", "314159", None))
 
     assert ("Say", "Call 31415926:") == steps[0]
@@ -172,7 +172,7 @@ def test_spoken_within_a_number():
     ],
 )
 def test_spoken_ends(text, said):
-    """A lone full stop and an autofill line are not said; a text without its code is followed by it."""
+    """A lone full stop and the autofill line are not said. A text without the code is followed by it."""
     steps = parts(spoken(text, "314159", None))
     words = [words for tag, words in steps if tag == "Say"]
 
@@ -200,14 +200,14 @@ def test_spoken_ends(text, said):
     ],
 )
 def test_voice_language(locale, expected):
-    """A call speaks the language of the locale, by the name that Twilio has for it, or else English."""
+    """A call speaks the language of the locale, by Twilio's name for it, or English."""
     assert expected == voice_language(locale)
     assert {expected} == {say.get("language") for say in Xml.fromstring(spoken(TEXT, "314159", locale)).iter("Say")}
 
 
 @given(st.text(st.characters(blacklist_categories=["Cc", "Cs"])), st.text("0123456789", min_size=6, max_size=10))
 def test_spoken_is_xml(text, code):
-    """T16: whatever the text, what is said is well-formed, has nothing but Say and Pause, and has the code twice."""
+    """T16: the TwiML of any text is well-formed, has only Say and Pause, and says the code twice."""
     steps = parts(spoken(text, code, None))
 
     assert {"Say", "Pause"} == {tag for tag, _ in steps}
@@ -216,7 +216,7 @@ def test_spoken_is_xml(text, code):
 
 
 def _runs(steps, code):
-    """Return the digits that are followed by a pause each, as many together as the code has."""
+    """Return each run of digits with pauses that is as long as the code."""
     run, found = "", []
     for (tag, words), (after, _) in zip(steps, [*steps[1:], ("", "")], strict=True):
         if tag == "Say":
@@ -228,5 +228,5 @@ def _runs(steps, code):
 
 
 def test_repr():
-    """T12: what a sender knows of its own numbers is not shown."""
+    """T12: the repr does not show the sender's numbers."""
     assert "+1415" not in repr(ORIGIN)

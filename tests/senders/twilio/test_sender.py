@@ -1,26 +1,22 @@
-"""The Twilio senders send once, in bounded time, say for certain what they know, and show nothing they should not."""
+"""The Twilio senders send each message once, in bounded time; raise the right error; and show nothing."""
 
 import asyncio
 import base64
-import copy
 import gc
 import json
 import logging
 import pickle
-import socket
-import ssl
 import subprocess
 import sys
-import threading
 import traceback
 import types
-from contextlib import ExitStack, suppress
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 import attrs
 import pytest
-import twilio.rest
+from senders.calls import AMPLE, SHORT, Patient, done, failure, gated, patient, raises, send
 from support import a_config
 from twilio.base.exceptions import TwilioException
 
@@ -36,11 +32,10 @@ from smsmfa.exceptions import (
     SenderMisconfigured,
 )
 from smsmfa.phone import PhoneNumber
-from smsmfa.senders import threads
 from smsmfa.senders.twilio import AsyncTwilioSender, TwilioSender
-from smsmfa.testing import Answer, AsyncSenderConformance, Carrier, SenderConformance
-from smsmfa.testing.carrier import drip, drop, half, hang, kept, reset, stall
-from smsmfa.typing import Message, Receipt
+from smsmfa.testing import Answer, AsyncSenderConformance, SenderConformance
+from smsmfa.testing.carrier import drop, half, hang, kept
+from smsmfa.typing import VOICE, WHATSAPP, Message, Receipt
 
 ACCOUNT = "AC" + "0123456789abcdef" * 2
 TOKEN = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
@@ -50,7 +45,7 @@ NUMBER = "+14155552671"
 TEXT = "314159 is your code for Acme & Söhne.\n@acme.example #314159"
 SID = "SM" + "0" * 32
 NOW = 1_700_000_000
-#: What is said of every SMS, unless the sender is told otherwise.
+#: The fields of every SMS by default.
 USUAL = {"To": NUMBER, "ValidityPeriod": "300", "RiskCheck": "enable", "MessageIntent": "otp", "SmartEncoded": "true"}
 MESSAGE = Message(
     to=PhoneNumber(NUMBER, "US", "mobile"),
@@ -66,13 +61,12 @@ ARGUMENTS = {
     "auth_token": TOKEN,
     "from_number": "+14155550106",
     "clock": lambda: NOW * 10**9,
+    "timeout": AMPLE,
 }
-SHORT = timedelta(milliseconds=200)
-
 both = pytest.mark.parametrize("kind", [TwilioSender, AsyncTwilioSender])
 
 
-# What Twilio answers.
+# Answers of Twilio.
 
 
 def reply(status, body, *headers, **more):
@@ -83,26 +77,18 @@ def reply(status, body, *headers, **more):
 accepted = reply(201, {"sid": SID, "to": NUMBER, "body": TEXT})
 
 
-def drips_head(exchange):
-    """Send the head a byte at a time, each well within the timeout, and all of them long after it."""
-    for byte in b"HTTP/1.1 201 Created\r\nX-Drip: " + b"x" * 200:
-        exchange.wfile.write(bytes([byte]))
-        exchange.server.closing.wait(0.01)
-    exchange.wfile.write(b'\r\nContent-Length: 14\r\n\r\n{"sid": "SM00"}')
-
-
 def form(request):
-    """Return what a request posts."""
+    """Return the form of a request."""
     return {name: value for name, [value] in parse_qs(request.body, strict_parsing=True).items()}
 
 
 def refusal(code, status=400):
-    """Return what Twilio says with an error code; its message repeats the number."""
+    """Return Twilio's answer with an error code. Its message repeats the number."""
     return reply(status, {"code": code, "message": f"The 'To' number {NUMBER} is not valid: {TEXT}", "status": status})
 
 
 def problem(code, status):
-    """Return an error as RFC 9457 has it."""
+    """Return an error in the format of RFC 9457."""
     body = {"type": "about:blank", "title": NUMBER, "status": status, "code": code, "detail": TEXT}
     return reply(status, body, content_type="application/problem+json")
 
@@ -111,12 +97,12 @@ SECRETS = (TOKEN, BASIC, BASIC[-20:], "'314159'", "314159 is", "314159+is", "#31
 
 
 def secrets_in(text):
-    """Return what ``text`` should not show."""
+    """Return the secrets that ``text`` shows."""
     return [secret for secret in SECRETS if secret in text]
 
 
 def leaks(error):
-    """Return what an error shows that it should not, in its words, its frames' locals and the errors behind it."""
+    """Return the secrets in an error's text, its frames' locals and the errors behind it."""
     frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack
     ours = [f"{frame.filename} {frame.name} {frame.locals}" for frame in frames if frame.filename != __file__]
     behind = [f"not alone: {other!r}" for other in (error.__cause__, error.__context__) if other is not None]
@@ -124,12 +110,12 @@ def leaks(error):
 
 
 def texts_behind(thing):
-    """Return every text and bytes that can be reached from ``thing``, but through modules, code and loggers."""
-    passed_by = (types.ModuleType, type, types.FunctionType, types.CodeType, types.FrameType, logging.Logger)
+    """Return every text that can be reached from ``thing``, except through modules, code and loggers."""
+    skipped = (types.ModuleType, type, types.FunctionType, types.CodeType, types.FrameType, logging.Logger)
     seen, waiting, texts = set(), [thing], []
     while waiting:
         one = waiting.pop()
-        if id(one) in seen or isinstance(one, passed_by):
+        if id(one) in seen or isinstance(one, skipped):
             continue
         seen.add(id(one))
         if isinstance(one, str | bytes | bytearray):
@@ -138,45 +124,17 @@ def texts_behind(thing):
     return texts
 
 
-@pytest.fixture(autouse=True)
-def direct(monkeypatch):
-    """Let no proxy of the environment come between."""
-    for name in ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.fixture
-def serve():
-    """Start carriers, and stop them in the end."""
-    with ExitStack() as carriers:
-        yield lambda behaviour: carriers.enter_context(Carrier(behaviour))
-
-
 def sender_to(url, kind=TwilioSender, **changes):
-    """Return a sender whose SDK client sends to ``url``: ``_api`` is private, and there for this."""
+    """Return a sender whose SDK client sends to ``url``."""
     sender = kind(**ARGUMENTS | changes)
     sender._api.client().api.base_url = url
     return sender
 
 
-def send(sender, message=MESSAGE):
-    """Send with either kind of sender."""
-    outcome = sender.send(message)
-    return asyncio.run(outcome) if asyncio.iscoroutine(outcome) else outcome
+# The kit's suite.
 
 
-def failure(sender):
-    """Return the error of a message that does not go through."""
-    with pytest.raises(Exception) as caught:  # noqa: PT011
-        send(sender)
-    return caught.value
-
-
-# What every sender promises.
-
-
-class Promises:
+class Promises(Patient):
     accepted = accepted
     rejected = reply(400, {"code": 21211, "message": f"{SenderConformance.message.to.e164} is not a valid number"})
     misconfigured = reply(401, {"code": 20003, "message": "Authenticate"})
@@ -190,53 +148,51 @@ class TestConformance(Promises, SenderConformance):
 
 class TestAsyncConformance(Promises, AsyncSenderConformance):
     def make_sender(self, url, timeout):
-        return sender_to(url, AsyncTwilioSender, timeout=timeout)
+        return patient(sender_to(url, AsyncTwilioSender, timeout=timeout))
 
 
 class TestCallConformance(Promises, SenderConformance):
-    message = attrs.evolve(SenderConformance.message, channel="voice")
+    message = attrs.evolve(SenderConformance.message, channel=VOICE)
 
     def make_sender(self, url, timeout):
         return sender_to(url, timeout=timeout)
 
 
 class TestWhatsAppConformance(Promises, SenderConformance):
-    message = attrs.evolve(SenderConformance.message, channel="whatsapp")
+    message = attrs.evolve(SenderConformance.message, channel=WHATSAPP)
 
     def make_sender(self, url, timeout):
         content = "HX" + "0123456789abcdef" * 2
         return sender_to(url, timeout=timeout, whatsapp_number="+14155550108", whatsapp_content_sid=content)
 
 
-# What is sent.
+# The request.
 
 
 class TestRequest:
     @both
     def test_from_number(self, kind, serve):
-        """The form has the recipient, the text, the number it comes from and the rest of the code's life; no more."""
+        """The form has the recipient, the text, the sender, the validity period and the default options."""
         carrier = serve(accepted)
 
-        assert RECEIPT == send(sender_to(carrier.url, kind))
+        assert RECEIPT == send(sender_to(carrier.url, kind), MESSAGE)
 
         [request] = carrier.requests
         assert f"POST /2010-04-01/Accounts/{ACCOUNT}/Messages.json HTTP/1.1" == request.line
         assert f"Basic {BASIC}" == request.headers["Authorization"]
         assert USUAL | {"From": "+14155550106", "Body": TEXT} == form(request)
 
-    @both
-    def test_messaging_service(self, kind, serve):
-        """With a messaging service its SID takes the number's place."""
+    def test_messaging_service(self, serve):
+        """The SID of a messaging service replaces the number."""
         carrier = serve(accepted)
 
-        assert RECEIPT == send(sender_to(carrier.url, kind, from_number=None, messaging_service_sid=SERVICE))
+        assert RECEIPT == sender_to(carrier.url, from_number=None, messaging_service_sid=SERVICE).send(MESSAGE)
 
         [request] = carrier.requests
         assert USUAL | {"MessagingServiceSid": SERVICE, "Body": TEXT} == form(request)
 
-    @both
-    def test_options(self, kind, serve):
-        """Twilio's options are those of the sender."""
+    def test_options(self, serve):
+        """The sender's options are posted."""
         carrier = serve(accepted)
         options = {
             "risk_check": "disable",
@@ -248,7 +204,7 @@ class TestRequest:
             "status_callback": "https://acme.example/twilio",
         }
 
-        assert RECEIPT == send(sender_to(carrier.url, kind, **options))
+        assert RECEIPT == sender_to(carrier.url, **options).send(MESSAGE)
         assert {
             "To": NUMBER,
             "From": "+14155550106",
@@ -263,316 +219,132 @@ class TestRequest:
 
     @both
     def test_call(self, kind, serve):
-        """A message for the channel voice becomes a call, whose SID is on the receipt."""
+        """A message on the channel voice becomes a call, and the receipt has the call's SID."""
         carrier = serve(reply(201, {"sid": "CA00"}))
 
-        receipt = send(sender_to(carrier.url, kind), attrs.evolve(MESSAGE, channel="voice"))
+        receipt = send(sender_to(carrier.url, kind), attrs.evolve(MESSAGE, channel=VOICE))
 
         [request] = carrier.requests
         assert Receipt("CA00", "twilio") == receipt
         assert f"POST /2010-04-01/Accounts/{ACCOUNT}/Calls.json HTTP/1.1" == request.line
         assert {"To", "From", "Twiml"} == form(request).keys()
 
-    @both
-    def test_whatsapp(self, kind, serve):
-        """A message for the channel whatsapp goes there, from the number that is set up for it."""
+    def test_whatsapp(self, serve):
+        """A message on the channel whatsapp goes there, from the number that is set up for it."""
         carrier = serve(accepted)
-        sender = sender_to(carrier.url, kind, whatsapp_number="+14155550108")
+        sender = sender_to(carrier.url, whatsapp_number="+14155550108")
 
-        assert RECEIPT == send(sender, attrs.evolve(MESSAGE, channel="whatsapp"))
+        assert RECEIPT == send(sender, attrs.evolve(MESSAGE, channel=WHATSAPP))
         assert "whatsapp:+14155550108" == form(carrier.requests[0])["From"]
 
-    @both
-    def test_channel_that_is_not_set_up(self, kind, serve):
-        """A channel that the sender has nothing for is refused before anything is sent."""
+    def test_channel_that_is_not_set_up(self, serve):
+        """A channel that is not set up is refused, and nothing is sent."""
         carrier = serve(accepted)
-        sender = sender_to(carrier.url, kind, from_number="Acme")
+        sender = sender_to(carrier.url, from_number="Acme")
 
-        for channel in ("voice", "whatsapp", "pigeon"):
+        for channel in (VOICE, WHATSAPP, "pigeon"):
             with pytest.raises(SenderMisconfigured) as caught:
                 send(sender, attrs.evolve(MESSAGE, channel=channel))
             assert [] == leaks(caught.value)
         assert [] == carrier.requests
 
-    @pytest.mark.parametrize(
-        "left, expected",
-        [
-            (timedelta(seconds=300), "300"),
-            (timedelta(seconds=299, microseconds=1), "300"),
-            (timedelta(microseconds=1), "1"),
-            (timedelta(0), "1"),
-            (timedelta(days=-1), "1"),
-            (timedelta(seconds=36_000), "36000"),
-            (timedelta(days=1), "36000"),
-        ],
-    )
-    def test_validity_period(self, left, expected, serve):
-        """R33: Twilio is told what remains of the code's life, in seconds rounded up, between 1 and 36,000."""
-        carrier = serve(accepted)
-        message = Message(
-            to=MESSAGE.to,
-            text=TEXT,
-            code="314159",
-            kind="verification",
-            challenge_id="c1",
-            expires_at=datetime.fromtimestamp(NOW, UTC) + left,
-        )
-
-        send(sender_to(carrier.url), message)
-
-        assert expected == form(carrier.requests[0])["ValidityPeriod"]
-
     def test_default_clock(self, serve):
-        """The clock is the system's unless another one is given, and in nanoseconds."""
+        """R33: the default clock is the system's: the code of this message has expired, so a second is left."""
         carrier = serve(accepted)
         sender = TwilioSender(account_sid=ACCOUNT, auth_token=TOKEN, from_number="Acme")
         sender._api.client().api.base_url = carrier.url
 
-        send(sender)
+        send(sender, MESSAGE)
 
         assert "1" == form(carrier.requests[0])["ValidityPeriod"]
 
     def test_environment_is_not_read(self, serve, monkeypatch):
-        """Variables meant for other programs that use the SDK change nothing."""
+        """Environment variables for other programs that use the SDK have no effect."""
         for name in ("ACCOUNT_SID", "AUTH_TOKEN", "EDGE", "REGION"):
             monkeypatch.setenv(f"TWILIO_{name}", "sydney")
         carrier = serve(accepted)
 
-        assert RECEIPT == send(sender_to(carrier.url))
+        assert RECEIPT == send(sender_to(carrier.url), MESSAGE)
         assert f"Basic {BASIC}" == carrier.requests[0].headers["Authorization"]
 
-    def test_connection_is_reused(self, serve):
-        """One connection serves one message after the other."""
-        carrier = serve(kept(accepted))
-        sender = sender_to(carrier.url)
-
-        assert [RECEIPT, RECEIPT] == [send(sender), send(sender)]
-        assert 1 == carrier.connections
-
-    def test_cookies_are_not_kept(self, serve):
-        """What one answer sets does not go out with the next message."""
-        carrier = serve(reply(201, {"sid": SID}, "Set-Cookie: session=1; Path=/"))
-        sender = sender_to(carrier.url)
-
-        send(sender)
-        send(sender)
-
-        assert [None, None] == [request.headers["Cookie"] for request in carrier.requests]
-
     def test_proxy(self, serve, monkeypatch):
-        """A proxy of the environment is used, for every message."""
+        """A proxy from the environment is used."""
         carrier = serve(accepted)
         monkeypatch.setenv("http_proxy", carrier.url)
-        sender = sender_to("http://twilio.invalid")
 
-        assert [RECEIPT, RECEIPT] == [send(sender), send(sender)]
-        assert carrier.requests[1].line.startswith("POST http://twilio.invalid/")
-
-    def test_proxy_is_set_up_once(self):
-        """The connections to a proxy are of the same classes for every message."""
-        adapter = TwilioSender(**ARGUMENTS)._api.client().http_client._session.get_adapter("https://twilio.invalid")
-        first, second = (adapter.proxy_manager_for("http://127.0.0.1:9").pool_classes_by_scheme for _ in range(2))
-
-        assert first is second
-
-    def test_longest_answer(self, serve):
-        """An answer of 64 KiB is read."""
-        body = json.dumps({"sid": SID})
-
-        assert RECEIPT == send(sender_to(serve(reply(201, body + " " * (64 * 1024 - len(body)))).url))
+        assert RECEIPT == send(sender_to("http://twilio.invalid"), MESSAGE)
+        assert carrier.requests[0].line.startswith("POST http://twilio.invalid/")
 
 
-# What comes of it.
+# The outcome.
 
 FAILURES = {
     "hang": (hang, DeliveryUncertain, "Twilio gave no usable answer (ReadTimeout)"),
-    "hang in the body": (stall(accepted), DeliveryUncertain, "Twilio gave no usable answer"),
-    "dripping head": (drips_head, DeliveryUncertain, "Twilio gave no usable answer (ReadTimeout)"),
-    "dripping body": (drip(accepted), DeliveryUncertain, "Twilio gave no usable answer (ConnectionError)"),
     "drop": (drop, DeliveryUncertain, "Twilio gave no usable answer (ConnectionError)"),
-    "reset": (reset, DeliveryUncertain, "Twilio gave no usable answer (ConnectionError)"),
     "half a body": (half(accepted), DeliveryUncertain, "Twilio gave no usable answer"),
-    "too long": (
-        reply(201, json.dumps({"sid": SID}) + " " * 64 * 1024),
-        DeliveryUncertain,
-        "Twilio gave no usable answer (AnswerTooLongError)",
-    ),
     "garbage with 201": (reply(201, "<html>" + TEXT), DeliveryUncertain, "Twilio gave no usable answer (HTTP 201"),
     "empty 201": (reply(201, ""), DeliveryUncertain, "Twilio gave no usable answer (HTTP 201 without a JSON object)"),
     "201 without SID": (reply(201, {"body": TEXT}), DeliveryUncertain, "Twilio answered without a message SID"),
     "201 with empty SID": (reply(201, {"sid": ""}), DeliveryUncertain, "Twilio answered without a message SID"),
     "201 with a number": (reply(201, {"sid": 7}), DeliveryUncertain, "Twilio answered without a message SID"),
     "201 with a list": (reply(201, [TEXT]), DeliveryUncertain, "Twilio gave no usable answer (HTTP 201"),
-    "no status line": (lambda exchange: exchange.wfile.write(b"OK\r\n\r\n"), DeliveryUncertain, "Twilio gave no"),
-    "302": (reply(302, "", "Location: /elsewhere"), DeliveryUncertain, "Twilio: HTTP 302"),
-    "307": (reply(307, "", "Location: /elsewhere"), DeliveryUncertain, "Twilio: HTTP 307"),
     "400": (reply(400, {"message": TEXT}), DeliveryRejected, "Twilio: HTTP 400"),
     "401": (reply(401, ""), SenderMisconfigured, "Twilio: HTTP 401; check the account SID and the auth token"),
-    "403": (reply(403, "<html>"), SenderMisconfigured, "Twilio: HTTP 403; check"),
-    "404": (reply(404, {"code": 404}), SenderMisconfigured, "Twilio: HTTP 404; check"),
-    "408": (reply(408, ""), DeliveryUncertain, "Twilio: HTTP 408"),
     "429": (reply(429, {"code": 20429, "message": TEXT}), RateLimited, "the limit on 'carrier' is used up"),
-    "429 without a code": (reply(429, "slow down"), RateLimited, "the limit on 'carrier' is used up"),
     "429 with a pause": (
         reply(429, "slow down", "Retry-After: 7"),
         RateLimited,
         "the limit on 'carrier' is used up; try again in 7 s",
     ),
-    "429 with a date": (
-        reply(429, "slow down", "Retry-After: Tue, 14 Nov 2023 22:13:50 GMT"),
-        RateLimited,
-        "the limit on 'carrier' is used up; try again in 30 s",
-    ),
     "opt-out": (refusal(21610), RecipientOptedOut, "Twilio 21610: the recipient has opted out"),
     "test credentials": (refusal(20008, 403), SenderMisconfigured, "Twilio 20008: these are test credentials"),
-    "500": (reply(500, {"code": 20500, "message": TEXT}), DeliveryUncertain, "Twilio 20500: internal error"),
+    "500": (
+        reply(500, {"code": 20500, "message": TEXT}),
+        DeliveryUncertain,
+        "Twilio 20500: Twilio had an internal error",
+    ),
     "503": (reply(503, "<html>"), DeliveryUncertain, "Twilio: HTTP 503"),
     "unknown code with 400": (refusal(29_999), DeliveryRejected, "Twilio 29999: HTTP 400"),
     "unknown code with 403": (refusal(29_999, 403), SenderMisconfigured, "Twilio 29999: HTTP 403"),
     "unknown code with 500": (refusal(29_999, 500), DeliveryUncertain, "Twilio 29999: HTTP 500"),
-    "no code with 400": (refusal(None), DeliveryRejected, "Twilio: HTTP 400"),
-    "text as code": (refusal(TEXT), DeliveryRejected, "Twilio: HTTP 400"),
-    "list as code": (refusal([21211]), DeliveryRejected, "Twilio: HTTP 400"),
-    "problem with a known code": (problem(21211, 400), RecipientRejected, "Twilio 21211: no such number"),
-    "problem with an unknown code": (problem(29_999, 404), SenderMisconfigured, "Twilio 29999: HTTP 404"),
-    "problem at Twilio": (problem(29_999, 500), DeliveryUncertain, "Twilio 29999: HTTP 500"),
+    "problem with a known code": (problem(21211, 400), RecipientRejected, "Twilio 21211: this is not a valid number"),
+    "problem with an unknown code": (problem(29_999, 500), DeliveryUncertain, "Twilio 29999: HTTP 500"),
 }
-
-SLOW = {"hang", "hang in the body", "dripping head", "dripping body"}
-
-
-@pytest.fixture
-def refused():
-    """Return an address that refuses connections."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    return f"http://127.0.0.1:{port}"
 
 
 class TestOutcome:
-    @both
     @pytest.mark.parametrize("name", FAILURES)
-    def test_failure(self, name, kind, serve, caplog):
-        """R33, T12, T24: each way to fail has its class and its words, takes one request, and shows no message."""
+    def test_failure(self, name, serve, caplog):
+        """R33, T12, T24: each failure has its error, makes one request, and shows no message."""
         answer, expected, words = FAILURES[name]
         carrier = serve(answer)
         caplog.set_level(logging.DEBUG)
 
-        error = failure(sender_to(carrier.url, kind, timeout=SHORT if name in SLOW else timedelta(seconds=10)))
+        error = failure(sender_to(carrier.url, timeout=SHORT if answer is hang else AMPLE), MESSAGE)
 
         assert expected is type(error)
         assert str(error).startswith(words)
-        assert 1 == len(carrier.requests)
+        assert 1 == len(carrier.received())
         assert 1 == carrier.connections
         assert [] == leaks(error)
         assert [] == secrets_in(caplog.text)
 
     @both
     def test_refused_connection(self, kind, refused):
-        """T12: where nothing listens nothing was sent."""
-        error = failure(sender_to(refused, kind))
+        """T12: if Twilio refuses the connection nothing was sent."""
+        error = failure(sender_to(refused, kind), MESSAGE)
 
         assert DeliveryRejected is type(error)
         assert "Twilio cannot be reached" == str(error)
         assert [] == leaks(error)
 
     @both
-    def test_unresolvable_host(self, kind, monkeypatch):
-        """T12: where the name has no address nothing was sent."""
-
-        def fails(*arguments, **options):
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-        sender = sender_to("http://twilio.invalid", kind)
-        with monkeypatch.context() as patch:
-            patch.setattr(socket, "getaddrinfo", fails)
-            error = failure(sender)
-
-        assert DeliveryRejected is type(error)
-        assert "Twilio cannot be reached" == str(error)
-        assert [] == leaks(error)
-
-    @both
-    def test_connect_timeout(self, kind, monkeypatch):
-        """T12: where no connection is accepted in time nothing was sent."""
-
-        def fails(*arguments, **options):
-            raise TimeoutError("timed out")
-
-        monkeypatch.setattr("urllib3.util.connection.create_connection", fails)
-        error = failure(sender_to("http://127.0.0.1:9", kind))
-
-        assert DeliveryRejected is type(error)
-        assert "Twilio cannot be reached" == str(error)
-        assert [] == leaks(error)
-
-    def test_refusing_proxy(self, refused, monkeypatch):
-        """Where the proxy cannot be reached nothing was sent."""
-        monkeypatch.setenv("http_proxy", refused)
-
-        error = failure(sender_to("http://twilio.invalid"))
-
-        assert DeliveryRejected is type(error)
-        assert "Twilio cannot be reached" == str(error)
-
-    @pytest.mark.parametrize("name", sorted(SLOW))
-    def test_slow_proxy(self, name, serve, monkeypatch):
-        """R33: an answer through a proxy has no more time than one without."""
-        carrier = serve(FAILURES[name][0])
-        monkeypatch.setenv("http_proxy", carrier.url)
-
-        assert DeliveryUncertain is type(failure(sender_to("http://twilio.invalid", timeout=SHORT)))
-        assert 1 == len(carrier.requests)
-
-    @pytest.mark.parametrize(
-        "problem, expected, words",
-        [
-            (
-                ssl.SSLCertVerificationError(1, "self-signed certificate"),
-                SenderMisconfigured,
-                "Twilio's certificate is not trusted here: check CA certificates, proxy and clock",
-            ),
-            (ssl.SSLError(1, "bad record"), DeliveryUncertain, "Twilio gave no usable answer (SSLError)"),
-        ],
-    )
-    def test_tls(self, problem, expected, words, serve, monkeypatch):
-        """T12: nothing is sent to a server whose certificate is not trusted; other errors of TLS may come later."""
-
-        def fails(*arguments, **options):
-            raise problem
-
-        carrier = serve(accepted)
-        monkeypatch.setattr(ssl.SSLContext, "wrap_socket", fails)
-
-        error = failure(sender_to(carrier.url.replace("http:", "https:")))
-
-        assert expected is type(error)
-        assert words == str(error)
-        assert [] == leaks(error)
-        assert [] == carrier.requests
-
-    def test_late_answer(self, serve, monkeypatch):
-        """R33: once the time is up nothing more is read, not even for a moment."""
-        from smsmfa.senders import bounded
-
-        times = iter([0.0, 9.9, 10.0])
-        monkeypatch.setattr(bounded, "monotonic", lambda: next(times))
-
-        error = failure(sender_to(serve(stall(accepted)).url, timeout=timedelta(seconds=10)))
-
-        assert "Twilio gave no usable answer (ConnectionError)" == str(error)
-
-    @both
-    @pytest.mark.parametrize("problem", [RuntimeError(TEXT), ValueError(), OSError(TOKEN), TwilioException()])
+    @pytest.mark.parametrize("problem", [RuntimeError(TEXT), OSError(TOKEN), TwilioException()], ids=["0", "1", "2"])
     def test_unknown_error(self, problem, kind, monkeypatch):
-        """T12, T24: an error that nobody foresaw leaves open whether the message went out."""
-
-        def fails(*arguments, **form):
-            raise problem
-
+        """T12, T24: after an unforeseen error the message may have been sent."""
         sender = sender_to("http://127.0.0.1:9", kind)
-        monkeypatch.setattr(sender._api.client().api, "request", fails)
-        error = failure(sender)
+        monkeypatch.setattr(sender._api.client().api, "request", raises(problem))
+        error = failure(sender, MESSAGE)
 
         assert DeliveryUncertain is type(error)
         assert str(error).startswith("Twilio gave no usable answer")
@@ -580,7 +352,7 @@ class TestOutcome:
 
 
 def test_opt_out(serve):
-    """R32: who answered STOP is told apart until START, pays nothing for it, and still gets in with a recovery code."""
+    """R32: after STOP a challenge is refused and not charged, a recovery code still works, and START ends it."""
     answers = iter([accepted, refusal(21610), refusal(21610), accepted])
     carrier = serve(lambda exchange: next(answers)(exchange))
     sender, codes = sender_to(carrier.url), []
@@ -602,203 +374,72 @@ def test_opt_out(serve):
 # Feedback.
 
 
-def confirm(sender, message_id=SID):
-    """Give feedback with either kind of sender."""
-    outcome = sender.confirm(message_id)
-    return asyncio.run(outcome) if asyncio.iscoroutine(outcome) else outcome
-
-
 class TestFeedback:
     @both
     def test_confirm(self, kind, serve):
         """Twilio is told that the code of a message came back."""
         carrier = serve(reply(201, {"outcome": "confirmed"}))
 
-        assert None is confirm(sender_to(carrier.url, kind))
+        assert None is done(sender_to(carrier.url, kind).confirm(SID))
 
         [request] = carrier.requests
         assert f"POST /2010-04-01/Accounts/{ACCOUNT}/Messages/{SID}/Feedback.json HTTP/1.1" == request.line
         assert {"Outcome": "confirmed"} == form(request)
 
-    @both
     @pytest.mark.parametrize(
         "answer, words",
         [
             (refusal(20404, 404), "no feedback was given: Twilio answers HTTP 404"),
-            (reply(500, ""), "no feedback was given: Twilio answers HTTP 500"),
             (drop, "no feedback was given: Twilio gave no usable answer (ConnectionError)"),
         ],
+        ids=["404", "drop"],
     )
-    def test_failure(self, kind, answer, words, serve):
-        """T12: feedback that Twilio does not take is an error of its own, which says nothing of a message's fate."""
+    def test_failure(self, answer, words, serve):
+        """T12: feedback that Twilio does not accept is a plain DeliveryError, which says nothing about the message."""
         with pytest.raises(DeliveryError) as caught:
-            confirm(sender_to(serve(answer).url, kind))
+            sender_to(serve(answer).url).confirm(SID)
 
         assert (DeliveryError, words) == (caught.type, str(caught.value))
         assert [] == leaks(caught.value)
 
-    @both
-    @pytest.mark.parametrize("message_id", ["", "CA" + "0" * 32, SID + "/..", SID[:-1], None, 7])
-    def test_no_message(self, kind, message_id, serve):
-        """What is no message's id asks nothing of Twilio."""
-        carrier = serve(accepted)
-
+    @pytest.mark.parametrize("message_id", ["", "CA" + "0" * 32, SID + "/..", SID[:-1], None])
+    def test_no_message(self, message_id):
+        """A value that is not the id of a message is refused."""
         with pytest.raises(ValueError, match="message_id must be SM or MM and 32 hexadecimal digits"):
-            confirm(sender_to(carrier.url, kind), message_id)
-        assert [] == carrier.requests
+            TwilioSender(**ARGUMENTS).confirm(message_id)
 
 
-# Waiting without blocking.
+async def test_cancelled(serve):
+    """A message that is being sent is sent to the end, once, although its call is cancelled."""
+    answer, arrived, leave = gated(asyncio.get_running_loop(), accepted)
+    carrier = serve(answer)
+    sender, outcomes = sender_to(carrier.url, AsyncTwilioSender), []
+    deliver = sender._deliver
+    sender._deliver = lambda message: outcomes.append(deliver(message))
+
+    sending = asyncio.create_task(sender.send(MESSAGE))
+    await arrived.wait()
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    leave.set()
+    sender._threads._pool.shutdown()
+
+    assert [RECEIPT] == outcomes
+    assert 1 == len(carrier.requests)
 
 
-def gated(loop):
-    """Return an answer that tells ``loop`` when a request arrives and waits for leave, and the two events."""
-    arrived, leave = asyncio.Event(), threading.Event()
-
-    def answer(exchange):
-        loop.call_soon_threadsafe(arrived.set)
-        leave.wait(10)
-        accepted(exchange)
-
-    return answer, arrived, leave
-
-
-class TestAsynchronous:
-    async def test_loop_is_free(self, serve):
-        """While Twilio takes its time the loop runs other things, and the message waits in a thread of the sender's."""
-        answer, arrived, leave = gated(asyncio.get_running_loop())
-        sender = sender_to(serve(answer).url, AsyncTwilioSender, timeout=timedelta(seconds=5))
-
-        sending = asyncio.create_task(sender.send(MESSAGE))
-        await arrived.wait()
-
-        assert not sending.done()
-        assert any(thread.name.startswith("smsmfa-Twilio") for thread in threading.enumerate())
-        leave.set()
-        assert RECEIPT == await sending
-
-    async def test_many_at_once(self, serve):
-        """Sixteen messages are on their way at the same time."""
-        together = threading.Barrier(16)
-
-        def answer(exchange):
-            together.wait(10)
-            accepted(exchange)
-
-        carrier = serve(answer)
-        sender = sender_to(carrier.url, AsyncTwilioSender)
-
-        assert [RECEIPT] * 16 == await asyncio.gather(*(sender.send(MESSAGE) for _ in range(16)))
-
-    async def test_cancelled(self, serve):
-        """A message whose call is cancelled under way is sent to the end, once, and nobody is told of it later."""
-        loop = asyncio.get_running_loop()
-        complaints = []
-        loop.set_exception_handler(lambda loop, context: complaints.append(context))
-        answer, arrived, leave = gated(loop)
-        carrier = serve(answer)
-        sender = sender_to(carrier.url, AsyncTwilioSender)
-        outcomes = []
-        deliver = sender._deliver
-        sender._deliver = lambda message: outcomes.append(deliver(message))
-
-        sending = asyncio.create_task(sender.send(MESSAGE))
-        await arrived.wait()
-        sending.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await sending
-        leave.set()
-        sender._threads._pool.shutdown()
-
-        assert [RECEIPT] == outcomes
-        assert 1 == len(carrier.requests)
-        del sending
-        gc.collect()
-        await asyncio.sleep(0)
-        assert [] == complaints
-
-    async def test_no_free_thread(self, serve, monkeypatch):
-        """R33: a message that no thread takes up within the timeout is rejected: it was not sent, and will not be."""
-        monkeypatch.setattr(threads, "_MOST", 1)
-        carrier = serve(accepted)
-        sender = sender_to(carrier.url, AsyncTwilioSender, timeout=SHORT)
-        busy = threading.Event()
-        sender._threads._pool.submit(busy.wait, 10)
-
-        with pytest.raises(DeliveryRejected, match="too many messages wait to be sent"):
-            await sender.send(MESSAGE)
-        busy.set()
-        sender._threads._pool.shutdown()
-
-        assert [] == carrier.requests
-
-    async def test_cancelled_in_queue(self, serve, monkeypatch):
-        """A message whose call is cancelled before a thread takes it up is not sent."""
-        monkeypatch.setattr(threads, "_MOST", 1)
-        carrier = serve(accepted)
-        sender = sender_to(carrier.url, AsyncTwilioSender)
-        busy = threading.Event()
-        sender._threads._pool.submit(busy.wait, 10)
-
-        sending = asyncio.create_task(sender.send(MESSAGE))
-        await asyncio.sleep(0)
-        sending.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await sending
-        busy.set()
-        sender._threads._pool.shutdown()
-
-        assert [] == carrier.requests
-
-
-# What it takes to make one.
+# Configuration.
 
 
 class TestConfiguration:
-    @both
     @pytest.mark.parametrize(
         "changes, words",
         [
-            ({"account_sid": "AC123"}, "account_sid must be AC and 32 hexadecimal digits, as in Twilio's console"),
-            ({"account_sid": "SK" + ACCOUNT[2:]}, "account_sid must"),
-            ({"account_sid": ACCOUNT + "\n"}, "account_sid must"),
-            ({"account_sid": None}, "account_sid must"),
-            ({"account_sid": ACCOUNT.encode()}, "account_sid must"),
-            ({"account_sid": TOKEN, "auth_token": ACCOUNT}, "account_sid must"),
-            ({"auth_token": ""}, "auth_token must be text of 16 or more ASCII characters without white space"),
-            ({"auth_token": TOKEN[:15]}, "auth_token must"),
-            ({"auth_token": TOKEN + "\n"}, "auth_token must"),
-            ({"auth_token": f" {TOKEN}"}, "auth_token must"),
-            ({"auth_token": TOKEN + "ö"}, "auth_token must"),
-            ({"auth_token": None}, "auth_token must"),
-            ({"auth_token": TOKEN.encode()}, "auth_token must"),
-            ({"from_number": None}, "give either from_number or messaging_service_sid"),
-            ({"messaging_service_sid": SERVICE}, "give either from_number or messaging_service_sid"),
-            (
-                {"from_number": "4155550106"},
-                "from_number must be + and 7 to 15 digits, a short code of 3 to 6 digits, or",
-            ),
-            ({"from_number": ""}, "from_number must"),
-            ({"from_number": "+1 415 555 0106"}, "from_number must"),
-            ({"from_number": "+14155550106\n"}, "from_number must"),
-            ({"from_number": "+0123456789"}, "from_number must"),
-            ({"from_number": "12"}, "from_number must"),
-            ({"from_number": "1234567"}, "from_number must"),
-            ({"from_number": "12 34"}, "from_number must"),
-            ({"from_number": "Acme Payments"}, "from_number must"),
-            ({"from_number": "Acmé"}, "from_number must"),
-            ({"from_number": "+١٤١٥٥٥٥٠١٠٦"}, "from_number must"),
-            ({"from_number": 14155550106}, "from_number must"),
-            ({"from_number": SERVICE}, "from_number must"),
-            ({"from_number": "+15005550006"}, "from_number is a test number of Twilio's, which sends nothing; use"),
-            ({"from_number": None, "messaging_service_sid": "MG123"}, "messaging_service_sid must be MG and 32 hexa"),
-            ({"from_number": None, "messaging_service_sid": ACCOUNT}, "messaging_service_sid must"),
-            ({"from_number": None, "messaging_service_sid": 7}, "messaging_service_sid must"),
-            ({"timeout": timedelta(0)}, "timeout: a timedelta above zero and of at most one hour"),
-            ({"timeout": timedelta(seconds=-1)}, "timeout: a timedelta"),
-            ({"timeout": timedelta.max}, "timeout: a timedelta"),
-            ({"timeout": 10}, "timeout: a timedelta"),
-            ({"timeout": None}, "timeout: a timedelta"),
+            ({"account_sid": TOKEN, "auth_token": ACCOUNT}, "account_sid must be AC and 32 hexadecimal digits"),
+            ({"auth_token": TOKEN + "ö"}, "auth_token must be text of 16 or more ASCII characters"),
+            ({"messaging_service_sid": SERVICE}, "give from_number or messaging_service_sid, and not both"),
+            ({"timeout": 10}, "timeout: "),
             ({"clock": None}, "clock must be a function like time.time_ns"),
             ({"risk_check": True}, 'risk_check must be "enable", "disable" or None'),
             ({"content_retention": "never"}, 'content_retention must be "retain", "discard" or None'),
@@ -807,63 +448,22 @@ class TestConfiguration:
             ({"whatsapp_number": "Acme"}, "whatsapp_number must be + and 7 to 15 digits"),
         ],
     )
-    def test_refused(self, changes, words, kind):
-        """T12: what cannot work is refused, with words that say how to mend it, and without showing the token."""
+    def test_refused(self, changes, words):
+        """T12: a wrong argument is refused, and the error says how to fix it and does not show the token."""
         with pytest.raises(ConfigurationError) as caught:
-            kind(**ARGUMENTS | changes)
+            TwilioSender(**ARGUMENTS | changes)
 
         assert str(caught.value).startswith(words)
         assert [] == leaks(caught.value)
 
-    @pytest.mark.parametrize(
-        "changes",
-        [
-            {"account_sid": ACCOUNT.upper()},
-            {"auth_token": "!" * 16},
-            {"from_number": "+1234567"},
-            {"from_number": "+123456789012345"},
-            {"from_number": "123"},
-            {"from_number": "123456"},
-            {"from_number": "A"},
-            {"from_number": "0123456789A"},
-            {"from_number": "My Company"},
-            {"from_number": None, "messaging_service_sid": SERVICE.upper()},
-            {"timeout": timedelta(hours=1)},
-        ],
-    )
-    def test_accepted(self, changes):
-        """Every form that Twilio has is accepted."""
-        assert TwilioSender(**ARGUMENTS | changes)
-
     def test_default_timeout(self):
-        """R33: Twilio has ten seconds unless told otherwise."""
-        assert (10.0, 10.0) == TwilioSender(**ARGUMENTS)._api.client().http_client._timeouts
+        """R33: by default Twilio has ten seconds."""
+        sender = TwilioSender(account_sid=ACCOUNT, auth_token=TOKEN, from_number="Acme")
 
-    def test_client_is_made_once(self, monkeypatch):
-        """Threads that send their first message together share one client."""
-        made, second = [], threading.Event()
-
-        def client(*arguments, **options):
-            made.append(arguments)
-            if len(made) == 1:
-                second.wait(0.2)
-            else:
-                second.set()
-            return original(*arguments, **options)
-
-        original = twilio.rest.Client
-        monkeypatch.setattr(twilio.rest, "Client", client)
-        sender = TwilioSender(**ARGUMENTS)
-        threads = [threading.Thread(target=sender._api.client) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-        assert 1 == len(made)
+        assert (10.0, 10.0) == sender._api.client().http_client._session._timeouts
 
     def test_import_is_light(self):
-        """Neither the module nor a new sender loads the SDK, an HTTP client or an event loop."""
+        """Importing the module and making a sender load no SDK, no HTTP client and no event loop."""
         program = (
             "import sys; from smsmfa.senders.twilio import AsyncTwilioSender, TwilioSender;"
             f"given = dict(account_sid={ACCOUNT!r}, auth_token={TOKEN!r}, from_number='Acme');"
@@ -877,7 +477,7 @@ class TestConfiguration:
 
     @both
     def test_from_env(self, kind):
-        """T12: a sender is made of variables, and of what the call gives; a traceback shows neither."""
+        """T12: a sender is made from variables and arguments, and a traceback shows neither."""
         environment = {"TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_AUTH_TOKEN": TOKEN}
         with pytest.raises(ConfigurationError) as caught:
             kind.from_env(environment)
@@ -889,53 +489,43 @@ class TestConfiguration:
 class TestCheck:
     @both
     def test_check(self, kind, serve):
-        """The account is asked whether messages can go out; the findings are those of its own module."""
+        """The account is checked; test_check.py has the findings."""
         sender = sender_to(serve(reply(401, {"code": 20003})).url, kind)
-        found = sender.check()
-        found = asyncio.run(found) if asyncio.iscoroutine(found) else found
+        found = done(sender.check())
 
         assert [("account", "error"), ("from_number", "not checked")] == [(one.subject, one.level) for one in found]
         assert [] == secrets_in(repr(found))
 
 
-# What it keeps to itself.
+# What it hides.
 
 
 class TestSecrets:
-    @pytest.mark.parametrize(
-        "changes, expected",
-        [
-            ({}, "(from_number='••••06')"),
-            ({"from_number": "Acme"}, "(from_number='••••me')"),
-            ({"from_number": None, "messaging_service_sid": SERVICE}, "(messaging_service_sid='MG…cdef')"),
-        ],
-    )
     @both
-    def test_repr(self, kind, changes, expected):
-        """T12: a sender shows where its messages come from, in part, and nothing else."""
-        assert kind.__name__ + expected == repr(kind(**ARGUMENTS | changes))
+    def test_repr(self, kind):
+        """T12: the repr shows a part of the number that messages come from, and nothing else."""
+        assert f"{kind.__name__}(from_number='••••06')" == repr(kind(**ARGUMENTS))
 
     @both
     def test_attributes(self, kind, serve):
-        """T12: the attributes of a sender do not show the token, not even once it has sent."""
+        """T12: the attributes of a sender do not show the token, even after a message."""
         sender = sender_to(serve(accepted).url, kind)
-        send(sender)
+        send(sender, MESSAGE)
 
         assert [] == secrets_in(repr(vars(sender)))
 
     @both
-    @pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])
-    def test_no_copy(self, kind, duplicate):
-        """T12: a sender can be neither pickled nor copied."""
+    def test_no_copy(self, kind):
+        """T12: a sender cannot be pickled."""
         with pytest.raises(TypeError, match=f"^a {kind.__name__} holds a secret and cannot be pickled"):
-            duplicate(kind(**ARGUMENTS))
+            pickle.dumps(kind(**ARGUMENTS))
 
-    @pytest.mark.parametrize("answer", [kept(accepted), accepted, refusal(21211), hang, drop, half(accepted)])
+    @pytest.mark.parametrize("answer", [kept(accepted), refusal(21211), drop], ids=["kept", "refusal", "drop"])
     def test_http_client_remembers_nothing(self, answer, serve):
         """T12: after a message, sent or not, the HTTP client holds no text, number or token."""
-        sender = sender_to(serve(answer).url, timeout=SHORT)
+        sender = sender_to(serve(answer).url)
         with suppress(DeliveryError):
-            send(sender)
+            send(sender, MESSAGE)
 
         texts = texts_behind(sender._api.client().http_client)
 
@@ -943,13 +533,9 @@ class TestSecrets:
         assert [] == secrets_in("\n".join(texts))
 
     def test_interrupt(self):
-        """Only errors are judged: an interrupt passes through."""
-
-        def interrupted(*arguments, **form):
-            raise KeyboardInterrupt
-
+        """An interrupt is not an error: it passes through."""
         sender = sender_to("http://127.0.0.1:9")
-        sender._api.client().api.request = interrupted
+        sender._api.client().api.request = raises(KeyboardInterrupt())
 
         with pytest.raises(KeyboardInterrupt):
             sender.send(MESSAGE)

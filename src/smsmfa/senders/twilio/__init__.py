@@ -1,4 +1,4 @@
-"""Send messages with Twilio: SMS, and voice calls and WhatsApp where they are set up."""
+"""Send messages with Twilio: SMS, and voice calls and WhatsApp if they are set up."""
 
 from .sender import AsyncTwilioSender, TwilioSender
 from .status import CallbackRejected, DeliveryReport, StatusCallback

@@ -1,4 +1,4 @@
-"""What a sender for Twilio accepts as arguments, and how it is posted."""
+"""The arguments of a Twilio sender: what is accepted, and the form fields that they become."""
 
 import re
 from urllib.parse import urlsplit
@@ -9,7 +9,7 @@ from ...exceptions import ConfigurationError
 _ACCOUNT = re.compile(r"AC[0-9a-f]{32}", re.IGNORECASE)
 _SERVICE = re.compile(r"MG[0-9a-f]{32}", re.IGNORECASE)
 _CONTENT = re.compile(r"HX[0-9a-f]{32}", re.IGNORECASE)
-#: Twilio promises nothing about a token but what HTTP Basic authentication needs.
+#: Twilio documents no format for tokens. This is what HTTP Basic authentication needs.
 _TOKEN = re.compile(r"[!-~]{16,}")
 NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 SHORT_CODE = re.compile(r"[0-9]{3,6}")
@@ -20,31 +20,33 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 
 
 def require(condition: bool, advice: str) -> None:
-    """Refuse an argument, and say how to mend it."""
+    """Refuse an argument and say how to fix it."""
     if not condition:
         raise ConfigurationError(advice)
 
 
 def fits(pattern: re.Pattern[str], value: object) -> bool:
-    """Tell whether a value, hidden or not, is text of this form."""
+    """Return whether a value, hidden or not, is text that matches the pattern."""
     text = value.reveal() if isinstance(value, Opaque) else value
     return isinstance(text, str) and pattern.fullmatch(text) is not None
 
 
 def checked_sender(number: object, service: object) -> tuple[dict[str, str], str]:
-    """Return who sends, first as it is posted and then for a ``repr``."""
-    require((number is None) != (service is None), "give either from_number or messaging_service_sid")
+    """Return the form field of the sender, and how a ``repr`` shows it."""
+    require((number is None) != (service is None), "give from_number or messaging_service_sid, and not both")
     if number is None:
         require(fits(_SERVICE, service), "messaging_service_sid must be MG and 32 hexadecimal digits")
         return {"MessagingServiceSid": str(service)}, f"messaging_service_sid='MG…{str(service)[-4:]}'"
     forms = "+ and 7 to 15 digits, a short code of 3 to 6 digits, or 1 to 11 letters, digits and spaces with a letter"
     require(any(fits(form, number) for form in (NUMBER, SHORT_CODE, _ALPHANUMERIC)), f"from_number must be {forms}")
-    require(not fits(_TEST_FROM, number), "from_number is a test number of Twilio's, which sends nothing; use your own")
+    require(
+        not fits(_TEST_FROM, number), "from_number is one of Twilio's test numbers, which send nothing; use your own"
+    )
     return {"From": str(number)}, f"from_number='••••{str(number)[-2:]}'"
 
 
 def checked_voice(number: str | None, sender: dict[str, str]) -> str | None:
-    """Return the number that calls come from, if there is one."""
+    """Return the number that calls come from, or ``None`` if calls are not set up."""
     if number is None:
         number = sender.get("From")
         return number if fits(NUMBER, number) else None
@@ -53,7 +55,7 @@ def checked_voice(number: str | None, sender: dict[str, str]) -> str | None:
 
 
 def checked_whatsapp(number: object, content_sid: object, sender: dict[str, str]) -> dict[str, str]:
-    """Return who sends on WhatsApp; nothing: nobody does."""
+    """Return the form field of the sender on WhatsApp, or an empty form if WhatsApp is not set up."""
     require(
         content_sid is None or fits(_CONTENT, content_sid), "whatsapp_content_sid must be HX and 32 hexadecimal digits"
     )
@@ -67,7 +69,7 @@ def checked_whatsapp(number: object, content_sid: object, sender: dict[str, str]
 
 
 def checked_callback(url: object) -> str | None:
-    """Refuse what Twilio would not call, or could only call in the clear."""
+    """Return the URL, if Twilio can call it over TLS."""
     if url is None:
         return None
     advice = "status_callback must be an https URL that Twilio can reach, without an underscore in its host"
@@ -82,7 +84,7 @@ def checked_callback(url: object) -> str | None:
 
 
 def checked_options(content_retention: object, address_retention: object, provide_feedback: object) -> dict[str, str]:
-    """Return what is said about every message but a call."""
+    """Return the form fields of every message, except calls."""
     require(content_retention in (None, "retain", "discard"), 'content_retention must be "retain", "discard" or None')
     require(
         address_retention in (None, "retain", "obfuscate"), 'address_retention must be "retain", "obfuscate" or None'
@@ -93,17 +95,17 @@ def checked_options(content_retention: object, address_retention: object, provid
 
 
 def checked_sms_options(risk_check: object, message_intent: object, smart_encoded: object) -> dict[str, str]:
-    """Return what is said about an SMS alone."""
+    """Return the form fields of an SMS."""
     require(risk_check in (None, "enable", "disable"), 'risk_check must be "enable", "disable" or None')
     intent = message_intent is None or fits(_INTENT, message_intent)
-    require(intent, "message_intent must be a word of lower case letters, like otp, or None")
+    require(intent, "message_intent must be a word in lower case such as otp, or None")
     require(type(smart_encoded) is bool, "smart_encoded must be True or False")
     encoded = "true" if smart_encoded else None
     return _given({"RiskCheck": risk_check, "MessageIntent": message_intent, "SmartEncoded": encoded})
 
 
 def check_credentials(account: Opaque[str], token: Opaque[str]) -> None:
-    """Refuse what can be neither a SID nor a token."""
+    """Refuse an account SID or auth token that cannot be one."""
     require(fits(_ACCOUNT, account), "account_sid must be AC and 32 hexadecimal digits, as in Twilio's console")
     require(fits(_TOKEN, token), "auth_token must be text of 16 or more ASCII characters without white space")
 

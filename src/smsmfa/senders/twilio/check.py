@@ -1,26 +1,27 @@
-"""Look at an account of Twilio's, by reading alone: whether messages can go out.
+"""Check with read requests whether a Twilio account can send messages.
 
-An account's answer holds its auth token: only the fields that are named here are taken out of it.
+Twilio's answer about an account contains its auth token, so only the fields named here are read.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...exceptions import DeliveryError
+from ...typing import SMS, VOICE
 from ...values import Finding
 from .api import Answer, Api
 from .arguments import NUMBER, SHORT_CODE, fits
 from .forms import Origin
 
 _CONSOLE = "https://console.twilio.com"
-_AGAIN = "nothing is known yet: run this again"
+_AGAIN = "run the check again"
 _LIVE = f"copy the live credentials from Account Info on {_CONSOLE}, not the test credentials"
-#: What a messaging service sends SMS from: where that is read, and what the list in the answer is called.
+#: The senders of a messaging service: the path under the service, and the name of the list in the answer.
 _POOL = {"PhoneNumbers": "phone_numbers", "ShortCodes": "short_codes", "AlphaSenders": "alpha_senders"}
 
 
 def examine(api: Api, origin: Origin) -> Iterator[Finding]:
-    """Find what keeps messages from going out: the account first, and the rest only if that can be read."""
+    """Yield a finding for each thing that is checked: first the account, and the rest only if it can be read."""
     account = _account(api.get(""))
     yield account
     readable = account.level in {"ok", "warning"}
@@ -29,21 +30,23 @@ def examine(api: Api, origin: Origin) -> Iterator[Finding]:
     else:
         yield _sender(api, origin.sender["From"]) if readable else _unread("from_number")
     if origin.voice_number not in (None, origin.sender.get("From")):
-        yield _number(api, "voice_number", origin.voice_number, "voice") if readable else _unread("voice_number")
+        yield _number(api, "voice_number", origin.voice_number, VOICE) if readable else _unread("voice_number")
 
 
 def _unread(subject: str) -> Finding:
-    return Finding(subject, "not checked", "the account could not be read", "see what is said of the account")
+    return Finding(subject, "not checked", "the account could not be read", "see the finding about the account")
 
 
 def _account(answer: Answer | DeliveryError) -> Finding:
     if isinstance(answer, DeliveryError):
         return Finding("account", "not checked", str(answer), f"check the network; {_AGAIN}")
     if answer.code == 20008 or answer.status == 403:
-        return Finding("account", "error", "these are test credentials, or others that may not read the account", _LIVE)
+        return Finding("account", "error", "these are test credentials, or they may not read the account", _LIVE)
     if answer.status in {401, 404}:
         detail = "Twilio does not know this account SID with this auth token, or the account is closed or suspended"
-        return Finding("account", "error", detail, f"{_LIVE}; if they are right, see there what became of the account")
+        return Finding(
+            "account", "error", detail, f"{_LIVE}; if they are right, look there for the state of the account"
+        )
     if not answer.ok:
         return Finding("account", "not checked", f"Twilio answers HTTP {answer.status}", _AGAIN)
     return _state(answer.text("status"), answer.text("type"))
@@ -51,24 +54,24 @@ def _account(answer: Answer | DeliveryError) -> Finding:
 
 def _state(status: str | None, kind: str | None) -> Finding:
     if status in {"suspended", "closed"}:
-        advice = f"see on {_CONSOLE} why; funds, a review, or somebody closed it"
-        return Finding("account", "error", f"the account is {status}: nothing is sent", advice)
+        advice = f"look on {_CONSOLE} for the reason: missing funds, a review, or somebody closed it"
+        return Finding("account", "error", f"the account is {status}, so nothing is sent", advice)
     if status != "active" or kind not in {"Full", "Trial"}:
-        return Finding("account", "not checked", "Twilio's answer does not say what state the account is in", _AGAIN)
+        return Finding("account", "not checked", "Twilio's answer does not say whether the account is active", _AGAIN)
     if kind == "Trial":
         advice = f"upgrade it on {_CONSOLE} before you go live"
-        return Finding("account", "warning", "a trial account: it sends to verified numbers only", advice)
-    return Finding("account", "ok", "active, and no trial")
+        return Finding("account", "warning", "this is a trial account: it sends to verified numbers only", advice)
+    return Finding("account", "ok", "the account is active, and not a trial")
 
 
 def _sender(api: Api, sender: str) -> Finding:
     if fits(NUMBER, sender):
-        return _number(api, "from_number", sender, "sms")
+        return _number(api, "from_number", sender, SMS)
     if fits(SHORT_CODE, sender):
         answer = api.get("/SMS/ShortCodes", ShortCode=sender)
         return _owned("from_number", _listed(answer, "short_codes"), "short_code", sender, None)
-    advice = "see that every country you send to takes names as senders; the United States and Canada do not"
-    return Finding("from_number", "not checked", "Twilio cannot be asked about a name as the sender", advice)
+    advice = "make sure that every country you send to accepts sender names; the United States and Canada do not"
+    return Finding("from_number", "not checked", "Twilio cannot be asked about a sender name", advice)
 
 
 def _number(api: Api, subject: str, number: str | None, capability: str) -> Finding:
@@ -79,26 +82,24 @@ def _number(api: Api, subject: str, number: str | None, capability: str) -> Find
 def _owned(
     subject: str, listed: list[Mapping[str, Any]] | None, field: str, number: str, capability: str | None
 ) -> Finding:
-    """Find the number among those of the account, and in it the capability."""
+    """Look for the number among the account's numbers, and for the capability in it."""
     shown = f"••••{number[-2:]}"
     if listed is None:
-        return Finding(subject, "not checked", f"Twilio did not say whether {shown} is the account's", _AGAIN)
+        return Finding(subject, "not checked", f"Twilio did not say whether {shown} belongs to the account", _AGAIN)
     own = [one for one in listed if one.get(field) == number]
     if not own:
-        advice = (
-            f"use a number listed under Phone Numbers on {_CONSOLE}, or the credentials of the account it belongs to"
-        )
-        return Finding(subject, "error", f"{shown} is not one of the account's numbers", advice)
+        advice = f"use a number listed under Phone Numbers on {_CONSOLE}, or the credentials of the number's account"
+        return Finding(subject, "error", f"{shown} does not belong to the account", advice)
     if capability is None:
-        return Finding(subject, "ok", f"{shown} is the account's")
+        return Finding(subject, "ok", f"{shown} belongs to the account")
     able = own[0].get("capabilities")
     can = able.get(capability) if isinstance(able, Mapping) else None
     if can is None:
         return Finding(subject, "not checked", f"Twilio did not say what {shown} can do", _AGAIN)
-    means = {"sms": "send SMS", "voice": "make calls"}[capability]
+    means = {SMS: "send SMS", VOICE: "make calls"}[capability]
     if can is not True:
         return Finding(subject, "error", f"{shown} cannot {means}", f"buy a number that can on {_CONSOLE}")
-    return Finding(subject, "ok", f"{shown} is the account's and can {means}")
+    return Finding(subject, "ok", f"{shown} belongs to the account and can {means}")
 
 
 def _service(api: Api, sid: str) -> Iterator[Finding]:
@@ -109,11 +110,13 @@ def _service(api: Api, sid: str) -> Iterator[Finding]:
         yield Finding(subject, "error", f"the account has no messaging service {shown}", advice)
         return
     if isinstance(answer, DeliveryError) or not answer.ok or answer.fields is None:
-        yield Finding(subject, "not checked", f"Twilio did not say whether {shown} is there", _AGAIN)
+        yield Finding(subject, "not checked", f"Twilio did not say whether {shown} exists", _AGAIN)
         return
     yield _pool(api, sid, shown)
     if answer.fields.get("us_app_to_person_registered") is False:
-        advice = "to reach the United States from 10-digit numbers register a brand and a campaign; else do nothing"
+        advice = (
+            "to send to the United States from 10-digit numbers, register a brand and a campaign; otherwise ignore this"
+        )
         yield Finding("A2P 10DLC", "warning", f"{shown} is not registered for 10DLC", advice)
 
 
@@ -127,11 +130,11 @@ def _pool(api: Api, sid: str, shown: str) -> Finding:
     if None in known:
         return Finding(subject, "not checked", f"Twilio did not say whether {shown} has a sender", _AGAIN)
     advice = f"add a number to its sender pool on {_CONSOLE}"
-    return Finding(subject, "error", f"{shown} has no sender: nothing is sent", advice)
+    return Finding(subject, "error", f"{shown} has no sender, so nothing is sent", advice)
 
 
 def _listed(answer: Answer | DeliveryError, name: str) -> list[Mapping[str, Any]] | None:
-    """Return the list of that name in an answer, or ``None`` where there is none that can be read."""
+    """Return the list of that name in an answer, or ``None`` if it cannot be read."""
     fields = answer.fields if isinstance(answer, Answer) and answer.ok else None
     listed = (fields or {}).get(name)
     return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else None

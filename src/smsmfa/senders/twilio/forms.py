@@ -1,4 +1,4 @@
-"""What is posted to Twilio for one message: an SMS, a call, or a message on WhatsApp."""
+"""The form that is posted to Twilio for one message: an SMS, a call, or a WhatsApp message."""
 
 import json
 import re
@@ -10,21 +10,21 @@ from xml.sax.saxutils import escape
 import attrs
 
 from ...exceptions import SenderMisconfigured
-from ...typing import Message
+from ...typing import SMS, VOICE, WHATSAPP, Message
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-#: Seconds that Twilio accepts as ``ValidityPeriod``.
+#: The shortest and the longest ``ValidityPeriod`` that Twilio accepts, in seconds.
 _VALIDITY = 1, 36_000
-#: How often a call says the code.
+#: How many times a call says the code.
 _TIMES = 2
-#: What may stand between the digits of a code that is to be spoken.
+#: What may separate the digits of a spoken code in the text.
 _APART = r"[\s,.-]*"
-#: Between two digits, and between the two times: a second, for whoever writes them down.
+#: A second after each digit and between repetitions, so that the listener can write the code down.
 _PAUSE = '<Pause length="1"/>'
-#: The query parameter of a status callback that says which challenge its message belongs to.
+#: The query parameter of a status callback that names the challenge.
 CHALLENGE = "challenge"
 
-#: What ``<Say>`` calls a language: the whole tag where it is listed, else its first entry of that language.
+#: The languages of ``<Say>``. A tag that is not listed is spoken as the first entry of its language.
 _SPOKEN = (
     "en-US", "en-GB", "en-AU", "en-CA", "en-IN", "ar-XA", "bg-BG", "ca-ES", "cmn-CN", "cmn-TW", "cs-CZ", "cy-GB",
     "da-DK", "de-DE", "el-GR", "es-ES", "es-MX", "es-US", "fi-FI", "fil-PH", "fr-FR", "fr-CA", "he-IL", "hi-IN",
@@ -37,16 +37,16 @@ _LANGUAGES = {tag.partition("-")[0]: tag for tag in reversed(_SPOKEN)} | {"zh": 
 
 @attrs.frozen(kw_only=True)
 class Origin:
-    """Where messages come from, for each channel, and what Twilio is told about them.
+    """The sender of messages on each channel, and the form fields that do not depend on the message.
 
     Args:
         sender: ``From`` or ``MessagingServiceSid`` of an SMS.
-        options: more fields of every message.
+        options: more fields of every message, except calls.
         sms_options: more fields of an SMS.
-        voice_number: what calls come from.
-        whatsapp: ``From`` or ``MessagingServiceSid`` on WhatsApp; empty: WhatsApp is off.
-        content_sid: the approved template for WhatsApp; its variable 1 is the code.
-        status_callback: where Twilio reports to.
+        voice_number: the number that calls come from.
+        whatsapp: ``From`` or ``MessagingServiceSid`` of a WhatsApp message; empty if WhatsApp is off.
+        content_sid: the approved template for WhatsApp. Its variable 1 is the code.
+        status_callback: the URL to which Twilio reports.
     """
 
     sender: Mapping[str, str] = attrs.field(repr=False)
@@ -59,18 +59,18 @@ class Origin:
 
 
 def form_of(message: Message, origin: Origin, now: int) -> tuple[str, dict[str, str]]:
-    """Return where a message is posted, under the account, and what.
+    """Return the path under the account to which a message is posted, and its form.
 
     Raises:
-        SenderMisconfigured: the sender has nothing to send with on the message's channel.
+        SenderMisconfigured: the message's channel is not set up.
     """
-    if message.channel == "sms":
+    if message.channel == SMS:
         return "/Messages", _sms(message, origin, now)
-    if message.channel == "voice":
+    if message.channel == VOICE:
         return "/Calls", _call(message, origin)
-    if message.channel == "whatsapp":
+    if message.channel == WHATSAPP:
         return "/Messages", _whatsapp(message, origin, now)
-    raise SenderMisconfigured("TwilioSender has the channels sms, voice and whatsapp and no other")
+    raise SenderMisconfigured(f"TwilioSender sends SMS, voice and WhatsApp; it has no channel {message.channel!r}")
 
 
 def _sms(message: Message, origin: Origin, now: int) -> dict[str, str]:
@@ -81,8 +81,8 @@ def _sms(message: Message, origin: Origin, now: int) -> dict[str, str]:
 def _whatsapp(message: Message, origin: Origin, now: int) -> dict[str, str]:
     if not origin.whatsapp:
         raise SenderMisconfigured(
-            "WhatsApp is not set up: give the TwilioSender a whatsapp_number, "
-            "or its messaging service a WhatsApp sender and the TwilioSender a whatsapp_content_sid"
+            "WhatsApp is not set up: give TwilioSender a whatsapp_number; or give it a whatsapp_content_sid, "
+            "and its messaging service a WhatsApp sender"
         )
     form = {"To": f"whatsapp:{message.to.e164}", **origin.whatsapp} | _common(message, origin, now)
     if origin.content_sid is None:
@@ -97,7 +97,7 @@ def _common(message: Message, origin: Origin, now: int) -> dict[str, str]:
 
 def _call(message: Message, origin: Origin) -> dict[str, str]:
     if origin.voice_number is None:
-        raise SenderMisconfigured("calls are not set up: give the TwilioSender a voice_number of the account")
+        raise SenderMisconfigured("calls are not set up: give TwilioSender a voice_number of the account")
     twiml = spoken(message.text, message.code.reveal(), message.language or message.locale)
     return {"To": message.to.e164, "From": origin.voice_number, "Twiml": twiml} | _callback(message, origin)
 
@@ -111,12 +111,12 @@ def _callback(message: Message, origin: Origin) -> dict[str, str]:
 
 
 def spoken(text: str, code: str, language: str | None) -> str:
-    """Return TwiML that says a text, but no autofill line, and in it the code digit by digit with pauses, twice.
+    """Return TwiML that says the text without its autofill line. The code is said twice, digit by digit.
 
     Args:
-        text: what to say; if it has the code once, whole or with its digits apart, all of it is said twice.
-        code: the code in it; a text without its code gets it at the end.
-        language: a language tag; ``None``, and one that Twilio does not speak: ``en-US``.
+        text: the text to say. If it has the code once, whole or with its digits apart, the whole text is said twice.
+        code: the code. It is said at the end if the text does not have it.
+        language: a language tag. ``None`` and languages that Twilio does not speak mean ``en-US``.
     """
     tag = voice_language(language)
     parts = re.split(rf"(?<!\d){_APART.join(code)}(?!\d)", text.partition("\n@")[0])
@@ -127,18 +127,18 @@ def spoken(text: str, code: str, language: str | None) -> str:
 
 
 def _say(words: str, language: str) -> str:
-    """Say what has a letter or a digit; a lone full stop is not worth a pause."""
+    """Return TwiML that says the words, or nothing if they are punctuation only."""
     return f'<Say language="{language}">{escape(words.strip())}</Say>' if any(map(str.isalnum, words)) else ""
 
 
 def voice_language(locale: str | None) -> str:
-    """Return what ``<Say>`` calls the language of a locale, ``"fr-CA"`` or ``"fr_CA"`` or ``"fr"``."""
+    """Return the language of ``<Say>`` for a locale such as ``"fr-CA"``, ``"fr_CA"`` or ``"fr"``."""
     tag = (locale or "en").replace("_", "-").lower()
     return _TAGS.get(tag) or _LANGUAGES.get(tag.partition("-")[0]) or "en-US"
 
 
 def validity(expires_at: datetime, now: int) -> int:
-    """Return the rest of the code's life in whole seconds, rounded up, as far as Twilio takes it."""
+    """Return the seconds until the code expires, rounded up, within the range that Twilio accepts."""
     left = (expires_at - _EPOCH) // timedelta(microseconds=1) * 1000 - now
     shortest, longest = _VALIDITY
     return min(max(-(-left // 10**9), shortest), longest)

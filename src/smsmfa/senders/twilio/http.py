@@ -1,20 +1,17 @@
-"""The HTTP client that Twilio's SDK is given. Importing this module imports the SDK and requests."""
+"""The HTTP client that we give to Twilio's SDK. Importing this module imports the SDK and requests."""
 
 import logging
-from typing import Any
 
 from twilio.http import HttpClient
 from twilio.http.response import Response
 
-from ..bounded import AnswerTooLongError, body_of, bounded_session, distrusted, never_connected
-
-__all__ = ["AnswerTooLongError", "BoundedHttpClient", "distrusted", "never_connected"]
+from ..session import BoundedSession
 
 
 class BoundedHttpClient(HttpClient):  # type: ignore[misc]  # the SDK ships no py.typed
-    """Asks once: it retries nothing, follows no redirect, logs nothing and keeps neither request nor answer.
+    """Makes each request once: no retries, no redirects, no log lines, and nothing of request or answer is kept.
 
-    The SDK's own client has no timeout, and keeps the last request and answer on itself.
+    The SDK's own client has no timeout, and keeps the last request and answer as attributes.
 
     Args:
         timeout: seconds for connecting (to each address of the host), and again for the whole answer.
@@ -22,8 +19,7 @@ class BoundedHttpClient(HttpClient):  # type: ignore[misc]  # the SDK ships no p
 
     def __init__(self, timeout: float) -> None:
         super().__init__(logging.getLogger(__name__), is_async=False, timeout=timeout)
-        self._timeouts = timeout, timeout
-        self._session = bounded_session()
+        self._session = BoundedSession(timeout)
 
     def request(
         self,
@@ -36,15 +32,11 @@ class BoundedHttpClient(HttpClient):  # type: ignore[misc]  # the SDK ships no p
         timeout: float | None = None,
         allow_redirects: bool = False,
     ) -> Response:
-        """Make one request; the last two arguments are the SDK's and change nothing.
+        """Make one request. The SDK passes ``timeout`` and ``allow_redirects``; they are ignored.
 
         Raises:
-            AnswerTooLongError: more than 64 KiB.
-            requests.RequestException: no connection, or no whole answer in time.
+            AnswerTooLongError: the body is longer than 64 KiB.
+            requests.RequestException: there was no connection, or no whole answer in time.
         """
-        sent: dict[str, Any] = {"params": params, "data": data, "headers": headers, "auth": auth}
-        with self._session.request(
-            method, uri, timeout=self._timeouts, allow_redirects=False, stream=True, **sent
-        ) as answer:
-            body = body_of(answer)
-        return Response(answer.status_code, body.decode("utf-8", "replace"), answer.headers)
+        status, answered, body = self._session.ask(method, uri, params=params, data=data, headers=headers, auth=auth)
+        return Response(status, body.decode("utf-8", "replace"), answered)

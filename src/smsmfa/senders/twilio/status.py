@@ -1,6 +1,6 @@
-"""What Twilio reports of a message after it was sent: whose report it is, what it says, and what it is worth.
+"""Delivery reports: the requests that Twilio makes to your status callback after it accepted a message.
 
-A report says what became of a message, and nothing about who may log in: nothing in the factor reads it.
+A report says whether a message arrived. It has no effect on logins.
 """
 
 import hashlib
@@ -14,20 +14,21 @@ from urllib.parse import ParseResult, parse_qs, urlparse
 
 import attrs
 
+from ...codes import is_id
 from ...core.arguments import checked_clock
 from ...core.opaque import Opaque
 from ...events import Event
 from ...exceptions import ConfigurationError, RateLimited, SmsMfaError
-from ...typing import Clock
+from ...typing import SMS, VOICE, WHATSAPP, Clock
 from ...values import instant
 from .errors import ERRORS, TwilioError, error_of, judge
 from .forms import CHALLENGE
 
-#: The form of a request: its body as it came, a mapping of names to one or several values, or a framework's multi-dict.
+#: The form of a request: its body, a mapping from names to one or several values, or a framework's multi-dict.
 Form: TypeAlias = bytes | str | Mapping[str, Any]
 
 _HASHES = {"HMAC_SHA1": hashlib.sha1, "HMAC_SHA256": hashlib.sha256}
-#: What comes after what. A status that is not listed is no progress.
+#: The order of statuses. An unknown status has rank 0.
 _RANKS = {
     **dict.fromkeys(("accepted", "scheduled"), 1),
     **dict.fromkeys(("queued", "initiated"), 2),
@@ -38,12 +39,10 @@ _RANKS = {
     "read": 6,
 }
 _BAD = frozenset({"undelivered", "failed", "canceled", "busy", "no-answer"})
-#: Of a challenge's id, as everywhere.
-_ID_LENGTH = 32
 
 
 class CallbackRejected(SmsMfaError):
-    """The request is not a report that Twilio signed; nothing of it may be believed."""
+    """The request is not a report signed by Twilio. Do not trust anything in it."""
 
     code = "callback_rejected"
     http_status = 403
@@ -51,19 +50,20 @@ class CallbackRejected(SmsMfaError):
 
 @attrs.frozen(kw_only=True)
 class DeliveryReport:
-    """What Twilio says of one message or call at one moment.
+    """The status of one message or call at one moment.
 
-    Reports come more than once and in any order: of two about the same message the one with the higher ``rank`` is
-    right. ``sent`` may be the last that comes, and what ``delivered`` is worth depends on the country's carriers.
+    Reports may come more than once and in any order. Of two reports about the same message, the one with the higher
+    ``rank`` is later. ``"sent"`` may be the last status, and how reliable ``"delivered"`` is depends on the carrier.
 
     Args:
-        message_id: Twilio's SID, as on the receipt.
-        status: in Twilio's words: ``"sent"``, ``"delivered"``, ``"undelivered"``, ...; of a call ``"completed"``, ...
-        error_code: Twilio's, where it gives one.
+        message_id: Twilio's SID, as in the receipt.
+        status: Twilio's status: ``"sent"``, ``"delivered"``, ``"undelivered"`` and so on; for a call ``"completed"``
+            and so on.
+        error_code: Twilio's error code, if there is one.
         challenge_id: the challenge that the message belongs to.
         phone: the recipient's number, masked.
         channel: ``"sms"``, ``"voice"`` or ``"whatsapp"``.
-        at: when the report came.
+        at: when the report arrived.
     """
 
     message_id: str
@@ -76,26 +76,26 @@ class DeliveryReport:
 
     @property
     def rank(self) -> int:
-        """How far the message has come, from 0 (an unknown status) to 6 (read)."""
+        """The progress of the message, from 0 (an unknown status) to 6 (read)."""
         return _RANKS.get(self.status, 0)
 
     @property
     def failed(self) -> bool:
-        """Whether the message did not arrive, and will not."""
+        """Whether the message did not arrive and will not arrive."""
         return self.status in _BAD
 
     @property
     def error(self) -> TwilioError | None:
-        """What is known of ``error_code``: its kind, and whether it makes sense to send again."""
+        """The meaning of ``error_code``: its kind, and whether to send again. ``None`` if there is none, or unknown."""
         return None if self.error_code is None else ERRORS.get(self.error_code)
 
     def supersedes(self, other: "DeliveryReport | None") -> bool:
-        """Tell whether this report is news after ``other`` about the same message: neither a repeat nor late."""
+        """Return whether this report is newer than ``other``, a report about the same message or ``None``."""
         return other is None or self.rank > other.rank
 
     @property
     def event(self) -> Event:
-        """The report for the audit trail: ``"delivery_report"``, of the message's challenge, with no user id."""
+        """The report as an event for the audit trail, named ``"delivery_report"``. It has no user id."""
         error = self._failure() if self.failed else None
         return Event(
             name="delivery_report",
@@ -111,44 +111,45 @@ class DeliveryReport:
         )
 
     def _failure(self) -> SmsMfaError:
-        """Return what the sender would have raised, had Twilio known at once that the message does not arrive."""
+        """Return the error that the sender would have raised if Twilio had known it at once."""
         return error_of(attrs.evolve(self.error or judge(400, None), sent=False), "Twilio")
 
 
 class StatusCallback:
     """Reads the requests that Twilio makes to the ``status_callback`` of a :class:`~smsmfa.TwilioSender`.
 
-    It keeps nothing and asks nothing: which challenge a report is about is in the URL, which Twilio signs as a whole.
+    It stores nothing and makes no requests. The challenge of a report is in the URL, and Twilio signs the whole URL.
 
     Args:
-        secrets: the account's auth token, or the secrets of shared keys; several while they are being changed.
+        secrets: the account's auth token, or the secrets of shared keys; several while you change them.
         clock: nanoseconds since the epoch, like :func:`time.time_ns`.
 
     Raises:
-        ConfigurationError: there is no secret, or it is no text.
+        ConfigurationError: there is no secret, or it is not text.
     """
 
     def __init__(self, *secrets: str, clock: Clock = time.time_ns) -> None:
         self._secrets = [Opaque(secret) for secret in secrets]
-        del secrets  # what a traceback with locals shows of this frame must be none of them
+        del secrets  # a traceback with locals must not show them
         if not self._secrets or not all(_usable(secret.reveal()) for secret in self._secrets):
-            raise ConfigurationError("secrets: the auth token of the account, text that is not empty")
+            raise ConfigurationError("secrets: give the auth token of the account, as text that is not empty")
         self._clock = checked_clock(clock)
 
     def read(self, url: str, form: Form, signature: str | None, settings: str | None = None) -> DeliveryReport:
-        """Return what a request reports, once it is certain that Twilio made it.
+        """Verify that Twilio made a request, and return its report.
 
         Args:
-            url: the whole URL as Twilio has it, with scheme, host and query; behind a proxy it is not the one you see.
-            form: the body, or all its fields. Leave none out, not even an empty one: the signature is over all.
+            url: the whole URL as Twilio called it, with scheme, host and query. Behind a proxy it differs from the URL
+                that your application sees.
+            form: the body, or all of its fields. Include empty ones: the signature covers all fields.
             signature: the header ``X-Twilio-Signature``.
-            settings: the header ``X-Twilio-Webhooks-Signature-Settings``, if it came.
+            settings: the header ``X-Twilio-Webhooks-Signature-Settings``, if the request has it.
 
         Raises:
-            CallbackRejected: the signature is missing or wrong, or there is no report in the request.
+            CallbackRejected: the signature is missing or wrong, or the request contains no report.
         """
         hidden = Opaque(form)
-        del form  # what a traceback with locals shows of this frame must not be the number
+        del form  # a traceback with locals must not show the number
         outcome = self._outcome(url, hidden, signature, settings)
         if isinstance(outcome, CallbackRejected):
             raise outcome
@@ -159,13 +160,13 @@ class StatusCallback:
     ) -> DeliveryReport | CallbackRejected:
         fields = _fields(form.reveal())
         if not self._signed(url, fields, signature, settings):
-            advice = "check the auth token, and the URL as Twilio has it"
+            advice = "check the auth token, and the URL that Twilio calls"
             return CallbackRejected(f"the signature is missing or wrong; {advice}")
         one = {name: values[-1] for name, values in fields.items() if values}
         sid = one.get("MessageSid") or one.get("SmsSid") or one.get("CallSid")
         status = one.get("MessageStatus") or one.get("SmsStatus") or one.get("CallStatus")
         if not sid or not status:
-            return CallbackRejected("the request is signed, but reports nothing of a message or a call")
+            return CallbackRejected("the request is signed, but contains no report of a message or a call")
         code, to = one.get("ErrorCode", ""), one.get("To", "")
         return DeliveryReport(
             message_id=sid,
@@ -180,7 +181,7 @@ class StatusCallback:
     def _signed(
         self, url: str, fields: Mapping[str, Sequence[str]], signature: str | None, settings: str | None
     ) -> bool:
-        """Compare with every secret and both spellings of the port, whether one has matched or not."""
+        """Compare with every secret and both spellings of the URL, even after one has matched."""
         hashed = _HASHES.get(_algorithm(settings))
         if hashed is None or not isinstance(signature, str):
             return False
@@ -200,7 +201,7 @@ class StatusCallback:
 
 
 def _channel(sid: str, to: str) -> str:
-    return "voice" if sid.startswith("CA") else "whatsapp" if to.startswith("whatsapp:") else "sms"
+    return VOICE if sid.startswith("CA") else WHATSAPP if to.startswith("whatsapp:") else SMS
 
 
 def _usable(secret: object) -> bool:
@@ -212,7 +213,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _algorithm(settings: str | None) -> str:
-    """Read ``key=...,algorithm=HMAC_SHA256``; the header is missing where the auth token has signed."""
+    """Read ``key=...,algorithm=HMAC_SHA256``. The header is missing if the auth token signed."""
     for part in (settings or "").split(","):
         name, _, value = part.partition("=")
         if name.strip() == "algorithm" and value.strip():
@@ -221,7 +222,7 @@ def _algorithm(settings: str | None) -> str:
 
 
 def _fields(form: Form) -> dict[str, list[str]]:
-    """Return every field with all its values, empty ones included."""
+    """Return every field with all its values, including empty ones."""
     if isinstance(form, bytes | str):
         text = form.decode("utf-8", "replace") if isinstance(form, bytes) else form
         return parse_qs(text, keep_blank_values=True)
@@ -236,14 +237,14 @@ def _values(value: object) -> list[str]:
 
 
 def _sorted(fields: Mapping[str, Sequence[str]]) -> Iterable[tuple[str, str]]:
-    """Return the fields in the order in which they are signed: by name, then by value, each once."""
+    """Yield the fields in the order in which they are signed: by name, then by value, without repeats."""
     for name in sorted(fields):
         for value in sorted(set(fields[name])):
             yield name, value
 
 
 def _spellings(url: str) -> Sequence[str]:
-    """Return the URL without a port and with one: Twilio signs either."""
+    """Return the URL with and without a port: Twilio may sign either."""
     try:
         parts = urlparse(url)
         port = parts.port
@@ -261,5 +262,4 @@ def _at(parts: ParseResult, netloc: str) -> str:
 
 def _challenge(url: str) -> str | None:
     ids = parse_qs(url.partition("?")[2].partition("#")[0]).get(CHALLENGE, [])
-    fits = len(ids) == 1 and len(ids[0]) == _ID_LENGTH and ids[0].isascii() and ids[0].isalnum()
-    return ids[0] if fits else None
+    return ids[0] if len(ids) == 1 and is_id(ids[0]) else None

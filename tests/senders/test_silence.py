@@ -5,12 +5,12 @@ import threading
 
 import pytest
 
-from smsmfa.senders.muted import muted
+from smsmfa.senders.silence import silenced
 
 
 @pytest.fixture
 def say(caplog):
-    """Return a function that logs with loggers of these names, and returns which of them were heard."""
+    """Return a function that logs with loggers of these names, and returns the names that were heard."""
     caplog.set_level(logging.DEBUG)
 
     def say(*names):
@@ -25,21 +25,21 @@ def say(caplog):
 NAMES = ["talkative", "talkative.http", "talkative.http.pool", "talkatives", "other"]
 
 
-def test_muted(say):
-    """The loggers of the package and those below it say nothing for as long as the block runs."""
+def test_silenced(say):
+    """The package's loggers, and the loggers below them, are silent while the block runs."""
     assert NAMES == say(*NAMES)
-    with muted("talkative"):
+    with silenced("talkative"):
         assert ["talkatives", "other"] == say(*NAMES)
     assert NAMES == say(*NAMES)
 
 
 def test_several(say):
-    """Several packages can be muted at once, one inside the other too."""
+    """Several packages can be silenced together, and blocks can be nested."""
     say(*NAMES)
-    with muted("talkatives", "other"), muted("talkative"):
+    with silenced("talkatives", "other"), silenced("talkative"):
         assert [] == say(*NAMES)
-    with muted("other"):
-        with muted("talkative"):
+    with silenced("other"):
+        with silenced("talkative"):
             pass
         assert [] == say("other")
 
@@ -47,7 +47,7 @@ def test_several(say):
 def test_after_an_error(say):
     """An error ends the silence."""
     say(*NAMES)
-    with pytest.raises(ZeroDivisionError), muted("other"):
+    with pytest.raises(ZeroDivisionError), silenced("other"):
         raise ZeroDivisionError
 
     assert ["other"] == say("other")
@@ -57,7 +57,7 @@ def test_other_threads(say):
     """Other threads are heard meanwhile."""
     heard = []
     say("talkative")
-    with muted("talkative"):
+    with silenced("talkative"):
         thread = threading.Thread(target=lambda: heard.extend(say("talkative")))
         thread.start()
         thread.join()
@@ -66,8 +66,8 @@ def test_other_threads(say):
 
 
 def test_placeholders(say):
-    """A name that no logger has, but one below it, does no harm."""
+    """A name without a logger, but with loggers below it, does no harm."""
     logging.getLogger("placeholder.below")
 
-    with muted("placeholder"):
+    with silenced("placeholder"):
         assert [] == say("placeholder.below")

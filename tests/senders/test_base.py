@@ -1,0 +1,62 @@
+"""What senders share: errors are raised where no frame shows the message, and a call runs here or in a thread."""
+
+import copy
+import pickle
+import threading
+
+import pytest
+from support import shown
+
+from smsmfa.exceptions import DeliveryRejected
+from smsmfa.senders.base import AsyncRunner, BaseSender, Runner
+from smsmfa.testing import SenderConformance
+from smsmfa.typing import Receipt
+
+MESSAGE = SenderConformance.message
+RECEIPT = Receipt("m1")
+
+
+class Sender(BaseSender):
+    """Returns an outcome."""
+
+    def __init__(self, outcome):
+        self.outcome = outcome
+
+    def _outcome(self, message):
+        text = message.text  # noqa: F841  # a frame that holds the message
+        return self.outcome
+
+
+def test_receipt():
+    """A receipt is returned."""
+    assert RECEIPT == Sender(RECEIPT)._deliver(MESSAGE)
+
+
+def test_error():
+    """T12: an error is raised, and no frame of its traceback shows the message."""
+    with pytest.raises(DeliveryRejected) as caught:
+        Sender(DeliveryRejected("no such number"))._deliver(MESSAGE)
+
+    assert "kumquat" not in shown(caught.value)
+
+
+@pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_pickle(duplicate):
+    """T12: a sender can be neither pickled nor copied."""
+    with pytest.raises(TypeError, match=r"^a Sender holds a secret and cannot be pickled or copied; make another one$"):
+        duplicate(Sender(RECEIPT))
+
+
+def test_runner():
+    """The runner for threads runs a call in the calling thread."""
+    assert threading.get_ident() == Runner()._run(threading.get_ident)
+
+
+async def test_async_runner():
+    """The runner for asyncio runs a call in a thread that bears the carrier's name."""
+    runner = AsyncRunner()
+    runner._carrier, runner._seconds = "carrier", 60.0
+
+    thread = await runner._run(threading.current_thread)
+
+    assert thread.name.startswith("smsmfa-carrier")
