@@ -1,13 +1,14 @@
 """The tables of ``docs/reference/clauses.md``: which tests check which clause. ``python tests/clauses.py`` writes them.
 
-A test holds the clauses that its docstring names: ``R3, T5: a used code is refused.`` What each of them is, who asks
-for it, and what is not held, stands in ``clauses.toml``.
+A test checks the clauses that its docstring names: ``R3, T5: A used code is refused.`` ``clauses.toml`` says what each
+clause asks, who asks it, and what does not hold.
 """
 
 import ast
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,10 +24,11 @@ SHOWN = 3
 
 
 def clauses() -> Clauses:
-    """Return what is known of each clause beside its tests."""
+    """Return the description of each clause."""
     return tomllib.loads((TESTS / "clauses.toml").read_text(encoding="utf-8"))
 
 
+@cache
 def named(folder: Path = TESTS) -> Named:
     """Return the clauses that each test in a folder names."""
     return {
@@ -41,7 +43,7 @@ def _ids(text: str) -> list[str]:
 
 
 def _docstrings(parent: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Give the name and the docstring of each test function, and of each test class that inherits all its tests."""
+    """Yield the name and docstring of each test function, and of each test class that inherits all its tests."""
     for node in parent.body:
         if isinstance(node, ast.ClassDef):
             inner = list(_docstrings(node, f"{prefix}{node.name}."))
@@ -50,11 +52,11 @@ def _docstrings(parent: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator
         else:
             is_test = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
         if is_test:
-            yield prefix + node.name, ast.get_docstring(node) or ""
+            yield prefix + node.name, ast.get_docstring(node, clean=False) or ""
 
 
 def holding(clause: str, tests: Named) -> list[str]:
-    """Return the tests that name a clause: attacks first, then those that name the fewest others, then short names."""
+    """Return the tests that name a clause: attacks first, then by the number of clauses they name, then by length."""
 
     def order(test: str) -> tuple[bool, int, int]:
         return not test.startswith("attacks/"), len(tests[test]), len(test)
@@ -63,22 +65,21 @@ def holding(clause: str, tests: Named) -> list[str]:
 
 
 def problems(known: Clauses, tests: Named) -> list[str]:
-    """Say where the tests and what is known of the clauses disagree."""
-    found = [
-        f"{test} names {clause}, which is none" for test, ids in tests.items() for clause in ids if clause not in known
-    ]
+    """Say where the tests and the descriptions of the clauses disagree."""
+    unknown = [(test, clause) for test, ids in tests.items() for clause in ids if clause not in known]
+    found = [f"{test} names {clause}, which does not exist" for test, clause in unknown]
     for clause, about in known.items():
         held = bool(holding(clause, tests))
         if held and "not_held" in about:
-            found.append(f"{clause} is listed as not held, but a test names it")
+            found.append(f"{clause} has not_held in clauses.toml, but a test names it")
         if not held and "not_held" not in about:
-            found.append(f"{clause} is named by no test, and not listed as not held")
+            found.append(f"no test names {clause}, and it has no not_held in clauses.toml")
     return found
 
 
 def tables(known: Clauses, tests: Named) -> str:
     """Return a table of the requirements and one of the threats."""
-    heads = {"R": "| | what is asked | source | held by |", "T": "| | what is tried | seen in | held by |"}
+    heads = {"R": "| | Requirement | Source | Tests |", "T": "| | Attack | Seen in | Tests |"}
     return "\n".join(
         f"{head}\n|---|---|---|---|\n" + "".join(_row(clause, known, tests) for clause in known if clause[0] == kind)
         for kind, head in heads.items()
@@ -96,7 +97,7 @@ def _row(clause: str, known: Clauses, tests: Named) -> str:
 
 
 def written(page: str) -> str:
-    """Return a page with its tables made anew."""
+    """Return a page with new tables."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{tables(clauses(), named())}\n{END}{after}"

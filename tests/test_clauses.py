@@ -1,4 +1,4 @@
-"""The tables of the page on security are what the tests say."""
+"""The tables of requirements and threats, and the tests that hold them."""
 
 import ast
 import re
@@ -28,14 +28,14 @@ def test_nothing():
 
 
 def test_page():
-    """The page is up to date: if this fails, run ``python tests/clauses.py``."""
+    """The page is up to date. If this fails, run ``python tests/clauses.py``."""
     page = PAGE.read_text(encoding="utf-8")
 
     assert written(page).splitlines() == page.splitlines()
 
 
 def test_agreement():
-    """Every clause is held by a test or listed as not held, and no test names anything else."""
+    """Every clause is named by a test or has ``not_held``, and no test names an unknown clause."""
     assert [] == problems(clauses(), named())
 
 
@@ -45,17 +45,22 @@ def test_every_clause():
 
 
 def test_names_are_in_tests():
-    """Nothing but a test names a clause: elsewhere nobody would count it."""
+    """Only the docstrings of tests name clauses, because no others are counted."""
     kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in TESTS.rglob("test_*.py")]
-    docstrings = [ast.get_docstring(node) or "" for tree in trees for node in ast.walk(tree) if isinstance(node, kinds)]
+    docstrings = [
+        ast.get_docstring(node, clean=False) or ""
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, kinds)
+    ]
     naming = [docstring for docstring in docstrings if re.search(r"\b[RT][0-9]", docstring)]
 
     assert len([test for test, ids in named().items() if ids]) == len(naming)
 
 
 def test_named(tmp_path):
-    """Test functions are read, methods and coroutines too, and classes that inherit their tests."""
+    """The docstrings of test functions, methods, coroutines and classes that inherit their tests are read."""
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "test_it.py").write_text(TESTS_OF_ALL_KINDS)
     (tmp_path / "support.py").write_text(TESTS_OF_ALL_KINDS)
@@ -70,19 +75,19 @@ def test_named(tmp_path):
         (ASKED, ["R1"], []),
         (ASKED | {"lacks": "half"}, ["R1"], []),
         (ASKED | {"not_held": "why"}, [], []),
-        (ASKED, ["R1", "R2"], ["a::b names R2, which is none"]),
-        (ASKED | {"not_held": "why"}, ["R1"], ["R1 is listed as not held, but a test names it"]),
-        (ASKED, [], ["R1 is named by no test, and not listed as not held"]),
-        (ASKED | {"lacks": "half"}, [], ["R1 is named by no test, and not listed as not held"]),
+        (ASKED, ["R1", "R2"], ["a::b names R2, which does not exist"]),
+        (ASKED | {"not_held": "why"}, ["R1"], ["R1 has not_held in clauses.toml, but a test names it"]),
+        (ASKED, [], ["no test names R1, and it has no not_held in clauses.toml"]),
+        (ASKED | {"lacks": "half"}, [], ["no test names R1, and it has no not_held in clauses.toml"]),
     ],
 )
 def test_problems(about, ids, expected):
-    """A name that is none, a test of what is not held, and a clause that nobody accounts for are told."""
+    """An unknown clause, a test of a clause with ``not_held``, and a clause without a test are reported."""
     assert expected == problems({"R1": about}, {"a::b": ids})
 
 
 def test_holding():
-    """The tests that hold a clause come in order: attacks, then by how much else they hold, then by length."""
+    """The tests of a clause are in order: attacks first, then by the number of clauses they name, then by length."""
     tests = {"a": ["R1", "T2"], "b": ["T2"], "long": ["R1"], "c": ["R1"], "attacks/all::d": ["R1", "T2"]}
 
     assert ["attacks/all::d", "c", "long", "a"] == holding("R1", tests)
@@ -98,14 +103,14 @@ def test_holding():
     ],
 )
 def test_tables(about, count, expected):
-    """A row says what is asked, by whom, which tests hold it and what is not held."""
+    """A row says what is asked, by whom, which tests check it and what does not hold."""
     made = tables({"R1": ASKED | about}, {f"t{n}": ["R1"] for n in range(count)})
 
     assert f"| R1 | A wish. | Somebody | {expected} |" in made.splitlines()
 
 
 def test_written():
-    """What stands around the tables stays."""
+    """Writing the tables keeps the text around them."""
     page = written("before\n<!-- made by tests/clauses.py from here -->\nstale rows\n<!-- to here -->\nafter\n")
 
     assert ("before", "after") == (page.splitlines()[0], page.splitlines()[-1])

@@ -152,7 +152,7 @@ def test_logins_refill_nothing(arguments):
 limits = st.builds(Limit, st.integers(1, 6), st.integers(1, 300).map(lambda minutes: minutes * MINUTE))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     attempts=st.integers(1, 5),
     user=limits,

@@ -6,6 +6,7 @@ from datetime import timedelta
 from fractions import Fraction
 from functools import partial
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -162,7 +163,7 @@ class Model:
         return usable[0] if usable else only("Locked" if phones else "NotEnrolled")
 
     def sending(self, person, number, carrier, effect):
-        """Expect a message, or the limit with the longest wait. A message that was certainly not sent changes nothing."""
+        """Expect a message, or the limit with the longest wait. A message that was not sent changes nothing."""
         buckets = {"user": person.sends, "number": self.numbers[number], "total": self.total}
         waits = {scope: bucket.wait() for scope, bucket in buckets.items()}
         longest = max(waits.values())
@@ -738,12 +739,26 @@ class TracesUnderAnyClock(Traces):
 
 
 class TestTraces(Traces.TestCase):
-    """R3, R4, R5, R6, R7, R16, R17, R20, R28, T1, T2, T8, T9: every operation comes out as the model says."""
+    """R3, R4, R5, R6, R7, R16, R17, R20, R28, T1, T2, T8, T9: every operation has the outcome of the model."""
 
-    settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
+    settings = settings(max_examples=100, stateful_step_count=60)
 
 
 class TestTracesUnderAnyClock(TracesUnderAnyClock.TestCase):
-    """R3, R5, R28, T17: a clock that jumps back lets nobody in either, nor send or compare beyond the limits."""
+    """R3, R5, R28, T17: a clock that jumps back neither lets anybody in nor raises a limit."""
 
-    settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
+    settings = settings(max_examples=100, stateful_step_count=60)
+
+
+@pytest.mark.thorough
+class TestManyTraces(Traces.TestCase):
+    """R3, R5, R28: many more traces have the outcome of the model."""
+
+    settings = settings(max_examples=2000, stateful_step_count=60)
+
+
+@pytest.mark.thorough
+class TestManyTracesUnderAnyClock(TracesUnderAnyClock.TestCase):
+    """R3, R5, R28, T17: many more traces under a clock that jumps back stay within the limits."""
+
+    settings = settings(max_examples=2000, stateful_step_count=60)
