@@ -31,7 +31,7 @@ from smsmfa.stores.postgres import AsyncPostgresStore, PostgresStore
 from smsmfa.stores.postgres.connection import AsyncSession, Session
 from smsmfa.stores.postgres.pool import AsyncLender, Lender
 from smsmfa.stores.redis import AsyncRedisStore, RedisStore
-from smsmfa.stores.redis.connection import AsyncClusterLink, AsyncLink, ClusterLink, Link
+from smsmfa.stores.redis import connection as redis
 from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
 
 TWINS = [
@@ -45,8 +45,8 @@ TWINS = [
     (Lender, AsyncLender),
     (Session, AsyncSession),
     (RedisStore, AsyncRedisStore),
-    (Link, AsyncLink),
-    (ClusterLink, AsyncClusterLink),
+    (redis.Connection, redis.AsyncConnection),
+    (redis.ClusterConnection, redis.AsyncClusterConnection),
     (TwilioSender, AsyncTwilioSender),
     (SqlAlchemyStore, AsyncSqlAlchemyStore),
 ]

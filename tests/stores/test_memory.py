@@ -200,7 +200,7 @@ class TestAllOrNone:
         put(store, {"a": b"1", "b": b"2"})
         good = {"a": Entry(b"new"), "b": None}
 
-        with pytest.raises(ValueError, match=r"outside its keys|no Entry of bytes|keep_for"):
+        with pytest.raises(ValueError, match=r"outside its keys|not an Entry of exactly bytes|keep_for"):
             store.update(["a", "b", "c"], lambda _: (good | bad if last else bad | good, None))
         assert {"a": b"1", "b": b"2"} == store.update(["a", "b", "c"], nothing)
         assert store.read("outside") is None

@@ -26,7 +26,7 @@ def test_other_key(entry):
 @pytest.mark.parametrize("entry", [b"1", "1", 1, Entry("1"), Entry(Text(b"1")), Entry(bytearray(b"1")), Entry(None)])
 def test_no_entry(entry):
     """A value that is no entry, or not exactly bytes, is refused."""
-    with pytest.raises(ValueError, match="no Entry of bytes"):
+    with pytest.raises(ValueError, match="not an Entry of exactly bytes"):
         check_write("a", entry, ["a"])
 
 

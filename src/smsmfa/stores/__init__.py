@@ -1,4 +1,4 @@
-"""The stores. Each is loaded, with its driver, when it is first used."""
+"""All stores. Each store is imported, with its driver, at its first use."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ __all__ = [
     "SqliteStore",
 ]
 
-_HOMES = {
+_MODULES = {
     "AsyncDjangoStore": "django",
     "AsyncEncryptedStore": "encrypted",
     "AsyncMemoryStore": "memory",
@@ -48,9 +48,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("." + _HOMES[name], __name__), name)
+    return getattr(import_module("." + _MODULES[name], __name__), name)
 
 
 def __dir__() -> list[str]:

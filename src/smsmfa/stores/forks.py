@@ -1,7 +1,7 @@
-"""Connections to SQLite files, none of which may cross a fork, not even an idle one.
+"""Closes SQLite connections before every fork: no connection may cross a fork, not even an idle one.
 
-SQLite in the child would believe that it has the locks of the parent; the parent, closing its last connection, would
-believe that nobody has the file open, and delete the log into which the child goes on writing.
+In the child, SQLite would believe that it holds the locks of the parent. In the parent, SQLite would believe, when its
+last connection closes, that nobody has the file open, and delete the log that the child still writes to.
 """
 
 import os
@@ -11,35 +11,35 @@ from weakref import WeakSet
 
 
 class Connection(Protocol):
-    """What is closed before a fork, once whoever uses it has done."""
+    """A connection to close before a fork, once its user has finished."""
 
     lock: Any
 
     def drop(self) -> None:
-        """Close it; the next one to use it opens it again."""
+        """Close the connection. Its next user opens it again."""
 
 
-#: Nobody forks meanwhile.
+#: Whoever holds this lock keeps other threads from forking.
 no_fork: Any = RLock()
 _watched: WeakSet[Any] = WeakSet()
 _held: list[Connection] = []
 
 
 def close_before_forks(connection: Connection) -> None:
-    """Close a connection before every fork, as long as it lives. Its lock is let go on both sides."""
+    """Close a connection before every fork, as long as it exists. Its lock is free afterwards on both sides."""
     with no_fork:
         _watched.add(connection)
 
 
 class Turns:
-    """What threads take turns by that share no connection; a fork waits for whoever has the lock."""
+    """A lock for threads that share data but no connection. A fork waits until the lock is free."""
 
     def __init__(self) -> None:
         self.lock: Any = RLock()
         close_before_forks(self)
 
     def drop(self) -> None:
-        """Do nothing: nothing is open."""
+        """Do nothing: there is nothing to close."""
 
 
 def _before_fork() -> None:

@@ -1,4 +1,4 @@
-"""A store in this process's memory: for tests, for trying things out, for one process that may forget."""
+"""A store in the memory of one process: for tests, for experiments, and for data that may be lost."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -11,21 +11,22 @@ from .writes import check_write
 
 T = TypeVar("T")
 
-#: Many small dictionaries instead of one: growing a small one takes microseconds, a large one a pause.
+#: Many small dictionaries instead of one: growing a small one takes microseconds, growing a large one is a pause.
 _SHARDS = 1024
+#: A shard with fewer entries than this is not swept when it grows.
 _FEWEST = 16
-#: The least time between two sweeps in turn, so that all shards take a minute (seconds).
+#: The shortest time between two sweeps in turn, so that one round of all shards takes a minute (seconds).
 _PACE = 60 / _SHARDS
 
 
 class MemoryStore:
-    """Keeps records in memory, safe across threads; an entry is forgotten some time after it expires.
+    """Keeps records in memory. Threads may share it. Expired entries are removed some time after they expire.
 
-    A shard is swept of what has expired whenever it has doubled since its last sweep, and a write sweeps
-    the next shard in turn, 1024 of them in a minute at most. So memory follows what is alive, no sweep
-    takes long, no thread runs in the background, and nothing that is alive is ever dropped, whatever keys
-    an attacker invents. The dictionaries hold text, bytes and numbers only, so that the garbage collector
-    has nothing to visit.
+    A sweep removes the expired entries of one shard. A shard is swept whenever its size has doubled since the last
+    sweep. In addition, writes sweep the shards in turn, at most all 1024 of them in a minute. So memory use follows
+    the number of live entries, no sweep takes long, and no thread runs in the background. A live entry is never
+    dropped, whatever keys an attacker invents. The dictionaries hold only text, bytes and numbers, so that the garbage
+    collector has nothing to visit.
     """
 
     def __init__(self) -> None:
@@ -33,27 +34,28 @@ class MemoryStore:
         self._lock = self._turns.lock
         self._updating = False
         self._shards: list[dict[str, bytes]] = [{} for _ in range(_SHARDS)]
-        #: The instant (seconds of this process) to which an entry is kept, where it is not for ever.
+        #: When each entry that is not kept forever expires (seconds on the monotonic clock).
         self._untils: list[dict[str, float]] = [{} for _ in range(_SHARDS)]
+        #: The size at which each shard is swept.
         self._rooms = [_FEWEST] * _SHARDS
-        #: Which shard is swept in turn, and when.
+        #: Which shard is swept next in turn, and when.
         self._turn, self._due = 0, 0.0
 
     def read(self, key: str) -> bytes | None:
-        """Return what is stored under ``key``, or ``None``."""
+        """Return the value of ``key``, or ``None`` if there is none."""
         with self._lock:
             return self._get(key)
 
     def update(self, keys: Sequence[str], change: Change[T]) -> T:
-        """Run ``change`` on the current values of ``keys`` and store what it says, under one lock.
+        """Run ``change`` on the current values of ``keys``, store its writes, and return its outcome, under one lock.
 
         Raises:
-            ValueError: ``change`` wrote outside ``keys``, or what is no entry; nothing is changed.
-            StoreError: it is called by the ``change`` of another update.
+            ValueError: ``change`` wrote a key outside ``keys``, or an invalid entry. Nothing is stored.
+            StoreError: the ``change`` of another update called this method.
         """
         with self._lock:
             if self._updating:
-                raise StoreError("a change may not update its own store")
+                raise StoreError("a change must not update its own store; update it after the change has returned")
             self._updating = True
             try:
                 return self._update(keys, change)
@@ -102,7 +104,7 @@ class MemoryStore:
             self._turn, self._due = (self._turn + 1) % _SHARDS, now + _PACE
 
     def _sweep(self, index: int, now: float) -> None:
-        """Forget what has expired. The dictionaries are made anew, because a dictionary never shrinks."""
+        """Remove the expired entries of a shard. The dictionaries are rebuilt because a dictionary never shrinks."""
         shard, untils = self._shards[index], self._untils[index]
         self._untils[index] = {key: until for key, until in untils.items() if now <= until}
         alive = {key: value for key, value in shard.items() if now <= untils.get(key, now)}
@@ -113,10 +115,10 @@ class MemoryStore:
 
 
 class AsyncMemoryStore:
-    """:class:`MemoryStore` for asyncio; it never waits, so it never blocks the loop.
+    """:class:`MemoryStore` for asyncio. It never waits, so it never blocks the event loop.
 
     Args:
-        store: whose records it works on, to share them with threads; its own if left out.
+        store: a store whose records to share, for example with threads. By default it has its own records.
     """
 
     def __init__(self, store: MemoryStore | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Threads that work for the tasks of an event loop."""
+"""Threads that make blocking calls for the tasks of an event loop."""
 
 import asyncio
 import os
@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 
 class Worker:
-    """Makes calls in threads of its own, by default one after the other, in the order in which tasks asked for them.
+    """Makes calls in its own threads. With one thread, calls are made one by one, in the order of the requests.
 
     Args:
-        timeout: how long a call may have to wait for those before it.
-        threads: how many calls are made at a time.
+        timeout: how long a call may wait for the calls before it.
+        threads: how many calls are made at the same time.
     """
 
     def __init__(self, timeout: timedelta, threads: int = 1) -> None:
@@ -28,20 +28,20 @@ class Worker:
         self._pool: ThreadPoolExecutor | None = None
 
     async def call(self, call: Callable[..., T], *arguments: object) -> T:
-        """Return what a call returns. Once it has begun it is made, even if the task is cancelled.
+        """Return what a call returns. A call that has begun is finished, even if the task is cancelled.
 
         Raises:
-            StoreContention: calls before it took too long; it was not made.
+            StoreContention: earlier calls took too long, so this one was not made.
         """
         due = time.monotonic() + self._timeout
 
         def run() -> tuple[T, None] | tuple[None, BaseException]:
             try:
                 if time.monotonic() > due:
-                    raise StoreContention(f"other tasks kept the store busy for {self._timeout} s")
+                    raise StoreContention(f"other tasks kept the store busy for {self._timeout} s; nothing was changed")
                 return call(*arguments), None
             except BaseException as error:
-                return None, error  # asyncio puts others in the place of some
+                return None, error  # asyncio would replace some exceptions by others
 
         value, error = await self._begun(run)
         if error is not None:
@@ -49,7 +49,7 @@ class Worker:
         return value  # type: ignore[return-value]
 
     def end(self) -> None:
-        """End the threads when they have made their calls; a later call begins others."""
+        """End the threads after the calls they have. A later call starts new threads."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False)
@@ -61,11 +61,12 @@ class Worker:
                 return asyncio.get_running_loop().run_in_executor(pool, run)
             except RuntimeError:
                 if pool is self._pool:
-                    raise  # the interpreter ends; otherwise another thread has ended this pool, and a new one serves
+                    raise  # the interpreter is ending
+                # another thread ended this pool in the meantime; try again with a new one
 
     def _current(self) -> ThreadPoolExecutor:
         pool = self._pool
-        if pool is None or self._process != os.getpid():  # a fork leaves threads behind
+        if pool is None or self._process != os.getpid():  # a fork does not copy threads
             pool = ThreadPoolExecutor(self._threads, "smsmfa")
             self._pool, self._process = pool, os.getpid()
         return pool

@@ -14,7 +14,7 @@ from services import REDIS
 from stores.redis.server import Server, redis_server, wait_until
 
 from smsmfa import ConfigurationError, StoreError
-from smsmfa.stores.redis.connection import AsyncLink, Link
+from smsmfa.stores.redis.connection import AsyncConnection, Connection
 from smsmfa.stores.redis.update import SHA
 from smsmfa.testing.stores.processes import forked
 from smsmfa.testing.stores.wire import Wire
@@ -55,66 +55,70 @@ class Failing(redis.Connection):
         super().send_command(*arguments, **named)
 
 
-class TestLink:
-    @pytest.mark.parametrize("link, client", [(Link, redis.asyncio.Redis()), (AsyncLink, redis.Redis()), (Link, None)])
-    def test_wrong_client(self, link, client):
+class TestConnection:
+    @pytest.mark.parametrize(
+        "cls, client",
+        [(Connection, redis.asyncio.Redis()), (AsyncConnection, redis.Redis()), (Connection, None)],
+        ids=["asyncio client", "threads client", "None"],
+    )
+    def test_wrong_client(self, cls, client):
         """A client of the other kind, or none, is refused, and the message says which kind it has to be."""
         with pytest.raises(ConfigurationError, match=r"redis\.(asyncio\.)?client"):
-            link.of(client, TAG)
+            cls.of(client, TAG)
 
     def test_answer_is_lost(self, url):
         """R25: a command whose answer is lost is not sent again; the error is the driver's, wrapped."""
         retry = redis.retry.Retry(ConstantBackoff(0), 10)
         client = redis.Redis(connection_pool=redis.ConnectionPool.from_url(url, connection_class=Failing, retry=retry))
         Failing.sent = 0
-        with closing(client), closing(Link.of(client, TAG)) as link, pytest.raises(StoreError) as failed:
-            link.ask((b"GET", KEY))
+        with closing(client), closing(Connection.of(client, TAG)) as connection, pytest.raises(StoreError) as failed:
+            connection.execute((b"GET", KEY))
 
         assert isinstance(failed.value.__cause__, redis.ConnectionError)
         assert 1 == Failing.sent
 
     def test_close(self, url):
-        """A link may be closed before it is used, and again; it opens other connections when it is used."""
-        with redis.Redis.from_url(url) as client, closing(Link.of(client, TAG)) as link:
-            link.close()
-            first = link.ask((b"CLIENT", b"ID"))
-            link.close()
-            link.close()
+        """A connection may be closed before it is used, and again; it opens other connections when it is used."""
+        with redis.Redis.from_url(url) as client, closing(Connection.of(client, TAG)) as connection:
+            connection.close()
+            first = connection.execute((b"CLIENT", b"ID"))
+            connection.close()
+            connection.close()
 
-            assert first != link.ask((b"CLIENT", b"ID"))
+            assert first != connection.execute((b"CLIENT", b"ID"))
 
     def test_error_closes_connection(self, url):
         """A connection that had an error is closed: it may lead to what is no longer the primary."""
-        with redis.Redis.from_url(url) as client, closing(Link.of(client, TAG)) as link:
-            link.ask((b"ECHO", b"v"))
-            [connection] = link._pool()._connections
+        with redis.Redis.from_url(url) as client, closing(Connection.of(client, TAG)) as connection:
+            connection.execute((b"ECHO", b"v"))
+            [socket] = connection._pool()._connections
             with pytest.raises(StoreError):
-                link.ask((b"GET",))
+                connection.execute((b"GET",))
 
-            assert connection._sock is None
-            assert b"v" == link.ask((b"ECHO", b"v"))
+            assert socket._sock is None
+            assert b"v" == connection.execute((b"ECHO", b"v"))
 
     @pytest.mark.parametrize("options", OTHER_DEFAULTS)
     def test_bytes(self, url, options):
         """Bytes come back as they are from a client that decodes, or encodes strangely."""
-        with redis.Redis.from_url(url, **options) as client, closing(Link.of(client, TAG)) as link:
-            link.ask((b"SET", KEY, b"\xff\x00", b"EX", 10))
+        with redis.Redis.from_url(url, **options) as client, closing(Connection.of(client, TAG)) as connection:
+            connection.execute((b"SET", KEY, b"\xff\x00", b"EX", 10))
             client.script_flush()
 
-            assert [b"\xff\x00"] == link.ask(REFUSED)  # by a script that has to be sent
-            assert [b"\xff\x00"] == link.ask(REFUSED)
-            assert b"\xff\x00" == link.ask((b"GET", KEY))
+            assert [b"\xff\x00"] == connection.execute(REFUSED)  # by a script that has to be sent
+            assert [b"\xff\x00"] == connection.execute(REFUSED)
+            assert b"\xff\x00" == connection.execute((b"GET", KEY))
 
     def test_cache(self, url):
         """A client that answers from a cache of its own does not answer for the store."""
         from redis.cache import CacheConfig
 
         client = redis.Redis.from_url(url, protocol=3, cache_config=CacheConfig())
-        with client, closing(Link.of(client, TAG)) as link, redis.Redis.from_url(url) as other:
+        with client, closing(Connection.of(client, TAG)) as connection, redis.Redis.from_url(url) as other:
             for value in (b"1", b"2"):
                 other.set(KEY, value, ex=10)
 
-                assert value == link.ask((b"GET", KEY))
+                assert value == connection.execute((b"GET", KEY))
 
     def test_permission(self, url):
         """A user who may not give a command is a mistake of configuration."""
@@ -123,8 +127,8 @@ class TestLink:
             client.acl_setuser(name, enabled=True, passwords=["+secret"], keys=["*"], commands=["+get"])
             try:
                 user = redis.Redis.from_url(url, username=name, password="secret")
-                with user, closing(Link.of(user, TAG)) as link, pytest.raises(ConfigurationError) as failed:
-                    link.ask((b"INFO",))
+                with user, closing(Connection.of(user, TAG)) as connection, pytest.raises(ConfigurationError) as failed:
+                    connection.execute((b"INFO",))
             finally:
                 client.acl_deluser(name)
 
@@ -132,51 +136,51 @@ class TestLink:
 
     def test_script_is_forgotten(self, url):
         """A script that the server has forgotten is run, and loaded again, by the next command."""
-        with redis.Redis.from_url(url) as client, closing(Link.of(client, TAG)) as link:
+        with redis.Redis.from_url(url) as client, closing(Connection.of(client, TAG)) as connection:
             for _ in range(2):
                 client.script_flush()
 
-                assert [None] == link.ask(SCRIPT_COMMAND)
+                assert [None] == connection.execute(SCRIPT_COMMAND)
 
     def test_pool_is_exhausted(self, url):
         """More callers than connections wait for one another."""
-        with redis.Redis.from_url(url, max_connections=1) as client, closing(Link.of(client, TAG)) as link:
-            asked = at_once([lambda: link.ask((b"ECHO", b"v"))] * 16, PATIENCE)
+        with redis.Redis.from_url(url, max_connections=1) as client, closing(Connection.of(client, TAG)) as connection:
+            asked = at_once([lambda: connection.execute((b"ECHO", b"v"))] * 16, PATIENCE)
 
             assert [b"v"] * 16 == asked
-            assert 1 == len(link._pool()._connections)
+            assert 1 == len(connection._pool()._connections)
 
 
-class TestAsyncLink:
+class TestAsyncConnection:
     @pytest.mark.parametrize("options", OTHER_DEFAULTS)
     async def test_bytes(self, url, options):
         """Bytes come back as they are from a client that decodes, or encodes strangely."""
         client = redis.asyncio.Redis.from_url(url, **options)
-        link = AsyncLink.of(client, TAG)
-        await link.ask((b"SET", KEY, b"\xff\x00", b"EX", 10))
+        connection = AsyncConnection.of(client, TAG)
+        await connection.execute((b"SET", KEY, b"\xff\x00", b"EX", 10))
         await client.script_flush()
 
-        assert [b"\xff\x00"] == await link.ask(REFUSED)  # by a script that has to be sent
-        assert [b"\xff\x00"] == await link.ask(REFUSED)
-        assert b"\xff\x00" == await link.ask((b"GET", KEY))
-        await link.close()
+        assert [b"\xff\x00"] == await connection.execute(REFUSED)  # by a script that has to be sent
+        assert [b"\xff\x00"] == await connection.execute(REFUSED)
+        assert b"\xff\x00" == await connection.execute((b"GET", KEY))
+        await connection.close()
         await client.aclose()
 
     async def test_cancelled(self, url):
         """A task that is cancelled anywhere leaves no connection with an answer that is another's, and loses none."""
         client = redis.asyncio.Redis.from_url(url, max_connections=2)
-        link = AsyncLink.of(client, TAG)
-        await link.ask((b"SET", KEY, b"v", b"EX", 10))
+        connection = AsyncConnection.of(client, TAG)
+        await connection.execute((b"SET", KEY, b"v", b"EX", 10))
         for turns in range(40):
-            task = asyncio.ensure_future(link.ask((b"ECHO", b"wrong")))
+            task = asyncio.ensure_future(connection.execute((b"ECHO", b"wrong")))
             for _ in range(turns):
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-            assert b"v" == await link.ask((b"GET", KEY))
-        answers = await asyncio.gather(*(link.ask((b"GET", KEY)) for _ in range(100)))
-        await link.close()
+            assert b"v" == await connection.execute((b"GET", KEY))
+        answers = await asyncio.gather(*(connection.execute((b"GET", KEY)) for _ in range(100)))
+        await connection.close()
         await client.aclose()
 
         assert [b"v"] * 100 == answers
@@ -184,12 +188,12 @@ class TestAsyncLink:
     async def test_script_is_forgotten(self, url):
         """A script that the server has forgotten is run, and loaded again, by the next command."""
         client = redis.asyncio.Redis.from_url(url)
-        link = AsyncLink.of(client, TAG)
+        connection = AsyncConnection.of(client, TAG)
         for _ in range(2):
             await client.script_flush()
 
-            assert [None] == await link.ask(SCRIPT_COMMAND)
-        await link.close()
+            assert [None] == await connection.execute(SCRIPT_COMMAND)
+        await connection.close()
         await client.aclose()
 
     async def test_answer_is_lost(self, url):
@@ -197,37 +201,37 @@ class TestAsyncLink:
         with closing(Wire(REDIS.address)) as wire:
             host, port = wire.address
             client = redis.asyncio.Redis(host=host, port=port)
-            link = AsyncLink.of(client, TAG)
-            await link.ask((b"SET", KEY, b"0", b"EX", 10))
+            connection = AsyncConnection.of(client, TAG)
+            await connection.execute((b"SET", KEY, b"0", b"EX", 10))
             wire.cut_at("answer", 0)
             with pytest.raises(StoreError):
-                await link.ask((b"INCR", KEY))
+                await connection.execute((b"INCR", KEY))
 
-            assert b"1" == await link.ask((b"GET", KEY))
-            await link.close()
+            assert b"1" == await connection.execute((b"GET", KEY))
+            await connection.close()
             await client.aclose()
 
     def test_loops(self, url):
         """Event loops one after another have connections of their own, and what was closed is forgotten."""
-        link = AsyncLink.of(redis.asyncio.Redis.from_url(url), TAG)
+        connection = AsyncConnection.of(redis.asyncio.Redis.from_url(url), TAG)
 
         async def ask():
             try:
-                return await link.ask((b"CLIENT", b"ID"))
+                return await connection.execute((b"CLIENT", b"ID"))
             finally:
-                await link.close()
+                await connection.close()
 
         assert 3 == len({asyncio.run(ask()) for _ in range(3)})
-        assert {} == link._pools
+        assert {} == connection._pools
 
     async def test_forked(self, url):
         """A child of a fork has connections of its own, and the parent goes on with those it had."""
         client = redis.asyncio.Redis.from_url(url)
-        link = AsyncLink.of(client, TAG)
-        mine = await link.ask((b"CLIENT", b"ID"))
-        theirs, _ = forked(lambda: asyncio.run(link.ask((b"CLIENT", b"ID"))), lambda: None, PATIENCE)
-        still = await link.ask((b"CLIENT", b"ID"))
-        await link.close()
+        connection = AsyncConnection.of(client, TAG)
+        mine = await connection.execute((b"CLIENT", b"ID"))
+        theirs, _ = forked(lambda: asyncio.run(connection.execute((b"CLIENT", b"ID"))), lambda: None, PATIENCE)
+        still = await connection.execute((b"CLIENT", b"ID"))
+        await connection.close()
         await client.aclose()
 
         assert mine == still != theirs
@@ -235,13 +239,13 @@ class TestAsyncLink:
     async def test_loop_of_the_parent(self, url, monkeypatch):
         """So has a child that goes on in the event loop of its parent."""
         client = redis.asyncio.Redis.from_url(url)
-        link = AsyncLink.of(client, TAG)
-        mine = await link.ask((b"CLIENT", b"ID"))
+        connection = AsyncConnection.of(client, TAG)
+        mine = await connection.execute((b"CLIENT", b"ID"))
         with monkeypatch.context() as patch:
             patch.setattr(os, "getpid", lambda: 0)
-            theirs = await link.ask((b"CLIENT", b"ID"))
-            await link.close()
-        await link.close()
+            theirs = await connection.execute((b"CLIENT", b"ID"))
+            await connection.close()
+        await connection.close()
         await client.aclose()
 
         assert mine != theirs
@@ -249,13 +253,13 @@ class TestAsyncLink:
     async def test_forked_beside_a_sentinel(self, monkeypatch):
         """Where the child would have to ask a Sentinel on sockets of the parent, it is told to make another client."""
         client = redis.asyncio.sentinel.Sentinel([("nowhere", 1)]).master_for("tests")
-        link = AsyncLink.of(client, TAG)
-        link._pool()
-        await link.close()
-        await link.close()
+        connection = AsyncConnection.of(client, TAG)
+        connection._pool()
+        await connection.close()
+        await connection.close()
         monkeypatch.setattr(os, "getpid", lambda: -1)
         with pytest.raises(StoreError) as refused:
-            await link.ask((b"GET", KEY))
+            await connection.execute((b"GET", KEY))
 
         assert "fork" in str(refused.value.__cause__)
 
@@ -319,29 +323,29 @@ class TestCluster:
     def test_moved(self, cluster):
         """Keys that are moved to another node, and meanwhile are on both, are found where they are."""
         client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
-        with closing(client), closing(Link.of(client, TAG)) as link:
-            link.ask((b"SET", KEY, b"1"))
+        with closing(client), closing(Connection.of(client, TAG)) as connection:
+            connection.execute((b"SET", KEY, b"1"))
             cluster.begin_move()
-            assert b"1" == link.ask((b"GET", KEY))
-            assert b"OK" == link.ask((b"SET", KEY + b"new", b"2"))
-            assert 1 == link.ask(SET_COMMAND)
+            assert b"1" == connection.execute((b"GET", KEY))
+            assert b"OK" == connection.execute((b"SET", KEY + b"new", b"2"))
+            assert 1 == connection.execute(SET_COMMAND)
             cluster.end_move()
-            assert [b"1", b"2"] == link.ask((b"MGET", KEY, KEY + b"new"))
+            assert [b"1", b"2"] == connection.execute((b"MGET", KEY, KEY + b"new"))
 
             assert [b"1", b"2"] == cluster.clients[1].mget(KEY, KEY + b"new")
 
     async def test_moved_async(self, cluster):
         """So they are on an event loop."""
         client = redis.asyncio.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
-        link = AsyncLink.of(client, TAG)
-        await link.ask((b"SET", KEY, b"1"))
+        connection = AsyncConnection.of(client, TAG)
+        await connection.execute((b"SET", KEY, b"1"))
         cluster.begin_move()
-        assert b"1" == await link.ask((b"GET", KEY))
-        assert b"OK" == await link.ask((b"SET", KEY + b"new", b"2"))
-        assert 1 == await link.ask(SET_COMMAND)
+        assert b"1" == await connection.execute((b"GET", KEY))
+        assert b"OK" == await connection.execute((b"SET", KEY + b"new", b"2"))
+        assert 1 == await connection.execute(SET_COMMAND)
         cluster.end_move()
-        assert [b"1", b"2"] == await link.ask((b"MGET", KEY, KEY + b"new"))
-        await link.close()
+        assert [b"1", b"2"] == await connection.execute((b"MGET", KEY, KEY + b"new"))
+        await connection.close()
         await client.aclose()
 
         assert [b"1", b"2"] == cluster.clients[1].mget(KEY, KEY + b"new")
@@ -349,12 +353,12 @@ class TestCluster:
     async def test_forked(self, monkeypatch):
         """A child of a fork is told to make another client: this one's sockets are those of the parent."""
         client = redis.asyncio.RedisCluster(host="127.0.0.1", port=1)
-        link = AsyncLink.of(client, TAG)
+        connection = AsyncConnection.of(client, TAG)
         causes = []
         for process in (1, 2):
             monkeypatch.setattr(os, "getpid", lambda process=process: process)
             with pytest.raises(StoreError) as refused:
-                await link.ask((b"GET", KEY))
+                await connection.execute((b"GET", KEY))
             causes.append("fork" in str(refused.value.__cause__))
         await client.aclose()
 
@@ -364,60 +368,60 @@ class TestCluster:
     def test_reads_from_replicas(self, cluster):
         """A client that reads from replicas does not make the store's connections ready to."""
         client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port, read_from_replicas=True)
-        with closing(client), closing(Link.of(client, TAG)) as link:
-            link.ask((b"GET", KEY))
+        with closing(client), closing(Connection.of(client, TAG)) as connection:
+            connection.execute((b"GET", KEY))
             node = client.get_node_from_key(TAG)
 
-            assert [None] == [pool.connection_kwargs["redis_connect_func"] for pool in link._pools.values()]
+            assert [None] == [pool.connection_kwargs["redis_connect_func"] for pool in connection._pools.values()]
             assert client.get_redis_connection(node).connection_pool.connection_kwargs["redis_connect_func"]
 
     def test_moving_for_ever(self, cluster, monkeypatch):
         """A cluster that sends a command from one node to another for ever is a failed one."""
         client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
-        with closing(client), closing(Link.of(client, TAG)) as link:
+        with closing(client), closing(Connection.of(client, TAG)) as connection:
             monkeypatch.setattr(
                 client, "get_node_from_key", lambda _: client.get_node("127.0.0.1", cluster.servers[1].port)
             )
             with pytest.raises(StoreError):
-                link.ask((b"GET", KEY))
+                connection.execute((b"GET", KEY))
 
     async def test_moving_for_ever_async(self, cluster, monkeypatch):
         """So it is on an event loop."""
         client = redis.asyncio.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
-        link = AsyncLink.of(client, TAG)
+        connection = AsyncConnection.of(client, TAG)
         monkeypatch.setattr(
             client, "get_node_from_key", lambda _: client.get_node("127.0.0.1", cluster.servers[1].port)
         )
         with pytest.raises(StoreError):
-            await link.ask((b"GET", KEY))
-        await link.close()
+            await connection.execute((b"GET", KEY))
+        await connection.close()
         await client.aclose()
 
     def test_error(self, cluster, monkeypatch):
         """After an error the cluster is asked anew where the keys are, once, and the next command works."""
         client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
         looked = counted(client, monkeypatch)
-        with closing(client), closing(Link.of(client, TAG)) as link:
+        with closing(client), closing(Connection.of(client, TAG)) as connection:
             for times in (1, 2):
-                assert link.ask((b"GET", KEY)) is None
-                assert link.ask((b"GET", KEY)) is None
+                assert connection.execute((b"GET", KEY)) is None
+                assert connection.execute((b"GET", KEY)) is None
                 assert times == len(looked)
                 with pytest.raises(StoreError):
-                    link.ask((b"GET",))
+                    connection.execute((b"GET",))
 
     async def test_error_async(self, cluster, monkeypatch):
         """So it is on an event loop."""
         client = redis.asyncio.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
         await client.initialize()
         looked = counted(client, monkeypatch)
-        link = AsyncLink.of(client, TAG)
+        connection = AsyncConnection.of(client, TAG)
         for times in (1, 2):
-            assert await link.ask((b"GET", KEY)) is None
-            assert await link.ask((b"GET", KEY)) is None
+            assert await connection.execute((b"GET", KEY)) is None
+            assert await connection.execute((b"GET", KEY)) is None
             assert times == len(looked)
             with pytest.raises(StoreError):
-                await link.ask((b"GET",))
-        await link.close()
+                await connection.execute((b"GET",))
+        await connection.close()
         await client.aclose()
 
 
@@ -457,16 +461,16 @@ class TestSentinel:
         """After a fail-over the new primary is asked; until then there are errors, and nothing that is not so."""
         primary, replica, sentinel, watching = servers
         manager = redis.sentinel.Sentinel([(sentinel.host, sentinel.port)])
-        with manager.slave_for("tests") as client, closing(Link.of(client, TAG)) as link:
-            link.ask((b"SET", KEY, b"v"))
-            assert 1 == link.ask((b"WAIT", 1, 2000))
+        with manager.slave_for("tests") as client, closing(Connection.of(client, TAG)) as connection:
+            connection.execute((b"SET", KEY, b"v"))
+            assert 1 == connection.execute((b"WAIT", 1, 2000))
             watching.sentinel_set("tests", "down-after-milliseconds", 200)
             primary.kill()
             answers = []
 
             def answered():
                 with suppress(StoreError):
-                    answers.append(link.ask((b"SET", KEY, b"w", b"GET")))
+                    answers.append(connection.execute((b"SET", KEY, b"w", b"GET")))
                 return answers
 
             wait_until(answered, 60)

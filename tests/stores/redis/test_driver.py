@@ -1,8 +1,6 @@
 """The pools of a Redis store: like the client's, except for what would repeat, decode, cache or hang."""
 
 import os
-import sys
-from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
@@ -128,14 +126,3 @@ async def test_cluster():
     assert ["sync", "async", "async"] == asked
     assert pool is Driver.source(of_threads, node)
     assert node is AsyncDriver.source(None, node)
-
-
-def test_no_driver(monkeypatch):
-    """Without redis-py the import says what to install."""
-    monkeypatch.setitem(sys.modules, "redis", None)
-    for name in ("redis", "redis_driver", "redis_link"):
-        monkeypatch.delitem(sys.modules, f"smsmfa.stores.{name}", raising=False)
-    with pytest.raises(ModuleNotFoundError) as missing:
-        import_module("smsmfa.stores.redis")
-
-    assert 'smsmfa.stores.redis needs redis-py: pip install "smsmfa[redis]"' == str(missing.value)

@@ -226,7 +226,7 @@ class TestSetUp:
         with closing(client):
             for _ in range(2):
                 store.update(["k"], increment("k"))
-                pool = store._link._pool()
+                pool = store._connection._pool()
                 store.close()
                 assert [None] == [connection._sock for connection in pool._connections]
 

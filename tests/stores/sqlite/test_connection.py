@@ -43,7 +43,7 @@ def a_connection(path, timeout=LONG, lock=None):
 
 
 def rows(connection, statement):
-    return connection.use(lambda db: db.execute(statement).fetchall())
+    return connection.run(lambda db: db.execute(statement).fetchall())
 
 
 def unused(db):
@@ -51,7 +51,7 @@ def unused(db):
 
 
 def put(connection, key):
-    connection.use(lambda db: connection.ask(db, INSERT, key, b"1"))
+    connection.run(lambda db: connection.execute(db, INSERT, key, b"1"))
 
 
 def keys_of(path):
@@ -64,12 +64,12 @@ def write(connection, key, *, then):
     """Write in a transaction, do something, and commit."""
 
     def work(db):
-        connection.ask(db, "BEGIN IMMEDIATE")
+        connection.execute(db, "BEGIN IMMEDIATE")
         db.execute(INSERT, (key, b"1"))
         then()
         db.execute("COMMIT")
 
-    connection.use(work)
+    connection.run(work)
 
 
 def mode(path):
@@ -106,7 +106,7 @@ def holding(connection):
         begun.set()
         let_go.wait(60)
 
-    thread = Thread(target=connection.use, args=(work,))
+    thread = Thread(target=connection.run, args=(work,))
     thread.start()
     begun.wait(60)
     try:
@@ -153,7 +153,7 @@ def test_no_file(tmp_path, name):
     connection = a_connection(str(tmp_path / name))
     for _ in range(2):
         with pytest.raises(StoreError, match=r"unable to open|No such file"):
-            connection.use(unused)
+            connection.run(unused)
     assert free(connection.lock)
 
 
@@ -161,18 +161,18 @@ def test_no_database(path):
     """A file that is no database is an error, and is left as it is."""
     Path(path).write_bytes(b"no database" * 1000)
     with pytest.raises(StoreError, match="not a database"):
-        a_connection(path).use(unused)
+        a_connection(path).run(unused)
     assert b"no database" * 1000 == Path(path).read_bytes()
 
 
 def test_no_log(path, monkeypatch):
     """Where SQLite cannot keep a write-ahead log, nothing is opened."""
-    ask = Connection.ask
+    execute = Connection.execute
     monkeypatch.setattr(
-        Connection, "ask", lambda self, db, said: [("delete",)] if "WAL" in said else ask(self, db, said)
+        Connection, "execute", lambda self, db, said: [("delete",)] if "WAL" in said else execute(self, db, said)
     )
     with pytest.raises(StoreError, match="write-ahead log"):
-        a_connection(path).use(unused)
+        a_connection(path).run(unused)
 
 
 # --- turns
@@ -182,7 +182,7 @@ def test_other_thread(path):
     """A thread that has waited for others for too long is told so; the connection goes on."""
     connection = a_connection(path, SHORT)
     with holding(connection), pytest.raises(StoreContention, match="other threads"):
-        connection.use(unused)
+        connection.run(unused)
     put(connection, "a")
     assert {"a"} == keys_of(path)
     connection.close()
@@ -222,7 +222,7 @@ def test_other_process_ends(opened, path, monkeypatch):
 def test_other_connection(opened, path):
     """While others use a connection, another that was given is used instead."""
     other = a_connection(path)
-    used = partial(opened.use, lambda db: db.execute("PRAGMA database_list"), instead=other)
+    used = partial(opened.run, lambda db: db.execute("PRAGMA database_list"), instead=other)
     used()
     assert other._db is None
     with holding(opened):
@@ -245,7 +245,7 @@ def test_closed_at_work(opened, path, again):
     def close():
         opened.close()
         if again:
-            opened.use(lambda run: run("SELECT 1"))
+            opened.run(lambda run: run("SELECT 1"))
 
     with pytest.raises(StoreError, match="neither"):
         write(opened, "b", then=close)
@@ -346,7 +346,7 @@ def test_interrupted_when_it_is_taken(path):
     """An interrupt that comes in the moment in which the lock is taken leaves it free."""
     connection = a_connection(path, lock=InterruptedLock())
     with pytest.raises(KeyboardInterrupt):
-        connection.use(unused, instead=a_connection(path))
+        connection.run(unused, instead=a_connection(path))
     assert connection.lock.free()
 
 
@@ -424,10 +424,9 @@ def test_exit(path):
     code = f"""
 from datetime import timedelta
 from threading import RLock
-from smsmfa.stores import sqlite_connection
-from smsmfa.stores.sqlite_connection import Connection
+from smsmfa.stores.sqlite.connection import Connection
 connection = Connection({path!r}, "FULL", timedelta(1), RLock())
-connection.use(lambda db: db.execute("SELECT 1"))
+connection.run(lambda db: db.execute("SELECT 1"))
 """
     ended = subprocess.run([sys.executable, "-X", "dev", "-c", code], capture_output=True, check=True)
     assert b"" == ended.stderr

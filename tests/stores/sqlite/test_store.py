@@ -16,7 +16,7 @@ from stores.hammer import Hammer
 from support import Factor, rejected
 
 from smsmfa import ConfigurationError, StoreContention, StoreError
-from smsmfa.stores.sqlite import AsyncSqliteStore, SqliteStore
+from smsmfa.stores.sqlite import AsyncSqliteStore, SqliteStore, sql
 from smsmfa.stores.sqlite import store as sqlite
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
 from smsmfa.testing.stores.suite import put
@@ -120,7 +120,7 @@ def test_no_timeout(path, timeout):
 def test_durability(path, synchronous, number):
     """Updates wait for the disk as they were told to."""
     with closing(SqliteStore(path, synchronous=synchronous)) as store:
-        assert [(number,)] == store._writer.use(lambda db: db.execute("PRAGMA synchronous").fetchall())
+        assert [(number,)] == store._writer.run(lambda db: db.execute("PRAGMA synchronous").fetchall())
 
 
 def test_directory_changes(tmp_path, monkeypatch):
@@ -157,7 +157,7 @@ def test_statements(store):
     factor.enrol()
     traced = []
     for connection in (store._reader, store._writer):
-        connection.use(lambda db: db.execute("SELECT 1"))
+        connection.run(lambda db: db.execute("SELECT 1"))
         connection._db.set_trace_callback(lambda statement: traced.append(statement.split()[0]))
 
     challenge = factor.verifier.challenge("alice")
@@ -290,7 +290,7 @@ def test_purge_is_bounded(store, path):
     """A purge looks at no row that it does not delete."""
     store.create_schema()
     with database(path) as db:
-        plan = str(db.execute(f"EXPLAIN QUERY PLAN {sqlite._PURGE}", (0, 1)).fetchall())
+        plan = str(db.execute(f"EXPLAIN QUERY PLAN {sql.PURGE}", (0, 1)).fetchall())
     assert "USING COVERING INDEX smsmfa_expires (expires<?)" in plan
     assert "SCAN smsmfa" not in plan
 
@@ -310,7 +310,7 @@ def test_purge_meets_revival(store, path, number):
                     put(other, {"a": b"new"})
                     written.append(b"new")
 
-        trace = store._writer.use
+        trace = store._writer.run
         trace(lambda db: db.set_trace_callback(revive))
         store.purge()
         trace(lambda db: db.set_trace_callback(None))

@@ -1,4 +1,4 @@
-"""The connections of a Redis store, which never repeat a command and never decode an answer."""
+"""The connections of a Redis store. They never repeat a command and never decode an answer."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from ...exceptions import ConfigurationError, StoreError
 from .driver import AsyncDriver, Driver
 from .update import SCRIPT, Command
 
-#: How often a cluster may say that the keys have moved.
+#: How often a cluster may answer that the keys have moved.
 _MOVES = 5
 
 
-class Link:
-    """Connections to one server, made like those of a client.
+class Connection:
+    """Connections to one server, with the settings of a client.
 
-    Each command is sent at most once, whatever retries the client is configured for: its answer may be lost after
-    the server has obeyed.
+    Each command is sent at most once, even if the client is configured to retry: the server may have executed a command
+    whose answer was lost.
     """
 
     def __init__(self, client: Redis) -> None:
         self._source = client.connection_pool
-        #: Those of a parent process are kept, so that nobody closes its connections.
+        #: The pools of a parent process are kept, so that nobody closes its connections.
         self._pools: dict[Any, Any] = {}
         self._process = 0
 
     @staticmethod
-    def of(client: Redis | RedisCluster, tag: bytes) -> Link | ClusterLink:
-        """Return the link for a client, to the server with the keys of a hash tag.
+    def of(client: Redis | RedisCluster, tag: bytes) -> Connection | ClusterConnection:
+        """Return the connection for a client, to the server that has the keys with this hash tag.
 
         Raises:
-            ConfigurationError: it is no client, or one of the other kind.
+            ConfigurationError: ``client`` is not a client, or a client of the other kind.
         """
         if isinstance(client, RedisCluster):
-            return ClusterLink(client, tag)
+            return ClusterConnection(client, tag)
         if isinstance(client, Redis):
-            return Link(client)
-        raise ConfigurationError(f"client: a Redis or a RedisCluster like those of {Redis.__module__}")
+            return Connection(client)
+        raise ConfigurationError(f"client: a Redis or RedisCluster from {Redis.__module__}")
 
-    def ask(self, command: Command) -> Any:
-        """Send a command, and return the answer.
+    def execute(self, command: Command) -> Any:
+        """Send a command and return the answer.
 
         Raises:
-            ConfigurationError: the user may not give it.
+            ConfigurationError: the Redis user has no permission for the command.
             StoreError: the server failed, or its answer was lost.
         """
         try:
@@ -75,7 +75,7 @@ class Link:
 
     @staticmethod
     def _exchange(pool: Any, *commands: Command) -> Any:
-        """Send commands on one connection, and return the answer to the last. A connection with an error is closed."""
+        """Send commands on one connection and return the last answer. After an error the connection is closed."""
         answer = None
         connection = pool.get_connection()
         try:
@@ -83,7 +83,7 @@ class Link:
                 for command in commands:
                     connection.send_command(*command)
                     answer = connection.read_response(disable_decoding=True)
-            except NoScriptError:  # after a restart, a fail-over or a flush: this runs it and loads it again
+            except NoScriptError:  # after a restart, a fail-over or a flush; EVAL runs the script and loads it again
                 for command in with_script(commands):
                     connection.send_command(*command)
                     answer = connection.read_response(disable_decoding=True)
@@ -95,8 +95,8 @@ class Link:
         return answer
 
 
-class ClusterLink(Link):
-    """Connections to the primary of the slot of a hash tag, wherever in the cluster that is."""
+class ClusterConnection(Connection):
+    """Connections to the primary that has the slot of a hash tag, wherever in the cluster it is."""
 
     def __init__(self, client: RedisCluster, tag: bytes) -> None:
         self._client: Any = client
@@ -106,20 +106,20 @@ class ClusterLink(Link):
         self._process = 0
 
     def _route(self, command: Command) -> Any:
-        """Send a command to where the keys are; a node that sends it away has not obeyed."""
+        """Send a command to the node that has the keys. A node that redirects a command has not executed it."""
         for _ in range(_MOVES):
             try:
-                return self._ask_primary(command)
+                return self._execute_on_primary(command)
             except MovedError:
                 pass
-        raise ClusterError("the cluster keeps saying that the keys have moved")
+        raise ClusterError("the cluster keeps answering that the keys have moved")
 
     def close(self) -> None:
         """Close the connections."""
         while self._pools:
             self._pools.popitem()[1].disconnect()
 
-    def _ask_primary(self, command: Command) -> Any:
+    def _execute_on_primary(self, command: Command) -> Any:
         self._process = Driver.stay(self._process)
         if self._stale:
             Driver.find_nodes(self._client)
@@ -130,7 +130,7 @@ class ClusterLink(Link):
         except MovedError:
             self._stale = True
             raise
-        except AskError as there:  # the slot is being moved, and these keys have been
+        except AskError as there:  # the slot is being moved, and these keys are already there
             return self._exchange(self._pool_of(node, there.host, there.port), (b"ASKING",), command)
         except Exception:
             self._stale = True
@@ -144,33 +144,33 @@ class ClusterLink(Link):
         return self._pools[host, port]
 
 
-class AsyncLink:
-    """:class:`Link` for asyncio. A task that is cancelled closes its connection, if it had begun to use it."""
+class AsyncConnection:
+    """:class:`Connection` for asyncio. A cancelled task closes the connection that it was using."""
 
     def __init__(self, client: AsyncRedis) -> None:
         self._source = client.connection_pool
-        #: Those of a parent process are kept, so that nobody closes its connections.
+        #: The pools of a parent process are kept, so that nobody closes its connections.
         self._pools: dict[Any, Any] = {}
         self._process = 0
 
     @staticmethod
-    def of(client: AsyncRedis | AsyncRedisCluster, tag: bytes) -> AsyncLink | AsyncClusterLink:
-        """Like :meth:`Link.of`."""
+    def of(client: AsyncRedis | AsyncRedisCluster, tag: bytes) -> AsyncConnection | AsyncClusterConnection:
+        """Like :meth:`Connection.of`."""
         if isinstance(client, AsyncRedisCluster):
-            return AsyncClusterLink(client, tag)
+            return AsyncClusterConnection(client, tag)
         if isinstance(client, AsyncRedis):
-            return AsyncLink(client)
-        raise ConfigurationError(f"client: a Redis or a RedisCluster like those of {AsyncRedis.__module__}")
+            return AsyncConnection(client)
+        raise ConfigurationError(f"client: a Redis or RedisCluster from {AsyncRedis.__module__}")
 
-    async def ask(self, command: Command) -> Any:
-        """Like :meth:`Link.ask`."""
+    async def execute(self, command: Command) -> Any:
+        """Like :meth:`Connection.execute`."""
         try:
             return await self._route(command)
         except Exception as error:
             raise failure(error) from error
 
     async def close(self) -> None:
-        """Like :meth:`Link.close`."""
+        """Like :meth:`Connection.close`."""
         pool = self._pools.pop(AsyncDriver.here(), None)
         if pool is not None:
             await pool.disconnect()
@@ -207,8 +207,8 @@ class AsyncLink:
         return answer
 
 
-class AsyncClusterLink(AsyncLink):
-    """:class:`ClusterLink` for asyncio."""
+class AsyncClusterConnection(AsyncConnection):
+    """:class:`ClusterConnection` for asyncio."""
 
     def __init__(self, client: AsyncRedisCluster, tag: bytes) -> None:
         self._client: Any = client
@@ -220,17 +220,17 @@ class AsyncClusterLink(AsyncLink):
     async def _route(self, command: Command) -> Any:
         for _ in range(_MOVES):
             try:
-                return await self._ask_primary(command)
+                return await self._execute_on_primary(command)
             except MovedError:
                 pass
-        raise ClusterError("the cluster keeps saying that the keys have moved")
+        raise ClusterError("the cluster keeps answering that the keys have moved")
 
     async def close(self) -> None:
-        """Like :meth:`ClusterLink.close`."""
+        """Like :meth:`ClusterConnection.close`."""
         while self._pools:
             await self._pools.popitem()[1].disconnect()
 
-    async def _ask_primary(self, command: Command) -> Any:
+    async def _execute_on_primary(self, command: Command) -> Any:
         self._process = AsyncDriver.stay(self._process)
         if self._stale:
             await AsyncDriver.find_nodes(self._client)
@@ -256,7 +256,7 @@ class AsyncClusterLink(AsyncLink):
 
 
 def with_script(commands: Sequence[Command]) -> list[Command]:
-    """Return commands, of which the last calls the script by its hash, with the script itself."""
+    """Replace the last command, which calls the script by its hash, by one that contains the script."""
     *first, last = commands
     return [*first, (b"EVAL", SCRIPT, *last[2:])]
 
@@ -264,5 +264,7 @@ def with_script(commands: Sequence[Command]) -> list[Command]:
 def failure(error: Exception) -> ConfigurationError | StoreError:
     """Return what a store raises for an error of the driver."""
     if isinstance(error, NoPermissionError):
-        return ConfigurationError("Redis forbids this user a command that the store needs: see its documentation")
-    return StoreError("Redis failed, or could not confirm what it did")
+        return ConfigurationError(
+            "this Redis user has no permission for a command that the store needs: see the documentation of RedisStore"
+        )
+    return StoreError("Redis failed, or did not confirm what it did")

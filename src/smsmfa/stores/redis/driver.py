@@ -1,4 +1,4 @@
-"""The two modules of redis-py, and the pools of a Redis store: its own, made like the client's."""
+"""The two modules of redis-py, and the connection pools of a Redis store, which are configured like the client's."""
 
 from __future__ import annotations
 
@@ -6,13 +6,6 @@ import asyncio
 import os
 import time
 from typing import Any
-
-try:
-    import redis  # noqa: F401
-except ModuleNotFoundError as _error:
-    raise ModuleNotFoundError(
-        'smsmfa.stores.redis needs redis-py: pip install "smsmfa[redis]"', name="redis"
-    ) from _error
 
 from redis import BlockingConnectionPool
 from redis.asyncio import BlockingConnectionPool as AsyncBlockingConnectionPool
@@ -23,16 +16,19 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from redis.sentinel import SentinelConnectionPool
 
-#: How long to wait for the server, where the client would for ever, and for a connection of the pool (seconds).
-_TIMEOUT = 5.0
+from ..writes import DEADLINE
+
 _MOST_CONNECTIONS = 100
-#: What is in the name of settings that belong to the client's pool alone; they need the newer protocol.
+#: Settings with this in their name belong to the client's own pool, and need the newer protocol.
 _NOT_COPIED = "maint_notifications"
-_FORKED = "in use before a fork, and redis-py would go on with sockets of the parent: make client and store after it"
+_FORKED = (
+    "the client was used before a fork, and redis-py would continue on the sockets of the parent process: create the "
+    "client and the store after it"
+)
 
 
 class _Driver:
-    """What the two modules of redis-py have in common."""
+    """What both modules of redis-py share."""
 
     retry: Any
     pool: Any
@@ -40,15 +36,15 @@ class _Driver:
 
     @classmethod
     def pool_like(cls, source: Any, **changed: Any) -> Any:
-        """Return a pool like another, or like that of a node of a cluster, but for what a store depends on."""
+        """Return a pool with the settings of a pool or cluster node, except the settings that a store relies on."""
         kwargs = {name: value for name, value in source.connection_kwargs.items() if _NOT_COPIED not in name} | changed
         kwargs |= {"connection_class": source.connection_class, "protocol": 2, "retry": cls.retry(NoBackoff(), 0)}
-        kwargs["socket_timeout"] = kwargs.get("socket_timeout") or _TIMEOUT
+        kwargs["socket_timeout"] = kwargs.get("socket_timeout") or DEADLINE
         if isinstance(source, cls.sentinel_pool):
             kwargs |= {"check_connection": source.check_connection, "max_connections": source.max_connections}
             return cls.sentinel_pool(source.service_name, source.sentinel_manager, **kwargs)
         most = min(source.max_connections, _MOST_CONNECTIONS)
-        return cls.pool(max_connections=most, timeout=_TIMEOUT, **kwargs)
+        return cls.pool(max_connections=most, timeout=DEADLINE, **kwargs)
 
 
 class Driver(_Driver):
@@ -65,22 +61,22 @@ class Driver(_Driver):
 
     @staticmethod
     def here() -> Any:
-        """Return what a pool is for: anything, for it notices a fork."""
+        """Return the key of the current pool. It is always the same, because the pool itself notices a fork."""
         return None
 
     @staticmethod
     def stay(process: int) -> int:
-        """Return the process in which the client of the application may be used: any."""
+        """Return the process that may use the application's client. Here every process may."""
         return process
 
     @staticmethod
     def find_nodes(cluster: Any) -> None:
-        """Have a client ask its cluster where each slot is."""
+        """Let a client ask its cluster which node has each slot."""
         cluster.nodes_manager.initialize()
 
     @staticmethod
     def source(cluster: Any, node: Any) -> Any:
-        """Return what knows how connections to a node are made."""
+        """Return the object that has the connection settings of a node."""
         return cluster.get_redis_connection(node).connection_pool
 
 
@@ -98,15 +94,18 @@ class AsyncDriver(_Driver):
 
     @staticmethod
     def here() -> tuple[int, Any]:
-        """Return the process and the event loop: redis-py's pools for asyncio know of neither."""
+        """Return the process and the event loop, because redis-py's pools for asyncio notice neither."""
         return os.getpid(), asyncio.get_running_loop()
 
     @staticmethod
     def stay(process: int) -> int:
-        """Return the process in which the client of the application may be used: the first that did (0: none has).
+        """Return the process that may use the application's client: the first that used it.
+
+        Args:
+            process: the process that used the client first, or 0 if none has used it yet.
 
         Raises:
-            RedisError: it is another, and would go on with the sockets of its parent.
+            RedisError: the current process is another one, which would use the sockets of its parent.
         """
         if process and process != os.getpid():
             raise RedisError(_FORKED)

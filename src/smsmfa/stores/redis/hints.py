@@ -1,18 +1,19 @@
-"""What a store saw last under some keys: guesses that save a round trip, and that the server has to confirm."""
+"""The values that a store saw last. Trying them first saves a round trip; the server must confirm them."""
 
 from collections.abc import Iterable, Sequence
 
-#: Keys in a generation, and the longest value that is remembered (bytes).
+#: The number of keys in a generation.
 _MOST = 8192
+#: Longer values are not remembered (bytes).
 _LONGEST = 4096
 _UNKNOWN = b"unknown"
 
 
 class Hints:
-    """The last values of a bounded number of keys, absence included.
+    """The last values of a bounded number of keys. That a key was absent is remembered too.
 
-    Two generations, of which the older is forgotten when the younger is full. There is no lock: a race of
-    threads loses a hint at worst, and a process that is forked inherits nothing that is locked.
+    There are two generations. When the younger is full, the older is forgotten. There is no lock: at worst a race of
+    threads loses a hint, and a forked process inherits no locked lock.
     """
 
     def __init__(self) -> None:
@@ -20,7 +21,7 @@ class Hints:
         self._old: dict[bytes, bytes | None] = {}
 
     def learn(self, names: Iterable[bytes], values: Iterable[bytes | None]) -> None:
-        """Remember what there is, ``None`` being nothing; what is long is forgotten instead."""
+        """Remember values; ``None`` means that the key is absent. A value that is too long is forgotten instead."""
         for name, value in zip(names, values, strict=True):
             if value is not None and len(value) > _LONGEST:
                 self._young.pop(name, None)
@@ -31,7 +32,7 @@ class Hints:
             self._old, self._young = self._young, {}
 
     def recall(self, names: Sequence[bytes]) -> list[bytes | None] | None:
-        """Return what was last seen under all of some keys, or ``None`` where one is not remembered."""
+        """Return the last values of these keys, or ``None`` if any of them is not remembered."""
         values = []
         for name in names:
             value = self._young.get(name, _UNKNOWN)

@@ -1,4 +1,4 @@
-"""Keep records on Redis (6.2 or later) or Valkey: ``pip install "smsmfa[redis]"``."""
+"""A store on a Redis server (6.2 or later), a Valkey server or a Redis Cluster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...exceptions import ConfigurationError, StoreError
 from ...typing import Change
-from .connection import AsyncLink, Link
+from .connection import AsyncConnection, Connection
 from .driver import AsyncDriver, Driver
 from .hints import Hints
 from .update import Command, Update
@@ -25,74 +25,74 @@ _ROLE = re.compile(rb"^role:(\w+)", re.MULTILINE)
 
 
 class RedisStore:
-    """Keeps records on a Redis server, or on a Redis Cluster, where all of them are in one slot.
+    """Keeps records on a Redis server, or in one slot of a Redis Cluster.
 
-    An update reads its keys with ``MGET`` and writes them with one script, which compares what they hold with what
-    was read, and changes nothing if another was faster; then the change runs again. What was last seen is
-    remembered, and tried first: then the script alone is one round trip.
+    An update reads its keys with ``MGET`` and writes them with one script. The script compares the current values with
+    the values that were read. If they differ, it writes nothing and the change runs again. The store remembers the
+    values it saw last and tries them first: then an update needs one round trip, the script alone.
 
-    It makes connections of its own, like the client's but without its retries: a command that was sent is never sent
-    again. What a server loses when it fails is a matter of its configuration; see :doc:`/stores/redis`.
+    The store opens its own connections, with the client's settings but without retries: a command is never sent twice.
+    The server's configuration decides what it may lose when it fails; see :doc:`/how-to/stores/redis`.
 
     Args:
-        client: a ``redis.Redis`` or ``redis.RedisCluster``, with whatever settings; a client of a Sentinel too.
-        prefix: what its keys begin with, in braces, so that a cluster keeps them together.
+        client: a ``redis.Redis`` or ``redis.RedisCluster``, with any settings, or a client from a Sentinel.
+        prefix: the prefix of all keys. It is put in braces, so that a cluster keeps the keys together.
 
     Raises:
-        ConfigurationError: an argument is wrong; or, at the first use, the server may drop what it is given because
-            its ``maxmemory-policy`` is not ``noeviction``, or does not say.
+        ConfigurationError: an argument is invalid. Also raised at the first use, if the server may drop records because
+            its ``maxmemory-policy`` is unknown or is not ``noeviction``.
     """
 
     def __init__(self, client: Redis | RedisCluster, *, prefix: str = "smsmfa") -> None:
         self._tag = hash_tag(prefix)
-        self._link = Link.of(client, self._tag)
+        self._connection = Connection.of(client, self._tag)
         self._hints = Hints()
         self._checked = False
 
     def read(self, key: str) -> bytes | None:
-        """Return what is stored under ``key``, or ``None``.
+        """Return the value of ``key``, or ``None`` if there is none.
 
         Raises:
             StoreError: the server failed.
         """
         name = self._tag + key.encode()
-        value: bytes | None = self._ask((b"GET", name))
+        value: bytes | None = self._execute((b"GET", name))
         self._hints.learn([name], [value])
         return value
 
     def update(self, keys: Sequence[str], change: Change[T]) -> T:
-        """Run ``change`` on the current values of ``keys``, store what it says, return its outcome.
+        """Run ``change`` on the current values of ``keys``, store its writes, and return its outcome.
 
         Raises:
-            ValueError: ``change`` wrote outside ``keys``, or what is no entry; nothing is changed.
-            StoreContention: others changed the same keys for 5 seconds; nothing is changed.
-            StoreError: the server failed, or could not confirm what it did.
+            ValueError: ``change`` wrote a key outside ``keys``, or an invalid entry. Nothing is stored.
+            StoreContention: others kept changing the same keys for 5 seconds. Nothing is stored.
+            StoreError: the server failed, or did not confirm what it did.
         """
         update = Update(keys, [self._tag + key.encode() for key in keys], change, self._hints)
         while update.command is not None:
             if update.pause:
                 Driver.sleep(update.pause)
-            update.answer(self._ask(update.command))
+            update.answer(self._execute(update.command))
         return update.outcome()
 
     def ping(self) -> None:
-        """Ask the server whether it is there and keeps what it is given.
+        """Check that the server answers, is a primary, and does not drop records.
 
         Raises:
-            ConfigurationError: it may drop records.
-            StoreError: it is away, or no primary.
+            ConfigurationError: the server may drop records.
+            StoreError: the server cannot be reached, or is a replica.
         """
-        check_server(self._link.ask((b"INFO",)))
+        check_server(self._connection.execute((b"INFO",)))
         self._checked = True
 
     def close(self) -> None:
-        """Close the store's own connections; the client's are its owner's."""
-        self._link.close()
+        """Close the store's own connections. The client's connections stay open."""
+        self._connection.close()
 
-    def _ask(self, command: Command) -> Any:
+    def _execute(self, command: Command) -> Any:
         if not self._checked:
             self.ping()
-        return self._link.ask(command)
+        return self._connection.execute(command)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._tag.decode()}>"
@@ -102,73 +102,73 @@ class AsyncRedisStore:
     """:class:`RedisStore` for asyncio.
 
     Args:
-        client: a ``Redis`` or ``RedisCluster`` of ``redis.asyncio``.
-        prefix: as there.
+        client: a ``Redis`` or ``RedisCluster`` from ``redis.asyncio``.
+        prefix: the prefix of all keys, as for :class:`RedisStore`.
     """
 
     def __init__(self, client: AsyncRedis | AsyncRedisCluster, *, prefix: str = "smsmfa") -> None:
         self._tag = hash_tag(prefix)
-        self._link = AsyncLink.of(client, self._tag)
+        self._connection = AsyncConnection.of(client, self._tag)
         self._hints = Hints()
         self._checked = False
 
     async def read(self, key: str) -> bytes | None:
         """Like :meth:`RedisStore.read`."""
         name = self._tag + key.encode()
-        value: bytes | None = await self._ask((b"GET", name))
+        value: bytes | None = await self._execute((b"GET", name))
         self._hints.learn([name], [value])
         return value
 
     async def update(self, keys: Sequence[str], change: Change[T]) -> T:
-        """Like :meth:`RedisStore.update`. A task that is cancelled may have changed all its keys, or none."""
+        """Like :meth:`RedisStore.update`. If the task is cancelled, either all writes were stored or none."""
         update = Update(keys, [self._tag + key.encode() for key in keys], change, self._hints)
         while update.command is not None:
             if update.pause:
                 await AsyncDriver.sleep(update.pause)
-            update.answer(await self._ask(update.command))
+            update.answer(await self._execute(update.command))
         return update.outcome()
 
     async def ping(self) -> None:
         """Like :meth:`RedisStore.ping`."""
-        check_server(await self._link.ask((b"INFO",)))
+        check_server(await self._connection.execute((b"INFO",)))
         self._checked = True
 
     async def close(self) -> None:
         """Like :meth:`RedisStore.close`."""
-        await self._link.close()
+        await self._connection.close()
 
-    async def _ask(self, command: Command) -> Any:
+    async def _execute(self, command: Command) -> Any:
         if not self._checked:
             await self.ping()
-        return await self._link.ask(command)
+        return await self._connection.execute(command)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._tag.decode()}>"
 
 
 def hash_tag(prefix: str) -> bytes:
-    """Return what the keys begin with on the server: what is in braces alone decides on the slot of a cluster.
+    """Return the prefix of the names on the server. In a cluster, only the part in braces decides the slot.
 
     Raises:
-        ConfigurationError: it is no text, or empty, or has braces itself.
+        ConfigurationError: the prefix is not a str, is empty, or contains braces.
     """
     if not isinstance(prefix, str) or not prefix or set("{}") & set(prefix):
-        raise ConfigurationError('prefix: a str without braces, not empty, for example "smsmfa"')
+        raise ConfigurationError('prefix: a non-empty str without braces, for example "smsmfa"')
     return b"{%b}:" % prefix.encode()
 
 
 def check_server(info: bytes) -> None:
-    """Check what a server says of itself.
+    """Check a server's answer to INFO.
 
     Raises:
-        ConfigurationError: it may drop what it is given, or does not say.
-        StoreError: it is no primary.
+        ConfigurationError: the server may drop records, or does not say.
+        StoreError: the server is not a primary.
     """
     policy, role = _POLICY.search(info), _ROLE.search(info)
     if policy is None or policy[1] != b"noeviction":
         raise ConfigurationError(
-            "Redis may drop records when its memory is full, and a bucket that is dropped is full again: "
-            "set its maxmemory-policy to noeviction"
+            "Redis may drop records when its memory is full, and a dropped bucket counts as full again: "
+            "set maxmemory-policy to noeviction on the server"
         )
     if role is not None and role[1] != b"master":
-        raise StoreError("this Redis is a replica; its records may be old")
+        raise StoreError("this Redis server is a replica, whose records may be old; connect to the primary")

@@ -1,4 +1,4 @@
-"""One update on Redis between its round trips: which command comes next, and what its answer means."""
+"""One update on Redis: which command to send next, and what its answer means. It does no I/O itself."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha1
@@ -8,15 +8,15 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from ...exceptions import StoreContention
 from ...typing import Change, Entry
-from ..writes import check_write
+from ..writes import DEADLINE, check_write
 from .hints import Hints
 
 T = TypeVar("T")
 Command: TypeAlias = tuple[bytes | int, ...]
 
-#: Three arguments a key: what it has to hold, what it is to hold, and for how many seconds. A value has "=" before it,
-#: so that "" can say that the key is absent, or to be left alone; "-" deletes. If all hold what they have to, it writes
-#: and returns 1; otherwise it returns what they hold.
+#: Three arguments for each key: the expected value, the new value, and its lifetime in seconds. A value has the prefix
+#: "=". An expected value of "" means that the key is absent. A new value of "" means no change, and "-" means deletion.
+#: If all keys hold their expected values, the script writes and returns 1. Otherwise it returns the current values.
 SCRIPT = b"""
 local present = redis.call('MGET', unpack(KEYS))
 for i = 1, #KEYS do
@@ -38,20 +38,18 @@ return 1
 """
 SHA = sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
 
-#: How long an update that finds its keys changed tries again (seconds).
-_DEADLINE = 5.0
-#: The first pause of one that keeps losing, and the longest (microseconds, and less by chance).
+#: The upper bounds of the random pauses of an update that keeps losing races: the first and the last (microseconds).
 _FIRST_PAUSE, _LONGEST_PAUSE = 2000, 128_000
 
 
 class Update(Generic[T]):
-    """A change, and how far the store has come with it.
+    """A change and its progress.
 
     Args:
-        keys: what the change knows them by.
-        names: what they are called on the server.
-        change: the change.
-        hints: what was last seen under them.
+        keys: the keys of the update, as the change knows them.
+        names: the names of the keys on the server.
+        change: the change to run.
+        hints: the values that the store saw last.
     """
 
     def __init__(self, keys: Sequence[str], names: Sequence[bytes], change: Change[T], hints: Hints) -> None:
@@ -59,12 +57,12 @@ class Update(Generic[T]):
         self._names = names
         self._change = change
         self._hints = hints
-        self._until = monotonic() + _DEADLINE
-        #: What is to be sent next; ``None``: nothing.
+        self._until = monotonic() + DEADLINE
+        #: The command to send next, or ``None`` at the end.
         self.command: Command | None = (b"MGET", *names)
-        #: How many seconds to wait before that.
+        #: How long to wait before sending it (seconds).
         self.pause: float = 0.0
-        #: How often others were faster; to read is not to lose.
+        #: How many races were lost. It starts at -1 because the first answer, to MGET, is not a lost race.
         self._lost = -1
         known = hints.recall(names)
         if known is not None:
@@ -72,36 +70,36 @@ class Update(Generic[T]):
             self._decide(known, current=not names)
 
     def answer(self, answer: Any) -> None:
-        """Take the server's answer to the command.
+        """Process the server's answer to the command.
 
         Raises:
-            StoreContention: the keys have been changing for too long.
+            StoreContention: others kept changing the keys until the deadline.
         """
         if answer == 1:
             self._hints.learn(self._names, self._after)
             self.command = None
             return
         if monotonic() > self._until:
-            raise StoreContention("others kept changing the same keys; nothing was changed here")
+            raise StoreContention(f"others kept changing the same keys for {DEADLINE:.0f} s; nothing was stored")
         self._lost += 1
         self.pause = _pause(self._lost)
         self._hints.learn(self._names, answer)
         self._decide(answer, current=True)
 
     def outcome(self) -> T:
-        """Return what came of the change, or raise what it raised."""
+        """Return the outcome of the change, or raise its exception."""
         if self._error is not None:
             raise self._error
         return self._outcome
 
     def _decide(self, known: Sequence[bytes | None], *, current: bool) -> None:
-        """Run the change. What it says of values that may not be current, even a refusal, has to be confirmed."""
+        """Run the change. If the values may be old, the server must confirm them, even for a refusal."""
         writes: dict[str, Entry | None] = {}
         self._error: Exception | None = None
         try:
             present = {key: value for key, value in zip(self._keys, known, strict=True) if value is not None}
-            said, self._outcome = self._change(present)
-            writes = dict(said)
+            changed, self._outcome = self._change(present)
+            writes = dict(changed)
             for key, entry in writes.items():
                 check_write(key, entry, self._keys)
         except Exception as error:
@@ -119,16 +117,17 @@ class Update(Generic[T]):
                 arguments += b"-", b""
                 self._after[index] = None
             else:
-                # Redis wants a second at least.
+                # Redis requires a lifetime of at least one second.
                 arguments += _present(entry.value), b"" if entry.keep_for is None else max(1, entry.keep_for)
                 self._after[index] = entry.value
         return (b"EVALSHA", SHA, len(self._names), *self._names, *arguments)
 
 
 def _pause(lost: int) -> float:
-    """Return how long to wait, by chance, after so many lost races.
+    """Return a random pause for this number of lost races (seconds).
 
-    Every other time: a try after a pause fails where there is a crowd, but it brings back what there is by then.
+    Only every other try waits: under contention, a try after a pause usually fails, but it brings back current values,
+    so the next try follows at once.
     """
     if lost < 2 or lost % 2:
         return 0.0

@@ -1,4 +1,4 @@
-"""Keep records in an SQLite file, with nothing but the standard library."""
+"""Keep records in a SQLite file. Needs only the standard library."""
 
 from .store import AsyncSqliteStore, SqliteStore
 

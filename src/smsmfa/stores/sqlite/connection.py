@@ -1,4 +1,4 @@
-"""A connection to a SQLite file that threads share by turns, and that no fork takes along."""
+"""A connection to a SQLite file. Threads share it in turn, and it is closed before every fork."""
 
 import os
 import sqlite3
@@ -13,32 +13,28 @@ from weakref import WeakValueDictionary
 
 from ...exceptions import StoreContention, StoreError
 from ..forks import close_before_forks, no_fork
+from .sql import SCHEMA
 
 T = TypeVar("T")
 
-#: What is done with a connection.
+#: A function that uses a connection.
 Work: TypeAlias = Callable[[sqlite3.Connection], T]
 
-#: ``expires``: seconds since the epoch, or NULL: never. The index holds only what may be purged one day.
-SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS smsmfa (key TEXT PRIMARY KEY, value BLOB NOT NULL, expires INTEGER) WITHOUT ROWID",
-    "CREATE INDEX IF NOT EXISTS smsmfa_expires ON smsmfa (expires) WHERE expires IS NOT NULL",
-)
-#: Between two tries to get the file's lock (seconds). SQLite's own busy handler waits longer each time, for up to
-#: 100 ms: of eight busy processes one then gets no turn for seconds.
+#: The pause between two tries to get the lock of the file (seconds). SQLite's own busy handler waits longer each time,
+#: up to 100 ms: if eight processes are busy, one of them then gets no turn for seconds.
 _PAUSE = 0.001
 
 
 class Connection:
-    """Opened when it is needed, used by one thread at a time, and closed when anything failed.
+    """Opens when it is needed, serves one thread at a time, and closes after any failure.
 
-    Closing ends its transaction: that is the one way out of a change that raises, a full disk, an interrupt.
+    Closing rolls back its transaction: the only way out after a change that raises, a full disk or an interrupt.
 
     Args:
-        path: the file, absolute; made with its table if it is absent.
-        synchronous: SQLite's word for when it waits for the disk.
-        timeout: how long to wait for the lock, and how long SQLite then waits for other processes.
-        lock: what its users take turns by.
+        path: the absolute path of the file. If the file is absent, it is created with its table.
+        synchronous: SQLite's setting for when to wait for the disk.
+        timeout: how long to wait for other threads, and then again for other processes.
+        lock: the lock by which threads take turns.
     """
 
     def __init__(self, path: str, synchronous: str, timeout: timedelta, lock: Any) -> None:
@@ -51,31 +47,31 @@ class Connection:
         self.lock = lock
         close_before_forks(self)
 
-    def use(self, work: Work[T], instead: "Connection | None" = None) -> T:
-        """Return what some work on it returns, in turn; while others use this one, on ``instead``.
+    def run(self, work: Work[T], instead: "Connection | None" = None) -> T:
+        """Run ``work`` on this connection and return its result. If another thread has this one, use ``instead``.
 
         Raises:
-            StoreContention: others used it for too long.
-            StoreError: it cannot be opened, or failed.
+            StoreContention: other threads used the connection for too long.
+            StoreError: the file cannot be opened, or SQLite failed.
         """
-        taken = False
+        locked = False
         try:
-            # An interrupt may come after any call, so after that of acquire too; here nothing comes before its name.
-            [taken] = starmap(self.lock.acquire, [(False,) if instead else (True, self._timeout)])
-            if taken:
-                return self._use(work)
+            # Python handles interrupts between calls; with starmap() none fits between acquire() and the assignment.
+            [locked] = starmap(self.lock.acquire, [(False,) if instead else (True, self._timeout)])
+            if locked:
+                return self._run(work)
         finally:
-            if taken:
+            if locked:
                 self.lock.release()
         if instead:
-            return instead.use(work)
-        raise StoreContention(f"{self._path}: other threads kept it busy for {self._timeout} s")
+            return instead.run(work)
+        raise StoreContention(f"{self._path}: other threads kept the store busy for {self._timeout} s")
 
-    def ask(self, db: sqlite3.Connection, statement: str, *values: object) -> list[Any]:
-        """Execute a statement outside a transaction, as soon as the file is not locked, and return its rows.
+    def execute(self, db: sqlite3.Connection, statement: str, *values: object) -> list[Any]:
+        """Execute a statement outside a transaction, once the file is not locked, and return its rows.
 
         Raises:
-            sqlite3.Error: it stayed locked, or SQLite failed in another way.
+            sqlite3.Error: the file stayed locked, or SQLite failed in another way.
         """
         due = 0.0
         while True:
@@ -88,12 +84,12 @@ class Connection:
             time.sleep(_PAUSE)
 
     def close(self) -> None:
-        """Close it when its user has done; the next one opens it again."""
+        """Close the connection once its user has finished. The next user opens it again."""
         with self.lock:
             self.drop()
 
     def drop(self) -> None:
-        """Close it at once, unless another process opened it: closing would drop locks there."""
+        """Close the connection at once, unless another process opened it: closing would release its locks there."""
         if self._db is not None and self._process == os.getpid():
             with suppress(sqlite3.Error):
                 self._db.rollback()
@@ -102,7 +98,7 @@ class Connection:
 
     __del__ = drop
 
-    def _use(self, work: Work[T]) -> T:
+    def _run(self, work: Work[T]) -> T:
         db = self._db
         try:
             if db is None or self._failed or self._process != os.getpid():
@@ -110,7 +106,7 @@ class Connection:
             return work(db)
         except BaseException as error:
             failure = self._failure(error, lost=self._db is not db)
-            self._failed = True  # if an interrupt keeps it from being closed now, its next user closes it
+            self._failed = True  # if an interrupt prevents drop(), the next user closes the connection
             self.drop()
             if failure is None:
                 raise
@@ -120,45 +116,45 @@ class Connection:
         self.drop()
         if self._db is not None:
             raise StoreError(
-                f"{self._path}: it was open during a fork that Python knew nothing of, and SQLite would lose updates "
-                "now; open it after the fork (uWSGI: lazy-apps)"
+                f"{self._path}: the file was open during a fork that Python did not see, so SQLite would now lose "
+                "updates; use the store only after the fork (uWSGI: lazy-apps)"
             )
         try:
             _create(self._path)
         except OSError as error:
             raise StoreError(f"{self._path}: {error}") from error
         self._process = os.getpid()
-        self._db = db = sqlite3.connect(self._path, 0, isolation_level=None, check_same_thread=False)
+        self._db = db = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
         self._failed = False
-        if self.ask(db, "PRAGMA journal_mode = WAL") != [("wal",)]:
-            raise StoreError(f"{self._path}: SQLite cannot keep a write-ahead log there")
+        if self.execute(db, "PRAGMA journal_mode = WAL") != [("wal",)]:
+            raise StoreError(f"{self._path}: SQLite cannot keep a write-ahead log there; put the file on a local disk")
         for statement in (f"PRAGMA synchronous = {self._synchronous}", *SCHEMA):
-            self.ask(db, statement)
+            self.execute(db, statement)
         return db
 
     def _failure(self, error: BaseException, *, lost: bool) -> StoreError | None:
-        """Return what an error of SQLite's is to the outside; ``None``: it is another's."""
+        """Return what to raise for an error of SQLite, or ``None`` for any other error."""
         if not isinstance(error, sqlite3.Error):
             return None
         if lost and isinstance(error, sqlite3.ProgrammingError):
-            return StoreError(f"{self._path}: a change may neither update or close this store nor fork")
+            return StoreError(f"{self._path}: a change must neither update nor close its own store, nor fork")
         if not _is_busy(error):
             return StoreError(f"{self._path}: {error}")
         return StoreContention(
             f"{self._path}: locked for {self._timeout} s, by another process or by a transaction of the application; "
-            "a store needs a file of its own"
+            "give the store a file of its own"
         )
 
 
 def _is_busy(error: BaseException) -> bool:
-    """Whether a statement did nothing, because another process holds a lock."""
+    """Return whether a statement did nothing because another process holds a lock."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _create(path: str) -> None:
-    """Make an empty file for its owner only; SQLite gives the files beside it the same mode.
+    """Create an empty file that only its owner can use. SQLite gives its other files the same mode.
 
-    A file that exists is not opened: closing it again would drop the locks that this process has on it.
+    An existing file is not opened: closing it again would release the locks that this process has on it.
     """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

@@ -1,4 +1,4 @@
-"""A store in a SQLite file: it survives the process, and serves the threads and processes of one machine."""
+"""A store in a SQLite file. It outlives the process, and serves the threads and processes of one machine."""
 
 import math
 import os
@@ -12,43 +12,34 @@ from typing import Literal, TypeVar
 from ...exceptions import ConfigurationError
 from ...typing import Change, Entry
 from ..worker import Worker
-from ..writes import check_write
+from ..writes import DEADLINE, check_write
+from . import sql
 from .connection import Connection, lock_of
 
 __all__ = ["AsyncSqliteStore", "SqliteStore"]
 
 T = TypeVar("T")
 
-_READ = "SELECT value FROM smsmfa WHERE key = ?"
-_VALUES = "SELECT key, value FROM smsmfa WHERE key IN "
-_WRITE = (
-    "INSERT INTO smsmfa (key, value, expires) VALUES (?, ?, ?) "
-    "ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires"
-)
-_DELETE = "DELETE FROM smsmfa WHERE key = ?"
-_PURGE = "DELETE FROM smsmfa WHERE key IN (SELECT key FROM smsmfa WHERE expires < ? ORDER BY expires LIMIT ?)"
-
-_LONGEST = timedelta(hours=1)
+_LONGEST_TIMEOUT = timedelta(hours=1)
 
 
 class SqliteStore:
-    """Keeps records in a file of its own, which is made with its table when it is first used.
+    """Keeps records in its own SQLite file, which is created with its table at the first use.
 
-    Threads may share a store, and any number of processes may open the same file. A store has two connections:
-    the updates of a process take turns on one, and reads go by the other while it is in use, so that they wait for
-    no update.
+    Threads may share a store, and any number of processes may open the same file. A store has two connections. The
+    updates of a process take turns on one of them. While that one is in use, reads use the other, so a read never waits
+    for an update.
 
     Args:
-        path: the file. Its directory has to exist, on a local disk: network file systems do not keep locks. A
-            new file can be read and written by its owner only.
-        synchronous: ``"FULL"``: an update that was acknowledged survives a power cut. ``"NORMAL"``: it survives
-            the end of its process, but a power cut may undo the last ones: a used code is then good again, and
-            a wrong guess is not counted.
-        timeout: how long an operation waits for other threads, and then as long for other processes; at most
-            an hour.
+        path: the path of the file. Its directory must exist, on a local disk: network file systems do not keep locks.
+            Only the owner of a new file can read and write it.
+        synchronous: with ``"FULL"``, an acknowledged update survives a power cut. With ``"NORMAL"``, it survives the
+            end of its process, but a power cut may undo the last updates: a used code is then valid again, and a wrong
+            guess is not counted.
+        timeout: how long an operation waits for other threads, and then again for other processes. At most an hour.
 
     Raises:
-        ConfigurationError: an argument is none of these.
+        ConfigurationError: an argument is invalid.
     """
 
     def __init__(
@@ -56,73 +47,73 @@ class SqliteStore:
         path: str | os.PathLike[str],
         *,
         synchronous: Literal["FULL", "NORMAL"] = "FULL",
-        timeout: timedelta = timedelta(seconds=5),
+        timeout: timedelta = timedelta(seconds=DEADLINE),
     ) -> None:
         if synchronous not in ("FULL", "NORMAL"):
-            raise ConfigurationError('synchronous: "FULL" or "NORMAL"; OFF may lose the whole file')
-        if not isinstance(timeout, timedelta) or not timedelta(0) < timeout <= _LONGEST:
-            raise ConfigurationError("timeout: a timedelta above zero and of at most an hour")
+            raise ConfigurationError('synchronous: "FULL" or "NORMAL"; with "OFF" the whole file could be lost')
+        if not isinstance(timeout, timedelta) or not timedelta(0) < timeout <= _LONGEST_TIMEOUT:
+            raise ConfigurationError("timeout: a timedelta above zero and at most an hour")
         self._path = _checked_path(path)
         self._writer = Connection(self._path, synchronous, timeout, lock_of(self._path))
         self._reader = Connection(self._path, synchronous, timeout, RLock())
 
     def read(self, key: str) -> bytes | None:
-        """Return what is stored under ``key``, or ``None``.
+        """Return the value of ``key``, or ``None`` if there is none.
 
         Raises:
             StoreError: the file cannot be read.
         """
-        writer = self._writer  # while nobody updates: it has in memory what it wrote
-        rows = writer.use(lambda db: writer.ask(db, _READ, key), instead=self._reader)
+        writer = self._writer  # preferred while nobody updates, because it caches what it wrote
+        rows = writer.run(lambda db: writer.execute(db, sql.READ, key), instead=self._reader)
         return rows[0][0] if rows else None
 
     def update(self, keys: Sequence[str], change: Change[T]) -> T:
-        """Run ``change`` on the current values of ``keys`` and store what it says, in one transaction.
+        """Run ``change`` on the current values of ``keys``, store its writes in one transaction, return its outcome.
 
         Raises:
-            ValueError: ``change`` wrote outside ``keys``, or what is no entry; nothing is changed.
-            StoreContention: the file stayed locked; nothing is changed.
+            ValueError: ``change`` wrote a key outside ``keys``, or an invalid entry. Nothing is stored.
+            StoreContention: the file stayed locked. Nothing is stored.
             StoreError: the file cannot be read or written.
         """
 
         def work(db: sqlite3.Connection) -> T:
-            self._writer.ask(db, "BEGIN IMMEDIATE")  # a deferred one fails as soon as another process writes
-            execute = db.execute
-            values = dict(execute(_VALUES + f"({','.join('?' * len(keys))})", keys).fetchall())
+            self._writer.execute(db, sql.BEGIN)
+            values = dict(db.execute(sql.read_many(len(keys)), keys).fetchall())
             writes, outcome = change(values)
             for key, entry in writes.items():
                 check_write(key, entry, keys)
             for key, entry in writes.items():
                 if entry is None:
-                    execute(_DELETE, (key,))
+                    db.execute(sql.DELETE, (key,))
                 else:
-                    execute(_WRITE, (key, entry.value, _until(entry)))
-            execute("COMMIT")
+                    db.execute(sql.WRITE, (key, entry.value, _expiry(entry)))
+            db.execute(sql.COMMIT)
             return outcome
 
-        return self._writer.use(work)
+        return self._writer.run(work)
 
     def create_schema(self) -> None:
-        """Make the file and its table, if they are absent, as the first operation would; it shows early what is wrong.
+        """Create the file and its table if they are absent. The first operation would do so too; this fails earlier.
 
         Raises:
-            StoreError: that cannot be done.
+            StoreError: the file cannot be created or written.
         """
         self.ping()
 
     def ping(self) -> None:
-        """Begin and end an update of nothing.
+        """Check that the store works, by an update that changes nothing.
 
         Raises:
-            StoreError: no update can be made now.
+            StoreError: an update would fail now.
         """
         self.update((), lambda _: ({}, None))
 
     def purge(self, limit: int = 1000) -> int:
-        """Delete expired entries, the oldest first, in one transaction; return how many it was.
+        """Delete expired entries in one transaction, oldest first, and return how many were deleted.
 
         Args:
-            limit: how many at most. Updates wait meanwhile, so call it again rather than with a larger one.
+            limit: the largest number of entries to delete. Updates wait during a purge, so prefer several calls to a
+                larger limit.
 
         Raises:
             ValueError: ``limit`` is less than 1.
@@ -132,13 +123,13 @@ class SqliteStore:
             raise ValueError("limit: at least 1")
 
         def work(db: sqlite3.Connection) -> int:
-            self._writer.ask(db, _PURGE, time.time(), limit)
-            return int(db.execute("SELECT changes()").fetchone()[0])
+            self._writer.execute(db, sql.PURGE, time.time(), limit)
+            return int(db.execute(sql.CHANGES).fetchone()[0])
 
-        return self._writer.use(work)
+        return self._writer.run(work)
 
     def close(self) -> None:
-        """Close both connections when the operations under way have ended. A later operation opens them again."""
+        """Close both connections after the current operations. A later operation opens them again."""
         self._writer.close()
         self._reader.close()
 
@@ -149,8 +140,8 @@ class SqliteStore:
 class AsyncSqliteStore:
     """:class:`SqliteStore` for asyncio, with the same arguments.
 
-    Updates take turns in a thread of its own and reads in another, so the loop never waits. An update whose task
-    is cancelled before its turn is not made; one that has begun is made, all of it or nothing.
+    Updates run in one thread and reads in another, so the event loop never waits. If a task is cancelled before its
+    update has begun, the update is not made. An update that has begun is finished: it stores all its writes or none.
     """
 
     def __init__(
@@ -158,7 +149,7 @@ class AsyncSqliteStore:
         path: str | os.PathLike[str],
         *,
         synchronous: Literal["FULL", "NORMAL"] = "FULL",
-        timeout: timedelta = timedelta(seconds=5),
+        timeout: timedelta = timedelta(seconds=DEADLINE),
     ) -> None:
         self._store = SqliteStore(path, synchronous=synchronous, timeout=timeout)
         self._writer, self._reader = Worker(timeout), Worker(timeout)
@@ -184,7 +175,7 @@ class AsyncSqliteStore:
         return await self._writer.call(self._store.purge, limit)
 
     async def close(self) -> None:
-        """Like :meth:`SqliteStore.close`, and end the threads."""
+        """Like :meth:`SqliteStore.close`. It also ends the threads."""
         await self._writer.call(self._store.close)
         self._writer.end()
         self._reader.end()
@@ -196,12 +187,12 @@ class AsyncSqliteStore:
 def _checked_path(path: object) -> str:
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str):
-        raise ConfigurationError("path: the path of a file, a str or a Path")
+        raise ConfigurationError("path: the path of a file, as str or Path")
     if text in {"", ":memory:"}:
-        raise ConfigurationError("path: a file; to keep records in memory there is MemoryStore")
+        raise ConfigurationError("path: the path of a file; to keep records in memory use MemoryStore")
     return os.path.realpath(text)
 
 
-def _until(entry: Entry) -> int | None:
-    """Return the instant to which an entry is kept, rounded up: nothing is forgotten early."""
+def _expiry(entry: Entry) -> int | None:
+    """Return when an entry expires, in seconds since the epoch, rounded up so that it never expires early."""
     return None if entry.keep_for is None else math.ceil(time.time()) + entry.keep_for
