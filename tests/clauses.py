@@ -20,7 +20,7 @@ TESTS = Path(__file__).parent
 PAGE = TESTS.parent / "docs" / "reference" / "clauses.md"
 BEGIN, END = "<!-- made by tests/clauses.py from here -->\n", "<!-- to here -->\n"
 #: How many tests a row names.
-SHOWN = 3
+SHOWN = 1
 
 
 def clauses() -> Clauses:
@@ -90,7 +90,7 @@ def _row(clause: str, known: Clauses, tests: Named) -> str:
     about, held = known[clause], holding(clause, tests)
     cell = ", ".join(f"`{test}`" for test in held[:SHOWN])
     if len(held) > SHOWN:
-        cell += f" and {len(held) - SHOWN} more"
+        cell += f" +{len(held) - SHOWN}"
     if missing := about.get("lacks") or about.get("not_held"):
         cell += f"{'. ' if held else ''}**Not held:** {missing}"
     return f"| {clause} | {about['what']} | {about['source']} | {cell} |\n"
