@@ -1,4 +1,4 @@
-"""Codes and recovery codes: how they are made, how they are read, and that they show nothing of the secret."""
+"""Codes and recovery codes: how they are made and read, and that they do not show the secret."""
 
 import copy
 import hashlib
@@ -24,13 +24,13 @@ OTHER_SECRET = "another secret of the tests, long enough too"
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 RECOVERY_CODE = "0123-4567-89AB-CDEF-GHJK-MNPQ"
 MEGABYTE = 1_000_000
-#: What drops out of a code: white space, hyphens and dashes, format characters.
+#: The characters that are dropped from a code: white space, hyphens, dashes and format characters.
 NOISE = st.text(st.sampled_from(" \t\n\xa0\u3000-\u2010\u2011–—\u200b\u200e\ufeff\xad"), max_size=3)
 DIGITS = st.characters(categories=["Nd"])
 
 
 def reference(secret, digits, *parts):
-    """Derive a code once more: MessagePack by hand, all 256 bits of one HMAC, one reduction."""
+    """Derive a code independently: MessagePack by hand, all 256 bits of one HMAC, one reduction."""
     encoded = [part.encode() for part in parts]
     packed = bytes([0x90 + len(parts)]) + b"".join(bytes([0xA0 + len(part)]) + part for part in encoded)
     number = int.from_bytes(hmac.digest(secret, packed, "sha256"), "big")
@@ -38,7 +38,7 @@ def reference(secret, digits, *parts):
 
 
 def chi_squared(counts, bins):
-    """Return the statistic of Pearson's test for even counts over a number of bins."""
+    """Return Pearson's statistic for even counts over a number of bins."""
     even = sum(counts.values()) / bins
     assert len(counts) <= bins
     return sum((count - even) ** 2 for count in counts.values()) / even + (bins - len(counts)) * even
@@ -48,7 +48,7 @@ class TestCodeGenerator:
     @pytest.mark.parametrize("digits", range(6, 11))
     @pytest.mark.parametrize("context", [(), ("login",), ("login", "+14155552671", "é", "")])
     def test_derivation(self, digits, context):
-        """R1, T13: a code is a whole HMAC-SHA-256 reduced once, so none is likelier than another by 2^-220."""
+        """R1, T13: a code is a whole HMAC-SHA-256 reduced once, so all codes are equally likely to within 2^-220."""
         generator = CodeGenerator(SECRET, digits)
 
         for number in range(200):
@@ -56,7 +56,7 @@ class TestCodeGenerator:
             assert expected == generator.code(str(number), *context)
 
     def test_distribution(self):
-        """R1: codes are spread evenly (chi-squared over 200,000), first digits, last digits and leading zeros too."""
+        """R1: first digits, last digits and leading zeros of 200,000 codes are evenly spread."""
         generator = CodeGenerator(SECRET)
         made = [generator.code(str(number)) for number in range(200_000)]
 
@@ -68,14 +68,14 @@ class TestCodeGenerator:
 
     @pytest.mark.parametrize("digits", range(6, 11))
     def test_length(self, digits):
-        """R1: a code has as many digits as was asked for, leading zeros included."""
+        """R1: a code has the configured number of digits, including leading zeros."""
         generator = CodeGenerator(SECRET, digits)
 
         assert {digits} == {len(generator.code(str(number))) for number in range(500)}
         assert digits == generator.digits
 
     def test_default_length(self):
-        """R1: a code has six digits."""
+        """R1: a code has six digits by default."""
         assert 6 == len(CodeGenerator(SECRET).code("id"))
 
     @pytest.mark.parametrize("digits", [5, 11, 0, -6, 6.0, "6", True, None])
@@ -85,11 +85,11 @@ class TestCodeGenerator:
             CodeGenerator(SECRET, digits)
 
     def test_repeatable(self):
-        """R12: a code is derived and not kept, so another process with the same secret has the same one."""
+        """R12: another process with the same secret derives the same code."""
         assert CodeGenerator(SECRET).code("id", "a", "b") == CodeGenerator(SECRET.encode()).code("id", "a", "b")
 
     def test_every_difference_counts(self):
-        """R5: another id, another context, a part more or less or parted elsewhere, or another secret: another code."""
+        """R5: another id, context, split of the context or secret gives another code."""
         contexts = [("id",), ("di",), ("id", ""), ("id", "a"), ("id", "a", ""), ("id", "", "a"), ("i", "da")]
         contexts += [("id", "ab", "c"), ("id", "a", "bc"), ("id", "abc"), ("ida", "bc"), ("id", "A"), ("id", "a ")]
         generators = [CodeGenerator(secret, 10) for secret in (SECRET, OTHER_SECRET, SECRET + "x")]
@@ -98,7 +98,7 @@ class TestCodeGenerator:
         assert len(made) == len(set(made))
 
     def test_sign(self):
-        """A signature is of 16 bytes, over every part."""
+        """A signature has 16 bytes and covers every part."""
         generator = CodeGenerator(SECRET)
         parts = [("a", b"b"), ("a", "b"), ("ab",), ("a",), (), ("a", b"b", b"")]
         made = [generator.sign(*part) for part in parts]
@@ -107,13 +107,13 @@ class TestCodeGenerator:
         assert {16} == set(map(len, made))
 
     def test_sign_is_no_code(self):
-        """A signature is over a word that no code is made with, and is the same in every release."""
+        """A signature includes a word that no code includes, and is the same in every release."""
         expected = hmac.digest(SECRET.encode(), b"\x93\xa5proof\xa1a\xc4\x01b", "sha256")[:16]
 
         assert expected == CodeGenerator(SECRET).sign("a", b"b")
 
     def test_key_id(self):
-        """A secret has a short name of its own, the same in every process, which is no part of it."""
+        """A secret has a short id that is the same in every process and does not reveal it."""
         generator = CodeGenerator(SECRET)
         expected = int.from_bytes(hmac.digest(SECRET.encode(), b"\x91\xa6key id", "sha256")[:4], "big")
 
@@ -134,7 +134,7 @@ class TestCodeGenerator:
     ],
 )
 def test_secret(secret):
-    """A secret is at least 32 bytes, of any kind, as ``bytes`` or as ``str``."""
+    """A secret is any ``bytes`` or ``str`` of at least 32 bytes."""
     assert 6 == len(CodeGenerator(secret).code("id"))
     assert 6 == len(KeyRing(secret, 6).newest.code("id"))
 
@@ -167,19 +167,19 @@ LEAKS = (SECRET, OTHER_SECRET, codes.EXAMPLE_SECRET, "nearly a secret", "too sho
 class TestSecret:
     @pytest.mark.parametrize("secret", BAD_SECRETS)
     def test_bad_secret(self, secret):
-        """R1: a secret that is too short, public or of another kind is refused, with how to make one."""
+        """R1: a secret that is short, public or of another type is refused with instructions to make one."""
         with pytest.raises(ConfigurationError, match=r"^secret: .*token_urlsafe"):
             CodeGenerator(secret)
 
     @pytest.mark.parametrize("secrets", BAD_SECRETS + BAD_LISTS)
     def test_bad_list(self, secrets):
-        """A list without a secret, with a bad one, or with one twice, is a ConfigurationError."""
+        """A list that is empty, or contains a bad secret or a duplicate, is a ConfigurationError."""
         with pytest.raises(ConfigurationError, match=r"^secret: "):
             KeyRing(secrets, 6)
 
     @pytest.mark.parametrize("secret", BAD_SECRETS)
     def test_bad_secret_is_not_shown(self, secret):
-        """T12: a refused secret is in no frame of the traceback that is the package's."""
+        """T12: no frame of the package shows a refused secret."""
         with pytest.raises(ConfigurationError) as caught:
             CodeGenerator(secret)
 
@@ -188,7 +188,7 @@ class TestSecret:
 
     @pytest.mark.parametrize("secrets", BAD_SECRETS + BAD_LISTS)
     def test_bad_list_is_not_shown(self, secrets):
-        """T12: the other secrets of a refused list are in no frame of the traceback that is the package's."""
+        """T12: no frame of the package shows the other secrets of a refused list."""
         with pytest.raises(ConfigurationError) as caught:
             KeyRing(secrets, 6)
 
@@ -197,7 +197,7 @@ class TestSecret:
 
     @pytest.mark.parametrize("build", [CodeGenerator, KeyRing])
     def test_good_secret_is_not_shown(self, build):
-        """T12: a good secret is in no such frame either, when something else is wrong."""
+        """T12: no frame of the package shows a good secret if something else is wrong."""
         with pytest.raises(ConfigurationError) as caught:
             build(SECRET, 5)
 
@@ -210,18 +210,18 @@ HOLDERS = [pytest.param(CodeGenerator(SECRET), id="CodeGenerator"), pytest.param
 @pytest.mark.parametrize("holder", HOLDERS)
 class TestHolder:
     def test_repr(self, holder):
-        """T12: what holds a secret does not show it, nor does a list of all it is made of."""
+        """T12: neither the repr of a holder nor its attributes show the secret."""
         assert SECRET not in repr(holder) + str(holder) + repr(vars(holder))
 
     @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
     def test_pickle(self, holder, protocol):
-        """T12: what holds a secret cannot be pickled."""
+        """T12: a holder of a secret cannot be pickled."""
         with pytest.raises(TypeError, match=rf"^a {type(holder).__name__} .* cannot be pickled or copied"):
             pickle.dumps(holder, protocol)
 
     @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
     def test_copy(self, holder, duplicate):
-        """T12: what holds a secret cannot be copied."""
+        """T12: a holder of a secret cannot be copied."""
         with pytest.raises(TypeError, match="cannot be pickled or copied"):
             duplicate(holder)
 
@@ -229,7 +229,7 @@ class TestHolder:
 class TestKeyRing:
     @pytest.mark.parametrize("collect", [list, tuple, iter, dict.fromkeys])
     def test_newest_first(self, collect):
-        """The first secret makes the codes, and each is found by its name."""
+        """The first secret makes the codes, and each secret is found by its id."""
         ring = KeyRing(collect([SECRET, OTHER_SECRET]), 8)
 
         assert CodeGenerator(SECRET, 8).code("id") == ring.newest.code("id")
@@ -242,20 +242,20 @@ class TestKeyRing:
         assert KeyRing(SECRET, 6).get(CodeGenerator(OTHER_SECRET).key_id) is None
 
     def test_repr(self):
-        """T12: what holds a secret shows what it is, also half-built in a traceback with locals."""
+        """T12: the repr of a holder is its type, even while it is half built."""
         assert "<KeyRing>" == repr(KeyRing([SECRET, OTHER_SECRET], 6)) == repr(KeyRing.__new__(KeyRing))
         assert "<CodeGenerator>" == repr(CodeGenerator(SECRET, 8)) == repr(CodeGenerator.__new__(CodeGenerator))
 
 
 class TestNewId:
     def test_bits(self):
-        """R10: an id has 128 random bits, which a UUID with its fixed ones has not."""
+        """R10: an id has 128 random bits. A UUID has fewer."""
         places = zip(*(new_id() for _ in range(2000)), strict=True)
 
         assert 128 == sum(math.log2(len(set(place))) for place in places)
 
     def test_form(self):
-        """R10: an id can stand in a URL and in a cookie as it is, and none comes twice."""
+        """R10: an id is unique, and valid in a URL and in a cookie."""
         ids = [new_id() for _ in range(10_000)]
 
         assert len(ids) == len(set(ids))
@@ -280,7 +280,7 @@ class TestReadCode:
         ],
     )
     def test_code(self, submitted):
-        """T14: white space, hyphens and format characters drop out, and decimal digits of any script are digits."""
+        """T14: white space, hyphens and format characters are dropped, and digits of any script are read."""
         assert "123456" == read_code(submitted, 6).reveal()
 
     @pytest.mark.parametrize(
@@ -319,25 +319,27 @@ class TestReadCode:
         ],
     )
     def test_no_code(self, submitted):
-        """T14: what is not exactly the digits of a code is ``None``, and no exception of any kind."""
+        """T14: anything but the digits of a code gives ``None`` and no exception."""
         assert read_code(submitted, 6) is None
 
     @pytest.mark.parametrize("digits", range(6, 11))
     def test_every_length(self, digits):
-        """A code has the configured length, no digit more or less."""
+        """A code has exactly the configured length."""
         assert "0" * digits == read_code("0" * digits, digits).reveal()
         assert read_code("0" * (digits - 1), digits) is None
         assert read_code("0" * (digits + 1), digits) is None
 
-    @pytest.mark.parametrize("submitted", ["1" * MEGABYTE, " " * 251 + "123456", "١" * MEGABYTE])
+    @pytest.mark.parametrize(
+        "submitted", ["1" * MEGABYTE, " " * 251 + "123456", "١" * MEGABYTE], ids=["digits", "spaces", "Arabic digits"]
+    )
     def test_huge(self, submitted, monkeypatch):
-        """T26: what is much longer than a code is refused without being read."""
+        """T26: input that is much longer than a code is refused without being read."""
         monkeypatch.delattr(codes, "compact")
 
         assert read_code(submitted, 6) is None
 
     def test_longest(self):
-        """A code of up to 256 characters, most of which drop out, is read."""
+        """A code of up to 256 characters is read, if most of them are dropped."""
         assert "123456" == read_code(" " * 250 + "123456", 6).reveal()
 
     def test_hidden(self):
@@ -346,14 +348,14 @@ class TestReadCode:
 
     @given(st.lists(st.tuples(NOISE, DIGITS), min_size=6, max_size=6), NOISE)
     def test_any_writing(self, written, rest):
-        """T14: six digits of whatever scripts, with whatever people type between them, are the code they mean."""
+        """T14: six digits of any scripts, with any noise between them, are read as the code."""
         submitted = "".join(noise + digit for noise, digit in written) + rest
 
         assert "".join(str(unicodedata.digit(digit)) for _, digit in written) == read_code(submitted, 6).reveal()
 
     @given(st.text() | st.text("0123456789 ٣²_+-") | st.binary() | st.integers() | st.none(), st.integers(6, 10))
     def test_any_input(self, submitted, digits):
-        """T14: whatever is submitted gives exactly the ASCII digits of a code, or ``None``."""
+        """T14: any input gives exactly the ASCII digits of a code, or ``None``."""
         code = read_code(submitted, digits)
 
         assert code is None or re.fullmatch(f"[0-9]{{{digits}}}", code.reveal())
@@ -361,24 +363,24 @@ class TestReadCode:
 
 class TestNewRecoveryCode:
     def test_form(self):
-        """R20: a recovery code is six groups of four symbols, without I, L, O and U, and none comes twice."""
+        """R20: a recovery code is unique, and has six groups of four symbols without I, L, O and U."""
         drawn = [new_recovery_code().reveal() for _ in range(2000)]
 
         assert all(re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){5}", code) for code in drawn)
         assert len(drawn) == len(set(drawn))
 
     def test_symbols(self):
-        """R20: each of the 24 places takes each of the 32 symbols: 120 bits, evenly used."""
+        """R20: each of the 24 places takes each of the 32 symbols, which makes 120 bits."""
         places = zip(*(new_recovery_code().reveal().replace("-", "") for _ in range(2000)), strict=True)
 
         assert [set(ALPHABET)] * 24 == [set(place) for place in places]
 
     def test_hidden(self):
-        """T12: a recovery code is hidden from the start."""
+        """T12: a new recovery code is hidden."""
         assert "<hidden>" == repr(new_recovery_code())
 
     def test_read(self):
-        """R20: a fresh recovery code is read, and each has a hash of its own."""
+        """R20: new recovery codes are read, and have different hashes."""
         drawn = [new_recovery_code().reveal() for _ in range(100)]
 
         assert 100 == len({read_recovery_code(code) for code in drawn} - {None})
@@ -386,7 +388,7 @@ class TestNewRecoveryCode:
 
 class TestReadRecoveryCode:
     def test_hash(self):
-        """R20: what is kept is a plain SHA-256 of 120 bits, and no rotation of secrets touches it."""
+        """R20: the stored form is a plain SHA-256 of the 120 bits, independent of the secrets."""
         expected = hashlib.sha256(b"smsmfa recovery code\0" + RECOVERY_CODE.replace("-", "").encode()).digest()
 
         assert expected == read_recovery_code(RECOVERY_CODE)
@@ -411,15 +413,14 @@ class TestReadRecoveryCode:
         ],
     )
     def test_writing(self, submitted):
-        """Case, spaces and hyphens do not matter, O, I and L are 0, 1 and 1, and digits may be of any script."""
+        """Case, spaces and hyphens do not matter, O is read as 0, I and L as 1, and digits may be of any script."""
         assert read_recovery_code(RECOVERY_CODE) == read_recovery_code(submitted)
 
-    @pytest.mark.parametrize("place", [place for place, symbol in enumerate(RECOVERY_CODE) if symbol != "-"])
-    def test_every_symbol_counts(self, place):
-        """R20: a code that differs in one symbol, whichever, is another code."""
-        others = [RECOVERY_CODE[:place] + symbol + RECOVERY_CODE[place + 1 :] for symbol in ALPHABET]
-
-        assert 32 == len({read_recovery_code(other) for other in others} - {None})
+    def test_every_symbol_counts(self):
+        """R20: a code that differs in any one symbol is another code."""
+        for place in (place for place, symbol in enumerate(RECOVERY_CODE) if symbol != "-"):
+            others = [RECOVERY_CODE[:place] + symbol + RECOVERY_CODE[place + 1 :] for symbol in ALPHABET]
+            assert 32 == len({read_recovery_code(other) for other in others} - {None}), place
 
     @pytest.mark.parametrize(
         "submitted",
@@ -448,24 +449,26 @@ class TestReadRecoveryCode:
         ],
     )
     def test_no_recovery_code(self, submitted):
-        """T14: a wrong length, the letter U and any other symbol cannot be a code, and are no exception of any kind."""
+        """T14: a wrong length, the letter U or any other symbol gives ``None`` and no exception."""
         assert read_recovery_code(submitted) is None
 
-    @pytest.mark.parametrize("submitted", ["A" * MEGABYTE, " " * 228 + RECOVERY_CODE, "١" * MEGABYTE])
+    @pytest.mark.parametrize(
+        "submitted", ["A" * MEGABYTE, " " * 228 + RECOVERY_CODE, "١" * MEGABYTE], ids=["letters", "spaces", "digits"]
+    )
     def test_huge(self, submitted, monkeypatch):
-        """T26: what is much longer than a code is refused, neither read nor hashed."""
+        """T26: input that is much longer than a recovery code is refused without being read or hashed."""
         monkeypatch.delattr(codes, "compact")
         monkeypatch.delattr(codes, "sha256")
 
         assert read_recovery_code(submitted) is None
 
     def test_longest(self):
-        """A recovery code of up to 256 characters, most of which drop out, is read."""
+        """A recovery code of up to 256 characters is read, if most of them are dropped."""
         assert read_recovery_code(RECOVERY_CODE) == read_recovery_code(" " * 227 + RECOVERY_CODE)
 
     @given(st.text() | st.text(ALPHABET + ALPHABET.lower() + "OILoil -", min_size=20, max_size=40))
     def test_any_input(self, submitted):
-        """Whatever is submitted gives a hash of 32 bytes exactly when its compact form has 24 symbols, or ``None``."""
+        """Input gives a hash of 32 bytes if its compact form has 24 valid symbols, and ``None`` otherwise."""
         hashed = read_recovery_code(submitted)
         symbols = compact(submitted)
 
@@ -474,7 +477,7 @@ class TestReadRecoveryCode:
 
 
 def test_constants():
-    """The least length of a secret is that of the hash, and the documentation's example is long enough to mislead."""
+    """A secret is at least as long as the hash, and so is the example secret of the documentation."""
     assert hashlib.sha256().digest_size == codes.SECRET_BYTES
     assert len(codes.EXAMPLE_SECRET.encode()) >= codes.SECRET_BYTES
     assert len(list(itertools.takewhile(str.isalnum, ALPHABET))) == 32

@@ -1,4 +1,4 @@
-"""The doctor finds what is wrong with the settings, the account and the store, and says what to do."""
+"""The doctor finds problems with the settings, the account and the store, and says what to do."""
 
 import json
 import sys
@@ -27,20 +27,20 @@ TWILIO = {
 
 
 def found(subject, environment):
-    """Return what is found of a subject."""
+    """Return the findings about a subject."""
     return [finding for finding in examine(environment) if finding.subject == subject]
 
 
 @pytest.fixture
 def acme(monkeypatch):
-    """A module of a program that uses the factor."""
+    """Return the module of a program that uses the factor."""
     module = types.ModuleType("acme_of_the_tests")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return module
 
 
 def store_of(acme, value):
-    """Return what is found of a store that the program has."""
+    """Return the findings about a store of the program."""
     acme.store = value
     return found("store", {"SMSMFA_STORE": "acme_of_the_tests:store"})
 
@@ -49,7 +49,7 @@ def store_of(acme, value):
 
 
 def test_settings():
-    """Settings that are right are shown, with each text and its cost."""
+    """Valid settings are shown, with each text and its cost."""
     assert [
         Finding("settings", "ok", "Acme, codes of 6 digits, CA, US"),
         Finding("text enrollment", "ok", "1 segment of GSM-7"),
@@ -58,7 +58,7 @@ def test_settings():
 
 
 def test_languages():
-    """Texts in several languages are looked at in each, and those that are too long are named."""
+    """Texts are checked in every language, and the languages with long texts are named."""
     [short] = found("text enrollment", LEAST | {"SMSMFA_LANGUAGES": "en,fr"})
     [long] = found("text enrollment", LEAST | {"SMSMFA_APP_NAME": "A" * 59, "SMSMFA_LANGUAGES": "en,el"})
 
@@ -67,7 +67,7 @@ def test_languages():
 
 
 def test_every_country():
-    """An open list of countries is called what it is."""
+    """Open geography is reported as every country."""
     assert "every country" in found("settings", LEAST | {"SMSMFA_REGIONS": "*"})[0].detail
 
 
@@ -80,7 +80,7 @@ def test_every_country():
     ],
 )
 def test_wrong_settings(changes, words):
-    """A secret that is too short, and whatever else is wrong, is an error."""
+    """Anything wrong with the settings is an error with advice that shows no secret."""
     [finding] = found("settings", LEAST | changes)
 
     assert ("error", True) == (finding.level, finding.detail.startswith(words))
@@ -90,7 +90,7 @@ def test_wrong_settings(changes, words):
 
 @pytest.fixture
 def texts(monkeypatch):
-    """Give the settings of the environment texts as well."""
+    """Return a function that adds texts to the settings of the environment."""
 
     def give(**messages):
         monkeypatch.setattr(doctor.FactorConfig, "from_env", lambda environment: read(environment, messages=messages))
@@ -100,7 +100,7 @@ def texts(monkeypatch):
 
 
 def test_long_text(texts):
-    """A text over one segment is worth a warning, with the character that makes it so long."""
+    """A text of more than one segment is a warning that names the character that makes it long."""
     texts(enrollment="{{ code }} " + "x" * 160, verification="{{ code }}’ " + "x" * 70)
     [gsm], [ucs] = found("text enrollment", LEAST), found("text verification", LEAST)
 
@@ -111,7 +111,7 @@ def test_long_text(texts):
 
 
 def test_text_with_details(texts):
-    """Every text is looked at, and one that shows details cannot be counted."""
+    """Every text is checked, except a text that shows details."""
     texts(payment="{{ code }} pays {{ details.amount }}", login="{{ code }} logs in")
 
     assert {
@@ -126,14 +126,14 @@ def test_text_with_details(texts):
 
 
 def test_no_account():
-    """Without a variable that names an account nothing is said of one."""
+    """Without the variables of an account, the account is not checked."""
     [finding] = found("twilio", {})
 
     assert ("not checked", True) == (finding.level, "TWILIO_ACCOUNT_SID" in finding.advice)
 
 
 def test_wrong_account():
-    """What cannot be an account is an error, without its token."""
+    """A malformed account is an error that does not show its token."""
     [finding] = found("twilio", TWILIO | {"TWILIO_ACCOUNT_SID": "AC1"})
 
     assert "error" == finding.level
@@ -141,7 +141,7 @@ def test_wrong_account():
 
 
 def test_account(monkeypatch):
-    """What the sender finds is found."""
+    """The findings of the sender are reported."""
     finding = Finding("account", "warning", "a trial account")
     monkeypatch.setattr(TwilioSender, "check", lambda sender: (finding,))
 
@@ -152,7 +152,7 @@ def test_account(monkeypatch):
 
 
 def test_no_store():
-    """Without a variable that names a store nothing is said of one."""
+    """Without the variable of a store, the store is not checked."""
     [finding] = found("store", {"SMSMFA_STORE": " "})
 
     assert ("not checked", True) == (finding.level, "SMSMFA_STORE" in finding.advice)
@@ -160,7 +160,7 @@ def test_no_store():
 
 @pytest.mark.parametrize("make", [False, True])
 def test_store(make, acme, tmp_path):
-    """A store that answers is fine, whether it is there or is made, and nothing is left in it."""
+    """A store that works is fine, given as an object or as a function that makes it, and stays empty."""
     with ExitStack() as stack:
         store = SqliteStore(tmp_path / "factor.db")
         stack.callback(store.close)
@@ -183,7 +183,7 @@ def _rows(path):
 
 @pytest.mark.parametrize("kind", [MemoryStore, AsyncMemoryStore])
 def test_memory(kind, acme):
-    """A store in memory answers, threads or asyncio, and is worth a warning; a class is made into a store."""
+    """A store in memory works, sync or async, and is a warning. A class is called to make the store."""
     assert [
         ("ok", f"{kind.__name__} wrote, read and deleted a record"),
         ("warning", "records in memory end with the"),
@@ -191,7 +191,7 @@ def test_memory(kind, acme):
 
 
 class Broken(MemoryStore):
-    """A store that fails, in one way or another."""
+    """A store whose reads fail, or find nothing."""
 
     def __init__(self, error):
         super().__init__()
@@ -220,7 +220,7 @@ class AsyncBroken(AsyncMemoryStore):
     ],
 )
 def test_broken_store(store, detail, acme):
-    """T12: a store that fails or forgets is an error, in words that hold no password."""
+    """T12: a store that fails or forgets is an error that shows no password."""
     finding = store_of(acme, store)[0]
 
     assert ("error", detail) == (finding.level, finding.detail)
@@ -228,7 +228,7 @@ def test_broken_store(store, detail, acme):
 
 
 def test_silent_store(acme, monkeypatch):
-    """A store that does not answer is an error, and not waited for."""
+    """A store that does not answer in time is an error."""
     import threading
 
     monkeypatch.setattr(doctor, "_PATIENCE", 0.05)
@@ -256,7 +256,7 @@ def test_silent_store(acme, monkeypatch):
     ],
 )
 def test_store_that_cannot_be_loaded(place, why, acme):
-    """A name that leads to no store is an error that says how to write one."""
+    """A name without a store behind it is an error that says how to write the name."""
     acme.number = 7
     acme.not_a_store = dict
     acme.not_a_store = lambda: 7
@@ -280,7 +280,7 @@ FINDINGS = [
 
 
 def test_table():
-    """The table has a line for each finding, and one for what to do."""
+    """The table has a line for each finding, and a line for its advice."""
     assert [
         "ok           account      active, and no trial",
         "error        from_number  ••••06 cannot send SMS",
@@ -290,7 +290,7 @@ def test_table():
 
 
 def test_json():
-    """JSON has every finding, and the worst of their levels."""
+    """The JSON has every finding, and the worst level."""
     told = json.loads(as_json(FINDINGS))
 
     assert {"worst": "error", "findings": [attrs.asdict(finding) for finding in FINDINGS]} == told
@@ -301,7 +301,7 @@ def test_json():
     [((), "ok"), (("ok",), "ok"), (("not checked", "ok"), "not checked"), (("warning", "not checked"), "warning")],
 )
 def test_json_says_the_worst(levels, worst):
-    """What was not checked is never told as fine."""
+    """The worst level is never ok if something was not checked."""
     assert worst == json.loads(as_json(Finding("x", level, "y") for level in levels))["worst"]
 
 
@@ -309,12 +309,12 @@ def test_json_says_the_worst(levels, worst):
     "level, expected", [("ok", False), ("not checked", False), ("warning", False), ("error", True)]
 )
 def test_failed(level, expected):
-    """Errors fail, and nothing else does."""
+    """Only errors fail."""
     assert expected == failed([Finding("account", "ok", ""), Finding("store", level, "")])
 
 
 def test_process(monkeypatch):
-    """Without an environment it is that of the process."""
+    """Without an argument the environment of the process is read."""
     for name in (*LEAST, *TWILIO, "SMSMFA_STORE", "TWILIO_MESSAGING_SERVICE_SID"):
         monkeypatch.delenv(name, raising=False)
 

@@ -1,4 +1,4 @@
-"""Settings are read from environment variables, and nothing shows the secrets among them."""
+"""Settings are read from environment variables, and their secrets are never shown."""
 
 import os
 from datetime import timedelta
@@ -20,7 +20,7 @@ TWILIO_LEAST = {"TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_AUTH_TOKEN": TOKEN, "TWIL
 
 
 def test_least():
-    """Three variables make a configuration, and the rest is as it is without them."""
+    """Three variables make a configuration with the defaults."""
     config = FactorConfig.from_env(LEAST)
 
     assert ("Acme", frozenset({"US", "CA"}), 6) == (config.app_name, config.regions, config.digits)
@@ -70,7 +70,7 @@ def test_all():
 
 
 def test_every_argument():
-    """Each argument has a variable, but for those that are no text."""
+    """Every argument has a variable, except secret, limits and messages."""
     arguments = {field.name for field in attrs.fields(FactorConfig) if field.init}
 
     assert {"secret", "limits", "messages"} == arguments - FACTOR.keys()
@@ -78,7 +78,7 @@ def test_every_argument():
 
 
 def test_process(monkeypatch):
-    """Without an environment it is that of the process."""
+    """Without an argument the environment of the process is read."""
     for name, value in (LEAST | TWILIO_LEAST).items():
         monkeypatch.setenv(name, value)
 
@@ -90,7 +90,7 @@ def test_process(monkeypatch):
 
 
 def test_given():
-    """What the call gives is not read."""
+    """An argument of the call takes precedence over its variable."""
     config = FactorConfig.from_env({}, app_name="Acme", regions={"US"}, secret=SECRET, digits=8)
     sender = AsyncTwilioSender.from_env({"TWILIO_AUTH_TOKEN": TOKEN}, account_sid=ACCOUNT, from_number="Acme")
 
@@ -104,7 +104,7 @@ def test_given():
     "word, expected", [("true", True), ("TRUE", True), ("1", True), ("0", False), ("false", False)]
 )
 def test_flag(word, expected):
-    """A flag is true or false, in words or as a digit."""
+    """A flag is true or false, as a word or as a digit."""
     assert expected == FactorConfig.from_env(LEAST | {"SMSMFA_ENABLED": word}).enabled
 
 
@@ -126,7 +126,7 @@ def test_flag(word, expected):
     ],
 )
 def test_wrong(changes, words):
-    """T12: what is missing or wrong is refused by its name, and neither error nor traceback shows a secret."""
+    """T12: a missing or wrong variable is refused by name, and neither the error nor the traceback shows a secret."""
     with pytest.raises(ConfigurationError) as caught:
         FactorConfig.from_env(LEAST | changes)
 
@@ -147,7 +147,7 @@ def test_wrong(changes, words):
 )
 @pytest.mark.parametrize("kind", [TwilioSender, AsyncTwilioSender])
 def test_wrong_account(kind, changes, words):
-    """T12: the same holds of the account at Twilio and its token."""
+    """T12: a missing or wrong variable of Twilio is refused by name, and nothing shows the token."""
     with pytest.raises(ConfigurationError) as caught:
         kind.from_env(TWILIO_LEAST | changes)
 
@@ -156,7 +156,7 @@ def test_wrong_account(kind, changes, words):
 
 
 def test_whole_account():
-    """Every variable of the account sets its argument."""
+    """Every variable of Twilio sets its argument."""
     pool = "MG" + "0" * 32
     sender = TwilioSender.from_env(
         {

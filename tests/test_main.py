@@ -18,7 +18,7 @@ def run(monkeypatch):
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["smsmfa", *arguments])
-        monkeypatch.delitem(sys.modules, "smsmfa.__main__", raising=False)  # runpy warns of a module that is there
+        monkeypatch.delitem(sys.modules, "smsmfa.__main__", raising=False)  # runpy warns about an imported module
         with pytest.raises(SystemExit) as ended:
             runpy.run_module("smsmfa", run_name="__main__")
         return ended.value.code
@@ -39,7 +39,7 @@ def test_help(run, capsys):
 
 
 def test_no_command(run, capsys):
-    """Without a command the help is the error message, and the status is that of a wrong command line."""
+    """Without a command the usage is printed as an error, with status 2."""
     assert 2 == run()
 
     captured = capsys.readouterr()
@@ -49,13 +49,13 @@ def test_no_command(run, capsys):
 
 
 def test_unknown_command(run, capsys):
-    """A command that is not there is refused by name."""
+    """An unknown command is refused by name."""
     assert 2 == run("demmo")
     assert "demmo" in capsys.readouterr().err
 
 
 def test_reader_may_leave(run, monkeypatch):
-    """Whoever stops reading the output ends the command, without a traceback."""
+    """A command ends without a traceback if its reader closes the pipe."""
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as output:
@@ -64,13 +64,13 @@ def test_reader_may_leave(run, monkeypatch):
 
 
 def test_demo_plays_by_itself(run, capsys):
-    """``demo --auto`` plays the whole walk and succeeds."""
+    """``demo --auto`` plays the whole demo and succeeds."""
     assert 0 == run("demo", "--auto")
     assert "gd_recovery_succeed" in capsys.readouterr().out
 
 
 def test_demo_asks(run, capsys, monkeypatch):
-    """``demo`` alone asks, and plays both sides where nobody answers."""
+    """``demo`` without options asks, and plays both sides if nobody can answer."""
     monkeypatch.setattr(sys, "stdin", None)
 
     assert 0 == run("demo")
@@ -86,8 +86,8 @@ def test_import_runs_nothing(monkeypatch, capsys):
     assert ("", "") == capsys.readouterr()
 
 
-def test_demo_in_a_process_of_its_own():
-    """``python -m smsmfa demo --auto`` needs no input, warns of nothing, and shows every step."""
+def test_demo_in_its_own_process():
+    """``python -m smsmfa demo --auto`` needs no input, gives no warning, and shows every step."""
     command = [sys.executable, "-W", "error", "-m", "smsmfa", "demo", "--auto"]
     environment = os.environ | {"PYTHONUTF8": "1", "COLUMNS": "80"}
 
@@ -102,7 +102,7 @@ def test_demo_in_a_process_of_its_own():
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_doctor(run, options, capsys, monkeypatch):
-    """``doctor`` looks at the environment, prints what it found, and fails when something has to be mended."""
+    """``doctor`` checks the environment, prints its findings, and fails if there is an error."""
     for name in list(os.environ):
         if name.startswith(("SMSMFA_", "TWILIO_")):
             monkeypatch.delenv(name)

@@ -1,4 +1,4 @@
-"""Phone numbers: what is read as one, what is refused, and that they show no more than their last two digits."""
+"""Phone numbers: how they are read and refused, and that they show only their last two digits."""
 
 import copy
 import pickle
@@ -35,7 +35,7 @@ class TestParse:
             ("07400 123456", "GB", "+447400123456"),
             ("00 44 7400 123456", "GB", "+447400123456"),
             ("011 44 7400 123456", "US", "+447400123456"),
-            ("\u202a+1 415 555 2671\u202c", None, "+14155552671"),  # as copied from a contact
+            ("\u202a+1 415 555 2671\u202c", None, "+14155552671"),  # copied from a contact
             ("\ufeff+1\u00a0415\u2011555\u20112671\u200b", None, "+14155552671"),
             ("＋１４１５５５５２６７１", None, "+14155552671"),
             ("+١٤١٥٥٥٥٢٦٧١", None, "+14155552671"),
@@ -46,7 +46,7 @@ class TestParse:
         ],
     )
     def test_writing(self, text, region, expected):
-        """T15: however a person writes a number, it is the same E.164."""
+        """T15: every way of writing a number gives the same E.164."""
         assert expected == PhoneNumber.parse(text, region).e164
 
     @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ class TestParse:
         ],
     )
     def test_alias(self, text, region, expected):
-        """T15: Mexico's old 1 and Argentina's 9 are folded, so that a number's aliases share its limits."""
+        """T15: Mexico's old 1 and Argentina's 9 are folded, so the aliases of a number share its limits."""
         number = PhoneNumber.parse(text, region)
 
         assert expected == number.e164
@@ -75,12 +75,12 @@ class TestParse:
 
     @pytest.mark.parametrize("text", ["+54 800 222 3456", "+54 810 123 4567"])
     def test_no_alias(self, text):
-        """A number of Argentina that no mobile number looks like stays as it is."""
+        """An Argentinian number that cannot be a mobile number stays unchanged."""
         assert text.replace(" ", "") == PhoneNumber.parse(text).e164
 
     @pytest.mark.parametrize("text, reason", [("+52 1 55 1234 567", "invalid"), ("+52 2 55 1234 5678", "impossible")])
     def test_not_quite_an_alias(self, text, reason):
-        """Folding makes no number of what is none."""
+        """Folding never makes an invalid number valid."""
         with pytest.raises(PhoneNumberError) as caught:
             PhoneNumber.parse(text)
 
@@ -88,19 +88,19 @@ class TestParse:
 
     @given(st.sampled_from(NUMBERS), st.data())
     def test_any_separators(self, number, data):
-        """T15: whatever separators stand wherever, the number is the same."""
+        """T15: separators at any place do not change the number."""
         text = "+" + "".join(data.draw(SEPARATORS) + digit for digit in number[1:]) + data.draw(SEPARATORS)
 
         assert number == PhoneNumber.parse(text).e164
 
     @given(st.sampled_from(NUMBERS))
     def test_normal_form_is_stable(self, number):
-        """What comes out goes in again, and comes out the same."""
+        """Parsing an E.164 number gives the same number."""
         assert number == PhoneNumber.parse(number).e164
 
     @given(st.text() | st.text("+0123456789() -٣;x", max_size=20), st.sampled_from([None, "US", "MX", "AR", "IT"]))
     def test_any_text(self, text, region):
-        """T15: whatever is typed is a number in its one form, or a PhoneNumberError."""
+        """T15: any text gives a number in its normal form, or a PhoneNumberError."""
         try:
             number = PhoneNumber.parse(text, region)
         except PhoneNumberError:
@@ -154,7 +154,7 @@ class TestRefusal:
         ],
     )
     def test_malformed(self, text):
-        """T15: extensions, letters, control characters and what is no text at all are malformed."""
+        """T15: extensions, letters, control characters and anything but text are malformed."""
         with pytest.raises(PhoneNumberError) as caught:
             PhoneNumber.parse(text)
 
@@ -185,7 +185,7 @@ class TestRefusal:
         ],
     )
     def test_reason(self, text, region, reason):
-        """A refusal says why: no number for want of a region, too short or long, not in use, or an unknown region."""
+        """A refusal gives the reason: malformed, impossible, invalid or an unknown region."""
         with pytest.raises(PhoneNumberError) as caught:
             PhoneNumber.parse(text, region)
 
@@ -193,20 +193,20 @@ class TestRefusal:
 
     @pytest.mark.parametrize("text", ["+43 1 110", "+49 30 1234567 89012"])
     def test_not_e164(self, text):
-        """T15: a number that is in use, but too short or too long for E.164, does not reach the core."""
+        """T15: a number in use that is too short or too long for E.164 is refused."""
         with pytest.raises(PhoneNumberError) as caught:
             PhoneNumber.parse(text)
 
         assert "malformed" == caught.value.reason
 
     def test_longest(self):
-        """T26: 64 characters are read, and no more."""
+        """T26: at most 64 characters are read."""
         assert "+14155552671" == PhoneNumber.parse("+14155552671".ljust(64)).e164
         with pytest.raises(PhoneNumberError, match="not a phone number"):
             PhoneNumber.parse("+14155552671".ljust(65))
 
     def test_huge(self, monkeypatch):
-        """T26: what is much longer than a number is refused without being read."""
+        """T26: text that is much longer than a number is refused without being read."""
         monkeypatch.delattr("smsmfa.phone.compact")
 
         with pytest.raises(PhoneNumberError):
@@ -214,7 +214,7 @@ class TestRefusal:
 
     @pytest.mark.parametrize("text", ["+1 415 555 267", "+1 555 555 5555", "+14155552671x9", "+49 30 555555 555555"])
     def test_not_shown(self, text):
-        """T12: a refused number is in no frame of the traceback that is the package's."""
+        """T12: no frame of the package shows a refused number."""
         with pytest.raises(PhoneNumberError) as caught:
             PhoneNumber.parse(text)
 
@@ -243,7 +243,7 @@ class TestRefusal:
     ],
 )
 def test_type_and_region(e164, kind, region):
-    """A number knows its kind and its country, also where countries share a calling code or there is none."""
+    """A number has its type and its country, even if countries share its calling code or it has none."""
     number = PhoneNumber.parse(e164)
 
     assert (e164, kind, region) == (number.e164, number.type, number.region)
@@ -251,7 +251,7 @@ def test_type_and_region(e164, kind, region):
 
 
 def test_types():
-    """The kinds are those of libphonenumber, and those that take SMS are among them."""
+    """The types are those of libphonenumber, and some of them can receive SMS."""
     kinds = phonenumbers.PhoneNumberType.values()
 
     assert {phonenumbers.PhoneNumberType.to_string(kind).lower() for kind in kinds} == NUMBER_TYPES
@@ -268,19 +268,26 @@ class TestPhoneNumber:
         ],
     )
     def test_display(self, e164, masked, national):
-        """A number is shown masked, or whole as in its own country."""
+        """A number is shown masked, or whole in its national format."""
         number = PhoneNumber.parse(e164)
 
         assert masked == number.masked
         assert national == number.national
 
-    @pytest.mark.parametrize("show", [repr, str, format, "{}".format, "%s".__mod__, lambda number: repr([number])])
     @pytest.mark.parametrize("e164", NUMBERS)
-    def test_masked(self, e164, show):
-        """R31, T12: no text of a number has more than its last two digits."""
-        text = show(PhoneNumber.parse(e164))
+    def test_masked(self, e164):
+        """R31, T12: the text of a number shows only its last two digits."""
+        number = PhoneNumber.parse(e164)
+        texts = [
+            repr(number),
+            str(number),
+            format(number),
+            f"{number}",
+            "%s".__mod__(number),
+            repr([number]).strip("[]"),
+        ]
 
-        assert f"<PhoneNumber ••••{e164[-2:]}>" == text.strip("[]")
+        assert {f"<PhoneNumber ••••{e164[-2:]}>"} == set(texts)
 
     @pytest.mark.parametrize("e164", ["+1415555", "+141555526711234"])
     def test_e164(self, e164):
@@ -311,14 +318,14 @@ class TestPhoneNumber:
         ],
     )
     def test_not_e164(self, e164):
-        """T15: only a plus and ASCII digits reach the core."""
+        """T15: only a plus and ASCII digits are accepted as E.164."""
         with pytest.raises(PhoneNumberError) as caught:
             PhoneNumber(e164, "US", "mobile")
 
         assert "malformed" == caught.value.reason
 
     def test_value(self):
-        """Equal numbers are equal and hash alike, and none can be changed."""
+        """Equal numbers compare equal, have the same hash, and cannot be changed."""
         number = PhoneNumber.parse("+14155552671")
 
         assert 1 == len({number, PhoneNumber.parse("(415) 555-2671", "US")})
@@ -326,21 +333,20 @@ class TestPhoneNumber:
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             number.e164 = "+14155552672"
 
-    @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
-    def test_duplicate(self, duplicate):
-        """A number can be copied, and put into a session by pickle."""
+    def test_duplicate(self):
+        """A number can be copied and pickled, for example for a session."""
         number = PhoneNumber.parse("+14155552671")
 
-        assert number == duplicate(number)
+        assert number == copy.copy(number) == copy.deepcopy(number) == pickle.loads(pickle.dumps(number))
 
 
 class TestCountries:
     def test_some(self):
-        """A form's country list has the allowed countries and their calling codes, in order."""
+        """The list for a form has the allowed countries with their calling codes, in order."""
         assert (Country("CA", 1), Country("GB", 44), Country("US", 1)) == countries(frozenset({"US", "GB", "CA"}))
 
     def test_all(self):
-        """Without a choice the list has every country."""
+        """Without an argument the list has every country."""
         everything = countries()
 
         assert countries(ALL_REGIONS) == everything
@@ -348,6 +354,6 @@ class TestCountries:
         assert sorted(supported_regions()) == [country.region for country in everything]
 
     def test_supported_regions(self):
-        """Countries go by their ISO codes."""
+        """Countries are named by their ISO codes."""
         assert supported_regions() > {"AR", "CA", "DE", "GB", "IN", "MX", "US"}
         assert all(len(region) == 2 and region.isupper() for region in supported_regions())

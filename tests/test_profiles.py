@@ -1,4 +1,4 @@
-"""The named policies: each can be used, none can be changed, and the one for tests warns outside of them."""
+"""The profiles: each one works, none can be changed, and ``TESTING`` warns outside tests."""
 
 import subprocess
 import sys
@@ -29,12 +29,12 @@ def test_profile(name):
 
 @pytest.mark.parametrize("name", profiles.__all__)
 def test_two_readers(name):
-    """A profile is the same for everybody."""
+    """Reading a profile twice gives the same object."""
     assert getattr(profiles, name) is getattr(profiles, name)
 
 
 def test_profile_leaves_the_rest_open():
-    """What a profile does not decide can be given beside it."""
+    """Arguments that a profile leaves open can be given beside it."""
     config = FactorConfig(app_name="Acme", secret="x" * 32, regions={"US"}, max_phones=3, **profiles.PSD2)
 
     assert (3, 5) == (config.max_phones, config.attempts)
@@ -51,12 +51,12 @@ def test_auth0():
 
 
 def test_trial():
-    """TRIAL allows 100 messages in all, for ever, and nothing else of the defaults changes."""
+    """TRIAL allows 100 messages in total, forever, and keeps the other defaults."""
     assert {"limits": Limits(total=Limit(100, None))} == profiles.TRIAL
 
 
 def test_nist():
-    """R1, R2, R6, R16: NIST_AAL2 keeps to 6 digits, 10 minutes, 100 failures in a row, and lets users share numbers."""
+    """R1, R2, R6, R16: NIST_AAL2 has 6 digits, 10 minutes and 100 failures in a row, and users may share numbers."""
     config = a_config(**profiles.NIST_AAL2)
 
     assert config.digits >= 6
@@ -66,7 +66,7 @@ def test_nist():
 
 
 def test_psd2():
-    """R9: PSD2 blocks for a time after 5 wrong codes, over all challenges, and gives a code 5 minutes."""
+    """R9: PSD2 blocks for an hour or more after 5 wrong codes on any challenges, and a code lives 5 minutes."""
     config = a_config(**profiles.PSD2)
 
     assert (5, 5) == (config.attempts, config.limits.guesses.capacity)
@@ -75,7 +75,7 @@ def test_psd2():
 
 
 def test_testing_is_fast():
-    """TESTING has no gap, and limits that a test suite does not meet."""
+    """TESTING has no gap, and limits that a test suite does not reach."""
     config = a_config(**profiles.TESTING)
 
     assert (timedelta(0), 0) == (config.resend_gap, config.max_users_per_number)
@@ -85,14 +85,14 @@ def test_testing_is_fast():
 
 @pytest.mark.parametrize("other", [pytest, unittest])
 def test_testing_under_a_runner(other, monkeypatch):
-    """TESTING is silent under pytest alone, and under unittest alone."""
+    """TESTING does not warn under pytest alone or under unittest alone."""
     monkeypatch.delitem(sys.modules, other.__name__)
 
     assert profiles.TESTING["resend_gap"] == timedelta(0)
 
 
 def test_testing_without_a_runner(monkeypatch):
-    """TESTING warns its reader where no tests run."""
+    """TESTING warns if no test runner is loaded."""
     for module in (pytest, unittest):
         monkeypatch.delitem(sys.modules, module.__name__)
 
@@ -106,7 +106,7 @@ def test_testing_without_a_runner(monkeypatch):
     ["profiles.TESTING", "from smsmfa.profiles import TESTING", "FactorConfig(**arguments, **profiles.TESTING)"],
 )
 def test_testing_in_an_application(statement):
-    """In a process of its own, TESTING warns; the other profiles and importing them do not."""
+    """In a new process TESTING warns, and the other profiles and importing them do not."""
     program = f"""
 import warnings
 with warnings.catch_warnings(record=True, action="always") as caught:
@@ -129,5 +129,5 @@ def test_unknown_profile():
 
 
 def test_all():
-    """The profiles are those of the contract."""
+    """The profiles are exactly the documented ones."""
     assert ["AUTH0", "NIST_AAL2", "PSD2", "TESTING", "TRIAL"] == profiles.__all__
