@@ -92,7 +92,7 @@ def _row(clause: str, known: Clauses, tests: Named) -> str:
     if len(held) > SHOWN:
         cell += f" +{len(held) - SHOWN}"
     if missing := about.get("lacks") or about.get("not_held"):
-        cell += f"{'. ' if held else ''}**Not held:** {missing}"
+        cell += f"{'. ' if held else ''}**Not tested:** {missing}"
     return f"| {clause} | {about['what']} | {about['source']} | {cell} |\n"
 
 

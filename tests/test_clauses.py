@@ -98,8 +98,8 @@ def test_holding():
     [
         ({}, SHOWN, "`t0`"),
         ({}, SHOWN + 2, "`t0` +2"),
-        ({"lacks": "half of it."}, 1, "`t0`. **Not held:** half of it."),
-        ({"not_held": "it is to come."}, 0, "**Not held:** it is to come."),
+        ({"lacks": "half of it."}, 1, "`t0`. **Not tested:** half of it."),
+        ({"not_held": "it is to come."}, 0, "**Not tested:** it is to come."),
     ],
 )
 def test_tables(about, count, expected):
