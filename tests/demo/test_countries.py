@@ -1,4 +1,4 @@
-"""The countries to choose from are real, and so are their examples."""
+"""The demo's countries and their example numbers are valid."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from smsmfa.phone import SMS_TYPES
 
 @pytest.mark.parametrize("country", COUNTRIES, ids=lambda country: country.region)
 def test_example(country):
-    """The example is a number of that country which takes SMS."""
+    """The example is a number of the country that can receive SMS."""
     number = PhoneNumber.parse(country.example, country.region)
 
     assert country.region == number.region
@@ -17,5 +17,5 @@ def test_example(country):
 
 
 def test_no_country_twice():
-    """Every country is there once."""
+    """Every country is listed once."""
     assert len(COUNTRIES) == len({country.region for country in COUNTRIES})

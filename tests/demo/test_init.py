@@ -1,4 +1,4 @@
-"""The demo ends with a status that says how it went."""
+"""The demo plays by itself or with a person, and its exit status says whether it succeeded."""
 
 import io
 
@@ -12,7 +12,7 @@ INPUT = "builtins.input"
 
 @pytest.fixture
 def person(monkeypatch, capsys):
-    """Let a person sit at the terminal, who reads the screen and types; return all that the screen showed."""
+    """Imitate a person who reads the screen and types, and return what the screen showed."""
     shown = []
     answers = iter(SCRIPT)
 
@@ -25,7 +25,7 @@ def person(monkeypatch, capsys):
 
 
 class Keyboard:
-    """What ``sys.stdin`` is in a terminal."""
+    """``sys.stdin`` in a terminal."""
 
     def isatty(self):
         return True
@@ -39,19 +39,19 @@ def refuses_with(error):
 
 
 def test_auto(capsys):
-    """Played by itself the demo succeeds, and shows what is typed."""
+    """With ``auto`` the demo succeeds, and shows what it types."""
     assert 0 == demo.run(auto=True)
     assert "Enter for (415) 555-2671: (415) 555-2671\n" in capsys.readouterr().out
 
 
 def test_person(person, capsys):
-    """A person who types what the screen asks for gets to the end."""
+    """A person who types what the screen asks for reaches the end."""
     assert 0 == demo.run(auto=False)
     assert "gd_recovery_succeed" in capsys.readouterr().out
 
 
 def test_input_ends(monkeypatch, capsys):
-    """At the end of the input the demo says how to watch it without any."""
+    """If the input ends, the demo says how to play it without input."""
     monkeypatch.setattr(INPUT, refuses_with(EOFError()))
     monkeypatch.setattr("sys.stdin", Keyboard())
 
@@ -60,7 +60,7 @@ def test_input_ends(monkeypatch, capsys):
 
 
 def test_nobody_is_there(monkeypatch, capsys):
-    """Without a terminal and without input, as in a build, the demo plays both sides and succeeds."""
+    """Without a terminal and without input the demo plays both sides and succeeds."""
     monkeypatch.setattr("sys.stdin", io.StringIO())
 
     assert 0 == demo.run(auto=False)
@@ -70,7 +70,7 @@ def test_nobody_is_there(monkeypatch, capsys):
 
 
 def test_input_ends_after_an_answer(monkeypatch, capsys):
-    """Answers that come through a pipe and end too early are no success."""
+    """The demo fails if answers come through a pipe and end too early."""
     monkeypatch.setattr("sys.stdin", io.StringIO("1\n"))
 
     assert 1 == demo.run(auto=False)
@@ -78,7 +78,7 @@ def test_input_ends_after_an_answer(monkeypatch, capsys):
 
 
 def test_ctrl_c(monkeypatch, capsys):
-    """Ctrl-C ends the demo with a word and the status that shells know."""
+    """Ctrl-C ends the demo with a short message and status 130."""
     monkeypatch.setattr(INPUT, refuses_with(KeyboardInterrupt()))
 
     assert 130 == demo.run(auto=False)

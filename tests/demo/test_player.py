@@ -1,4 +1,4 @@
-"""The player reads the screen as a person does, and answers."""
+"""The player reads the screen like a person, and answers."""
 
 import pytest
 
@@ -8,7 +8,7 @@ RECOVERY_CODE = "ABCD-EFGH-JKMN-PQRS-TVWX-0123"
 
 
 def test_typed(capsys):
-    """An answer that is fixed is typed whatever the screen shows, and shown."""
+    """A fixed answer is typed and shown."""
     assert "yes" == Player([typed("yes")]).ask("Really? ")
     assert "Really? yes\n" == capsys.readouterr().out
 
@@ -24,7 +24,7 @@ def test_typed(capsys):
     ],
 )
 def test_reads_the_screen(answer, screen, expected):
-    """Codes are taken from the screen: the last one, or another that is as long."""
+    """A right answer is the last code on the screen, and a wrong one is another code of the same length."""
     player = Player([answer])
     player.say(screen)
 
@@ -32,7 +32,7 @@ def test_reads_the_screen(answer, screen, expected):
 
 
 def test_does_not_read_what_it_types():
-    """What the player types itself is not read as a code that was sent to it."""
+    """The player does not read its own answers as codes."""
     player = Player([wrong_code, code])
     player.say("│ 123456 is your code │")
 
@@ -40,5 +40,5 @@ def test_does_not_read_what_it_types():
 
 
 def test_script_makes_one_mistake():
-    """The script has exactly one wrong code."""
+    """The script contains exactly one wrong code."""
     assert 1 == SCRIPT.count(wrong_code)

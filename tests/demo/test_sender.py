@@ -1,4 +1,4 @@
-"""The demo's sender draws the phone."""
+"""The demo's sender draws a phone with the message."""
 
 from datetime import UTC, datetime
 
@@ -24,7 +24,7 @@ def message():
 
 @pytest.mark.parametrize("columns", ["40", "60", "200"])
 def test_phone(message, capsys, monkeypatch, columns):
-    """A message is shown on a phone with the masked number, whole on a terminal of any width."""
+    """A message is drawn on a phone with the masked number, whole on a terminal of any width."""
     monkeypatch.setenv("COLUMNS", columns)
     expected = [
         "",
@@ -46,5 +46,5 @@ def test_phone(message, capsys, monkeypatch, columns):
 
 
 def test_receipt(message, capsys):
-    """The receipt names the sender, and no id."""
+    """The receipt names the sender, and has no id."""
     assert Receipt(message_id=None, sender="demo") == DrawnPhone(Terminal()).send(message)

@@ -1,4 +1,4 @@
-"""The terminal asks and says, whatever it is connected to."""
+"""The terminal asks and prints, whatever its streams are connected to."""
 
 import io
 import sys
@@ -10,13 +10,13 @@ from smsmfa.demo.terminal import Terminal
 
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch):
-    """Have sixty columns."""
+    """Set the width to sixty columns."""
     monkeypatch.setenv("COLUMNS", "60")
 
 
 @pytest.fixture
 def stdin(monkeypatch):
-    """Put bytes on the standard input, to be read as UTF-8."""
+    """Return a function that puts UTF-8 bytes on the standard input."""
 
     def put(typed):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed), encoding="utf-8"))
@@ -26,7 +26,7 @@ def stdin(monkeypatch):
 
 @pytest.fixture
 def ascii_stdout(monkeypatch):
-    """Have a standard output that takes ASCII only, once called; return what was written then."""
+    """Return a function that limits the standard output to ASCII, and returns a function that reads it."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="\n", write_through=True)
 
     def written():
@@ -45,7 +45,7 @@ def said(capsys, text):
 
 
 def test_ask(stdin, capsys):
-    """The prompt is shown, and the answer comes without the space around it."""
+    """The prompt is shown, and the answer is returned without surrounding white space."""
     stdin(b"  yes \n")
 
     assert "yes" == Terminal().ask("Really? ")
@@ -53,7 +53,7 @@ def test_ask(stdin, capsys):
 
 
 def test_ask_at_the_end(stdin):
-    """The end of the input is an EOFError."""
+    """The end of the input raises EOFError."""
     stdin(b"")
 
     with pytest.raises(EOFError):
@@ -61,7 +61,7 @@ def test_ask_at_the_end(stdin):
 
 
 def test_ask_without_stdin(monkeypatch):
-    """An input that was closed before Python began is an EOFError."""
+    """An input that was closed before Python started raises EOFError."""
     monkeypatch.setattr(sys, "stdin", None)
 
     with pytest.raises(EOFError):
@@ -69,14 +69,14 @@ def test_ask_without_stdin(monkeypatch):
 
 
 def test_ask_undecodable(stdin):
-    """What is no text is answered by a character that no question takes."""
+    """Invalid UTF-8 is read as a character that no question accepts."""
     stdin(b"\xff\n")
 
     assert "\N{REPLACEMENT CHARACTER}" == Terminal().ask("Really? ")
 
 
 def test_ask_with_poor_encoding(stdin, ascii_stdout):
-    """A prompt is shown as well as the terminal can."""
+    """A prompt is shown in the characters that the terminal has."""
     stdin(b"yes\n")
     written = ascii_stdout()
 
@@ -85,7 +85,7 @@ def test_ask_with_poor_encoding(stdin, ascii_stdout):
 
 
 def test_no_line_editing(stdin, monkeypatch):
-    """A platform without readline asks all the same."""
+    """Asking works on a platform without readline."""
     monkeypatch.setitem(sys.modules, "readline", None)
     stdin(b"yes\n")
 
@@ -93,19 +93,19 @@ def test_no_line_editing(stdin, monkeypatch):
 
 
 def test_say(capsys):
-    """Lines that fit stay as they are, indentation and empty lines included."""
+    """Lines that fit are printed unchanged, including indentation and empty lines."""
     assert "  a  b\n\nc\n" == said(capsys, "  a  b\n\nc")
 
 
 def test_say_nothing(capsys):
-    """Nothing to say is an empty line."""
+    """Without an argument an empty line is printed."""
     Terminal().say()
 
     assert "\n" == capsys.readouterr().out
 
 
 def test_long_lines_wrap(capsys):
-    """Longer lines wrap at the terminal's width and keep their indentation; hyphens do not break."""
+    """Longer lines wrap at the terminal's width, keep their indentation, and do not break at hyphens."""
     assert "  " + "word " * 11 + "\n  my-code\n" == said(capsys, "  " + "word " * 11 + "my-code").replace(
         "word\n", "word \n"
     )
@@ -120,14 +120,14 @@ def test_long_lines_wrap(capsys):
     ],
 )
 def test_width(capsys, monkeypatch, columns, expected):
-    """Text is as wide as the terminal, but no narrower than the phone, and no wider than reads well."""
+    """Text is as wide as the terminal, at least 48 and at most 76 columns."""
     monkeypatch.setenv("COLUMNS", columns)
 
     assert expected == max(len(line) for line in said(capsys, "x" * 500).splitlines())
 
 
 def test_say_with_poor_encoding(ascii_stdout):
-    """A terminal that cannot draw gets plain lines, and a question mark for what has no likeness."""
+    """A terminal without the characters gets ASCII lines, and a question mark for any other character."""
     written = ascii_stdout()
 
     Terminal().say("╭─╮\n│✓│ é ••••71\n╰─╯")
@@ -136,7 +136,7 @@ def test_say_with_poor_encoding(ascii_stdout):
 
 
 def test_say_without_encoding(monkeypatch):
-    """A stream that names no encoding takes any character."""
+    """A stream without an encoding accepts any character."""
     monkeypatch.setattr(sys, "stdout", io.StringIO())
 
     Terminal().say("✓")
@@ -146,7 +146,7 @@ def test_say_without_encoding(monkeypatch):
 
 @pytest.mark.parametrize("keyboard, attended", [(True, True), (False, False)])
 def test_attended(stdin, monkeypatch, keyboard, attended):
-    """A person is there where the input is a terminal."""
+    """The terminal is attended if the input is a terminal."""
     stdin(b"")
     monkeypatch.setattr(sys.stdin, "isatty", lambda: keyboard, raising=False)
 
@@ -154,7 +154,7 @@ def test_attended(stdin, monkeypatch, keyboard, attended):
 
 
 def test_attended_once_something_was_typed(stdin):
-    """What types through a pipe counts as somebody, too."""
+    """The terminal is attended once a line came through a pipe."""
     stdin(b"yes\n")
     terminal = Terminal()
 

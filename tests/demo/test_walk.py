@@ -1,4 +1,4 @@
-"""The walk shows the whole factor, forgives every mistake, and ends where a limit says so."""
+"""The walk shows the whole factor, asks again after every mistake, and ends at a limit."""
 
 import re
 
@@ -22,7 +22,7 @@ def clock():
 
 @pytest.fixture
 def play(clock, capsys, monkeypatch):
-    """Play answers, and return what the terminal shows; none of them may be left over."""
+    """Return a function that plays answers, all of them, and returns what the terminal shows."""
     monkeypatch.setenv("COLUMNS", "76")
 
     def play(*answers):
@@ -35,7 +35,7 @@ def play(clock, capsys, monkeypatch):
 
 
 def later(clock, answer, **by):
-    """Let time pass before ``answer`` is typed."""
+    """Move the clock before ``answer`` is typed."""
 
     def wait(screen):
         clock.move(**by)
@@ -57,7 +57,7 @@ def audit_log(screen):
 
 
 def test_whole_walk(play):
-    """The script enrols, gets one code wrong, logs in, recovers, and sums up."""
+    """The script enrols, enters one wrong code, logs in, recovers, and shows a summary."""
     screen = play(*SCRIPT)
 
     assert "✗ The code is not right; attempts left: 4." in screen
@@ -76,7 +76,7 @@ def test_whole_walk(play):
 
 
 def test_codes_differ(play):
-    """Enrolment and login have a code each, and the recovery code is replaced by another."""
+    """Enrolment and login have different codes, and another recovery code replaces the used one."""
     screen = play(*SCRIPT)
 
     assert 2 == len(set(codes_sent(screen))) == len(codes_sent(screen))
@@ -84,14 +84,14 @@ def test_codes_differ(play):
 
 
 def test_real_clock(capsys):
-    """Without a clock the walk has the real one."""
+    """Without an argument the walk uses the real clock."""
     walk(Player(SCRIPT))
 
     assert "gd_recovery_succeed" in capsys.readouterr().out
 
 
 def test_right_at_once(play):
-    """Nobody has to make the mistake."""
+    """The walk works without a mistake."""
     screen = play(*ENROL, *LOG_IN, *RECOVER)
 
     assert "✗" not in screen
@@ -100,14 +100,14 @@ def test_right_at_once(play):
 
 @pytest.mark.parametrize("answer", ["", "0", "10", "US", "one", "１"])
 def test_no_such_country(play, answer):
-    """What is not on the list of countries is asked for again."""
+    """After an answer that is not on the list, the country is asked for again."""
     screen = play(typed(answer), *ENROL, *LOG_IN, *RECOVER)
 
     assert 1 == screen.count("✗ Type a number from 1 to 9.\n")
 
 
 def test_other_country(play):
-    """Any country can be typed in by its code, in either case; without an example Enter is no number."""
+    """Any country can be entered by its code, in either case. It has no example number for Enter."""
     screen = play(
         typed("9"), typed("XX"), typed(""), typed("nl"), ENTER, typed("06 12345678"), *ENROL[2:], *LOG_IN, *RECOVER
     )
@@ -118,7 +118,7 @@ def test_other_country(play):
 
 
 def test_example_number(play):
-    """Enter takes the country's example."""
+    """Enter takes the country's example number."""
     assert "SMS to ••••56" in play(typed("3"), ENTER, code, ENTER, *LOG_IN, *RECOVER)
 
 
@@ -134,7 +134,7 @@ def test_example_number(play):
     ],
 )
 def test_bad_number(play, answer, expected):
-    """A number that cannot be used is refused with the reason, and asked for again."""
+    """After an unusable number the reason is shown, and the number is asked for again."""
     screen = play(COUNTRY, typed(answer), NUMBER, *ENROL[2:], *LOG_IN, *RECOVER)
 
     assert expected in screen
@@ -142,7 +142,7 @@ def test_bad_number(play, answer, expected):
 
 
 def test_bad_codes(play):
-    """A wrong code costs an attempt, what cannot be a code costs none; both are asked for again."""
+    """A wrong code costs an attempt, a malformed code costs none, and both are asked for again."""
     screen = play(COUNTRY, NUMBER, wrong_code, typed("12345"), ENTER, wrong_code, *ENROL[2:], *LOG_IN, *RECOVER)
 
     assert ["attempts left: 4", "attempts left: 3"] == re.findall("attempts left: [0-9]", screen)
@@ -151,7 +151,7 @@ def test_bad_codes(play):
 
 
 def test_resend_too_soon(play):
-    """A second message within the gap is refused with the time to wait."""
+    """A resend within the gap is refused with the time to wait."""
     screen = play(*ENROL, typed("R"), *LOG_IN, *RECOVER)
 
     assert "✗ The limit on 'resend' is used up; try again in 30 s." in screen
@@ -159,7 +159,7 @@ def test_resend_too_soon(play):
 
 
 def test_resend(play, clock):
-    """R5: after the gap the same code comes again."""
+    """R5: a resend after the gap repeats the code."""
     screen = play(*ENROL, later(clock, RESEND, seconds=30), *LOG_IN, *RECOVER)
 
     _, first, second = codes_sent(screen)
@@ -168,7 +168,7 @@ def test_resend(play, clock):
 
 @pytest.mark.parametrize("before", [(COUNTRY, NUMBER), ENROL], ids=["enrolment", "login"])
 def test_expired(play, clock, before):
-    """R2: a code that is too old is refused, and r brings another one."""
+    """R2: an expired code is refused, and r sends another one."""
     after = (*ENROL, *LOG_IN, *RECOVER)[len(before) :]
     screen = play(*before, later(clock, code, minutes=5), RESEND, *after)
 
@@ -178,7 +178,7 @@ def test_expired(play, clock, before):
 
 @pytest.mark.parametrize("before", [(COUNTRY, NUMBER), ENROL], ids=["enrolment", "login"])
 def test_exhausted(play, before):
-    """T1: after five wrong codes even the right one is refused, and r brings another one."""
+    """T1: after five wrong codes even the right one is refused, and r sends another one."""
     after = (*ENROL, *LOG_IN, *RECOVER)[len(before) :]
     screen = play(*before, *[wrong_code] * 5, code, RESEND, *after)
 
@@ -187,7 +187,7 @@ def test_exhausted(play, before):
 
 
 def test_bad_recovery_codes(play):
-    """A wrong recovery code costs one of ten, what cannot be one costs nothing; both are asked for again."""
+    """A wrong recovery code costs an attempt, a malformed one costs none, and both are asked for again."""
     screen = play(*ENROL, *LOG_IN, ENTER, WRONG_RECOVERY_CODE, *RECOVER)
 
     assert 1 == screen.count("✗ This cannot be a code; enter it as it was sent.\n")
@@ -195,7 +195,7 @@ def test_bad_recovery_codes(play):
 
 
 def test_guesses_used_up(play):
-    """T2: new codes bring no new guesses; when they are used up the walk ends, and still sums up."""
+    """T2: new codes give no new guesses, and the walk ends with the summary once they are used up."""
     screen = play(COUNTRY, NUMBER, *[*[wrong_code] * 5, RESEND] * 4)
 
     assert "✗ The limit on 'guesses' is used up; try again in 36000 s. That is what limits are for" in " ".join(
@@ -207,7 +207,7 @@ def test_guesses_used_up(play):
 
 
 def test_recovery_used_up(play):
-    """R20: recovery codes are throttled, and that ends the walk too."""
+    """R20: the walk ends once the attempts at recovery codes are used up."""
     screen = play(*ENROL, *LOG_IN, *[WRONG_RECOVERY_CODE] * 11)
 
     assert "✗ The limit on 'recovery' is used up; try again in 86400 s." in screen
@@ -215,7 +215,7 @@ def test_recovery_used_up(play):
 
 
 def test_narrow_terminal(play, monkeypatch):
-    """On sixty columns no line is longer, and no row of the log is broken in two."""
+    """On sixty columns no line is longer, and no row of the log wraps."""
     monkeypatch.setenv("COLUMNS", "60")
 
     screen = play(
