@@ -1,7 +1,7 @@
-"""Shows that each module is covered, every branch, by the test module of its own name alone.
+"""Checks that the test module of the same name covers every branch of each module.
 
-It reads the data of ``coverage run -m pytest``: ``conftest.py`` notes which test module ran each line. What runs while
-the tests are collected, as the lines outside of functions do, is counted for all of them.
+It reads the data of ``pytest --cov``. ``conftest.py`` records which test module ran each line. Lines that run during
+collection, such as those outside functions, count for every test module.
 """
 
 import io
@@ -17,13 +17,13 @@ SOURCE = Path(smsmfa.__file__).parent
 
 
 def test_of(module: Path) -> Path:
-    """``smsmfa/stores/memory.py`` has ``tests/stores/test_memory.py``."""
+    """Return ``tests/stores/test_memory.py`` for ``smsmfa/stores/memory.py``."""
     inner = module.relative_to(SOURCE)
     return Path("tests", inner.parent, f"test_{inner.stem.strip('_')}.py")
 
 
 def main() -> int:
-    """Print how much of each module its own tests cover; return 1 if it is not all of one that has some."""
+    """Print the coverage of each module by its test module, and return 1 if one is below 100 %."""
     measured = coverage.Coverage()
     measured.load()
     short = 0

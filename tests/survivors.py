@@ -1,7 +1,7 @@
-"""The mutants that no test kills: ``python -m nox -s mutants`` makes them and holds them to ``survivors.toml``.
+"""Compares the mutants that no test kills with ``survivors.toml``. ``python -m nox -s mutants`` runs it.
 
-The list says of each survivor why it is equivalent. It knows a mutant by its function and by what the mutant changes
-there, for mutmut's numbers move with every edit.
+The list says why each survivor is equivalent. It identifies a mutant by its function and its change, because mutmut's
+numbers move with every edit.
 """
 
 import re
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 LIST = Path(__file__).with_suffix(".toml")
-#: Of a mutant that a test kills: it failed, or never ended.
+#: mutmut's verdicts if a test failed, or never ended.
 KILLED = {"killed", "timeout"}
 
 
@@ -29,7 +29,7 @@ class Mutant(NamedTuple):
 
 
 def listed() -> dict[Mutant, str]:
-    """Return the mutants that are equivalent, each with the reason."""
+    """Return the equivalent mutants, each with the reason."""
     return {
         Mutant(function, entry["was"], becomes): entry["why"]
         for function, entries in tomllib.loads(LIST.read_text(encoding="utf-8")).items()
@@ -39,7 +39,7 @@ def listed() -> dict[Mutant, str]:
 
 
 def mutmut(*arguments: str) -> str:
-    """Return what a command of mutmut prints."""
+    """Return the output of a mutmut command."""
     return subprocess.run(["mutmut", *arguments], capture_output=True, text=True, check=True).stdout
 
 
@@ -47,7 +47,7 @@ def alive(ask: Callable[..., str] = mutmut) -> set[Mutant]:
     """Return the mutants that survived mutmut's last run.
 
     Raises:
-        ValueError: one was neither killed nor survived, for example because no test calls its function.
+        ValueError: a mutant neither was killed nor survived, for example because no test calls its function.
     """
     found = set()
     for line in ask("results").splitlines():
@@ -60,25 +60,25 @@ def alive(ask: Callable[..., str] = mutmut) -> set[Mutant]:
 
 
 def mutant(name: str, diff: str) -> Mutant:
-    """Return the mutant of a name like ``smsmfa.limiter.x_take__mutmut_1`` and of a diff."""
+    """Return the mutant with a name like ``smsmfa.limiter.x_take__mutmut_1`` and a diff."""
     match = re.fullmatch(r"smsmfa\.(.+)\.x[_ǁ](.+)__mutmut_\d+", name)
     if match is None:
-        raise ValueError(f"mutmut names a mutant in another way: {name}")
+        raise ValueError(f"unexpected name of a mutant: {name}; adapt tests/survivors.py to this release of mutmut")
     lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
     was, becomes = (" ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
     return Mutant(f"{match[1]}.{match[2]}".replace("ǁ", "."), was, becomes)
 
 
 def problems(survivors: Iterable[Mutant], equivalent: Iterable[Mutant]) -> list[str]:
-    """Say where the survivors and the list disagree."""
+    """Return where the survivors and the list disagree."""
     unlisted, stale = set(survivors) - set(equivalent), set(equivalent) - set(survivors)
-    return [f"survives and is not listed: {one}" for one in sorted(unlisted)] + [
-        f"is listed and does not survive: {one}" for one in sorted(stale)
+    return [f"survives, but is not in survivors.toml: {one}" for one in sorted(unlisted)] + [
+        f"is in survivors.toml, but does not survive: {one}" for one in sorted(stale)
     ]
 
 
 def main(ask: Callable[..., str] = mutmut) -> int:
-    """Print where the survivors and the list disagree, and return the status to exit with."""
+    """Print where the survivors and the list disagree, and return the exit status."""
     found = problems(alive(ask), listed())
     print(*found, sep="\n")
     return 1 if found else 0

@@ -1,4 +1,4 @@
-"""The list of the mutants that no test kills, and how the survivors are held to it."""
+"""The list of mutants that no test kills, and its comparison with the survivors."""
 
 import inspect
 import re
@@ -21,15 +21,15 @@ DIFF = """# smsmfa.limiter.xǁLimitǁ_key__mutmut_2: survived
 ONE, OTHER = Mutant("limiter.take", "a", "b"), Mutant("limiter.take", "a", "c")
 
 
-@pytest.mark.parametrize("equivalent", listed(), ids=lambda one: one.function)
-def test_list(equivalent):
-    """What a listed mutant changes is still there, and it has a reason, of one line."""
-    module, function = re.fullmatch(r"((?:core\.)?\w+)\.(.+)", equivalent.function).groups()
-    source = inspect.getsource(attrgetter(function)(import_module(f"smsmfa.{module}")))
+def test_list():
+    """The code that a listed mutant changes still exists, and its reason has one line."""
+    for equivalent, why in listed().items():
+        module, function = re.fullmatch(r"((?:core\.)?\w+)\.(.+)", equivalent.function).groups()
+        source = inspect.getsource(attrgetter(function)(import_module(f"smsmfa.{module}")))
 
-    assert equivalent.was in " ".join(source.split())
-    assert equivalent.was != equivalent.becomes
-    assert 1 == len(listed()[equivalent].splitlines())
+        assert equivalent.was in " ".join(source.split()), equivalent
+        assert equivalent.was != equivalent.becomes, equivalent
+        assert 1 == len(why.splitlines()), equivalent
 
 
 @pytest.mark.parametrize(
@@ -42,18 +42,18 @@ def test_list(equivalent):
     ],
 )
 def test_mutant(name, function):
-    """A mutant is told by its function and by the lines that it changes, and by no number."""
+    """A mutant is identified by its function and its changed lines, not by its number."""
     assert Mutant(function, "return max( 1, 2)", "return max( 2, 2)") == mutant(name, DIFF)
 
 
 def test_other_names():
-    """Should mutmut name its mutants otherwise, no verdict is given."""
-    with pytest.raises(ValueError, match="in another way: limiter"):
+    """An unexpected name of a mutant raises."""
+    with pytest.raises(ValueError, match="unexpected name of a mutant: limiter"):
         mutant("limiter.take:1", DIFF)
 
 
 def test_alive():
-    """Survivors are looked up, and what a failed test or an endless one killed is left out."""
+    """Only survivors are returned, not mutants that a test killed or that never ended."""
     verdicts = {1: "survived", 2: "timeout", 3: "killed"}
     results = "".join(f"    smsmfa.a.x_b__mutmut_{number}: {verdict}\n" for number, verdict in verdicts.items())
     answers = {("results",): results, ("show", "smsmfa.a.x_b__mutmut_1"): DIFF}
@@ -63,7 +63,7 @@ def test_alive():
 
 @pytest.mark.parametrize("verdict", ["no tests", "suspicious", "not checked", "segfault"])
 def test_no_verdict(verdict):
-    """A mutant that was neither killed nor survived fails the run: nobody knows what the tests think of it."""
+    """A mutant that neither was killed nor survived raises, because the tests say nothing about it."""
     with pytest.raises(ValueError, match=verdict):
         alive(lambda *_: f"    smsmfa.a.x_b__mutmut_1: {verdict}\n")
 
@@ -73,20 +73,24 @@ def test_no_verdict(verdict):
     [
         ([], [], []),
         ([ONE], [ONE], []),
-        ([ONE], [], [f"survives and is not listed: {ONE}"]),
-        ([], [ONE], [f"is listed and does not survive: {ONE}"]),
-        ([ONE], [OTHER], [f"survives and is not listed: {ONE}", f"is listed and does not survive: {OTHER}"]),
+        ([ONE], [], [f"survives, but is not in survivors.toml: {ONE}"]),
+        ([], [ONE], [f"is in survivors.toml, but does not survive: {ONE}"]),
+        (
+            *([ONE], [OTHER]),
+            [f"survives, but is not in survivors.toml: {ONE}", f"is in survivors.toml, but does not survive: {OTHER}"],
+        ),
     ],
+    ids=["neither", "both", "not listed", "stale", "not listed and stale"],
 )
 def test_problems(survivors, equivalent, expected):
-    """A survivor that is not on the list is told, and so is an entry that does not survive any more."""
+    """A survivor that is not listed is reported, and so is an entry that no longer survives."""
     assert expected == problems(survivors, equivalent)
 
 
 def test_status(capsys, monkeypatch):
-    """The status is 0 when all agree and 1 when not, and then it is said why."""
+    """The status is 0 if the list and the survivors agree, and otherwise 1 with the differences printed."""
     assert 1 == main(lambda *_: "")
-    assert f"is listed and does not survive: {min(listed())}" in capsys.readouterr().out
+    assert f"is in survivors.toml, but does not survive: {min(listed())}" in capsys.readouterr().out
 
     monkeypatch.setattr("survivors.listed", dict)
     assert 0 == main(lambda *_: "")
