@@ -99,7 +99,7 @@ class AppriseSender(_Apprise, Runner):
         """Send ``message`` once.
 
         Returns:
-            A receipt without an id: Apprise tells none.
+            A receipt without an id, because Apprise reports none.
 
         Raises:
             SenderMisconfigured: certainly not sent: the URL does not work for this number, or the channel is not SMS.
