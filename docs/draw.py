@@ -154,12 +154,12 @@ def pages() -> str:
     return picture(660, 310, "A login page that asks for a code, and a phone that shows the code", parts)
 
 
-ACTORS = {"app": 100, "verifier": 330, "store": 600, "sender": 720, "phone": 850}
+ACTORS = {"app": 95, "verifier": 310, "store": 560, "sender": 650, "phone": 740}
 STEPS = [
     ("app", "verifier", 'challenge("alice")', False),
     ("verifier", "store", "charge the limits, save the challenge", False),
     ("verifier", "sender", "send the message", False),
-    ("sender", "phone", "676130 is your …", False),
+    ("sender", "phone", "the SMS", False),
     ("verifier", "app", "Challenge", True),
     ("phone", "app", "alice types 676130 into your page", False),
     ("app", "verifier", 'verify("alice", id, code)', False),
@@ -174,15 +174,15 @@ def sequence() -> str:
     bottom = 96 + 44 * len(STEPS)
     parts = []
     for actor, x in ACTORS.items():
-        width = 150 if actor == "app" else 92
+        width = 150 if actor == "app" else 80
         parts += [f'<path class="thin" d="M{x} 58V{bottom - 24}"/>', box(x - width / 2, 22, width, 36)]
         parts.append(text(x, 45, names[actor], "middle strong"))
     for number, (begin, end, words, answer) in enumerate(STEPS):
         y, (x1, x2) = 104 + 44 * number, (ACTORS[begin], ACTORS[end])
         parts.append(arrow(f"M{x1} {y}H{x2 + (3 if x1 > x2 else -3)}", "dash" if answer else ""))
-        left = min(x1, x2) + 10 if (begin, end) != ("phone", "app") else x2 + 360
+        left = min(x1, x2) + 10 if (begin, end) != ("phone", "app") else x2 + 240
         parts.append(text(left, y - 7, words, "small" if '"' not in words else "code"))
-    return picture(920, bottom, "A login as a sequence of calls and messages", parts)
+    return picture(800, bottom, "A login as a sequence of calls and messages", parts)
 
 
 def states() -> str:
