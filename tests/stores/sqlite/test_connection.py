@@ -1,4 +1,4 @@
-"""A connection to a file: turns, errors, and forks, which would make SQLite lose what was committed."""
+"""A connection to a file: turns, errors, and forks, after which SQLite could lose commits."""
 
 import ctypes
 import os
@@ -6,6 +6,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
+import warnings
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from functools import partial, reduce
@@ -31,7 +32,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def opened(path):
-    """A connection to a file that has one row."""
+    """A connection to a file with one row."""
     connection = a_connection(path)
     put(connection, "a")
     yield connection
@@ -47,7 +48,7 @@ def rows(connection, statement):
 
 
 def unused(db):
-    raise AssertionError("it was used")
+    raise AssertionError("the connection was used")
 
 
 def put(connection, key):
@@ -55,13 +56,13 @@ def put(connection, key):
 
 
 def keys_of(path):
-    """Return what another connection sees."""
+    """Return the keys that another connection sees."""
     with closing(sqlite3.connect(path)) as db:
         return {key for (key,) in db.execute("SELECT key FROM smsmfa")}
 
 
 def write(connection, key, *, then):
-    """Write in a transaction, do something, and commit."""
+    """Write in a transaction, call ``then``, and commit."""
 
     def work(db):
         connection.execute(db, "BEGIN IMMEDIATE")
@@ -77,13 +78,13 @@ def mode(path):
 
 
 def files_open(path):
-    """Return how many descriptors this process has on a file and on those beside it."""
+    """Return how many descriptors this process has for a file and its log and index."""
     files = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
     return sum(file.startswith(path) for file in files)
 
 
 def free(lock):
-    """Whether another thread can have a lock."""
+    """Return whether another thread can acquire a lock."""
     found = []
 
     def ask():
@@ -99,20 +100,20 @@ def free(lock):
 
 @contextmanager
 def holding(connection):
-    """Have another thread use a connection meanwhile."""
-    begun, let_go = Event(), Event()
+    """Let another thread use a connection in the meantime."""
+    begun, release = Event(), Event()
 
     def work(db):
         begun.set()
-        let_go.wait(60)
+        release.wait(60)
 
     thread = Thread(target=connection.run, args=(work,))
     thread.start()
     begun.wait(60)
     try:
-        yield let_go
+        yield release
     finally:
-        let_go.set()
+        release.set()
         thread.join()
 
 
@@ -120,7 +121,7 @@ def holding(connection):
 
 
 def test_file_is_made(path):
-    """A new file is for its owner only, and so is what SQLite keeps beside it, whatever the umask allows."""
+    """Only the owner can use a new file, its log and its index, even if the umask allows more."""
     before = os.umask(0)
     try:
         connection = a_connection(path)
@@ -133,7 +134,7 @@ def test_file_is_made(path):
 
 
 def test_file_is_there(path):
-    """A file that exists keeps its mode, and may be empty."""
+    """An existing file keeps its mode, and may be empty."""
     Path(path).touch(0o640)
     connection = a_connection(path)
     put(connection, "a")
@@ -142,14 +143,14 @@ def test_file_is_there(path):
 
 
 def test_settings(opened):
-    """The file has a write-ahead log, and each commit waits for the disk."""
+    """The file has a write-ahead log, and every commit waits for the disk."""
     assert [("wal",)] == rows(opened, "PRAGMA journal_mode")
     assert [(2,)] == rows(opened, "PRAGMA synchronous")
 
 
 @pytest.mark.parametrize("name", ["", "no such directory/factor.db"])
 def test_no_file(tmp_path, name):
-    """A path where no file can be is an error, and the lock is free again."""
+    """A path that cannot be a file is an error, and the lock is released."""
     connection = a_connection(str(tmp_path / name))
     for _ in range(2):
         with pytest.raises(StoreError, match=r"unable to open|No such file"):
@@ -158,7 +159,7 @@ def test_no_file(tmp_path, name):
 
 
 def test_no_database(path):
-    """A file that is no database is an error, and is left as it is."""
+    """A file that is not a database is an error, and stays unchanged."""
     Path(path).write_bytes(b"no database" * 1000)
     with pytest.raises(StoreError, match="not a database"):
         a_connection(path).run(unused)
@@ -166,7 +167,7 @@ def test_no_database(path):
 
 
 def test_no_log(path, monkeypatch):
-    """Where SQLite cannot keep a write-ahead log, nothing is opened."""
+    """If SQLite cannot keep a write-ahead log, nothing is opened."""
     execute = Connection.execute
     monkeypatch.setattr(
         Connection, "execute", lambda self, db, said: [("delete",)] if "WAL" in said else execute(self, db, said)
@@ -179,7 +180,7 @@ def test_no_log(path, monkeypatch):
 
 
 def test_other_thread(path):
-    """A thread that has waited for others for too long is told so; the connection goes on."""
+    """A thread that waits too long for others gets StoreContention; the connection stays usable."""
     connection = a_connection(path, SHORT)
     with holding(connection), pytest.raises(StoreContention, match="other threads"):
         connection.run(unused)
@@ -189,7 +190,7 @@ def test_other_thread(path):
 
 
 def test_other_process(opened, path):
-    """A file that is locked for too long is contention, and the message says what the application may have done."""
+    """A file that is locked for too long is StoreContention, and the error says what to do."""
     connection = a_connection(path, SHORT)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
@@ -203,7 +204,7 @@ def test_other_process(opened, path):
 
 
 def test_other_process_ends(opened, path, monkeypatch):
-    """Whoever finds the file locked tries again soon, and without SQLite's sleeps, which grow."""
+    """A locked file is tried again at a steady pace, without SQLite's growing sleeps."""
     pauses = []
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
@@ -220,7 +221,7 @@ def test_other_process_ends(opened, path, monkeypatch):
 
 
 def test_other_connection(opened, path):
-    """While others use a connection, another that was given is used instead."""
+    """While another thread uses a connection, the alternative is used."""
     other = a_connection(path)
     used = partial(opened.run, lambda db: db.execute("PRAGMA database_list"), instead=other)
     used()
@@ -232,7 +233,7 @@ def test_other_connection(opened, path):
 
 
 def test_one_lock_a_file(path):
-    """All of a process take turns to write to one file by one lock, and another file has another."""
+    """All stores of a process share one lock for a file; another file has another lock."""
     one = lock_of(path)
     assert one is lock_of(path)
     assert one is not lock_of(path + "2")
@@ -240,14 +241,14 @@ def test_one_lock_a_file(path):
 
 @pytest.mark.parametrize("again", [False, True])
 def test_closed_at_work(opened, path, again):
-    """Work whose connection was closed fails, also if there is another one by then, on which nothing is done."""
+    """Work whose connection was closed fails, even if a new connection is open by then."""
 
     def close():
         opened.close()
         if again:
-            opened.run(lambda run: run("SELECT 1"))
+            opened.run(lambda db: db.execute("SELECT 1"))
 
-    with pytest.raises(StoreError, match="neither"):
+    with pytest.raises(StoreError, match="must neither update nor close"):
         write(opened, "b", then=close)
     assert {"a"} == keys_of(path)
 
@@ -256,7 +257,7 @@ def test_closed_at_work(opened, path, again):
 
 
 def test_error_ends_the_transaction(opened, path):
-    """An exception rolls back, though somebody still has rows to read, and the next user goes on."""
+    """An exception rolls back, even if rows are still unread, and the connection stays usable."""
     rows = []
 
     def interrupt():
@@ -272,7 +273,7 @@ def test_error_ends_the_transaction(opened, path):
 
 
 def test_errors_of_sqlite(opened):
-    """What SQLite says is raised from its error, with the file's name and no value."""
+    """An error of SQLite becomes a StoreError with the name of the file and without values."""
     with pytest.raises(StoreError, match=r"factor\.db: UNIQUE constraint failed") as raised:
         put(opened, "a")
     assert StoreError is type(raised.value)
@@ -280,7 +281,7 @@ def test_errors_of_sqlite(opened):
 
 
 def test_disk_is_full(opened, path):
-    """A full disk is an error that leaves what was there, and when there is room again all goes on."""
+    """A full disk is an error and changes nothing; when there is room again, updates succeed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (Path(path + "-wal").stat().st_size + 100, hard))
     try:
@@ -294,7 +295,7 @@ def test_disk_is_full(opened, path):
 
 
 def test_read_only(opened, path):
-    """A database that may not be written is an error."""
+    """A write to a read-only database is an error."""
     rows(opened, "PRAGMA query_only = ON")
     with pytest.raises(StoreError, match="readonly"):
         put(opened, "b")
@@ -302,7 +303,7 @@ def test_read_only(opened, path):
 
 
 def test_corrupted(opened, path):
-    """A file that was overwritten is an error, for one who has it open too."""
+    """A file that was overwritten is an error."""
     opened.close()
     with Path(path).open("r+b") as file:
         file.seek(4096)
@@ -312,13 +313,13 @@ def test_corrupted(opened, path):
 
 
 def test_used_inside_itself(opened, path):
-    """Whoever opens a transaction within a transaction loses both, and is told so."""
+    """A transaction inside a transaction is an error, and both are rolled back."""
 
     def again():
         with pytest.raises(StoreError, match="within a transaction"):
             write(opened, "c", then=dict)
 
-    with pytest.raises(StoreError, match="neither"):
+    with pytest.raises(StoreError, match="must neither update nor close"):
         write(opened, "b", then=again)
     assert {"a"} == keys_of(path)
 
@@ -326,24 +327,24 @@ def test_used_inside_itself(opened, path):
 # --- interrupts
 
 
-#: Have CPython raise KeyboardInterrupt in this thread where it next looks for what came from outside.
+#: Let CPython raise KeyboardInterrupt in this thread when it next checks for interrupts.
 interrupt = partial(
     ctypes.pythonapi.PyThreadState_SetAsyncExc, ctypes.c_ulong(get_ident()), ctypes.py_object(KeyboardInterrupt)
 )
 
 
 class InterruptedLock:
-    """A lock during whose first ``acquire(False)`` an interrupt comes, when it is taken already."""
+    """A lock that is interrupted during ``acquire(False)``, just after it was acquired."""
 
     def __init__(self):
         lock = RLock()
-        self.acquire = partial(reduce, or_, map(call, (lock.acquire, interrupt)))  # all of it in C: as one step
+        self.acquire = partial(reduce, or_, map(call, (lock.acquire, interrupt)))  # all in C, so in one step
         self.release = lock.release
         self.free = partial(free, lock)
 
 
 def test_interrupted_when_it_is_taken(path):
-    """An interrupt that comes in the moment in which the lock is taken leaves it free."""
+    """An interrupt at the moment of acquisition leaves the lock free."""
     connection = a_connection(path, lock=InterruptedLock())
     with pytest.raises(KeyboardInterrupt):
         connection.run(unused, instead=a_connection(path))
@@ -351,7 +352,7 @@ def test_interrupted_when_it_is_taken(path):
 
 
 def test_interrupted_at_work(opened, path):
-    """An interrupt that comes when the work is done leaves the lock free, and what was committed."""
+    """An interrupt after the work leaves the lock free, and the commit stays."""
     with pytest.raises(KeyboardInterrupt):
         write(opened, "b", then=interrupt)
     assert free(opened.lock)
@@ -360,7 +361,7 @@ def test_interrupted_at_work(opened, path):
 
 
 class Interrupted:
-    """A connection of sqlite3 in one of whose methods an interrupt comes, once; it is closed by then, if asked to."""
+    """A wrapped sqlite3 connection that is interrupted once, in one of its methods, after a close has closed it."""
 
     def __init__(self, connection, method):
         self._db, self._method = connection._db, method
@@ -377,7 +378,7 @@ class Interrupted:
 
 @pytest.mark.parametrize("method", ["rollback", "close"])
 def test_interrupted_while_it_fails(opened, path, method):
-    """An interrupt that comes while a failed transaction is ended leaves the lock free, and nothing of that to see."""
+    """An interrupt during the end of a failed transaction leaves the lock free, and nothing of the transaction."""
 
     def fail():
         Interrupted(opened, method)
@@ -392,7 +393,7 @@ def test_interrupted_while_it_fails(opened, path, method):
 
 @pytest.mark.parametrize("method", ["rollback", "close"])
 def test_interrupted_while_it_closes(opened, path, method):
-    """A connection whose closing was interrupted can be used again."""
+    """A connection whose close was interrupted can be used again."""
     Interrupted(opened, method)
     with pytest.raises(KeyboardInterrupt):
         opened.close()
@@ -405,7 +406,7 @@ def test_interrupted_while_it_closes(opened, path, method):
 
 
 def test_closed(opened, path):
-    """A connection that was closed has no file open; it may be closed again, and opens when it is used."""
+    """A closed connection has no file open; it may be closed again, and opens at its next use."""
     opened.close()
     opened.close()
     assert 0 == files_open(path)
@@ -414,13 +415,13 @@ def test_closed(opened, path):
 
 
 def test_forgotten(path):
-    """A connection that nobody refers to any longer has closed its file."""
+    """A connection without references has closed its file."""
     put(a_connection(path), "a")
     assert 0 == files_open(path)
 
 
 def test_exit(path):
-    """An interpreter that ends with a connection open says nothing about it."""
+    """An interpreter that ends with an open connection prints no warning."""
     code = f"""
 from datetime import timedelta
 from threading import RLock
@@ -436,8 +437,14 @@ connection.run(lambda db: db.execute("SELECT 1"))
 # --- forks
 
 
+def fork():
+    """Fork without the warning of Python 3.12 and later about threads: the child does little before it exits."""
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        return os.fork()
+
+
 class Steps:
-    """Words between the two sides of a fork, in order."""
+    """Words that the two sides of a fork say to each other."""
 
     def __init__(self):
         self._pipes = {}
@@ -453,7 +460,7 @@ class Steps:
 
 
 def test_child_goes_on(opened, path):
-    """What a child of a fork commits stays, though the parent closes its last connection in the middle."""
+    """Commits of a forked child stay, even if the parent closes its last connection in between."""
     steps = Steps()
     steps["written"], steps["closed"]
 
@@ -473,20 +480,20 @@ def test_child_goes_on(opened, path):
 
 
 def test_fork_waits(opened, path):
-    """A fork waits for what other threads are in the middle of, and the child finds no lock taken."""
-    with holding(opened) as let_go:
-        Thread(target=let_go.set).start()
+    """A fork waits for the work of other threads, and the child finds every lock free."""
+    with holding(opened) as release:
+        Thread(target=release.set).start()
         forked(partial(put, opened, "b"), partial(put, opened, "c"), 60)
     assert {"a", "b", "c"} == keys_of(path)
 
 
 def test_fork_in_the_middle(opened, path):
-    """A fork inside an operation ends that on both sides, and nothing is written."""
+    """A fork inside an operation makes it fail on both sides, and nothing is written."""
     children = []
     try:
-        write(opened, "b", then=lambda: children.append(os.fork()))
+        write(opened, "b", then=lambda: children.append(fork()))
     except StoreError as error:
-        told = "nor fork" in str(error)
+        told = "fork" in str(error)
     if children == [0]:
         os._exit(7 if told else 1)
     assert 7 == os.waitstatus_to_exitcode(os.waitpid(*children, 0)[1])
@@ -495,7 +502,7 @@ def test_fork_in_the_middle(opened, path):
 
 
 def test_fork_unseen(opened, path):
-    """After a fork in C, which no hook of Python sees, the child refuses a connection that was open."""
+    """After a fork in C, which Python does not see, the child refuses a connection that was open."""
     child = ctypes.PyDLL(None).fork()
     if not child:
         try:
@@ -509,7 +516,7 @@ def test_fork_unseen(opened, path):
 
 
 def test_of_another_process(opened, path, monkeypatch):
-    """A connection that another process opened is neither used nor closed here."""
+    """A connection that another process opened is neither used nor closed in this one."""
     with monkeypatch.context() as context:
         context.setattr(os, "getpid", lambda: 0)
         with pytest.raises(StoreError, match="lazy-apps"):

@@ -1,4 +1,4 @@
-"""The store in a SQLite file: the kit, processes that are killed, what an operation costs, and what may break."""
+"""The store in a SQLite file: the test kit, killed processes, the cost of an operation, and failures."""
 
 import asyncio
 import math
@@ -26,9 +26,10 @@ SHORT = timedelta(milliseconds=20)
 
 
 class OnFile(Hammer):
-    """A file for each check, and a sweeper beside it."""
+    """A new file for each check, and a purge beside it."""
 
-    shared = processes = True
+    shared = processes = fork = True
+    rounds, examples, patience = 5, 5, 0.05
 
     @pytest.fixture(autouse=True)
     def _path(self, tmp_path):
@@ -38,22 +39,33 @@ class OnFile(Hammer):
         with closing(SqliteStore(self.path)) as store:
             store.purge()
 
-    def test_killed(self, tmp_path):
-        """Processes killed anywhere leave whole operations, full charges, no code good twice, and a sound file."""
-        super().test_killed(tmp_path)
+    def _kill_and_check(self, ledger, kills):
+        super()._kill_and_check(ledger, kills)
         with closing(sqlite3.connect(self.path)) as db:
             assert [("ok",)] == db.execute("PRAGMA integrity_check").fetchall()
 
 
 class TestSqliteStore(OnFile, StoreConformance):
-    fork = True
-
     def make_store(self):
         return SqliteStore(self.path)
 
 
 class TestAsyncSqliteStore(OnFile, AsyncStoreConformance):
-    kills = 100
+    processes = fork = False
+    test_right_code = test_a_few_killed = None
+
+    def make_store(self):
+        return AsyncSqliteStore(self.path)
+
+
+@pytest.mark.thorough
+class TestSqliteStoreThoroughly(TestSqliteStore):
+    rounds, examples, patience = 20, 25, 0.2
+
+
+@pytest.mark.thorough
+class TestAsyncSqliteStoreThoroughly(OnFile, AsyncStoreConformance):
+    rounds, examples, patience, kills = 20, 25, 0.2, 100
 
     def make_store(self):
         return AsyncSqliteStore(self.path)
@@ -72,14 +84,14 @@ def store(path):
 
 @contextmanager
 def database(path):
-    """What another program sees."""
+    """Open the file as another program would."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         yield db
 
 
 @contextmanager
 def locked(path):
-    """Hold a write transaction meanwhile, as an application might on a file it shares with a store."""
+    """Hold a write transaction, as an application might if it shares its file with a store."""
     with database(path) as db:
         db.execute("BEGIN IMMEDIATE")
         yield
@@ -91,12 +103,12 @@ def rows_of(path):
         return {key: (value, expires) for key, value, expires in db.execute("SELECT * FROM smsmfa")}
 
 
-# --- what it takes
+# --- arguments
 
 
 @pytest.mark.parametrize("path", ["", ":memory:", None, 7, b"factor.db", True])
 def test_no_path(path):
-    """What names no file is refused, and so is memory, which one connection would have for itself."""
+    """Anything but the path of a file is refused, and so is ":memory:", which only one connection could see."""
     for cls in (SqliteStore, AsyncSqliteStore):
         with pytest.raises(ConfigurationError, match="path"):
             cls(path)
@@ -104,27 +116,27 @@ def test_no_path(path):
 
 @pytest.mark.parametrize("synchronous", ["OFF", "EXTRA", "full", 2, None, []])
 def test_no_durability(path, synchronous):
-    """Only FULL and NORMAL are taken."""
+    """Only FULL and NORMAL are accepted."""
     with pytest.raises(ConfigurationError, match="synchronous"):
         SqliteStore(path, synchronous=synchronous)
 
 
 @pytest.mark.parametrize("timeout", [5, None, timedelta(0), timedelta(seconds=-1), timedelta(hours=1, microseconds=1)])
 def test_no_timeout(path, timeout):
-    """A timeout is a timedelta above zero and of at most an hour."""
+    """A timeout must be a timedelta above zero and at most an hour."""
     with pytest.raises(ConfigurationError, match="timeout"):
         SqliteStore(path, timeout=timeout)
 
 
 @pytest.mark.parametrize("synchronous, number", [("FULL", 2), ("NORMAL", 1)])
 def test_durability(path, synchronous, number):
-    """Updates wait for the disk as they were told to."""
+    """Updates wait for the disk as configured."""
     with closing(SqliteStore(path, synchronous=synchronous)) as store:
         assert [(number,)] == store._writer.run(lambda db: db.execute("PRAGMA synchronous").fetchall())
 
 
 def test_directory_changes(tmp_path, monkeypatch):
-    """A relative path means the same file when the process has moved to another directory."""
+    """A relative path means the same file after the process has changed its directory."""
     monkeypatch.chdir(tmp_path)
     with closing(SqliteStore("factor.db")) as store:
         monkeypatch.chdir("/")
@@ -133,14 +145,14 @@ def test_directory_changes(tmp_path, monkeypatch):
 
 
 def test_nothing_happens_before_its_use(path):
-    """A store that was only made has no file."""
+    """A store creates its file at the first use, not before."""
     assert f"<SqliteStore at {path}>" == repr(SqliteStore(path))
     assert f"<AsyncSqliteStore at {path}>" == repr(AsyncSqliteStore(path))
     assert not path.exists()
 
 
 def test_twins():
-    """The twins take the same, and have the same methods with the same arguments."""
+    """The twins have the same constructor, and the same methods with the same arguments."""
     assert signature(SqliteStore) == signature(AsyncSqliteStore)
     for name in ("read", "update", "create_schema", "ping", "purge", "close"):
         one, other = getattr(SqliteStore, name), getattr(AsyncSqliteStore, name)
@@ -148,11 +160,11 @@ def test_twins():
         assert (False, True) == (iscoroutinefunction(one), iscoroutinefunction(other))
 
 
-# --- what it costs
+# --- cost
 
 
 def test_statements(store):
-    """A challenge is six statements and a check four."""
+    """A challenge takes six statements and a check four."""
     factor = Factor(store=store)
     factor.enrol()
     traced = []
@@ -168,38 +180,38 @@ def test_statements(store):
 
 
 def test_connections(store, path):
-    """A hundred threads leave two connections at most, each with the file and its log, and one mapped index, behind."""
+    """A hundred threads open at most two connections, each with the file and its log, and one shared-memory file."""
     threads = [Thread(target=lambda: (store.ping(), store.read("a"))) for _ in range(100)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     files = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
-    # the second is opened where a read found the first in use
+    # the second connection is opened if a read found the first in use
     assert sum(file.startswith(str(path)) for file in files) in (3, 5)
 
 
 def test_reads_wait_for_no_update(store):
-    """A read returns what is committed while an update of the same key computes."""
+    """A read returns the committed value while an update of the same key is running."""
     put(store, {"a": b"old"})
-    begun, let_go = Event(), Event()
+    begun, release = Event(), Event()
 
     def change(values):
         begun.set()
-        assert let_go.wait(60)
+        assert release.wait(60)
         return {"a": Entry(b"new")}, None
 
     thread = Thread(target=store.update, args=(["a"], change))
     thread.start()
     begun.wait(60)
     assert b"old" == store.read("a")
-    let_go.set()
+    release.set()
     thread.join()
     assert b"new" == store.read("a")
 
 
 def test_read_inside_a_change(store):
-    """A change may read other keys; a read that fails fails the update too, and nothing is changed."""
+    """A change may read other keys. If such a read fails, the update fails too, and nothing is stored."""
     put(store, {"a": b"old"})
 
     def change(values):
@@ -220,7 +232,7 @@ def test_read_inside_a_change(store):
 
 @pytest.mark.parametrize("writes", [{"a": Entry(b"new"), "z": None}, {"a": Entry(b"new")}, {}])
 def test_closed_inside_a_change(store, writes):
-    """A change that closes its store and opens it again fails its update, and nothing is changed."""
+    """A change that closes its store and opens it again makes its update fail, and nothing is stored."""
     put(store, {"a": b"old"})
 
     def change(values):
@@ -234,7 +246,7 @@ def test_closed_inside_a_change(store, writes):
 
 
 def test_updates_inside_a_change(store):
-    """A change that updates its own store fails its update, whatever it makes of the errors; nothing is changed."""
+    """A change that updates its own store makes its update fail, even if it catches the errors."""
     put(store, {"a": b"old"})
 
     def change(values):
@@ -243,13 +255,13 @@ def test_updates_inside_a_change(store):
                 put(store, {key: b"1"})
         return {"a": Entry(b"new")}, None
 
-    with pytest.raises(StoreError, match="neither"):
+    with pytest.raises(StoreError, match="must neither update nor close"):
         store.update(["a"], change)
     assert [b"old", None] == [store.read("a"), store.read("b")]
 
 
 def test_writes_are_checked_first(store):
-    """Not one statement writes before all that a change wants written is found good."""
+    """No statement writes before all writes of a change are found valid."""
     traced = []
     store.read("a")
     store._writer._db.set_trace_callback(traced.append)
@@ -258,11 +270,11 @@ def test_writes_are_checked_first(store):
     assert [] == [statement for statement in traced if statement.startswith("INSERT")]
 
 
-# --- what it keeps
+# --- expiry
 
 
 def test_expiry(store, path):
-    """An entry is kept to an instant that is never early, or for ever, and what was said last counts."""
+    """An entry is never kept too short; without a lifetime it is kept forever; the last write decides."""
     before = time.time()
     for lifetimes in ((None, 0, 10**11), (0, 10**11, None)):
         for key, keep_for in zip("abc", lifetimes, strict=True):
@@ -274,7 +286,7 @@ def test_expiry(store, path):
 
 
 def test_purge(store, path, monkeypatch):
-    """A purge deletes what has expired, the oldest first and no more than it was told, and nothing else."""
+    """A purge deletes only expired entries, the oldest first, and at most as many as it may."""
     for number in range(5):
         put(store, {f"{number}": b"1"}, 10 - number)
     put(store, {"later": b"1"}, 100)
@@ -287,7 +299,7 @@ def test_purge(store, path, monkeypatch):
 
 
 def test_purge_is_bounded(store, path):
-    """A purge looks at no row that it does not delete."""
+    """A purge reads no row that it does not delete."""
     store.create_schema()
     with database(path) as db:
         plan = str(db.execute(f"EXPLAIN QUERY PLAN {sql.PURGE}", (0, 1)).fetchall())
@@ -297,7 +309,7 @@ def test_purge_is_bounded(store, path):
 
 @pytest.mark.parametrize("number", range(4))
 def test_purge_meets_revival(store, path, number):
-    """What another writes again just before a statement of a purge, the first or a later one, is there afterwards."""
+    """An entry that another store renews just before any statement of a purge is still there afterwards."""
     put(store, {"a": b"old"}, 0)
     with database(path) as db, closing(SqliteStore(path, timeout=SHORT)) as other:
         db.execute("UPDATE smsmfa SET expires = expires - 50")
@@ -320,13 +332,13 @@ def test_purge_meets_revival(store, path, number):
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_purge_of_nothing(store, limit):
-    """A purge of less than one entry is refused: SQLite would take it for all."""
+    """A limit below one is refused: SQLite would read it as no limit."""
     with pytest.raises(ValueError, match="at least 1"):
         store.purge(limit)
 
 
 async def test_async(path):
-    """The twin makes the file, writes, reads, purges and closes."""
+    """The twin creates the file, writes, reads, purges and closes."""
     store = AsyncSqliteStore(path)
     await store.create_schema()
     await store.ping()
@@ -351,17 +363,17 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("name, arguments", CALLS.items())
+@pytest.mark.parametrize("name, arguments", CALLS.items(), ids=CALLS)
 async def test_loop_goes_on(path, name, arguments):
-    """While a call of the twin waits for both connections, the loop runs other tasks."""
+    """While a call of the twin waits for both connections, the event loop runs other tasks."""
     store = AsyncSqliteStore(path, timeout=timedelta(minutes=1))
     await store.ping()
-    held, let_go, released = Event(), Event(), []
+    held, release, released = Event(), Event(), []
 
     def hold():
         with store._store._writer.lock, store._store._reader.lock:
             held.set()
-            released.append(let_go.wait(5))
+            released.append(release.wait(60))
 
     thread = Thread(target=hold)
     thread.start()
@@ -369,7 +381,7 @@ async def test_loop_goes_on(path, name, arguments):
     task = asyncio.create_task(getattr(store, name)(*arguments))
     await asyncio.sleep(0)
     assert not task.done()
-    let_go.set()
+    release.set()
     await asyncio.wait_for(task, 60)
     thread.join(60)
     await store.close()
@@ -377,32 +389,32 @@ async def test_loop_goes_on(path, name, arguments):
 
 
 async def test_async_reads_wait_for_no_update(path):
-    """Nor does a read of the twin wait for an update."""
+    """A read of the twin does not wait for an update either."""
     store = AsyncSqliteStore(path)
     await store.ping()
-    begun, let_go = Event(), Event()
+    begun, release = Event(), Event()
 
     def change(values):
         begun.set()
-        assert let_go.wait(60)
+        assert release.wait(60)
         return {"a": Entry(b"new")}, None
 
     task = asyncio.create_task(store.update(["a"], change))
     assert await asyncio.to_thread(begun.wait, 60)
     try:
-        assert None is await asyncio.wait_for(store.read("a"), 5)
+        assert None is await asyncio.wait_for(store.read("a"), 60)
     finally:
-        let_go.set()
+        release.set()
     await task
     assert b"new" == await store.read("a")
     await store.close()
 
 
-# --- what may break
+# --- failures
 
 
 def test_transaction_of_the_application(path):
-    """An application that holds a transaction on the same file in the same thread is told to give the store its own."""
+    """If the application holds a transaction on the same file, the error says to give the store its own file."""
     with closing(SqliteStore(path, timeout=SHORT)) as store:
         put(store, {"a": b"1"})
         with locked(path):
@@ -417,7 +429,7 @@ def test_transaction_of_the_application(path):
 
 @contextmanager
 def overwritten(path):
-    """Write over the pages of the file, and put them back."""
+    """Overwrite the pages of the file, and restore them."""
     pages = path.read_bytes()
     path.write_bytes(pages[:4096] + b"\xff" * (len(pages) - 4096))
     yield
@@ -426,7 +438,7 @@ def overwritten(path):
 
 @contextmanager
 def replaced(path):
-    """Put a directory where the file was, and put that back."""
+    """Replace the file by a directory, and restore it."""
     aside = path.rename(path.with_suffix(".aside"))
     path.mkdir()
     yield
@@ -436,7 +448,7 @@ def replaced(path):
 
 @contextmanager
 def refusing(path):
-    """Have the database refuse every write."""
+    """Let the database refuse every write."""
     with database(path) as db:
         db.execute("CREATE TRIGGER no BEFORE INSERT ON smsmfa BEGIN SELECT RAISE(ABORT, 'no more'); END")
         yield
@@ -445,7 +457,7 @@ def refusing(path):
 
 @pytest.mark.parametrize("broken", [locked, overwritten, replaced, refusing])
 def test_nobody_is_let_in(path, broken):
-    """While the file cannot be used the right code lets nobody in; afterwards it is good, once."""
+    """While the file cannot be used, the right code lets nobody in; afterwards it is accepted once."""
     store = SqliteStore(path, timeout=SHORT)
     factor = Factor(store=store)
     factor.enrol()
