@@ -14,7 +14,7 @@ from smsmfa.testing.carrier import drip, drop, half, hang, kept, reset, stall
 ANSWER = Answer(201, '{"id": "ñ"}', ["X-Own: 1"])
 
 
-def connected(carrier, timeout=10):
+def connected(carrier, timeout=60):
     return HTTPConnection(carrier.url.removeprefix("http://"), timeout=timeout)
 
 
@@ -28,7 +28,7 @@ def carry():
     """Start a carrier and connect to it."""
     with ExitStack() as opened:
 
-        def start(*script, timeout=10):
+        def start(*script, timeout=60):
             carrier = opened.enter_context(Carrier(*script))
             return carrier, opened.enter_context(closing(connected(carrier, timeout)))
 
@@ -129,7 +129,7 @@ def test_silence(behaviour, carry):
 
 def test_drip(carry):
     """A carrier that drips sends one byte after another, each within any timeout."""
-    _, connection = carry(drip(ANSWER), timeout=5)
+    _, connection = carry(drip(ANSWER), timeout=60)
     response = post(connection)
 
     assert b"     " == response.read(5)
@@ -145,7 +145,7 @@ def test_stop():
 
     with Carrier(behaviour) as carrier, closing(connected(carrier)) as connection:
         connection.request("GET", "/")
-        arrived.wait(10)
+        arrived.wait(60)
         carrier.stop()
         with pytest.raises(RemoteDisconnected):
             connection.getresponse()
@@ -163,5 +163,5 @@ def test_client_that_leaves(carry, capsys):
         assert 201 == post(other).status
     for thread in threads():
         if "process_request" in thread.name:
-            thread.join(10)
+            thread.join(60)
     assert not capsys.readouterr().err

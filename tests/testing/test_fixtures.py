@@ -92,6 +92,7 @@ class TestOthers:
         'from smsmfa.testing import FakeClock\npytest_plugins = ["smsmfa.testing.fixtures"]',
         "from smsmfa.testing.fixtures import *",
     ],
+    ids=["pytest_plugins", "pytest_plugins after import", "import *"],
 )
 def test_own_tests(conftest, tmp_path):
     """One line adds the fixtures to another project's tests, without a warning; its own configuration applies."""

@@ -30,6 +30,15 @@ def shells(config=CONFIG):
     return Enroller(*shared), Verifier(*shared)
 
 
+def is_number(number, region=None):
+    """Return whether a value is a phone number."""
+    try:
+        PhoneNumber.parse(number, region)
+    except PhoneNumberError:
+        return False
+    return True
+
+
 class TestPhoneNumbers:
     @QUIET
     @given(strategies.phone_numbers())
@@ -105,19 +114,20 @@ class TestHostilePhoneNumbers:
             shells()[0].start("alice", number, region=region)
 
     @pytest.mark.parametrize("region", [None, "US", "GB", "DE", "IN"])
-    @pytest.mark.parametrize("number", [*strategies._NO_NUMBERS, *strategies._NO_TEXTS], ids=repr)
-    def test_every_example(self, number, region):
+    def test_every_example(self, region):
         """No fixed example is a number in any region."""
-        with pytest.raises(PhoneNumberError):
-            PhoneNumber.parse(number, region)
+        numbers = [*strategies._NO_NUMBERS, *strategies._NO_TEXTS]
 
-    @pytest.mark.parametrize("junk", strategies._JUNK)
+        assert [] == [number for number in numbers if is_number(number, region)]
+
     @pytest.mark.parametrize("place", [0, 1, 6, 12])
-    def test_every_junk(self, junk, place):
+    def test_every_junk(self, place):
         """Junk makes a number, and a code, invalid in any position."""
-        with pytest.raises(PhoneNumberError):
-            PhoneNumber.parse(strategies._insert("+14155552671", junk, place))
-        assert read_code(strategies._insert("123456", junk, place), 6) is None
+        spoiled = [strategies._insert("+14155552671", junk, place) for junk in strategies._JUNK]
+        codes = [strategies._insert("123456", junk, place) for junk in strategies._JUNK]
+
+        assert [] == [number for number in spoiled if is_number(number)]
+        assert {None} == {read_code(code, 6) for code in codes}
 
 
 class TestCodes:

@@ -24,12 +24,12 @@ def test_at_once():
     barrier, error = Barrier(3), KeyError("no")
 
     def call(number):
-        barrier.wait(5)
+        barrier.wait(60)
         if number == 1:
             raise error
         return number
 
-    assert [0, error, 2] == at_once([lambda number=number: call(number) for number in range(3)], 5)
+    assert [0, error, 2] == at_once([lambda number=number: call(number) for number in range(3)], 60)
 
 
 def test_hung():
@@ -50,9 +50,9 @@ def test_within():
     def fail():
         raise error
 
-    assert 5 == within(5, lambda: 5)
+    assert 5 == within(60, lambda: 5)
     with pytest.raises(KeyboardInterrupt) as caught:
-        within(5, fail)
+        within(60, fail)
     assert error is caught.value
 
 
@@ -84,7 +84,7 @@ def test_intruder_comes_in_the_middle():
             turn()
         return "first"
 
-    outcome = intruded(first, lambda: log.append("second") or len(log), patience=5, limit=5, turns=2)
+    outcome = intruded(first, lambda: log.append("second") or len(log), patience=60, limit=60, turns=2)
 
     assert ("first", [2, 4]) == outcome
     assert [0, "second", 1, "second", 2, 3] == log
@@ -103,7 +103,7 @@ def test_intruder_has_to_wait():
         with lock:
             return "done"
 
-    assert (None, ["done"]) == intruded(first, second, patience=0.05, limit=5, turns=6)
+    assert (None, ["done"]) == intruded(first, second, patience=0.05, limit=60, turns=6)
 
 
 def test_intruder_fails():
@@ -115,7 +115,7 @@ def test_intruder_fails():
 
     for calls in [(fail, lambda: None), (lambda turn: turn(), fail)]:
         with pytest.raises(AssertionError, match="KeyError"):
-            intruded(*calls, patience=5, limit=5, turns=1)
+            intruded(*calls, patience=60, limit=60, turns=1)
 
 
 def test_intruder_leaves():

@@ -30,6 +30,7 @@ FIRST = settings(max_examples=5000, phases=[Phase.generate], database=None)
         lambda limit: limit.refill and limit.refill > timedelta(days=365),
         lambda limit: limit.refill == MICROSECOND,
     ],
+    ids=["no refill", "one", "huge", "odd microseconds", "years", "at once"],
 )
 def test_limits(wanted):
     """Limits are small and huge, and refill at once, at odd microseconds, in years, or never."""

@@ -273,7 +273,7 @@ def suite(checks, make, **attributes):
 
 def broken_suite(checks, make, **attributes):
     """Return a suite over broken stores: an interruption may take a second, and a store that hangs costs two."""
-    return suite(checks, make, **{"time_limit": 2.0, "patience": 1.0, "rounds": 20} | attributes)
+    return suite(checks, make, **{"time_limit": 2.0, "patience": 1.0, "rounds": 20, "examples": 25} | attributes)
 
 
 def names(suite):

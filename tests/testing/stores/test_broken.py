@@ -25,6 +25,7 @@ class Memory(StoreConformance):
     """The suite for stores in memory."""
 
     shared = True
+    patience = 0.5
 
     def __init__(self, store, path):
         self.store, self.data = store, Data()
@@ -37,6 +38,7 @@ class File(StoreConformance):
     """The suite for stores in a file."""
 
     shared = processes = fork = True
+    patience = 0.5
 
     def __init__(self, store, path):
         self.store, self.path = store, path
@@ -59,6 +61,7 @@ class Network(StoreConformance):
     """The suite for stores on a server."""
 
     shared = processes = fork = True
+    patience = 0.5
 
     def __init__(self, store, path):
         self.store = store
@@ -199,24 +202,29 @@ def fails(suite, check):
     return caught.value
 
 
-@pytest.mark.parametrize("store, check", CAUGHT_BY.items(), ids=lambda part: getattr(part, "__name__", part))
-def test_caught(store, check, tmp_path, monkeypatch):
-    """A broken store is caught by its check, five times of five, and by the time limit only where it hangs."""
-    for number in range(5):
+def named(parts):
+    """Return a parametrisation whose ids are the names of classes and checks."""
+    return pytest.mark.parametrize("store, check", parts, ids=lambda part: getattr(part, "__name__", part))
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(4, marks=pytest.mark.thorough)])
+@named(CAUGHT_BY.items())
+def test_caught(store, check, times, tmp_path, monkeypatch):
+    """The check rejects the broken store every time, and only a store that hangs needs the time limit for it."""
+    for number in range(times):
         suite = suite_for(store, tmp_path / str(number))
         if store in HANGS:
-            monkeypatch.setattr(type(suite), "time_limit", 0.3)
+            monkeypatch.setattr(type(suite), "time_limit", 0.5)
         assert (store in HANGS) == isinstance(fails(suite, check), Hung)
 
 
-@pytest.mark.parametrize(
-    "store, check",
-    sorted({(right(store), check) for store, check in CAUGHT_BY.items()}, key=str),
-    ids=lambda part: getattr(part, "__name__", part),
-)
-def test_right(store, check, tmp_path):
+@named(sorted({(right(store), check) for store, check in CAUGHT_BY.items()}, key=str))
+def test_right(store, check, tmp_path, monkeypatch):
     """A check that rejects a broken store accepts the correct store of the same kind."""
-    getattr(suite_for(store, tmp_path / "right"), check)()
+    suite = suite_for(store, tmp_path / "right")
+    for name, value in {"patience": 0.02, "rounds": 4, "time_limit": 60.0}.items():
+        monkeypatch.setattr(type(suite), name, value)
+    getattr(suite, check)()
 
 
 def test_every_one():

@@ -1,7 +1,7 @@
 """Each check of changes, outcomes and errors rejects a store with exactly that mistake."""
 
 import pytest
-from testing.stores.good import DictStore, checked, failed, suite
+from testing.stores.good import DictStore, broken_suite, checked, failed, suite
 
 from smsmfa import StoreError
 from smsmfa.testing.stores.changes import ChangeChecks
@@ -120,4 +120,4 @@ def test_a_right_store_passes():
 @pytest.mark.parametrize("check, store", CAUGHT.items())
 def test_caught(check, store):
     """A store with this mistake fails the check."""
-    assert {check} == failed(suite(ChangeChecks, store), [check])
+    assert {check} == failed(broken_suite(ChangeChecks, store), [check])

@@ -22,8 +22,10 @@ class TestSqliteStore(StoreConformance):
     """A store that many processes can open, with other activity beside it."""
 
     shared = processes = fork = True
-    rounds = 8
-    patience = 0.05
+    rounds = 4
+    examples = 10
+    patience = 0.02
+    time_limit = 60.0
 
     @pytest.fixture(autouse=True)
     def _path(self, tmp_path):
@@ -44,8 +46,10 @@ class TestRemoteStore(StoreConformance):
     """A store on a server."""
 
     shared = True
-    rounds = 8
-    patience = 0.05
+    rounds = 4
+    examples = 10
+    patience = 0.02
+    time_limit = 60.0
 
     def make_store(self):
         return RemoteStore(*self.server)
@@ -58,8 +62,10 @@ class TestAsyncRemoteStore(AsyncStoreConformance):
     """A store on a server, for asyncio."""
 
     shared = True
-    rounds = 8
-    patience = 0.05
+    rounds = 4
+    examples = 10
+    patience = 0.02
+    time_limit = 60.0
 
     async def make_store(self):
         return AsyncRemoteStore(*self.server)

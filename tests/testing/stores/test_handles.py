@@ -53,6 +53,8 @@ class Sqlite(HandleChecks, ForkChecks):
 
     shared = processes = fork = True
     store = SqliteStore
+    rounds = 4
+    time_limit = 60.0
     patience = 0.05
 
     def __init__(self, path):
@@ -84,6 +86,7 @@ class Deferred(SqliteStore):
 
 class DeferredSqlite(Sqlite):
     store = Deferred
+    patience = 60.0  # nothing makes the other update wait
 
 
 class Late(SqliteStore):

@@ -1,8 +1,10 @@
 """The check of call sequences rejects a store that differs from a dictionary after a few steps."""
 
 import pytest
-from testing.stores.good import DictStore, failed, suite
+from hypothesis import Phase, settings
+from testing.stores.good import DictStore, broken_suite, failed, suite
 
+from smsmfa.testing.stores import model
 from smsmfa.testing.stores.model import ModelChecks
 
 
@@ -30,12 +32,20 @@ def test_a_right_store_passes():
     assert set() == failed(suite(ModelChecks, lambda: data, shared=True), ["test_model"])
 
 
+@pytest.fixture
+def unshrunk(monkeypatch):
+    """Make Hypothesis report the first failure that it finds."""
+    monkeypatch.setattr(model, "settings", lambda **given: settings(**given | {"phases": [Phase.generate]}))
+
+
+@pytest.mark.usefixtures("unshrunk")
 @pytest.mark.parametrize("store", [ForgetsAfterAnError, FoldsCase])
 def test_caught(store):
     """A broken store is always rejected: the sequences are the same in each run."""
-    assert {"test_model"} == failed(suite(ModelChecks, store), ["test_model"])
+    assert {"test_model"} == failed(broken_suite(ModelChecks, store), ["test_model"])
 
 
+@pytest.mark.usefixtures("unshrunk")
 def test_two_that_share_nothing():
     """Two stores that should share their data but do not are rejected."""
-    assert {"test_model"} == failed(suite(ModelChecks, DictStore, shared=True), ["test_model"])
+    assert {"test_model"} == failed(broken_suite(ModelChecks, DictStore, shared=True), ["test_model"])

@@ -131,7 +131,9 @@ def test_forked():
 
 
 @pytest.mark.parametrize(
-    "call, message", [(lambda: 1 / 0, "ZeroDivisionError"), (lambda: os._exit(1), "ended before it was done")]
+    "call, message",
+    [(lambda: 1 / 0, "ZeroDivisionError"), (lambda: os._exit(1), "ended before it was done")],
+    ids=["fails", "exits"],
 )
 def test_forked_fails(call, message):
     """A child that fails or ends early is a failure here that says why."""
@@ -143,7 +145,7 @@ class Exit(BaseException):
     pass
 
 
-@pytest.mark.parametrize("call, kind", [(lambda: 5, "result"), (lambda: 1 / 0, "error")])
+@pytest.mark.parametrize("call, kind", [(lambda: 5, "result"), (lambda: 1 / 0, "error")], ids=["succeeds", "fails"])
 def test_child(call, kind, monkeypatch):
     """The child sends the result of its call, and exits there."""
 

@@ -61,11 +61,11 @@ CAUGHT = {
 class Tasks(TaskChecks):
     """The suite over a store in memory, and over one on a server."""
 
-    time_limit = 2.0
+    rounds = 4
     server = "127.0.0.1", 0
 
-    def __init__(self, store, address=()):
-        self.store = store
+    def __init__(self, store, address=(), time_limit=60.0):
+        self.store, self.time_limit = store, time_limit
         type(self).server = address or Tasks.server
 
     def open_store(self):
@@ -87,16 +87,16 @@ def address():
         server.shutdown()
 
 
-def run(check, store, address):
+def run(check, store, address, time_limit=1.0):
     """Run a check; return its name if it failed."""
-    return failed(lambda: Tasks(store, address), [check])
+    return failed(lambda: Tasks(store, address, time_limit), [check])
 
 
 @pytest.mark.parametrize("check", CAUGHT)
 def test_a_right_store_passes(check, address):
     """A correct store passes, and every check has a store here that fails it."""
     assert names(Tasks) == CAUGHT.keys()
-    assert set() == run(check, AsyncRemoteStore if check == "test_loop_goes_on" else TaskStore, address)
+    assert set() == run(check, AsyncRemoteStore if check == "test_loop_goes_on" else TaskStore, address, 60.0)
 
 
 @pytest.mark.parametrize("check, store", CAUGHT.items())
