@@ -55,41 +55,39 @@ async def async_prepared(store):
 
 
 class Wrapping:
-    """The test kit closes the wrapped store."""
+    """A suite of encrypted stores, which closes the wrapped store."""
+
+    shared = True
+    rounds, examples, patience = 5, 5, 0.05
 
     def close_store(self, store):
         return store._store.close()
 
 
-class TestOverMemory(StoreConformance):
+class OverMemory(Wrapping):
     """Two encrypted stores wrap the same store."""
-
-    shared = True
-    patience, rounds, examples = 0.05, 10, 10
 
     @pytest.fixture(autouse=True)
     def _wrapped(self):
         self.wrapped = MemoryStore()
 
+    def close_store(self, store):
+        pass
+
+
+class TestOverMemory(OverMemory, StoreConformance):
     def make_store(self):
         return prepared(self.wrapped)
 
 
-class TestAsyncOverMemory(AsyncStoreConformance):
-    shared = True
-    patience, rounds, examples = 0.05, 10, 10
-
-    @pytest.fixture(autouse=True)
-    def _wrapped(self):
-        self.wrapped = MemoryStore()
-
+class TestAsyncOverMemory(OverMemory, AsyncStoreConformance):
     async def make_store(self):
         return await async_prepared(AsyncMemoryStore(self.wrapped))
 
 
 class OnFile(Wrapping):
-    shared = processes = True
-    kills, patience, rounds, examples = 25, 0.05, 10, 10
+    processes = True
+    kills = 25
 
     @pytest.fixture(autouse=True)
     def _path(self, tmp_path):
@@ -101,21 +99,31 @@ class OnFile(Wrapping):
 
 
 class TestOverSqlite(OnFile, Hammer, StoreConformance):
-    fork = True
+    processes = fork = False
+    test_right_code = None
 
     def make_store(self):
         return prepared(SqliteStore(self.path))
 
 
+@pytest.mark.thorough
+class TestOverSqliteThoroughly(OnFile, Hammer, StoreConformance):
+    rounds, examples, fork = 10, 10, True
+
+    def make_store(self):
+        return prepared(SqliteStore(self.path))
+
+
+@pytest.mark.thorough
 class TestAsyncOverSqlite(OnFile, AsyncStoreConformance):
     async def make_store(self):
         return await async_prepared(AsyncSqliteStore(self.path))
 
 
 class OnRedis(Wrapping):
-    shared = processes = True
+    processes = True
     server = REDIS.address
-    kills, patience, rounds, examples = 25, 0.05, 10, 10
+    kills = 25
 
     @pytest.fixture(autouse=True)
     def _prefix(self):
@@ -127,6 +135,7 @@ class OnRedis(Wrapping):
             client.script_flush()
 
 
+@pytest.mark.thorough
 class TestOverRedis(OnRedis, Hammer, StoreConformance):
     fork = True
 
@@ -137,6 +146,7 @@ class TestOverRedis(OnRedis, Hammer, StoreConformance):
         return prepared(RedisStore(redis.Redis.from_url(REDIS.at((host, port))), prefix=self.prefix))
 
 
+@pytest.mark.thorough
 class TestAsyncOverRedis(OnRedis, AsyncStoreConformance):
     async def make_store(self):
         return await async_prepared(AsyncRedisStore(redis.asyncio.Redis.from_url(REDIS.url), prefix=self.prefix))

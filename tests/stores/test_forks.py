@@ -1,7 +1,8 @@
-"""Connections that no fork takes along."""
+"""Connections are closed before a fork."""
 
 import gc
 import os
+import warnings
 from threading import Event, RLock, Thread
 
 from smsmfa.stores.forks import Turns, close_before_forks, no_fork
@@ -9,7 +10,7 @@ from smsmfa.testing.stores.processes import forked
 
 
 class Connection:
-    """One that says whether it is open."""
+    """A connection that records whether it is open."""
 
     def __init__(self):
         self.lock = RLock()
@@ -20,16 +21,22 @@ class Connection:
         self.open = False
 
     def free(self):
-        """Say whether its lock can be had by another thread."""
+        """Return whether another thread can acquire the lock."""
         found = []
-        thread = Thread(target=lambda: found.append(self.lock.acquire(timeout=5)))
+        thread = Thread(target=lambda: found.append(self.lock.acquire(timeout=60)))
         thread.start()
         thread.join()
         return found[0]
 
 
+def fork():
+    """Fork without the warning of Python 3.12 and later about threads: the child does little before it exits."""
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        return os.fork()
+
+
 def test_closed():
-    """A fork finds no connection open, on neither side, and lets their locks go on both."""
+    """After a fork every connection is closed and every lock is free, on both sides."""
     connections = [Connection(), Connection()]
 
     def left():
@@ -39,7 +46,7 @@ def test_closed():
 
 
 def test_waits():
-    """A fork waits for whoever uses a connection."""
+    """A fork waits for the users of connections."""
     connection, held, found = Connection(), Event(), []
 
     def use():
@@ -51,17 +58,17 @@ def test_waits():
 
     user = Thread(target=use)
     user.start()
-    held.wait(5)
+    held.wait(60)
     forked(lambda: None, lambda: None, 20)
     user.join()
     assert [True] == found
 
 
 def test_within():
-    """Whoever holds the lock of a connection may fork, and holds it afterwards."""
+    """A thread that holds the lock of a connection may fork, and still holds the lock afterwards."""
     connection = Connection()
     with connection.lock:
-        child = os.fork()
+        child = fork()
         if not child:
             os._exit(0 if not connection.open and connection.lock._is_owned() else 1)
         assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -69,22 +76,22 @@ def test_within():
 
 
 def test_turns():
-    """A fork has the turn meanwhile, and lets go on both sides."""
+    """A fork holds the turn, and releases it on both sides."""
     turns, done = Turns(), []
 
     class Noting:
         def acquire(self):
-            done.append("taken")
+            done.append("acquired")
 
         def release(self):
-            done.append("let go")
+            done.append("released")
 
     turns.lock = Noting()
-    assert [["taken", "let go"]] * 2 == forked(lambda: done, lambda: done, 20)
+    assert [["acquired", "released"]] * 2 == forked(lambda: done, lambda: done, 20)
 
 
 def test_forgotten():
-    """A connection that is gone is in no fork's way."""
+    """A connection that no longer exists is not closed."""
     dropped = []
 
     class Noting(Connection):

@@ -1,4 +1,4 @@
-"""A thread that works for tasks: order, cancellation, deadlines, errors, forks."""
+"""Threads that make calls for tasks: order, cancellation, deadlines, errors, forks."""
 
 import asyncio
 import os
@@ -25,35 +25,35 @@ def worker():
 
 
 class Held:
-    """A call that begins, and ends when it is let go."""
+    """A call that ends when it is released."""
 
     def __init__(self):
-        self.begun, self.let_go = Event(), Event()
+        self.begun, self.release = Event(), Event()
 
     def __call__(self):
         self.begun.set()
-        assert self.let_go.wait(60)
+        assert self.release.wait(60)
         return "done"
 
     async def started(self, worker):
-        """Ask for the call, and return its task once it has begun."""
+        """Start the call, and return its task once it has begun."""
         task = asyncio.create_task(worker.call(self))
         await asyncio.to_thread(self.begun.wait, 60)
         return task
 
 
 async def test_threads():
-    """With more than one thread a call need not wait for the one before."""
+    """With more than one thread, a call does not wait for the call before it."""
     worker, held = Worker(LONG, 2), Held()
     first = await held.started(worker)
     assert "other" == await worker.call(lambda: "other")
-    held.let_go.set()
+    held.release.set()
     assert "done" == await first
     worker.end()
 
 
 async def test_order(worker):
-    """Calls are made one after the other, in the order in which they were asked for, in one other thread."""
+    """Calls are made one by one, in the order of the requests, in one other thread."""
     made = []
 
     def call(number):
@@ -67,17 +67,17 @@ async def test_order(worker):
 
 
 async def test_loop_goes_on(worker):
-    """The loop goes on while a call is made."""
+    """The event loop runs while a call is made."""
     held = Held()
     task = await held.started(worker)
     assert not task.done()
-    held.let_go.set()
+    held.release.set()
     assert "done" == await task
 
 
 @pytest.mark.parametrize("error", [TimeoutError("t"), asyncio.CancelledError("c"), KeyboardInterrupt(), KeyError("k")])
 async def test_errors(worker, error):
-    """An error of the call comes out itself, of whatever class."""
+    """An exception of the call is raised unchanged, whatever its class."""
 
     def fail():
         raise error
@@ -88,21 +88,21 @@ async def test_errors(worker, error):
 
 
 async def test_cancelled_before_its_turn(worker):
-    """A call whose task is cancelled before its turn is not made, and those after it are."""
+    """A call whose task is cancelled before its turn is not made, and later calls are."""
     held, made = Held(), []
     first = await held.started(worker)
     second, third = [asyncio.create_task(worker.call(made.append, number)) for number in (2, 3)]
     await asyncio.sleep(0)
     second.cancel()
     await asyncio.sleep(0)
-    held.let_go.set()
+    held.release.set()
     await asyncio.gather(first, third)
     assert [3] == made
     assert second.cancelled()
 
 
 async def test_cancelled_when_begun(worker):
-    """A task that is cancelled during its call ends at once; the call goes on, and later ones wait for it."""
+    """A task that is cancelled during its call ends at once; the call continues, and later calls wait for it."""
     held, made = Held(), []
     task = await held.started(worker)
     task.cancel()
@@ -111,16 +111,16 @@ async def test_cancelled_when_begun(worker):
     after = asyncio.create_task(worker.call(made.append, 1))
     await asyncio.sleep(0)
     assert [] == made
-    held.let_go.set()
+    held.release.set()
     await after
     assert [1] == made
 
 
 async def test_late():
-    """A call that those before it kept waiting for longer than the timeout is not made."""
+    """A call that waited longer than the timeout is not made."""
     worker, held, made = Worker(timedelta(microseconds=1)), Held(), []
     tasks = [asyncio.create_task(worker.call(call)) for call in (held, partial(made.append, 1))]
-    held.let_go.set()
+    held.release.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert StoreContention is type(results[1])
     assert [] == made
@@ -128,19 +128,19 @@ async def test_late():
 
 
 async def test_end():
-    """A worker that was ended makes what it was asked for, and begins a new thread for what it is asked later."""
+    """A worker that was ended finishes its calls, and starts a new thread for later calls."""
     worker, held = Worker(LONG), Held()
     task = await held.started(worker)
     worker.end()
     worker.end()
-    held.let_go.set()
+    held.release.set()
     assert "done" == await task
     assert "smsmfa_0" == (await worker.call(current_thread)).name
     worker.end()
 
 
 async def test_ended_by_another_thread(monkeypatch):
-    """A call that finds the threads ended by another thread, just when it asks them, is made by new ones."""
+    """If another thread ends the threads just before a call, new threads make the call."""
     worker, asked = Worker(LONG), []
 
     class Ended(ThreadPoolExecutor):
@@ -157,7 +157,7 @@ async def test_ended_by_another_thread(monkeypatch):
 
 
 async def test_refused(worker):
-    """A call that threads refuse which nobody ended, as when the interpreter ends, raises what they say."""
+    """If the threads refuse a call although nobody ended them, their error is raised."""
     await worker.call(dict)
     worker._pool.shutdown()
     with pytest.raises(RuntimeError, match="shutdown"):
@@ -165,7 +165,7 @@ async def test_refused(worker):
 
 
 def test_fork():
-    """A worker that had a thread before a fork has another in the child."""
+    """A worker that had a thread before a fork starts another in the child."""
     worker = Worker(LONG)
 
     def call():

@@ -1,4 +1,4 @@
-"""The connections of a Redis store: what goes over them, once, whatever fails, moves or forks."""
+"""The connections of a Redis store: every command is sent once, whatever fails, moves or forks."""
 
 import asyncio
 import os
@@ -22,25 +22,25 @@ from smsmfa.testing.threads import at_once
 
 TAG = b"{smsmfa_test_%b}:" % uuid4().hex.encode()
 KEY = TAG + b"k"
-#: The script of an update of an absent key, and one that finds it absent.
+#: A script that sets an absent key, and a script that finds its key absent.
 SET_COMMAND = b"EVALSHA", SHA, 1, TAG + b"first", b"", b"=1", b""
 SCRIPT_COMMAND = b"EVALSHA", SHA, 1, TAG + b"absent", b"=1", b"", b""
-#: One that finds another value than was seen, and returns it.
+#: A script that finds another value than expected, and returns it.
 REFUSED = b"EVALSHA", SHA, 1, KEY, b"=1", b"", b""
 PATIENCE = 20
-#: Of clients that decode, or encode strangely, or speak the newer protocol.
+#: Options of clients that decode, use a strange encoding, or speak the newer protocol.
 OTHER_DEFAULTS = [{"decode_responses": True}, {"encoding": "utf-16"}, {"protocol": 3}]
 
 
 @pytest.fixture
 def url():
-    """The address of the tests' server."""
+    """Return the URL of the tests' server."""
     REDIS.driver()
     return REDIS.url
 
 
 class Failing(redis.Connection):
-    """A connection that loses the answer to every GET, and counts them."""
+    """A connection that counts every GET and loses its answer."""
 
     sent = 0
 
@@ -62,12 +62,12 @@ class TestConnection:
         ids=["asyncio client", "threads client", "None"],
     )
     def test_wrong_client(self, cls, client):
-        """A client of the other kind, or none, is refused, and the message says which kind it has to be."""
+        """A client of the other kind, or anything but a client, is refused, and the error names the right kind."""
         with pytest.raises(ConfigurationError, match=r"redis\.(asyncio\.)?client"):
             cls.of(client, TAG)
 
     def test_answer_is_lost(self, url):
-        """R25: a command whose answer is lost is not sent again; the error is the driver's, wrapped."""
+        """R25: a command whose answer is lost is not sent again; the driver's error is the cause."""
         retry = redis.retry.Retry(ConstantBackoff(0), 10)
         client = redis.Redis(connection_pool=redis.ConnectionPool.from_url(url, connection_class=Failing, retry=retry))
         Failing.sent = 0
@@ -78,7 +78,7 @@ class TestConnection:
         assert 1 == Failing.sent
 
     def test_close(self, url):
-        """A connection may be closed before it is used, and again; it opens other connections when it is used."""
+        """A connection may be closed before its first use and twice; it opens again when it is used."""
         with redis.Redis.from_url(url) as client, closing(Connection.of(client, TAG)) as connection:
             connection.close()
             first = connection.execute((b"CLIENT", b"ID"))
@@ -88,7 +88,7 @@ class TestConnection:
             assert first != connection.execute((b"CLIENT", b"ID"))
 
     def test_error_closes_connection(self, url):
-        """A connection that had an error is closed: it may lead to what is no longer the primary."""
+        """A connection is closed after an error, because its server may no longer be the primary."""
         with redis.Redis.from_url(url) as client, closing(Connection.of(client, TAG)) as connection:
             connection.execute((b"ECHO", b"v"))
             [socket] = connection._pool()._connections
@@ -100,17 +100,17 @@ class TestConnection:
 
     @pytest.mark.parametrize("options", OTHER_DEFAULTS)
     def test_bytes(self, url, options):
-        """Bytes come back as they are from a client that decodes, or encodes strangely."""
+        """Bytes come back unchanged, even if the client decodes or uses a strange encoding."""
         with redis.Redis.from_url(url, **options) as client, closing(Connection.of(client, TAG)) as connection:
             connection.execute((b"SET", KEY, b"\xff\x00", b"EX", 10))
             client.script_flush()
 
-            assert [b"\xff\x00"] == connection.execute(REFUSED)  # by a script that has to be sent
+            assert [b"\xff\x00"] == connection.execute(REFUSED)  # the script must be sent first
             assert [b"\xff\x00"] == connection.execute(REFUSED)
             assert b"\xff\x00" == connection.execute((b"GET", KEY))
 
     def test_cache(self, url):
-        """A client that answers from a cache of its own does not answer for the store."""
+        """The store does not read from the client's own cache."""
         from redis.cache import CacheConfig
 
         client = redis.Redis.from_url(url, protocol=3, cache_config=CacheConfig())
@@ -121,7 +121,7 @@ class TestConnection:
                 assert value == connection.execute((b"GET", KEY))
 
     def test_permission(self, url):
-        """A user who may not give a command is a mistake of configuration."""
+        """A user without permission for a command is a ConfigurationError, which does not show the password."""
         name = uuid4().hex
         with redis.Redis.from_url(url) as client:
             client.acl_setuser(name, enabled=True, passwords=["+secret"], keys=["*"], commands=["+get"])
@@ -135,7 +135,7 @@ class TestConnection:
         assert "secret" not in str(failed.value)
 
     def test_script_is_forgotten(self, url):
-        """A script that the server has forgotten is run, and loaded again, by the next command."""
+        """If the server has forgotten the script, the next command runs it and loads it again."""
         with redis.Redis.from_url(url) as client, closing(Connection.of(client, TAG)) as connection:
             for _ in range(2):
                 client.script_flush()
@@ -143,7 +143,7 @@ class TestConnection:
                 assert [None] == connection.execute(SCRIPT_COMMAND)
 
     def test_pool_is_exhausted(self, url):
-        """More callers than connections wait for one another."""
+        """If there are more callers than connections, they wait for each other."""
         with redis.Redis.from_url(url, max_connections=1) as client, closing(Connection.of(client, TAG)) as connection:
             asked = at_once([lambda: connection.execute((b"ECHO", b"v"))] * 16, PATIENCE)
 
@@ -154,20 +154,20 @@ class TestConnection:
 class TestAsyncConnection:
     @pytest.mark.parametrize("options", OTHER_DEFAULTS)
     async def test_bytes(self, url, options):
-        """Bytes come back as they are from a client that decodes, or encodes strangely."""
+        """Bytes come back unchanged, even if the client decodes or uses a strange encoding."""
         client = redis.asyncio.Redis.from_url(url, **options)
         connection = AsyncConnection.of(client, TAG)
         await connection.execute((b"SET", KEY, b"\xff\x00", b"EX", 10))
         await client.script_flush()
 
-        assert [b"\xff\x00"] == await connection.execute(REFUSED)  # by a script that has to be sent
+        assert [b"\xff\x00"] == await connection.execute(REFUSED)  # the script must be sent first
         assert [b"\xff\x00"] == await connection.execute(REFUSED)
         assert b"\xff\x00" == await connection.execute((b"GET", KEY))
         await connection.close()
         await client.aclose()
 
     async def test_cancelled(self, url):
-        """A task that is cancelled anywhere leaves no connection with an answer that is another's, and loses none."""
+        """A task cancelled at any point leaves no connection with a stray answer, and loses no connection."""
         client = redis.asyncio.Redis.from_url(url, max_connections=2)
         connection = AsyncConnection.of(client, TAG)
         await connection.execute((b"SET", KEY, b"v", b"EX", 10))
@@ -186,7 +186,7 @@ class TestAsyncConnection:
         assert [b"v"] * 100 == answers
 
     async def test_script_is_forgotten(self, url):
-        """A script that the server has forgotten is run, and loaded again, by the next command."""
+        """If the server has forgotten the script, the next command runs it and loads it again."""
         client = redis.asyncio.Redis.from_url(url)
         connection = AsyncConnection.of(client, TAG)
         for _ in range(2):
@@ -197,7 +197,7 @@ class TestAsyncConnection:
         await client.aclose()
 
     async def test_answer_is_lost(self, url):
-        """R25: a command whose answer is lost is not sent again, and the next one works."""
+        """R25: a command whose answer is lost is not sent again, and the next command works."""
         with closing(Wire(REDIS.address)) as wire:
             host, port = wire.address
             client = redis.asyncio.Redis(host=host, port=port)
@@ -212,7 +212,7 @@ class TestAsyncConnection:
             await client.aclose()
 
     def test_loops(self, url):
-        """Event loops one after another have connections of their own, and what was closed is forgotten."""
+        """Each event loop gets its own connections, and closed connections are forgotten."""
         connection = AsyncConnection.of(redis.asyncio.Redis.from_url(url), TAG)
 
         async def ask():
@@ -225,7 +225,7 @@ class TestAsyncConnection:
         assert {} == connection._pools
 
     async def test_forked(self, url):
-        """A child of a fork has connections of its own, and the parent goes on with those it had."""
+        """A forked child opens its own connections, and the parent keeps using its old ones."""
         client = redis.asyncio.Redis.from_url(url)
         connection = AsyncConnection.of(client, TAG)
         mine = await connection.execute((b"CLIENT", b"ID"))
@@ -237,7 +237,7 @@ class TestAsyncConnection:
         assert mine == still != theirs
 
     async def test_loop_of_the_parent(self, url, monkeypatch):
-        """So has a child that goes on in the event loop of its parent."""
+        """A forked child that continues in the event loop of its parent opens its own connections too."""
         client = redis.asyncio.Redis.from_url(url)
         connection = AsyncConnection.of(client, TAG)
         mine = await connection.execute((b"CLIENT", b"ID"))
@@ -251,7 +251,7 @@ class TestAsyncConnection:
         assert mine != theirs
 
     async def test_forked_beside_a_sentinel(self, monkeypatch):
-        """Where the child would have to ask a Sentinel on sockets of the parent, it is told to make another client."""
+        """A child that would ask a Sentinel on sockets of its parent gets an error that tells it to create a client."""
         client = redis.asyncio.sentinel.Sentinel([("nowhere", 1)]).master_for("tests")
         connection = AsyncConnection.of(client, TAG)
         connection._pool()
@@ -265,14 +265,14 @@ class TestAsyncConnection:
 
 
 class Cluster:
-    """A cluster of two nodes, of which the first has the slot of the tag at the beginning."""
+    """A cluster of two nodes. At first, the first node has the slot of the tag."""
 
     def __init__(self, *servers: Server) -> None:
         self.servers = servers
         self.clients = [redis.Redis(port=server.port) for server in servers]
         first, second = self.clients
         first.execute_command("CLUSTER ADDSLOTS", *range(1, 16_384))
-        second.execute_command("CLUSTER ADDSLOTS", 0)  # a node that lost its last one would become a replica
+        second.execute_command("CLUSTER ADDSLOTS", 0)  # a node without any slot would become a replica
         second.execute_command("CLUSTER MEET", servers[0].host, servers[0].port)
         self.ids = [client.execute_command("CLUSTER MYID").decode() for client in self.clients]
         self.slot = first.execute_command("CLUSTER KEYSLOT", TAG)
@@ -286,7 +286,7 @@ class Cluster:
         self.clients[0].execute_command("CLUSTER SETSLOT", self.slot, "MIGRATING", self.ids[1])
 
     def end_move(self):
-        """Move what is there, and say so to both."""
+        """Move the keys, and tell both nodes."""
         keys = self.clients[0].execute_command("CLUSTER GETKEYSINSLOT", self.slot, 100)
         there = self.servers[1]
         if keys:
@@ -295,9 +295,9 @@ class Cluster:
             client.execute_command("CLUSTER SETSLOT", self.slot, "NODE", self.ids[1])
 
     def move_back(self):
-        """Give the slot to the first node again."""
+        """Give the slot back to the first node."""
         self.clients[1].flushall()
-        self.clients[0].execute_command("CLUSTER BUMPEPOCH")  # else it believes what the other has said before
+        self.clients[0].execute_command("CLUSTER BUMPEPOCH")  # else it would believe old gossip of the other node
         for client in self.clients:
             client.execute_command("CLUSTER SETSLOT", self.slot, "NODE", self.ids[0])
 
@@ -321,7 +321,7 @@ def cluster(nodes):
 
 class TestCluster:
     def test_moved(self, cluster):
-        """Keys that are moved to another node, and meanwhile are on both, are found where they are."""
+        """Keys are found while they move to another node, and afterwards."""
         client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
         with closing(client), closing(Connection.of(client, TAG)) as connection:
             connection.execute((b"SET", KEY, b"1"))
@@ -335,7 +335,7 @@ class TestCluster:
             assert [b"1", b"2"] == cluster.clients[1].mget(KEY, KEY + b"new")
 
     async def test_moved_async(self, cluster):
-        """So they are on an event loop."""
+        """Keys are found while they move, on an event loop too."""
         client = redis.asyncio.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
         connection = AsyncConnection.of(client, TAG)
         await connection.execute((b"SET", KEY, b"1"))
@@ -351,7 +351,7 @@ class TestCluster:
         assert [b"1", b"2"] == cluster.clients[1].mget(KEY, KEY + b"new")
 
     async def test_forked(self, monkeypatch):
-        """A child of a fork is told to make another client: this one's sockets are those of the parent."""
+        """A forked child must create a new client, because this one has the sockets of the parent."""
         client = redis.asyncio.RedisCluster(host="127.0.0.1", port=1)
         connection = AsyncConnection.of(client, TAG)
         causes = []
@@ -366,7 +366,7 @@ class TestCluster:
 
     @pytest.mark.filterwarnings("ignore:.*read_from_replicas:DeprecationWarning")
     def test_reads_from_replicas(self, cluster):
-        """A client that reads from replicas does not make the store's connections ready to."""
+        """Even if the client reads from replicas, the store does not."""
         client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port, read_from_replicas=True)
         with closing(client), closing(Connection.of(client, TAG)) as connection:
             connection.execute((b"GET", KEY))
@@ -375,8 +375,8 @@ class TestCluster:
             assert [None] == [pool.connection_kwargs["redis_connect_func"] for pool in connection._pools.values()]
             assert client.get_redis_connection(node).connection_pool.connection_kwargs["redis_connect_func"]
 
-    def test_moving_for_ever(self, cluster, monkeypatch):
-        """A cluster that sends a command from one node to another for ever is a failed one."""
+    def test_moving_forever(self, cluster, monkeypatch):
+        """A cluster that redirects a command forever is an error."""
         client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
         with closing(client), closing(Connection.of(client, TAG)) as connection:
             monkeypatch.setattr(
@@ -385,8 +385,8 @@ class TestCluster:
             with pytest.raises(StoreError):
                 connection.execute((b"GET", KEY))
 
-    async def test_moving_for_ever_async(self, cluster, monkeypatch):
-        """So it is on an event loop."""
+    async def test_moving_forever_async(self, cluster, monkeypatch):
+        """A cluster that redirects a command forever is an error on an event loop too."""
         client = redis.asyncio.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
         connection = AsyncConnection.of(client, TAG)
         monkeypatch.setattr(
@@ -398,7 +398,7 @@ class TestCluster:
         await client.aclose()
 
     def test_error(self, cluster, monkeypatch):
-        """After an error the cluster is asked anew where the keys are, once, and the next command works."""
+        """After an error the cluster is asked once where the keys are, and the next command works."""
         client = redis.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
         looked = counted(client, monkeypatch)
         with closing(client), closing(Connection.of(client, TAG)) as connection:
@@ -410,7 +410,7 @@ class TestCluster:
                     connection.execute((b"GET",))
 
     async def test_error_async(self, cluster, monkeypatch):
-        """So it is on an event loop."""
+        """After an error the cluster is asked once where the keys are, on an event loop too."""
         client = redis.asyncio.RedisCluster(host="127.0.0.1", port=cluster.servers[0].port)
         await client.initialize()
         looked = counted(client, monkeypatch)
@@ -426,7 +426,7 @@ class TestCluster:
 
 
 def counted(client, monkeypatch):
-    """Return a list that grows whenever a client asks its cluster where the slots are."""
+    """Return a list that grows when a client asks its cluster where the slots are."""
     looked, manager = [], type(client.nodes_manager)
     look = manager.initialize
 
@@ -441,7 +441,7 @@ def counted(client, monkeypatch):
 class TestSentinel:
     @pytest.fixture
     def servers(self, tmp_path):
-        """A primary, a replica that is in step with it, and a Sentinel that watches them."""
+        """Start a primary, a replica in sync with it, and a Sentinel that watches them."""
         folders = [tmp_path / name for name in ("primary", "replica", "sentinel")]
         for folder in folders:
             folder.mkdir()
@@ -458,7 +458,7 @@ class TestSentinel:
             yield primary, replica, sentinel, client
 
     def test_fail_over(self, servers):
-        """After a fail-over the new primary is asked; until then there are errors, and nothing that is not so."""
+        """After a fail-over the new primary is used; until then there are errors and no wrong answers."""
         primary, replica, sentinel, watching = servers
         manager = redis.sentinel.Sentinel([(sentinel.host, sentinel.port)])
         with manager.slave_for("tests") as client, closing(Connection.of(client, TAG)) as connection:

@@ -1,4 +1,4 @@
-"""The pools of a Redis store: like the client's, except for what would repeat, decode, cache or hang."""
+"""The pools of a Redis store: like the client's, but they neither repeat, decode, cache nor hang."""
 
 import os
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ def a_pool(**kwargs):
 
 
 def test_copied():
-    """A pool connects as the application's does: the same place, user, password and kind of connection."""
+    """A pool has the application's address, user, password and class of connection."""
     source = redis.Redis(
         host="h", port=1, db=3, username="u", password="p", ssl=True, ssl_ca_certs="ca", max_connections=7
     ).connection_pool
@@ -32,15 +32,15 @@ def test_copied():
 
 
 def test_unix():
-    """A Unix socket is one for the store too."""
+    """The store uses the client's Unix socket too."""
     pool = Driver.pool_like(redis.Redis(unix_socket_path="/nowhere").connection_pool)
 
     assert "/nowhere" == pool.make_connection().path
 
 
-@pytest.mark.parametrize("driver, module", [(Driver, redis), (AsyncDriver, redis.asyncio)])
+@pytest.mark.parametrize("driver, module", [(Driver, redis), (AsyncDriver, redis.asyncio)], ids=["threads", "asyncio"])
 def test_retries(driver, module):
-    """R25: nothing is ever tried again by the driver, whatever the client has been told."""
+    """R25: the driver never tries a command again, even if the client is configured to."""
     retry = module.retry.Retry(ConstantBackoff(1), 10)
     source = module.Redis(retry=retry, retry_on_error=[ResponseError, OSError]).connection_pool
     connection = driver.pool_like(source).make_connection()
@@ -51,27 +51,29 @@ def test_retries(driver, module):
 
 @pytest.mark.parametrize("given, own", [({}, 5), ({"socket_timeout": None}, 5), ({"socket_timeout": 0.5}, 0.5)])
 def test_timeout(given, own):
-    """A client that would wait for ever for an answer is waited for five seconds."""
+    """If the client would wait forever for an answer, the store waits five seconds."""
     assert own == Driver.pool_like(a_pool(**given)).connection_kwargs["socket_timeout"]
 
 
 def test_connections_are_bounded():
-    """A pool without a bound is bounded, because it waits when it is exhausted and does not fail."""
+    """A pool has at most 100 connections, even if the client's pool has no bound."""
     assert 100 == Driver.pool_like(a_pool(max_connections=2**31)).max_connections
 
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_protocol(version):
-    """The protocol is the plain one, without a cache or notifications of the client's."""
+    """The store speaks protocol 2, without the client's cache or notifications."""
     pool = Driver.pool_like(redis.Redis(protocol=version).connection_pool)
 
     assert 2 == pool.connection_kwargs["protocol"]
     assert "maint_notifications_pool_handler" not in pool.connection_kwargs
 
 
-@pytest.mark.parametrize("driver, module", [(Driver, redis.sentinel), (AsyncDriver, redis.asyncio.sentinel)])
+@pytest.mark.parametrize(
+    "driver, module", [(Driver, redis.sentinel), (AsyncDriver, redis.asyncio.sentinel)], ids=["threads", "asyncio"]
+)
 def test_sentinel(driver, module):
-    """With a Sentinel it is the primary that is asked, even if the client reads from replicas."""
+    """With a Sentinel the store uses the primary, even if the client reads from replicas."""
     manager = module.Sentinel([("nowhere", 1)])
     source = manager.slave_for("name", max_connections=3).connection_pool
     pool = driver.pool_like(source)
@@ -84,7 +86,7 @@ def test_sentinel(driver, module):
 
 
 async def test_sleep(monkeypatch):
-    """A pause is one of a thread, or of a task."""
+    """A pause blocks the thread, or suspends the task."""
     slept = []
     monkeypatch.setattr("time.sleep", slept.append)
     Driver.sleep(0.5)
@@ -94,7 +96,7 @@ async def test_sleep(monkeypatch):
 
 
 async def test_forks(monkeypatch):
-    """redis-py's pools for asyncio, and the application's client, are for one process; those for threads notice."""
+    """Pools and clients for asyncio belong to one process; those for threads notice a fork."""
     here = AsyncDriver.here()
     assert Driver.here() is None
     assert os.getpid() == AsyncDriver.stay(AsyncDriver.stay(0))
@@ -106,7 +108,7 @@ async def test_forks(monkeypatch):
 
 
 async def test_cluster():
-    """A client of a cluster is asked to look again where the keys are, and how a node is reached."""
+    """A cluster client is asked to look up the slots again, and how to reach a node."""
     asked = []
 
     async def initialize():

@@ -1,4 +1,4 @@
-"""What is remembered, what is forgotten, and that memory is bounded."""
+"""Which values are remembered and forgotten, and that memory is bounded."""
 
 import pytest
 
@@ -8,13 +8,13 @@ from smsmfa.stores.redis.hints import Hints
 
 @pytest.fixture
 def small(monkeypatch):
-    """Let a generation be of ten keys."""
+    """Return hints with ten keys in a generation."""
     monkeypatch.setattr(hints, "_MOST", 10)
     return Hints()
 
 
 def test_unknown():
-    """Nothing is remembered of keys unless every one of them has been seen."""
+    """Keys are recalled only if all of them have been seen."""
     memory = Hints()
     memory.learn([b"a"], [b"1"])
 
@@ -24,7 +24,7 @@ def test_unknown():
 
 
 def test_known():
-    """What was seen last is remembered in the order that is asked for; nothing, and an empty value, are values."""
+    """The last values are returned in the requested order; absent and empty are remembered too."""
     memory = Hints()
     memory.learn([b"a", b"b", b"c"], [b"1", None, b"3"])
     memory.learn([b"c"], [b""])
@@ -33,7 +33,7 @@ def test_known():
 
 
 def test_long():
-    """A value that is too long is not remembered, and neither is what it replaced, young or old."""
+    """A value that is too long is not remembered, and the value it replaced is forgotten."""
     memory = Hints()
     memory.learn([b"a", b"b"], [b"1", b"2" * 4096])
     memory.learn([b"a"], [b"1" * 4097])
@@ -46,7 +46,7 @@ def test_long():
 
 
 def test_bounded(small):
-    """T19: no flood of keys makes the memory grow; what was seen lately survives it."""
+    """T19: a flood of keys does not make the memory grow, and recent values survive it."""
     for number in range(1000):
         small.learn([b"%d" % number], [b"x"])
         assert len(small._young) + len(small._old) <= 21
@@ -56,7 +56,7 @@ def test_bounded(small):
 
 
 def test_younger_counts(small):
-    """What is known of a key from both generations is what was seen later."""
+    """If a key is in both generations, the later value counts."""
     small.learn([b"k"], [b"old"])
     small.learn([b"%d" % number for number in range(10)], [None] * 10)
     assert [b"old"] == small.recall([b"k"])

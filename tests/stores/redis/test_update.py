@@ -1,4 +1,4 @@
-"""An update between its round trips, with made-up answers: which commands it gives, and what it takes them for."""
+"""One update with invented answers: the commands it sends, and how it reads the answers."""
 
 import pytest
 
@@ -13,7 +13,7 @@ MGET = b"MGET", *NAMES
 
 
 class Recorded:
-    """A change that keeps what it was shown."""
+    """A change that records the values it was given."""
 
     def __init__(self, writes=None, error=None):
         self.shown, self.writes, self.error = [], writes or {}, error
@@ -26,7 +26,7 @@ class Recorded:
 
 
 def begin(change, *known, keys=KEYS):
-    """Begin an update, with values that are remembered."""
+    """Begin an update, with remembered values."""
     hints = Hints()
     if known:
         hints.learn(NAMES, known)
@@ -34,14 +34,14 @@ def begin(change, *known, keys=KEYS):
 
 
 def arguments(update):
-    """Return what is said to the script about each key."""
+    """Return the arguments of the script for each key."""
     name, sha, count, *rest = update.command
     assert (b"EVALSHA", 40, 2, NAMES) == (name, len(sha), count, rest[:2])
     return [tuple(rest[index : index + 3]) for index in range(2, len(rest), 3)]
 
 
 def test_cold_write():
-    """Keys of which nothing is remembered are read, compared and set."""
+    """Keys without remembered values are read, then compared and set."""
     change = Recorded({"b": Entry(b"new")})
     update, hints = begin(change)
     assert MGET == update.command
@@ -56,7 +56,7 @@ def test_cold_write():
 
 
 def test_cold_refusal():
-    """A change that writes nothing, of values that were read together, needs no more."""
+    """A change that writes nothing, on values that were read together, needs no more commands."""
     update, hints = begin(Recorded())
     update.answer([b"", None])
 
@@ -67,14 +67,14 @@ def test_cold_refusal():
 
 @pytest.mark.parametrize("keep_for, seconds", [(None, b""), (0, 1), (1, 1), (10**11, 10**11)])
 def test_lifetime(keep_for, seconds):
-    """An entry is kept for its seconds, at least one, or for ever."""
+    """An entry is kept for its lifetime, at least one second, or forever."""
     update, _ = begin(Recorded({"a": Entry(b"", keep_for)}), None, None)
 
     assert [(b"", b"=", seconds), (b"", b"", b"")] == arguments(update)
 
 
 def test_deletion():
-    """A deletion is said, and remembered as absence."""
+    """A deletion is sent, and remembered as absence."""
     update, hints = begin(Recorded({"a": None}), b"-", b"=")
     assert [(b"=-", b"-", b""), (b"==", b"", b"")] == arguments(update)
     update.answer(1)
@@ -83,7 +83,7 @@ def test_deletion():
 
 
 def test_remembered_refusal():
-    """A refusal of remembered values is confirmed before it counts."""
+    """A refusal based on remembered values is confirmed first."""
     update, _ = begin(Recorded(), b"1", None)
     assert [(b"=1", b"", b""), (b"", b"", b"")] == arguments(update)
     update.answer(1)
@@ -93,7 +93,7 @@ def test_remembered_refusal():
 
 
 def test_stale_refusal():
-    """A refusal of remembered values that have changed is decided again, and counts as it is then."""
+    """A refusal based on remembered values that have changed is decided again."""
     change = Recorded()
     update, hints = begin(change, b"1", None)
     update.answer([b"2", b"3"])
@@ -105,7 +105,7 @@ def test_stale_refusal():
 
 
 def test_lost_race():
-    """A write that finds other values than it was based on is computed anew."""
+    """A write whose values have changed is computed again."""
     update, _ = begin(Recorded({"a": Entry(b"new")}), b"1", None)
     update.answer([None, b"3"])
 
@@ -121,9 +121,10 @@ def test_lost_race():
         Recorded({"a": Entry(b"", -1)}),
         lambda values: None,
     ],
+    ids=["raises", "outside its keys", "no entry", "bad lifetime", "no writes"],
 )
 def test_error(change):
-    """An exception of a change, or of a wrong one, is raised once its values are confirmed, and nothing is written."""
+    """An exception of a change, or an invalid write, is raised after its values are confirmed; nothing is stored."""
     update, _ = begin(change, b"1", None)
     assert [(b"=1", b"", b""), (b"", b"", b"")] == arguments(update)
     update.answer(1)
@@ -133,7 +134,7 @@ def test_error(change):
 
 
 def test_stale_error():
-    """An exception of a change that saw old values is forgotten when it does not raise one on new values."""
+    """An exception on old values is forgotten if the change does not raise on current values."""
 
     def change(values):
         if "a" in values:
@@ -148,7 +149,7 @@ def test_stale_error():
 
 
 def test_no_keys():
-    """A change of no keys needs no server."""
+    """An update without keys needs no server."""
     update = Update([], [], lambda values: ({}, values), Hints())
 
     assert update.command is None
@@ -156,13 +157,13 @@ def test_no_keys():
 
 
 def test_stop():
-    """What is no Exception is raised at once."""
+    """A BaseException is raised at once."""
     with pytest.raises(KeyboardInterrupt):
         begin(Recorded(error=KeyboardInterrupt()), b"1", None)
 
 
 def test_contention(monkeypatch):
-    """Who loses races for five seconds is told so; until then it goes on."""
+    """An update that loses races for five seconds raises StoreContention, not earlier."""
     now = 100.0
     monkeypatch.setattr(redis_update, "monotonic", lambda: now)
     update, _ = begin(Recorded({"a": Entry(b"new")}), b"1", None)
@@ -175,7 +176,7 @@ def test_contention(monkeypatch):
 
 
 def test_pauses(monkeypatch):
-    """Who keeps losing waits before every other try, longer and longer, up to a bound; nobody waits after a read."""
+    """An update that keeps losing waits before every other try, longer each time, up to a bound."""
     monkeypatch.setattr(redis_update, "randbelow", lambda bound: bound)
     for known, before in ((True, [0.0]), (False, [0.0, 0.0])):
         update, _ = begin(Recorded({"a": Entry(b"new")}), *([b"1", None] if known else []))
