@@ -1,4 +1,4 @@
-"""One challenge and one check in memory, against what they are made of and against pyotp."""
+"""One challenge and one check in memory, compared with their primitives and with pyotp."""
 
 import hmac
 import os
@@ -56,13 +56,13 @@ class Factor:
         self.enroller.confirm(user, pending.id, self.outbox.message.code.reveal())
 
     def log_in(self, user: str) -> None:
-        """Run one cycle: a challenge, and the right answer."""
+        """Run one cycle: a challenge and the right code."""
         challenge = self.verifier.challenge(user)
         self.verifier.verify(user, challenge.id, self.outbox.message.code.reveal())
 
 
 def numbers() -> Iterator[str]:
-    """Count through the valid numbers of one city."""
+    """Yield the valid numbers of one city."""
     return (f"+1415{subscriber}" for subscriber in count(2_000_000))
 
 
@@ -85,7 +85,7 @@ def measure(size: Size) -> list[Row]:
 
 
 def logging_in(users: Sequence[str], store: Store | None = None) -> Batch:
-    """Return a batch in which every user logs in, an hour after the one before, so that nobody is refused."""
+    """Return a batch in which every user logs in, an hour after the previous login, so that no user is refused."""
     factor = Factor(store)
     for user in users:
         factor.enrol(user)
@@ -99,7 +99,7 @@ def logging_in(users: Sequence[str], store: Store | None = None) -> Batch:
 
 
 def refused(users: list[str]):
-    """Return a batch in which every user, with no message left, asks for one; for another purpose each time."""
+    """Return a batch in which every user without a message left asks for one, for another purpose each time."""
     factor = Factor()
     for user in users:
         factor.enrol(user)
@@ -119,7 +119,7 @@ def refused(users: list[str]):
 
 
 def primitives(users: list[str]):
-    """Return a batch of the least that any cycle needs: randomness, two MACs, a comparison, the time, a store."""
+    """Return a batch of the primitives of any cycle: randomness, two MACs, a comparison, the time, a store."""
     records, lock, key = dict.fromkeys(users, b""), Lock(), SECRET.encode()
 
     def batch() -> None:
@@ -138,7 +138,7 @@ def primitives(users: list[str]):
 
 
 def hotp(users: list[str]):
-    """Return a batch of pyotp's: a counter's code, and its check. It keeps no state and limits nothing."""
+    """Return a batch with pyotp: a counter's code and its check. It keeps no state and limits nothing."""
     generator, counter = pyotp.HOTP(pyotp.random_base32()), count()
 
     def batch() -> None:

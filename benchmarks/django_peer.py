@@ -1,8 +1,7 @@
-"""One challenge and one check, against the fastest peer that stands on Django: the phone device of two-factor-auth.
+"""One challenge and one check, compared with the fastest Django peer: the phone device of django-two-factor-auth.
 
-It is installed as its documentation says, and asked for the user's device in each of the two requests, as its login
-does: no session, no form, no message, and nobody reads the user. It limits no messages, and a code that was used is
-good again for 150 seconds.
+The peer is installed as its documentation says. Like its login, each of the two requests looks up the user's device,
+without a session, a form or a message. The peer does not limit messages, and accepts a used code again for 150 seconds.
 """
 
 import random
@@ -23,7 +22,7 @@ PEER = "django-two-factor-auth"
 
 
 def measure(size: Size) -> list[Row]:
-    """Time cycles in a SQLite file and in memory, and the peer's; nothing, where it is not installed."""
+    """Time our cycles in a SQLite file and in memory, and the peer's. Without the peer return no rows."""
     try:
         import django_project
 
@@ -43,7 +42,7 @@ def measure(size: Size) -> list[Row]:
 
 
 def compare(size: Size, users: Sequence[str], theirs: Batch, mode: Literal["FULL", "NORMAL"]) -> list[Row]:
-    """Time cycles in a SQLite file, ours and the peer's, at the same durability."""
+    """Time our cycles and the peer's in a SQLite file, at the same durability."""
     with TemporaryDirectory() as folder, closing(SqliteStore(Path(folder, "ours.db"), synchronous=mode)) as ours:
         sides = {"file": logging_in(users, ours), "peer": durable(theirs, mode)}
         timings = Timings(sides, len(users), size.rounds, clock=time.perf_counter_ns)
@@ -52,7 +51,7 @@ def compare(size: Size, users: Sequence[str], theirs: Batch, mode: Literal["FULL
 
 
 def durable(batch: Batch, mode: str) -> Batch:
-    """Have the peer's file wait for the disk at each commit, or not."""
+    """Set whether the peer's file waits for the disk at each commit."""
     from django.db import connection
 
     with connection.cursor() as cursor:

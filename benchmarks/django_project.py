@@ -1,4 +1,4 @@
-"""The Django project of the benchmarks: ours and a peer's apps, a SQLite file for the peer, PostgreSQL for ours."""
+"""The Django project of the benchmarks, with our app on PostgreSQL and a peer's app on a SQLite file."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,7 @@ _folder = TemporaryDirectory()
 
 
 class Gateway:
-    """What the peer sends by: it keeps the last token."""
+    """The peer's gateway, which keeps the last token."""
 
     token = ""
 
@@ -22,7 +22,7 @@ class Gateway:
 
 
 def set_up() -> None:
-    """Set Django up, once."""
+    """Set Django up once."""
     if settings.configured:
         return
     file = {
@@ -50,7 +50,7 @@ def set_up() -> None:
 
 
 def postgresql(url: str) -> str:
-    """Make a database on PostgreSQL known to the project, whose connections stay open; return its alias."""
+    """Add a PostgreSQL database with persistent connections to the project, and return its alias."""
     set_up()
     parts = urlsplit(url)
     login = {"USER": parts.username, "PASSWORD": parts.password, "HOST": parts.hostname, "PORT": parts.port}

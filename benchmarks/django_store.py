@@ -1,4 +1,4 @@
-"""One challenge and one check through Django on PostgreSQL, against the same statements by bare psycopg."""
+"""One challenge and one check through Django on PostgreSQL, compared with the same statements through psycopg."""
 
 import os
 import random
@@ -29,7 +29,7 @@ WRITE = (
 
 
 def measure(size: Size) -> list[Row]:
-    """Time both; nothing, where there is no server."""
+    """Time both. Without a server return no rows."""
     try:
         import psycopg
 
@@ -67,7 +67,7 @@ def rows(server: Any, name: str, size: Size) -> list[Row]:
 
 
 def store(url: str) -> Any:
-    """Return a store of a project that keeps its connections open."""
+    """Return a store in a project with persistent connections."""
     import django_project
 
     alias = django_project.postgresql(url)
@@ -79,7 +79,7 @@ def store(url: str) -> Any:
 
 
 def bare(connection: Any, users: Sequence[str]) -> Batch:
-    """Return a batch of what a cycle executes, on a copy of the table, with values of real cycles."""
+    """Return a batch of the statements of a cycle, on a copy of the table, with values of real cycles."""
     connection.execute("CREATE TABLE bare (LIKE smsmfa_record INCLUDING ALL)")
     turns = cycle([[tuple(map(encoded, row)) for row in turn] for turn in recorded(MemoryStore(), users)])
     execute = connection.execute

@@ -1,4 +1,4 @@
-"""Interleaved rounds, the ratios they give, and the table that shows them."""
+"""Interleaved rounds, their ratios, and the table that shows them."""
 
 import gc
 import math
@@ -10,27 +10,27 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 from types import TracebackType
 
-#: Does the same work for each of some items (users, keys), so that its time divides by their number.
+#: Does the same work for several items (users or keys). Its time is divided by their number.
 Batch = Callable[[], None]
 
-#: A rest before each batch, so that what a peer does in a background thread falls into nobody's time (seconds).
+#: A rest before each batch, in seconds, so that a peer's background thread does not run in another side's time.
 _REST = 0.02
-#: How long a side is timed in each round at least (nanoseconds). `limits` tidies up 10 ms after a hit: not in here.
+#: The shortest time for a side in each round, in nanoseconds. It excludes the cleanup of `limits`, 10 ms after a hit.
 _LEAST = 5_000_000
-#: Where a side tidies up every so often, and that is part of the price: long enough for several times.
+#: The same for sides with periodic cleanup that belongs to their cost: long enough for several cleanups.
 LONG = 100_000_000
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured."""
+    """The amount of work."""
 
     rounds: int
-    #: Users that log in, and keys that a limiter knows, in random order.
+    #: The number of users who log in, or of keys of a limiter, in random order.
     users: int
-    #: Users whose bytes are counted.
+    #: The number of users whose bytes are counted.
     counted: int
-    #: Users that a store holds while its pauses are looked for.
+    #: The number of users in the store while its pauses are timed.
     held: int
 
 
@@ -40,7 +40,7 @@ QUICK = Size(rounds=11, users=200, counted=2000, held=50_000)
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: what was measured, and what it is held to."""
+    """One line of the table: a figure and its bar."""
 
     what: str
     value: float
@@ -48,7 +48,7 @@ class Row:
     stretch: float | None = None
     quartiles: tuple[float, float] | None = None
     unit: str = ""
-    #: Whether the value has to be the bar, and not at most the bar.
+    #: Whether the value must equal the bar. Otherwise it must be at most the bar.
     exact: bool = False
     note: str = ""
 
@@ -66,15 +66,15 @@ class Row:
 
 
 class Timings:
-    """What each side took in each round, in nanoseconds an item.
+    """The time of each side in each round, in nanoseconds per item.
 
     Args:
-        sides: the work by name. All of it runs in every round, forth and then back, so that neither a
-            slow moment nor the place in the round favours anybody.
+        sides: the work by name. All sides run in every round, forwards and backwards in turn, so that neither a
+            slow moment nor the place in the round favours a side.
         items: how many items each batch works on.
-        rounds: how often.
-        clock: in nanoseconds; where others work too, as a database does, the processor's time is not all.
-        least: for how many nanoseconds a side is timed in each round, or longer.
+        rounds: how many rounds to run.
+        clock: a clock in nanoseconds. Use wall time if another process works too, such as a database.
+        least: the shortest time for a side in each round, in nanoseconds.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Timings:
 
 
 def timed(batch: Batch, repeats: int, clock: Callable[[], int]) -> float:
-    """Return how many nanoseconds a batch takes."""
+    """Return the time of a batch in nanoseconds."""
     begin = clock()
     for _ in range(repeats):
         batch()
@@ -110,14 +110,14 @@ def timed(batch: Batch, repeats: int, clock: Callable[[], int]) -> float:
 
 
 def compared(what: str, ours: Sequence[float], peers: Sequence[float], *, bar: float, stretch: float, note: str) -> Row:
-    """Return the median and the quartiles of what we took over what a peer took, round by round."""
+    """Return the median and quartiles of the ratio of our time to a peer's, round by round."""
     ratios = [our / peer for our, peer in zip(ours, peers, strict=True)]
     low, middle, high = quantiles(ratios, n=4)
     return Row(what, middle, bar, stretch, quartiles=(low, high), note=note)
 
 
 class Collected:
-    """A block in which the garbage collector works as usual, on nothing that was there before."""
+    """A block in which the garbage collector works as usual, but ignores older objects."""
 
     def __enter__(self) -> None:
         gc.collect()
@@ -130,7 +130,7 @@ class Collected:
 
 
 def pin() -> str:
-    """Keep to one core where the system allows it, and say so."""
+    """Run on one core if the system allows it, and return a description."""
     if not hasattr(os, "sched_setaffinity"):
         return "not pinned"
     core = max(os.sched_getaffinity(0))
@@ -139,7 +139,7 @@ def pin() -> str:
 
 
 def heading(size: Size, pinned: str) -> str:
-    """Say what the figures depend on."""
+    """Return a description of the machine and the method."""
     return (
         f"{platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} cores, {pinned}.\n"
@@ -157,7 +157,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Return the rows as `docs/explanation/performance.md` has them."""
+    """Return the rows as a table for `docs/explanation/performance.md`."""
     first, *others = (f"| {' | '.join(line)} |" for line in _cells(rows))
     return "\n".join([first, "|---" * 6 + "|", *others])
 

@@ -1,4 +1,4 @@
-"""What importing costs: time against `import attrs`, and modules that nobody asked for."""
+"""The cost of importing: time compared with `import attrs`, and the number of modules loaded besides."""
 
 import os
 import subprocess
@@ -16,24 +16,24 @@ _COUNTED = "import sys, smsmfa; {}; print(sum(name.partition('.')[0] in {} for n
 
 
 class Interpreters:
-    """Fresh interpreters that keep what they compile, whatever this environment says about that."""
+    """New interpreters that cache bytecode, whatever this environment says."""
 
     def __init__(self, compiled: str) -> None:
         self._environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled}
         self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def run(self, program: str) -> int:
-        """Return the number that a program prints; ``-P``: it does not look for modules here."""
+        """Return the number that a program prints. ``-P`` keeps the current directory off its path."""
         command = [sys.executable, "-P", "-c", program]
         return int(subprocess.run(command, capture_output=True, check=True, env=self._environment).stdout)
 
     def time(self, statement: str) -> int:
-        """Return what a statement takes in nanoseconds of processor time, the interpreter's own start left out."""
+        """Return the processor time of a statement in nanoseconds, without the interpreter's start."""
         return self.run(_TIMED.format(statement))
 
 
 def measure(size: Size) -> list[Row]:
-    """Time both statements by turns, and count modules."""
+    """Time both statements in turn, and count modules."""
     ours, peers = [], []
     with TemporaryDirectory() as compiled:
         interpreters = Interpreters(compiled)

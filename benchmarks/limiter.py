@@ -1,4 +1,4 @@
-"""The limiter's decision in memory, against the least that one can be and against `limits`; and whether it is exact."""
+"""The limiter's decision in memory, compared with a minimal limiter and with `limits`, and its exactness."""
 
 import random
 import sys
@@ -14,14 +14,14 @@ from limits.strategies import MovingWindowRateLimiter
 
 from smsmfa import Limit, MemoryStore, RateLimiter
 
-#: More than any key is asked for, so that every decision grants.
+#: A capacity that no key reaches, so that every decision grants.
 PLENTY = 10_000
 HOUR = timedelta(hours=1)
 THREADS = 8
 
 
 class LeastLimiter:
-    """One method, the time, a lock, and a dictionary read and written: the floor of any limiter."""
+    """The minimal limiter: one method that takes the time and a lock, and reads and writes a dictionary."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -36,7 +36,7 @@ class LeastLimiter:
 
 
 def measure(size: Size) -> list[Row]:
-    """Time granted decisions side by side, then count what is granted."""
+    """Time granted decisions side by side, then count grants."""
     keys = [f"user {number}" for number in range(size.users)]
     random.Random(1).shuffle(keys)
     ours, floor, peer = RateLimiter(MemoryStore(), Limit(PLENTY, HOUR)), LeastLimiter(), moving_window()
@@ -63,13 +63,13 @@ def measure(size: Size) -> list[Row]:
 
 
 def moving_window():
-    """Return the decision of `limits` that stayed exact."""
+    """Return the exact decision of `limits`."""
     limiter, item = MovingWindowRateLimiter(MemoryStorage()), RateLimitItemPerHour(PLENTY)
     return lambda key: limiter.hit(item, key)
 
 
 def granted(interval: float) -> Row:
-    """Count what one bucket grants to threads that ask for twice as much as it holds."""
+    """Count the grants of one bucket to threads that ask for twice its capacity."""
     capacity = 4000
     limiter, barrier = RateLimiter(MemoryStore(), Limit(capacity, timedelta(days=1))), Barrier(THREADS)
     counts: list[int] = []
@@ -93,7 +93,7 @@ def granted(interval: float) -> Row:
 
 
 def admitted() -> Row:
-    """Count the hits that "10, and one back each hour" admits, of a hundred, one every 40 minutes."""
+    """Count how many of a hundred hits, one every 40 minutes, "10, and one back each hour" grants."""
     clock = Clock()
     limiter = RateLimiter(MemoryStore(), Limit(10, HOUR), clock=clock)
     count = 0

@@ -1,4 +1,4 @@
-"""The memory store: bytes a user, and its longest pause with a million of them."""
+"""The memory store: bytes per user, and the longest pause with a million users."""
 
 import gc
 import time
@@ -19,17 +19,17 @@ from smsmfa.typing import Change, Entry
 
 Operation: TypeAlias = Callable[[], object]
 
-#: Enrolments, and logins after them, on the full store.
+#: The number of enrolments, each followed by a login, on the full store.
 OPERATIONS = 3000
 
 
 def measure(size: Size) -> list[Row]:
-    """Count bytes, then look for pauses."""
+    """Count bytes, then time pauses."""
     return [*bytes_a_user(size.counted), longest_pause(size.held)]
 
 
 def bytes_a_user(users: int) -> list[Row]:
-    """Count what the store allocates for users that were really enrolled, and then really challenged."""
+    """Count the bytes that the store allocates for enrolled users, first idle and then with a challenge."""
     Factor().enrol("to warm up")
     factor = Factor()
     names = [f"user {number}" for number in range(users)]
@@ -58,7 +58,7 @@ def allocated() -> int:
 
 
 class Recorder:
-    """A store that keeps what is written: a sample to fill another one with."""
+    """A store that records its writes, as a sample for filling another store."""
 
     def __init__(self) -> None:
         self._store = MemoryStore()
@@ -77,7 +77,7 @@ class Recorder:
 
 
 def longest_pause(users: int) -> Row:
-    """Fill a store through its ``update`` with copies of a real user's records, then enrol and log in real ones."""
+    """Fill a store with copies of a real user's records, then enrol users and log them in."""
     recorder, store = Recorder(), MemoryStore()
     Factor(recorder).enrol("the sample")
     with Collected():
@@ -94,7 +94,7 @@ def longest_pause(users: int) -> Row:
 
 
 def copies(sample: Mapping[str, Entry | None], store: MemoryStore, users: int) -> Iterator[Operation]:
-    """Yield the updates that store the records of ``sample`` again and again, under keys of the same form."""
+    """Yield updates that store copies of the records of ``sample`` under new keys of the same form."""
     for number in range(users):
         writes = {
             copied(key, number): attrs.evolve(entry, value=bytes(bytearray(entry.value)))
@@ -104,7 +104,7 @@ def copies(sample: Mapping[str, Entry | None], store: MemoryStore, users: int) -
 
 
 def copied(key: str, number: int) -> str:
-    """Return another key as long and as random."""
+    """Return another key of the same length and randomness."""
     kind, _, name = key.partition(":")
     return f"{kind}:{b64encode(sha256(b'%d' % number).digest()).decode()[: len(name)]}"
 
@@ -118,7 +118,7 @@ def real_operations(factor: Factor) -> Iterator[Operation]:
 
 
 def longest(operations: Iterable[Operation]) -> float:
-    """Return how long the longest of some operations took, in milliseconds of processor time."""
+    """Return the processor time of the longest operation, in milliseconds."""
     most = 0
     for operation in operations:
         begin = time.thread_time_ns()

@@ -1,4 +1,4 @@
-"""One challenge and one check on PostgreSQL, against the same statements by bare psycopg."""
+"""One challenge and one check on PostgreSQL, compared with the same statements through psycopg."""
 
 import asyncio
 import os
@@ -21,12 +21,12 @@ from smsmfa import AsyncVerifier, MemoryStore
 from smsmfa.typing import Entry, Message, Receipt
 
 URL = os.environ.get("SMSMFA_TEST_POSTGRES") or "postgresql://postgres@127.0.0.1:5432/postgres"
-#: The time that the server is given for a statement (milliseconds).
+#: The server's time limit for a statement, in milliseconds.
 TIME = 5000
 
 
 def measure(size: Size) -> list[Row]:
-    """Time cycles in a thread and on an event loop; nothing, where there is no server."""
+    """Time cycles in a thread and on an event loop. Without a server return no rows."""
     try:
         import psycopg
         import psycopg_pool  # noqa: F401
@@ -94,7 +94,7 @@ class AsyncOutbox(Outbox):
 
 
 def logging_in_on(runner: asyncio.Runner, users: Sequence[str], store: Any, factor: Factor) -> Batch:
-    """Return a batch like that of :func:`logging_in`, of one task."""
+    """Return a batch like :func:`logging_in`, in one task."""
     outbox = AsyncOutbox()
     verifier = AsyncVerifier(factor.config, store, outbox, clock=factor.clock)
     for user in users:
@@ -110,7 +110,7 @@ def logging_in_on(runner: asyncio.Runner, users: Sequence[str], store: Any, fact
 
 
 def bare(connection: Any, users: Sequence[str]) -> Batch:
-    """Return a batch of what a cycle sends, in as many pipelines."""
+    """Return a batch of the statements of a cycle, in as many pipelines."""
     from psycopg import RawCursor
     from psycopg.rows import tuple_row
 
@@ -134,7 +134,7 @@ def bare(connection: Any, users: Sequence[str]) -> Batch:
 
 
 def bare_on(runner: asyncio.Runner, connection: Any, users: Sequence[str]) -> Batch:
-    """Return a batch like that of :func:`bare`, of one task."""
+    """Return a batch like :func:`bare`, in one task."""
     from psycopg import AsyncRawCursor
     from psycopg.rows import tuple_row
 
@@ -158,9 +158,9 @@ def bare_on(runner: asyncio.Runner, connection: Any, users: Sequence[str]) -> Ba
 
 
 def sent(table: str, users: Sequence[str]) -> tuple[list[Any], Iterator[list[Any]]]:
-    """Return what makes a table, and in turn two rounds of what cycles send, with values of real ones.
+    """Return the statements that make a table, and an iterator over two rounds of the statements of real cycles.
 
-    Values alternate: otherwise nothing would be written.
+    The values of the rounds alternate, so that each write has an effect.
     """
     from smsmfa.stores.postgres.sql import Sql
 
@@ -181,17 +181,17 @@ def sent(table: str, users: Sequence[str]) -> tuple[list[Any], Iterator[list[Any
 
 
 def counted(store: Any) -> Counter[str]:
-    """Have a store count its operations and the tries that they take."""
-    counts, lender = Counter(), store._lender
+    """Make a store count its operations and their attempts."""
+    counts, pool = Counter(), store._pool
 
     def counting(name: str) -> None:
-        call = getattr(lender, name)
+        call = getattr(pool, name)
 
         def count(*arguments: Any) -> Any:
             counts[name] += 1
             return call(*arguments)
 
-        setattr(lender, name, count)
+        setattr(pool, name, count)
 
     counting("lend")
     counting("_lend")
@@ -204,7 +204,7 @@ def setting(connection: Any, name: str) -> str:
 
 @contextmanager
 def database() -> Iterator[str]:
-    """Make a database, and drop it."""
+    """Create a database, yield its URL, and drop it."""
     import psycopg
 
     name = f"smsmfa_bench_{uuid4().hex}"

@@ -1,4 +1,4 @@
-"""One challenge and one check on Redis, against the plain commands it takes by bare redis-py."""
+"""One challenge and one check on Redis, compared with the same commands through redis-py."""
 
 import os
 import random
@@ -19,7 +19,7 @@ WHAT = "Redis: challenge + verify / GET, MGET and MSET by redis-py"
 
 
 def measure(size: Size) -> list[Row]:
-    """Time cycles with the values of the cycle before remembered, and without; nothing, where there is no server."""
+    """Time cycles with and without remembered values. Without a server return no rows."""
     try:
         from redis import Redis
         from redis.exceptions import RedisError
@@ -65,7 +65,7 @@ def store(client: Any, prefix: str) -> Any:
 
 
 def bare(client: Any, store: Any, users: Sequence[str]) -> Batch:
-    """Return a batch of what a cycle reads and writes, on copies of real records: no comparison, no expiry."""
+    """Return a batch of the reads and writes of a cycle, on copies of real records, without comparison or expiry."""
     records = []
     for number, user in enumerate(users, 2_000_000):
         keys = user_key(user), number_key(int(f"1415{number}"))

@@ -1,4 +1,4 @@
-"""Measures what `docs/explanation/performance.md` lists, prints ratios and verdicts, and fails where a bar is missed.
+"""Measures the figures of `docs/explanation/performance.md`, prints them with verdicts, and fails if a bar is missed.
 
 ``python benchmarks/run.py`` needs the package and the dependency group ``bench``; ``--quick`` takes seconds.
 """
@@ -20,7 +20,7 @@ import sqlalchemy_store
 import sqlite_store
 from harness import FULL, QUICK, heading, markdown, pin, table
 
-#: The memory's rows last: they leave the process large.
+#: Memory comes last, because it leaves the process large.
 PARTS = {
     "cycle": cycle,
     "limiter": limiter,
@@ -36,10 +36,10 @@ PARTS = {
 
 
 def main() -> int:
-    """Return 1 if a bar was missed."""
+    """Measure and print, and return 1 if a bar was missed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", action="append", choices=PARTS, help="measure this part; may be given again")
-    parser.add_argument("--quick", action="store_true", help="fewer users and rounds; the figures are rough")
+    parser.add_argument("--only", action="append", choices=PARTS, help="measure only this part; can be repeated")
+    parser.add_argument("--quick", action="store_true", help="use fewer users and rounds, for rough figures")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--markdown", action="store_true", help="print the table of docs/explanation/performance.md")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""One challenge and one check on MariaDB through SQLAlchemy, against the same statements by bare PyMySQL."""
+"""One challenge and one check on MariaDB through SQLAlchemy, compared with the same statements through PyMySQL."""
 
 import os
 import random
@@ -21,7 +21,7 @@ WHAT = "MariaDB through SQLAlchemy: challenge + verify / the same statements by 
 
 
 def measure(size: Size) -> list[Row]:
-    """Time both on tables of their own; nothing, where there is no server."""
+    """Time both on separate tables. Without a server return no rows."""
     try:
         import pymysql
         import sqlalchemy  # noqa: F401
@@ -35,7 +35,7 @@ def measure(size: Size) -> list[Row]:
 
 @contextmanager
 def database() -> Iterator[tuple[str, Any]]:
-    """Yield the name of a database, which is dropped afterwards, and a bare connection to it."""
+    """Yield the name of a database and a connection to it, and drop the database afterwards."""
     name = f"smsmfa_bench_{uuid4().hex}"
     with closing(connected()) as connection:
         cursor = connection.cursor()
@@ -79,7 +79,7 @@ def durability(connection: Any) -> str:
 
 
 def bare(connection: Any, users: Sequence[str], store: Any) -> Batch:
-    """Return a batch of what a cycle executes, with values of real cycles; they alternate, else nothing is written."""
+    """Return a batch of the statements of a cycle. Values of real cycles alternate, so that each write has an effect."""
     turns = cycle(recorded(store, users))
     cursor = connection.cursor()
     cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
@@ -115,7 +115,7 @@ ROW = "(UNHEX(%s), UNHEX(%s), UNIX_TIMESTAMP() + 1 + %s)"
 
 
 def recorded(store: Any, users: Sequence[str]) -> list[list[tuple[str, str, str, str, str]]]:
-    """Return two rounds of what cycles write, in hexadecimal digits."""
+    """Return two rounds of the writes of cycles, in hexadecimal digits."""
     factor = Factor(store)
     for user in users:
         factor.enrol(user)

@@ -1,4 +1,4 @@
-"""One challenge and one check in a SQLite file, against the same statements by bare sqlite3."""
+"""One challenge and one check in a SQLite file, compared with the same statements through sqlite3."""
 
 import random
 import sqlite3
@@ -28,7 +28,7 @@ WRITE = (
 
 
 class Shortest:
-    """The least that can be called a store on sqlite3: no thread, no fork, no error, no expiry."""
+    """A minimal store on sqlite3, without threads, forks, errors or expiry."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._execute = db.execute
@@ -51,7 +51,7 @@ class Shortest:
 
 
 def measure(size: Size) -> list[Row]:
-    """Time both, waiting for the disk at each commit and not."""
+    """Time both, with and without waiting for the disk at each commit."""
     return [
         *compare(size, "FULL", bar=1.5, stretch=1.3),
         *compare(size, "NORMAL", bar=2.4, stretch=1.8),
@@ -59,7 +59,7 @@ def measure(size: Size) -> list[Row]:
 
 
 def compare(size: Size, synchronous: Literal["FULL", "NORMAL"], *, bar: float, stretch: float) -> list[Row]:
-    """Time cycles, their statements, and cycles on the shortest store, each on a file of its own."""
+    """Time cycles, their statements, and cycles on the minimal store, each in its own file."""
     users = [f"user {number}" for number in range(size.users // 10)]
     random.Random(1).shuffle(users)
     with ExitStack() as stack:
@@ -88,7 +88,7 @@ def compare(size: Size, synchronous: Literal["FULL", "NORMAL"], *, bar: float, s
 
 
 def recorded(store: Store, users: Sequence[str]) -> list[list[tuple[str, str, bytes, bytes, bytes]]]:
-    """Return two rounds of what cycles write."""
+    """Return two rounds of the writes of cycles."""
     factor = enrolled(store, users)
     rounds = []
     for _ in range(2):
@@ -111,7 +111,7 @@ def enrolled(store: Store, users: Sequence[str]) -> Factor:
 
 
 def bare(db: sqlite3.Connection, users: Sequence[str]) -> Batch:
-    """Return a batch of what a cycle executes, with values of real cycles; they alternate, else nothing is written."""
+    """Return a batch of the statements of a cycle. Values of real cycles alternate, so that each write has an effect."""
     turns = cycle(recorded(Shortest(db), users))
     execute = db.execute
 
