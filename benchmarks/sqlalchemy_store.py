@@ -79,7 +79,7 @@ def durability(connection: Any) -> str:
 
 
 def bare(connection: Any, users: Sequence[str], store: Any) -> Batch:
-    """Return a batch of the statements of a cycle. Values of real cycles alternate, so that each write has an effect."""
+    """Return a batch of the statements of a cycle. The values alternate, so that each write has an effect."""
     turns = cycle(recorded(store, users))
     cursor = connection.cursor()
     cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")

@@ -111,7 +111,7 @@ def enrolled(store: Store, users: Sequence[str]) -> Factor:
 
 
 def bare(db: sqlite3.Connection, users: Sequence[str]) -> Batch:
-    """Return a batch of the statements of a cycle. Values of real cycles alternate, so that each write has an effect."""
+    """Return a batch of the statements of a cycle. The values alternate, so that each write has an effect."""
     turns = cycle(recorded(Shortest(db), users))
     execute = db.execute
 
