@@ -69,6 +69,8 @@ def die_at(step, path):
     return os.waitpid(child, 0)[1] != 0
 
 
+# From 3.12 Python warns if the process has threads, as a worker of pytest-xdist has. The child only updates and exits.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_crash(path):
     """R25: whichever step a process dies at, the next process finds all of the update or nothing, and can go on."""
     seen, step = [], 0

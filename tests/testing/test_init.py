@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,21 @@ def test_all_is_sorted_literal():
     assert sorted(set(written)) == written
     assert written == testing.__all__
     assert all(hasattr(testing, name) for name in written)
+
+
+def test_documented_names():
+    """Every name of the kit in the API reference can be imported from the module that the reference gives."""
+    page = Path(__file__).parents[2] / "docs" / "reference" / "api.md"
+    sections = re.split(r"\.\. currentmodule:: (\S+)", page.read_text(encoding="utf-8"))[1:]
+    documented = [
+        (module, name)
+        for module, text in zip(sections[::2], sections[1::2], strict=True)
+        if module.startswith("smsmfa.testing")
+        for name in re.findall(r"\.\. auto(?:class|function):: (\w+)", text)
+    ]
+
+    assert len(documented) > 40
+    assert [] == [(module, name) for module, name in documented if not hasattr(importlib.import_module(module), name)]
 
 
 @pytest.mark.parametrize("missing", ["hypothesis", "pytest"])
@@ -46,7 +62,7 @@ except ModuleNotFoundError as error:
 
 
 def test_refused_while_loading(monkeypatch):
-    """The kit looks for both packages before it loads any module of its own."""
+    """The kit looks for both packages before it loads any of its modules."""
     monkeypatch.setattr(testing, "find_spec", testing.find_spec)  # put back at the end
     monkeypatch.setattr(importlib.util, "find_spec", {"pytest": True}.get)
 

@@ -78,7 +78,7 @@ class TestScripted:
         assert message is sender.last
 
     @scripted
-    def test_messages_are_kept_whatever_comes_of_them(self, kind):
+    def test_keeps_messages_that_fail(self, kind):
         """A message whose outcome is an error is kept too: it may have arrived."""
         sender = kind(DeliveryUncertain)
         with pytest.raises(DeliveryUncertain):

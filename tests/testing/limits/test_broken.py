@@ -1,4 +1,4 @@
-"""The laws reject every limiter that has a mistake, whatever Hypothesis tries, and say why."""
+"""The laws reject every limiter that has a mistake, with any seed of Hypothesis, and quote themselves."""
 
 from functools import partial
 from inspect import getdoc

@@ -16,7 +16,7 @@ HOUR = timedelta(hours=1)
 LIMIT = Limit(10, HOUR)
 PAIR = (Limit(3, HOUR), Limit(5, None))
 QUIET = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-#: Finds an example and does not shrink it.
+#: Hypothesis finds an example and does not shrink it.
 FIRST = settings(max_examples=5000, phases=[Phase.generate], database=None)
 
 

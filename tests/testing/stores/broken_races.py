@@ -180,7 +180,7 @@ class TakesAndPutsBack(Locked):
         return outcome
 
 
-# --- a lock a row
+# --- a lock for each row
 
 
 class Rows(Locked):

@@ -19,9 +19,9 @@ def server():
 
 
 class TestSqliteStore(StoreConformance):
-    """A store that many processes can open, with other activity beside it."""
+    """A store in a file, with other activity beside it. Other processes are left to ``test_handles.py``."""
 
-    shared = processes = fork = True
+    shared = fork = True
     rounds = 4
     examples = 10
     patience = 0.02

@@ -24,7 +24,7 @@ class ReadsBeforeItLocks(DictStore):
 
 
 class LocksRows(DictStore):
-    """Locks the keys that are there, in their order; none where there is none."""
+    """Locks the keys that exist, in the order of the call. Absent keys are not locked."""
 
     def __init__(self):
         super().__init__()

@@ -48,7 +48,7 @@ def test_cut(wire, kind, number):
         assert wire.cancel_cut()
 
 
-def test_mended(wire):
+def test_cut_is_cancelled(wire):
     """A cut that has not happened can be cancelled."""
     with closing(RemoteStore(*wire.address)) as store:
         wire.cut_at("answer", 1)
