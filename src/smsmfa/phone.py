@@ -1,7 +1,9 @@
 """Phone numbers: parse, normalise, mask, classify."""
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 #: Pass as ``regions`` to accept numbers of every country. Decide on it: open geography is how SMS pumping starts.
 ALL_REGIONS = frozenset({"*"})
 
+#: Name this in ``regions`` to accept numbers of no country: satellite phones and global services (+800, +870, +881,
+#: +882, ...). ``ALL_REGIONS`` does not include them: write ``ALL_REGIONS | {GLOBAL}``.
+GLOBAL = "001"
+
 #: The kinds of number that take SMS, in the words of libphonenumber.
 SMS_TYPES = frozenset({"mobile", "fixed_line_or_mobile", "voip"})
 
@@ -23,52 +29,84 @@ NUMBER_TYPES = SMS_TYPES | {
     "fixed_line", "pager", "personal_number", "premium_rate", "shared_cost", "toll_free", "uan", "unknown", "voicemail",
 }  # fmt: skip
 
-#: The longest form of E.164 that the core accepts: ASCII, no leading zero (ITU-T E.164, 6.2.1).
+#: An E.164 number: ASCII digits without a leading zero (ITU-T E.164, 6.2.1).
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
-#: What may be left of a number once it is compact. No extension, no letters, no control character.
-_TYPED = re.compile(r"(?:tel:)?\(?[+＋]?[0-9()./]+", re.ASCII | re.IGNORECASE)
-#: No way of writing a phone number is longer, so nothing longer is read.
+#: What must be left of the input once separators are dropped.
+_TYPED = re.compile(r"(?:tel:)?\+?[0-9]{2,}", re.ASCII | re.IGNORECASE)
+#: Digits after a tilde are an extension. This is libphonenumber's rule.
+_EXTENSION = re.compile(r"[~～][:.．]?[ \xa0\t,-]*\d{1,9}\D*$")
+#: No way of writing a phone number is longer, so longer input is not read.
 _LONGEST = 64
 
 
-def _check_e164(instance: "PhoneNumber", attribute: "attrs.Attribute[str]", value: str) -> None:
-    if not isinstance(value, str) or not _E164.fullmatch(value):
-        raise PhoneNumberError("malformed")
+class _Reading(dict[int, str]):
+    """A table for ``str.translate`` that drops separators and turns digits of any script into ASCII."""
+
+    def __missing__(self, character: int) -> str:
+        return compact(chr(character))
+
+
+#: The separators of libphonenumber that :func:`compact` keeps, and the full-width plus sign.
+_READING = _Reading(dict.fromkeys(map(ord, " -()[]./~（）［］．／～⁓∼−ー"), "") | {ord("＋"): "+"})
+
+#: Second E.164 forms of a number, by calling code, and the form that replaces each. A form is only replaced if the
+#: result is a valid number. The page "Configuration" gives the sources, and the forms that are left alone.
+_ALIASES = {
+    39: ((re.compile(r"\+39(0549\d{6})"), r"+378\1"),),  # San Marino, through Italy
+    52: ((re.compile(r"\+521(\d{10})"), r"+52\1"),),  # Mexico: mobile numbers had a 1 until 2019
+    54: ((re.compile(r"\+54(\d{10})"), r"+549\1"),),  # Argentina: people leave out the 9 of mobile numbers
+    241: (  # Gabon: 8 digits with a 0 until 2019, and 7 when people left out the 0
+        (re.compile(r"\+2410?([256]\d{6})"), r"+2416\1"),
+        (re.compile(r"\+2410?([47]\d{6})"), r"+2417\1"),
+        (re.compile(r"\+2410(1\d{6})"), r"+2411\1"),
+        (re.compile(r"\+2410(3\d{6})"), r"+241\1"),
+    ),
+    972: ((re.compile(r"\+972(5[69]\d{7})"), r"+970\1"),),  # Palestinian mobile numbers, through Israel
+}
 
 
 @attrs.frozen(repr=False)
 class PhoneNumber:
-    """A phone number in E.164, with what is known of it. Make one with :meth:`parse`.
+    """A phone number in E.164, its country and its kind. Make one with :meth:`parse`.
 
     Args:
         e164: ``+`` and 7 to 15 digits (ITU-T E.164).
-        region: ISO 3166-1 alpha-2 code of its country, ``"001"`` for numbers of no country.
+        region: ISO 3166-1 alpha-2 code of its country; ``"001"`` for numbers of no country.
         type: ``"mobile"``, ``"fixed_line"``, ``"fixed_line_or_mobile"``, ``"toll_free"``, ... in the
             words of libphonenumber.
+
+    Raises:
+        PhoneNumberError: ``e164`` is malformed.
     """
 
-    e164: str = attrs.field(validator=_check_e164)
+    e164: str
     region: str
     type: str
 
+    def __init__(self, e164: str, region: str, type: str) -> None:  # noqa: A002 - the public name
+        if not isinstance(e164, str) or not _E164.fullmatch(e164):
+            del e164  # a traceback with locals must not show the number
+            raise PhoneNumberError("malformed")
+        put = object.__setattr__
+        put(self, "e164", e164)
+        put(self, "region", region)
+        put(self, "type", type)
+
     @classmethod
     def parse(cls, text: str, region: str | None = None) -> "PhoneNumber":
-        """Read a number as a person writes it, and normalise it so that its aliases are equal.
+        """Read a number as a person writes it. Different ways to write one number give equal results.
 
         Args:
             text: ``"(415) 555-2671"``, ``"+44 (0)7400 123456"``, ``"tel:+1-415-555-2671"``, ...
-            region: ISO code of the country the number is dialled from, where ``text`` has no ``+``.
+            region: ISO code of the country that the number is dialled from, if ``text`` does not start with ``+``.
 
         Raises:
-            PhoneNumberError: with ``reason`` ``"malformed"``, ``"impossible"`` or ``"invalid"``; or ``"region"``, where
-                there is no such region.
+            PhoneNumberError: with ``reason`` ``"malformed"``, ``"no_region"``, ``"impossible"`` or ``"invalid"``, or
+                with ``"region"`` if there is no such region.
         """
         hidden = Opaque(text)
-        del text  # what a traceback with locals shows of this frame must not be the number
-        number = _parse(hidden, region)
-        if isinstance(number, str):
-            raise PhoneNumberError(number)
-        return number
+        del text  # a traceback with locals must not show the number
+        return _read(hidden, region)
 
     @property
     def masked(self) -> str:
@@ -88,13 +126,43 @@ class PhoneNumber:
     __str__ = __repr__
 
 
+def read_number(hidden: Opaque[Any], region: str | None) -> PhoneNumber:
+    """Read a number that an application gives: text, a :class:`PhoneNumber` or a ``phonenumbers.PhoneNumber``.
+
+    Args:
+        hidden: the number, hidden from tracebacks.
+        region: see :meth:`PhoneNumber.parse`.
+
+    Raises:
+        TypeError: the value is of another type.
+        PhoneNumberError: see :meth:`PhoneNumber.parse`.
+    """
+    if isinstance(hidden.reveal(), PhoneNumber):
+        return _read(Opaque(hidden.reveal().e164), region)
+    if isinstance(hidden.reveal(), str):
+        return _read(hidden, region)
+    return _read(_text_of(hidden), region)
+
+
+def _text_of(hidden: Opaque[Any]) -> Opaque[str]:
+    """Return the E.164 form of a ``phonenumbers.PhoneNumber``, or no text if it has an extension."""
+    import phonenumbers
+
+    if not isinstance(hidden.reveal(), phonenumbers.PhoneNumber):
+        kind = type(hidden.reveal()).__name__
+        raise TypeError(f"number: a str, a PhoneNumber or a phonenumbers.PhoneNumber, not {kind}")
+    if hidden.reveal().extension:
+        return Opaque("")
+    return Opaque(phonenumbers.format_number(hidden.reveal(), phonenumbers.PhoneNumberFormat.E164))
+
+
 @attrs.frozen
 class Country:
     """One choice of a form's country list.
 
     Args:
         region: ISO 3166-1 alpha-2 code.
-        calling_code: what an international number starts with, after the ``+``.
+        calling_code: the digits after the ``+`` of an international number.
     """
 
     region: str
@@ -102,63 +170,124 @@ class Country:
 
 
 def countries(regions: frozenset[str] = ALL_REGIONS) -> tuple[Country, ...]:
-    """Return the countries of ``regions`` for a form, by ISO code. Names come from your own i18n (Babel has them)."""
+    """Return the countries of ``regions`` for a form, by ISO code. Names come from your own i18n (Babel has them).
+
+    Regions without mobile numbers of their own are left out: see :func:`numbers_of`.
+    """
     import phonenumbers
 
-    chosen = supported_regions() if regions == ALL_REGIONS else regions
-    return tuple(Country(region, phonenumbers.country_code_for_region(region)) for region in sorted(chosen))
+    chosen = supported_regions() if regions >= ALL_REGIONS else regions & supported_regions()
+    return tuple(
+        Country(region, phonenumbers.country_code_for_region(region))
+        for region in sorted(chosen)
+        if numbers_of(region) == region
+    )
 
 
 def supported_regions() -> frozenset[str]:
-    """Return the ISO codes of all countries whose numbers can be parsed."""
+    """Return the ISO codes of all countries from which numbers can be dialled."""
     import phonenumbers
 
     return frozenset(phonenumbers.SUPPORTED_REGIONS)
 
 
-def _parse(hidden: Opaque[str], region: str | None) -> PhoneNumber | str:
-    """Return the number, or the reason why it is none."""
+@cache
+def numbers_of(region: str) -> str:
+    """Return the region that mobile numbers of a region belong to: itself, or the main region of its calling code.
+
+    A mobile number in Åland cannot be told from one in Finland, so ``numbers_of("AX")`` is ``"FI"``. The answer comes
+    from libphonenumber's data.
+
+    Args:
+        region: one of :func:`supported_regions`.
+    """
     import phonenumbers
 
-    typed = hidden.reveal()
-    if not isinstance(typed, str) or len(typed) > _LONGEST or not _TYPED.fullmatch(typed := compact(typed)):
+    main = phonenumbers.region_code_for_country_code(phonenumbers.country_code_for_region(region))
+    if region == main or any(phonenumbers.region_code_for_number(number) == region for number in _mobiles(region)):
+        return region
+    return main
+
+
+def _mobiles(region: str) -> "Iterator[phonenumbers.PhoneNumber]":
+    """Return mobile numbers of a region: the examples, then those that start as only the region's numbers do."""
+    import phonenumbers
+
+    data: Any = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    kinds = phonenumbers.PhoneNumberType
+    for kind, description in ((kinds.MOBILE, data.mobile), (kinds.VOIP, data.voip)):
+        if (example := phonenumbers.example_number_for_type(region, kind)) is None:
+            continue
+        yield example
+        if data.leading_digits:
+            own = re.compile(f"(?={data.leading_digits})(?:{description.national_number_pattern})")
+            rest = phonenumbers.national_significant_number(example)[5:]
+            for number in filter(own.fullmatch, (f"{start:05}{rest}" for start in range(100_000))):
+                yield phonenumbers.parse(number, region)
+
+
+def _read(hidden: Opaque[str], region: str | None) -> PhoneNumber:
+    number = _parse(hidden, region)
+    if isinstance(number, str):
+        raise PhoneNumberError(number)
+    return number
+
+
+def _parse(hidden: Opaque[str], region: str | None) -> PhoneNumber | str:
+    """Return the number, or the reason why it is refused."""
+    text = _plain(hidden)
+    if not _TYPED.fullmatch(text.reveal()):
         return "malformed"
-    if region is not None and not _known(region):
+    if region is not None and region != "" and not _known(region):
         return "region"
+    if not region and "+" not in text.reveal():
+        return "no_region"
+    return _checked(text, region.upper() if region else None)
+
+
+def _plain(hidden: Opaque[str]) -> Opaque[str]:
+    """Drop separators, and read digits of any script as ASCII. Return no text if it cannot be a number."""
+    if not isinstance(hidden.reveal(), str) or len(hidden.reveal()) > _LONGEST or _EXTENSION.search(hidden.reveal()):
+        return Opaque("")
+    return Opaque(hidden.reveal().translate(_READING))
+
+
+def _checked(text: Opaque[str], region: str | None) -> PhoneNumber | str:
+    import phonenumbers
+
     try:
-        parsed = phonenumbers.parse(typed, region.upper() if region else None)
+        parsed = Opaque(phonenumbers.parse(text.reveal(), region))
     except phonenumbers.NumberParseException as error:
-        too_short = phonenumbers.NumberParseException.TOO_SHORT_NSN, phonenumbers.NumberParseException.TOO_LONG
-        return "impossible" if error.error_type in too_short else "malformed"
-    parsed = _fold(parsed)
-    if not phonenumbers.is_possible_number(parsed):
-        return "impossible"
-    if not phonenumbers.is_valid_number(parsed):
-        return "invalid"
-    e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    if not _E164.fullmatch(e164):
+        length = phonenumbers.NumberParseException.TOO_SHORT_NSN, phonenumbers.NumberParseException.TOO_LONG
+        return "impossible" if error.error_type in length else "malformed"
+    better = _folded(parsed)
+    number = "" if better is None else _classified(better)
+    return number if isinstance(number, PhoneNumber) else _classified(parsed)
+
+
+def _classified(parsed: "Opaque[phonenumbers.PhoneNumber]") -> PhoneNumber | str:
+    import phonenumbers
+
+    home = phonenumbers.region_code_for_number(parsed.reveal())
+    if home is None or not phonenumbers.is_valid_number_for_region(parsed.reveal(), home):
+        return "invalid" if phonenumbers.is_possible_number(parsed.reveal()) else "impossible"
+    e164 = Opaque(phonenumbers.format_number(parsed.reveal(), phonenumbers.PhoneNumberFormat.E164))
+    if not _E164.fullmatch(e164.reveal()):
         return "malformed"
-    kind = phonenumbers.PhoneNumberType.to_string(phonenumbers.number_type(parsed)).lower()
-    return PhoneNumber(e164, phonenumbers.region_code_for_number(parsed) or "001", kind)
+    kind = phonenumbers.PhoneNumberType.to_string(phonenumbers.number_type(parsed.reveal())).lower()
+    return PhoneNumber(e164.reveal(), home, kind)
 
 
 def _known(region: object) -> bool:
     return isinstance(region, str) and region.isascii() and region.upper() in supported_regions()
 
 
-def _fold(parsed: "phonenumbers.PhoneNumber") -> "phonenumbers.PhoneNumber":
-    """Give one form to a number that two E.164 forms reach.
-
-    Mexico dropped the 1 of ``+52 1`` (mobile) in 2019 and people still write it. Argentina's mobile
-    numbers have a 9 after ``+54`` that people leave out, which makes them look like fixed lines.
-    """
+def _folded(parsed: "Opaque[phonenumbers.PhoneNumber]") -> "Opaque[phonenumbers.PhoneNumber] | None":
+    """Return the other form of a number that two E.164 forms reach, or None."""
     import phonenumbers
 
-    national = str(parsed.national_number)
-    if parsed.country_code == 52 and len(national) == 11 and national.startswith("1"):
-        return phonenumbers.PhoneNumber(country_code=52, national_number=int(national[1:]))
-    if parsed.country_code == 54 and len(national) == 10:
-        mobile = phonenumbers.PhoneNumber(country_code=54, national_number=int("9" + national))
-        if phonenumbers.is_valid_number(mobile):
-            return mobile
-    return parsed
+    for form, better in _ALIASES.get(parsed.reveal().country_code or 0, ()):
+        e164 = Opaque(phonenumbers.format_number(parsed.reveal(), phonenumbers.PhoneNumberFormat.E164))
+        if form.fullmatch(e164.reveal()):
+            return Opaque(phonenumbers.parse(form.sub(better, e164.reveal())))
+    return None
