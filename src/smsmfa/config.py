@@ -13,7 +13,7 @@ from .codes import KeyRing, Secret
 from .core.opaque import Opaque
 from .exceptions import ConfigurationError
 from .limiter import Limit
-from .phone import ALL_REGIONS, NUMBER_TYPES, SMS_TYPES, supported_regions
+from .phone import ALL_REGIONS, GLOBAL, NUMBER_TYPES, SMS_TYPES, PhoneNumber, numbers_of, supported_regions
 
 if TYPE_CHECKING:
     from .core.records import Issued
@@ -121,7 +121,8 @@ class FactorConfig:
         secret: at least 32 bytes, as ``str`` or ``bytes``, or several secrets, newest first, to rotate them: new
             challenges use the first, and challenges in flight the one that made them.
         regions: ISO codes of the countries whose numbers may enrol, or ``ALL_REGIONS``. You must decide, because SMS
-            pumping starts where every country is allowed.
+            pumping starts where every country is allowed. Satellite phones and global services have no country:
+            name :data:`~smsmfa.phone.GLOBAL` (``"001"``) to accept them.
         digits: the length of a code, 6 to 10 (NIST SP 800-63B-4, 3.1.3.2).
         lifetime: how long a code is good, at most 10 minutes (NIST SP 800-63B-4, 3.1.3.2).
         resend_gap: the least time between two messages about the same thing, at most ``lifetime``.
@@ -169,9 +170,13 @@ class FactorConfig:
 
     @regions.validator
     def _check_regions(self, attribute: "attrs.Attribute[Any]", value: frozenset[str]) -> None:
-        if not value or (value != ALL_REGIONS and not value <= supported_regions()):
+        countries = value - {GLOBAL}
+        if not value or (countries != ALL_REGIONS and not countries <= supported_regions()):
             advice = 'ISO codes of the countries you serve, for example {"US", "CA"}, or ALL_REGIONS'
             raise ConfigurationError(f"regions: {advice}")
+        for region in sorted(countries - ALL_REGIONS):
+            if (owner := numbers_of(region)) != region:
+                raise ConfigurationError(f"regions: {region!r} has no mobile numbers of its own; use {owner!r}")
 
     @number_types.validator
     def _check_types(self, attribute: "attrs.Attribute[Any]", value: frozenset[str]) -> None:
@@ -222,6 +227,10 @@ class FactorConfig:
         generator = self.keys.get(issued.key_id) or self.keys.newest
         details = chain.from_iterable(issued.details)
         return generator.code(issued.id, user_key, kind, issued.purpose, str(number), *details)
+
+    def allows(self, number: PhoneNumber) -> bool:
+        """Return whether messages may go to a number, going by its region alone."""
+        return number.region in self.regions or ("*" in self.regions and number.region != GLOBAL)
 
     def guess_risk(self, period: timedelta) -> float:
         """Return the worst-case chance that someone who has the password guesses a code in ``period``.

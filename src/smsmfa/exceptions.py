@@ -54,17 +54,19 @@ class ConfigurationError(SmsMfaError, ValueError):
 class PhoneNumberError(SmsMfaError):
     """This factor cannot send to this number.
 
-    ``reason`` is ``"malformed"`` (not a number at all), ``"impossible"`` (too short or too long), ``"invalid"`` (not
-    assigned), ``"region"`` (outside the allowed regions) or ``"type"`` (a kind of number that cannot receive SMS).
+    ``reason`` is ``"malformed"`` (not a number at all), ``"no_region"`` (a national number without its country),
+    ``"impossible"`` (too short or too long), ``"invalid"`` (not assigned), ``"region"`` (outside the allowed regions)
+    or ``"type"`` (a kind of number that cannot receive SMS).
     """
 
     code = "phone_number_error"
     http_status = 422
 
     _HINTS = {
-        "malformed": "not a phone number; give the region, or start with + and the country code",
+        "malformed": "that isn't a phone number; use digits, for example +1 415 555 2671",
+        "no_region": "the country is missing; give the country, or start with + and the country code",
         "impossible": "too short or too long for a phone number of this country",
-        "invalid": "no such phone number is in use in this country",
+        "invalid": "this country has no such phone number",
         "region": "phone numbers of this country are not accepted",
         "type": "this kind of phone number cannot receive an SMS code; give a mobile number",
     }
