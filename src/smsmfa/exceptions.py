@@ -63,8 +63,8 @@ class PhoneNumberError(SmsMfaError):
     http_status = 422
 
     _HINTS = {
-        "malformed": "that isn't a phone number; use digits, for example +1 415 555 2671",
-        "no_region": "the country is missing; give the country, or start with + and the country code",
+        "malformed": "not a phone number; write it in digits, for example +1 415 555 2671",
+        "no_region": "the country is missing; give it, or start with + and the country code",
         "impossible": "too short or too long for a phone number of this country",
         "invalid": "this country has no such phone number",
         "region": "phone numbers of this country are not accepted",
