@@ -8,7 +8,7 @@ import pytest
 from support import shown
 
 from smsmfa.exceptions import DeliveryRejected
-from smsmfa.senders.base import AsyncRunner, BaseSender, Runner
+from smsmfa.senders.base import AsyncRunner, BaseSender, Runner, unreachable, untrusted
 from smsmfa.testing import SenderConformance
 from smsmfa.typing import Receipt
 
@@ -60,3 +60,10 @@ async def test_async_runner():
     thread = await runner._run(threading.current_thread)
 
     assert thread.name.startswith("smsmfa-carrier")
+
+
+def test_errors():
+    """Errors name the carrier and say what to check."""
+    assert "SNS cannot be reached" == str(unreachable("SNS"))
+    expected = "the certificate of SNS is not trusted here: check CA certificates, proxy and clock"
+    assert expected == str(untrusted("SNS"))

@@ -11,7 +11,7 @@ from ..core.opaque import Opaque
 from ..exceptions import ConfigurationError, DeliveryUncertain, SenderMisconfigured, SmsMfaError
 from ..phone import PhoneNumber
 from ..typing import SMS, Message, Receipt
-from .base import AsyncRunner, BaseSender, Runner
+from .base import TIMEOUT, AsyncRunner, BaseSender, Runner
 from .silence import silenced
 
 _URL = re.compile(r"([a-z0-9]+)://.+")
@@ -29,7 +29,7 @@ class _Apprise(BaseSender):
     _carrier = "apprise"
     _schema = ""  # shown in a traceback with locals if __init__ fails
 
-    def __init__(self, url: str, *, timeout: timedelta = timedelta(seconds=10)) -> None:
+    def __init__(self, url: str, *, timeout: timedelta = TIMEOUT) -> None:
         hidden = Opaque(url)
         del url  # a traceback with locals must not show its credentials
         if find_spec("apprise") is None:

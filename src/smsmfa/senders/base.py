@@ -2,15 +2,30 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cached_property
-from typing import ClassVar, NoReturn, ParamSpec, TypeVar
+from typing import ClassVar, Final, NoReturn, ParamSpec, TypeVar
 
-from ..exceptions import SmsMfaError
+from ..exceptions import DeliveryRejected, SenderMisconfigured, SmsMfaError
 from ..typing import Message, Receipt
 from .threads import SendingThreads
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+#: How long a carrier may take to accept a connection, and again to answer, by default.
+TIMEOUT: Final = timedelta(seconds=10)
+
+
+def unreachable(carrier: str) -> DeliveryRejected:
+    """Return the error for a connection that was never made."""
+    return DeliveryRejected(f"{carrier} cannot be reached")
+
+
+def untrusted(carrier: str) -> SenderMisconfigured:
+    """Return the error for a certificate that is not trusted."""
+    advice = "check CA certificates, proxy and clock"
+    return SenderMisconfigured(f"the certificate of {carrier} is not trusted here: {advice}")
 
 
 class BaseSender(ABC):

@@ -22,7 +22,7 @@ from ..exceptions import (
 )
 from ..typing import Clock, Message, Receipt
 from .answer import json_object, retry_after
-from .base import AsyncRunner, BaseSender, Runner
+from .base import TIMEOUT, AsyncRunner, BaseSender, Runner
 from .threads import Once
 from .webhook import Secret, key_of, signed_headers
 
@@ -51,9 +51,7 @@ class _Http(BaseSender):
     _carrier = "http"
     _host = ""  # shown in a traceback with locals if __init__ fails
 
-    def __init__(
-        self, url: str, secret: Secret, *, timeout: timedelta = timedelta(seconds=10), clock: Clock = time.time_ns
-    ) -> None:
+    def __init__(self, url: str, secret: Secret, *, timeout: timedelta = TIMEOUT, clock: Clock = time.time_ns) -> None:
         address, hidden = Opaque(url), Opaque[object](secret)
         del url, secret  # a traceback with locals shows neither, even if they are swapped
         self._host = _checked_host(address)

@@ -14,7 +14,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
-from ..exceptions import DeliveryError, DeliveryRejected, DeliveryUncertain, SenderMisconfigured
+from ..exceptions import DeliveryError, DeliveryUncertain
+from .base import unreachable, untrusted
 from .threads import MOST_AT_ONCE
 
 #: Bytes of the longest answer that is read. Carriers' answers have about a thousand.
@@ -59,10 +60,9 @@ def failure_of(error: Exception, carrier: str) -> DeliveryError:
     """
     reason = _reason(error)
     if isinstance(getattr(reason, "original_error", reason), (ConnectTimeoutError, NewConnectionError)):
-        return DeliveryRejected(f"{carrier} cannot be reached")
+        return unreachable(carrier)
     if isinstance(reason, SSLError) and isinstance(reason.args[0], SSLCertVerificationError):
-        advice = "check CA certificates, proxy and clock"
-        return SenderMisconfigured(f"the certificate of {carrier} is not trusted here: {advice}")
+        return untrusted(carrier)
     return DeliveryUncertain(f"{carrier} gave no usable answer ({type(error).__name__})")
 
 

@@ -17,7 +17,7 @@ from ..exceptions import (
     SmsMfaError,
 )
 from ..typing import SMS, Message, Receipt
-from .base import AsyncRunner, BaseSender, Runner
+from .base import TIMEOUT, AsyncRunner, BaseSender, Runner, unreachable, untrusted
 from .silence import silenced
 from .threads import MOST_AT_ONCE, Once
 
@@ -68,7 +68,7 @@ class _Sns(BaseSender):
         from_number: str | None = None,
         session: "boto3.Session | None" = None,
         endpoint_url: str | None = None,
-        timeout: timedelta = timedelta(seconds=10),
+        timeout: timedelta = TIMEOUT,
     ) -> None:
         if find_spec("boto3") is None:
             raise ConfigurationError('SnsSender needs boto3: pip install "smsmfa[sns]"')
@@ -198,10 +198,9 @@ def _failure(error: Exception) -> SmsMfaError:
     if isinstance(error, known.ClientError):
         return _refusal(error)
     if isinstance(error, (known.EndpointConnectionError, known.ConnectTimeoutError)):
-        return DeliveryRejected("SNS cannot be reached")
+        return unreachable("SNS")
     if isinstance(error, known.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        advice = "check CA certificates, proxy and clock"
-        return SenderMisconfigured(f"the certificate of SNS is not trusted here: {advice}")
+        return untrusted("SNS")
     if isinstance(error, tuple(getattr(known, unsent) for unsent in _UNSENT if hasattr(known, unsent))):
         return SenderMisconfigured(f"boto3 cannot send ({name}); {_CHECK}")
     return DeliveryUncertain(f"SNS gave no usable answer ({name})")

@@ -4,8 +4,8 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from html import escape
 from urllib.parse import urlencode, urlsplit, urlunsplit
-from xml.sax.saxutils import escape
 
 import attrs
 
@@ -128,7 +128,9 @@ def spoken(text: str, code: str, language: str | None) -> str:
 
 def _say(words: str, language: str) -> str:
     """Return TwiML that says the words, or nothing if they are punctuation only."""
-    return f'<Say language="{language}">{escape(words.strip())}</Say>' if any(map(str.isalnum, words)) else ""
+    return (
+        f'<Say language="{language}">{escape(words.strip(), quote=False)}</Say>' if any(map(str.isalnum, words)) else ""
+    )
 
 
 def voice_language(locale: str | None) -> str:

@@ -15,7 +15,7 @@ from ...environment import opened, twilio_arguments
 from ...exceptions import DeliveryError, DeliveryUncertain, SmsMfaError
 from ...typing import Clock, Message, Receipt
 from ...values import Finding
-from ..base import AsyncRunner, BaseSender, Runner
+from ..base import TIMEOUT, AsyncRunner, BaseSender, Runner
 from .api import Api
 from .arguments import (
     check_credentials,
@@ -58,7 +58,7 @@ class _Twilio(BaseSender):
         content_retention: str | None = None,
         address_retention: str | None = None,
         provide_feedback: bool = False,
-        timeout: timedelta = timedelta(seconds=10),
+        timeout: timedelta = TIMEOUT,
         clock: Clock = time.time_ns,
     ) -> None:
         account, token = Opaque(account_sid), Opaque(auth_token)
