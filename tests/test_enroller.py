@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import phonenumbers
 import pytest
 from support import NUMBER, OTHER_NUMBER, SECRET, THIRD_NUMBER, AsyncFactor, Factor, a_config, limited, rejected, wrong
 
@@ -11,6 +12,7 @@ from smsmfa import (
     CodeExpired,
     CodeMalformed,
     CodeRejected,
+    CodeUsed,
     FactorDisabled,
     Limit,
     Limits,
@@ -18,6 +20,7 @@ from smsmfa import (
     MemoryStore,
     NotEnrolled,
     PhoneInUse,
+    PhoneNumber,
     PhoneNumberError,
     ProofRequired,
 )
@@ -106,15 +109,14 @@ class TestStart:
         "number, region, reason",
         [
             ("not a number", "US", "malformed"),
-            ("4155552671", None, "malformed"),
+            ("4155552671", None, "no_region"),
+            ("4155552671", "", "no_region"),
             ("+1415555", None, "impossible"),
             ("+11155552671", None, "invalid"),
             ("+442083661177", None, "region"),
             ("4155552671", "XX", "region"),
             ("4155552671", 1, "region"),
             ("+18005551212", None, "type"),
-            (14155552671, None, "malformed"),
-            (None, "US", "malformed"),
             ("1" * 1_000_000, "US", "malformed"),
         ],
     )
@@ -125,6 +127,18 @@ class TestStart:
         assert reason == error.reason
         assert 0 == factor.outbox.calls
         assert 10 == factor.verifier.status("alice").sends_left
+
+    @pytest.mark.parametrize("number", [14155552671, None, b"+14155552671", object()])
+    def test_refuses_type(self, factor, number):
+        """What is neither text nor a parsed number is a mistake of the program, and costs nothing."""
+        rejected(factor.enroller.start, "alice", number, region="US", error=TypeError)
+
+        assert (0, 10) == (factor.outbox.calls, factor.verifier.status("alice").sends_left)
+
+    @pytest.mark.parametrize("parse", [PhoneNumber.parse, phonenumbers.parse])
+    def test_parsed_number(self, factor, parse):
+        """A number that was parsed already, by us or by ``phonenumbers``, can enrol."""
+        assert NUMBER == factor.enrol(number=parse(NUMBER)).phone.e164
 
     def test_all_regions(self, new):
         """With ``ALL_REGIONS`` a number of any country may enrol."""
@@ -156,8 +170,9 @@ class TestStart:
         rejected(factor.enroller.start, "bob", "442 123 4567", region="MX", error=PhoneInUse)
 
     def test_order_of_refusals(self, new):
-        """Of several refusals the first is reported: guesses, proof, replace, enrolled, gap, in use, limits."""
-        limits = Limits(user=Limit(4, HOUR), guesses=Limit(1, HOUR))
+        """Of several refusals the first is reported: guesses, proof, replace, enrolled, gap, limits, in use."""
+        minutes = timedelta(minutes=5)
+        limits = Limits(user=Limit(4, minutes), guesses=Limit(1, HOUR))
         factor = new(a_config(max_phones=2, max_users_per_number=1, limits=limits))
         token = factor.enrol().verification.token
         factor.enrol("bob", THIRD_NUMBER)
@@ -175,8 +190,9 @@ class TestStart:
         rejected(start, "alice", NUMBER, replace="nobody", proof=token, error=NotEnrolled)
         rejected(start, "alice", NUMBER, proof=token, error=AlreadyEnrolled)
         assert pending.id == start("alice", OTHER_NUMBER, proof=token).id
+        assert ("user", minutes) == limited(start, "alice", THIRD_NUMBER, proof=token)
+        factor.clock.move(seconds=300)
         rejected(start, "alice", THIRD_NUMBER, proof=token, error=PhoneInUse)
-        assert ("user", HOUR) == limited(start, "alice", "+14155552674", proof=token)
         assert sent == factor.outbox.calls
 
     def test_double_click(self, factor):
@@ -220,15 +236,29 @@ class TestStart:
         assert not again.sent
         assert [NUMBER, THIRD_NUMBER] == [phone.e164 for phone in factor.verifier.status("alice").phones]
 
-    @pytest.mark.parametrize("name", ["user", "number", "total"])
-    def test_limits(self, new, name):
+    @pytest.mark.parametrize("name, scope", [("user", "user"), ("unverified", "number"), ("total", "total")])
+    def test_limits(self, new, name, scope):
         """R28: a start is charged to the user, the number and the total, and the one that is empty refuses."""
         factor = new(a_config(limits=Limits(**{name: Limit(1, HOUR)})))
         factor.enroller.start("alice", NUMBER)
         factor.clock.move(minutes=20)
 
-        assert (name, timedelta(minutes=40)) == limited(factor.enroller.start, "alice", NUMBER)
+        assert (scope, timedelta(minutes=40)) == limited(factor.enroller.start, "alice", NUMBER)
         assert 1 == factor.outbox.calls
+
+    def test_lanes(self, new):
+        """T27: a message that is to confirm a number leaves the lane of its owners alone, and the reverse."""
+        factor = new(a_config(limits=Limits(number=Limit(2, HOUR), unverified=Limit(2, HOUR))))
+        factor.enrol()
+        factor.enroller.start("mallory", NUMBER)
+        assert ("number", HOUR) == limited(factor.enroller.start, "trudy", NUMBER)
+        factor.log_in()
+        factor.log_in()
+
+        assert ("number", HOUR) == limited(factor.verifier.challenge, "alice")
+        factor.clock.move(hours=1)
+        assert factor.enroller.start("trudy", NUMBER).sent
+        assert factor.verifier.challenge("alice").sent
 
     def test_text_by_locale(self, new):
         """The locale reaches the text."""
@@ -290,10 +320,13 @@ class TestConfirm:
         factor.verifier.recover("alice", first.recovery_codes[0])
 
     def test_accepted_once(self, factor):
-        """R3, T5: a code confirms once, and the second time costs nothing."""
+        """R3, T5: a code confirms once. For ten minutes the answer is that the form was sent twice, at no cost."""
         pending = factor.enroller.start("alice", NUMBER)
         factor.enroller.confirm("alice", pending.id, factor.outbox.code)
 
+        for code in factor.outbox.code, wrong(factor.outbox.code):
+            assert 0 == rejected(factor.enroller.confirm, "alice", pending.id, code, error=CodeUsed).attempts_left
+        factor.clock.move(minutes=10, microseconds=1)
         assert 0 == rejected(factor.enroller.confirm, "alice", pending.id, factor.outbox.code).attempts_left
         assert 20 == factor.verifier.status("alice").guesses_left
 
@@ -429,10 +462,20 @@ class TestReplace:
         rejected(factor.verifier.resend, "alice", login.id)
         assert OTHER_NUMBER == factor.verifier.challenge("alice").phone.e164
 
-    def test_same_number_again(self, factor):
-        """With one number allowed, the same one can take its own place."""
+    @pytest.mark.parametrize("most", [1, 2])
+    def test_same_number_again(self, new, most):
+        """A number that the user has is refused without a message, also when only one is allowed."""
+        factor = new(a_config(max_phones=most))
         first = factor.enrol()
-        second = factor.enrol(proof=first.verification.token)
+        rejected(factor.enroller.start, "alice", NUMBER, proof=first.verification.token, error=AlreadyEnrolled)
+
+        assert (1, 9) == (factor.outbox.calls, factor.verifier.status("alice").sends_left)
+        assert (first.phone,) == factor.verifier.status("alice").phones
+
+    def test_same_number_replaced(self, factor):
+        """With one number allowed, the same one can take its own place if it is named."""
+        first = factor.enrol()
+        second = factor.enrol(replace=first.phone.id, proof=first.verification.token)
 
         assert first.phone.id != second.phone.id
         assert (second.phone,) == factor.verifier.status("alice").phones
@@ -518,13 +561,25 @@ class TestSharedNumbers:
 
     @pytest.mark.parametrize("most", [1, 5])
     def test_most(self, new, most):
-        """R16: as many users as allowed may have a number; the next is refused, and nothing is sent or charged."""
+        """R16, T31: as many users as allowed may have a number; the next learns so for the price of a message."""
         factor = new(a_config(max_users_per_number=most))
         for user in range(most):
             factor.enrol(user)
 
         rejected(factor.enroller.start, "one more", NUMBER, error=PhoneInUse)
-        assert (most, 10) == (factor.outbox.calls, factor.verifier.status("one more").sends_left)
+        assert (most, 9) == (factor.outbox.calls, factor.verifier.status("one more").sends_left)
+
+    def test_probing(self, new):
+        """T31: whoever tries out which numbers are in use runs out of messages, and charges nobody else."""
+        limits = Limits(user=Limit(3, HOUR), unverified=Limit(2, HOUR), total=Limit(2, HOUR))
+        factor = new(a_config(max_users_per_number=1, limits=limits))
+        factor.enrol()
+        for _ in range(3):
+            rejected(factor.enroller.start, "mallory", NUMBER, error=PhoneInUse)
+
+        assert ("user", HOUR) == limited(factor.enroller.start, "mallory", NUMBER)
+        assert ("user", HOUR) == limited(factor.enroller.start, "mallory", OTHER_NUMBER)
+        assert factor.enroller.start("bob", OTHER_NUMBER).sent
 
     def test_no_limit(self, new):
         """R16: with 0 any number of users may have a number."""
@@ -549,9 +604,9 @@ class TestSharedNumbers:
     def test_own_number_does_not_count(self, new):
         """The user that has a number may enrol it again."""
         factor = new(a_config(max_users_per_number=1))
-        token = factor.enrol().verification.token
+        first = factor.enrol()
 
-        assert factor.enrol(proof=token)
+        assert factor.enrol(replace=first.phone.id, proof=first.verification.token)
 
     @pytest.mark.parametrize("how", ["replace", "remove", "reset"])
     def test_freed(self, new, how):
@@ -815,7 +870,7 @@ class TestReset:
         assert (9, 17) == (status.sends_left, status.guesses_left)
         factor.enrol()
         assert 8 == rejected(factor.verifier.recover, "alice", "0" * 24).attempts_left
-        factor = over(type(factor), factor, limits=Limits(number=Limit(2, HOUR)))
+        factor = over(type(factor), factor, limits=Limits(unverified=Limit(2, HOUR)))
         assert ("number", HOUR) == limited(factor.enroller.start, "bob", NUMBER)
 
     def test_pending_only(self, factor):
