@@ -1,9 +1,11 @@
 """The tree of errors: what it looks like, and what each error tells."""
 
 import copy
+import json
 import pickle
 import re
 from datetime import timedelta
+from http import HTTPStatus
 
 import pytest
 
@@ -13,6 +15,7 @@ from smsmfa.exceptions import (
     CodeExpired,
     CodeMalformed,
     CodeRejected,
+    CodeUsed,
     ConfigurationError,
     DeliveryError,
     DeliveryRejected,
@@ -48,6 +51,7 @@ EXAMPLES = [
     CodeRejected(4),
     CodeExpired(),
     CodeMalformed(),
+    CodeUsed(),
     Locked(),
     DeliveryError("something"),
     DeliveryRejected("cannot be reached"),
@@ -196,3 +200,49 @@ def test_rate_limited_message(error, expected):
 def test_attempts_left(error, expected):
     """A rejected code says what is left: nothing of a dead challenge, and ``None`` where nothing was charged."""
     assert expected == error.attempts_left
+
+
+@pytest.mark.parametrize("error", [one for one in EXAMPLES if one.http_status < 500], ids=lambda one: one.code)
+def test_problem(error):
+    """An answer to what the caller can fix says what is wrong, in the form of RFC 9457."""
+    problem = error.problem()
+
+    assert (error.http_status, error.code, str(error)) == (problem["status"], problem["code"], problem["detail"])
+    assert ("about:blank", HTTPStatus(error.http_status).phrase) == (problem["type"], problem["title"])
+    assert problem == json.loads(json.dumps(problem))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [StoreError("could not connect to postgres://root:secret@db"), SenderMisconfigured("token secret"), SmsMfaError()],
+    ids=lambda one: one.code,
+)
+def test_problem_of_ours(error):
+    """T12: an answer to an error of ours says nothing of what went wrong inside."""
+    assert error.http_status >= 500
+    assert "secret" not in json.dumps(error.problem())
+
+
+@pytest.mark.parametrize(
+    "error, expected",
+    [
+        (RateLimited("user", timedelta(seconds=29, microseconds=1)), {"scope": "user", "retry_after": 30}),
+        (RateLimited("total"), {"scope": "total"}),
+        (PhoneNumberError("type"), {"reason": "type"}),
+        (CodeRejected(3), {"attempts_left": 3}),
+        (CodeMalformed(), {}),
+        (PhoneInUse(), {}),
+    ],
+    ids=lambda one: one.code if isinstance(one, SmsMfaError) else "",
+)
+def test_evidence(error, expected):
+    """The attributes of an error are members of its problem, if they are known."""
+    problem = error.problem()
+
+    assert expected == {name: problem[name] for name in problem.keys() - SmsMfaError().problem().keys()}
+
+
+def test_headers():
+    """``Retry-After`` is in whole seconds, rounded up, and is left out where waiting does not help."""
+    assert {"Retry-After": "30"} == RateLimited("user", timedelta(seconds=29, microseconds=1)).headers
+    assert {} == RateLimited("total").headers == CodeRejected().headers

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from .enroller import AsyncEnroller, Enroller
     from .events import Event
     from .exceptions import (
-        AlreadyEnrolled, CodeExpired, CodeMalformed, CodeRejected, ConfigurationError, DeliveryError, DeliveryRejected,
-        DeliveryUncertain, FactorDisabled, Locked, NotEnrolled, PhoneInUse, PhoneNumberError, ProofRequired,
-        RateLimited, RecipientOptedOut, RecipientRejected, SenderMisconfigured, SmsMfaError, StoreContention,
-        StoreError,
+        AlreadyEnrolled, CodeExpired, CodeMalformed, CodeRejected, CodeUsed, ConfigurationError, DeliveryError,
+        DeliveryRejected, DeliveryUncertain, FactorDisabled, Locked, NotEnrolled, PhoneInUse, PhoneNumberError,
+        ProofRequired, RateLimited, RecipientOptedOut, RecipientRejected, SenderMisconfigured, SmsMfaError,
+        StoreContention, StoreError,
     )  # fmt: skip
     from .limiter import AsyncRateLimiter, Decision, Limit, RateLimiter
     from .phone import ALL_REGIONS, PhoneNumber
@@ -34,12 +34,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_REGIONS", "AlreadyEnrolled", "AsyncConsoleSender", "AsyncEnroller", "AsyncMemoryStore", "AsyncRateLimiter",
-    "AsyncTwilioSender", "AsyncVerifier", "Challenge", "CodeExpired", "CodeGenerator", "CodeMalformed", "CodeRejected",
-    "ConfigurationError", "ConsoleSender", "Decision", "DeliveryError", "DeliveryRejected", "DeliveryUncertain",
-    "EnrolledPhone", "Enroller", "Enrollment", "Event", "FactorConfig", "FactorDisabled", "Limit", "Limits", "Locked",
-    "MemoryStore", "NotEnrolled", "PhoneInUse", "PhoneNumber", "PhoneNumberError", "ProofRequired", "RateLimited",
-    "RateLimiter", "RecipientOptedOut", "RecipientRejected", "SenderMisconfigured", "SmsMfaError", "Status",
-    "StoreContention", "StoreError", "TwilioSender", "Verification", "Verifier", "negotiate", "profiles",
+    "AsyncTwilioSender", "AsyncVerifier", "Challenge", "CodeExpired", "CodeGenerator", "CodeMalformed",
+    "CodeRejected", "CodeUsed", "ConfigurationError", "ConsoleSender", "Decision", "DeliveryError",
+    "DeliveryRejected", "DeliveryUncertain", "EnrolledPhone", "Enroller", "Enrollment", "Event", "FactorConfig",
+    "FactorDisabled", "Limit", "Limits", "Locked", "MemoryStore", "NotEnrolled", "PhoneInUse", "PhoneNumber",
+    "PhoneNumberError", "ProofRequired", "RateLimited", "RateLimiter", "RecipientOptedOut", "RecipientRejected",
+    "SenderMisconfigured", "SmsMfaError", "Status", "StoreContention", "StoreError", "TwilioSender", "Verification",
+    "Verifier", "negotiate", "profiles",
 ]  # fmt: skip
 
 #: The modules of the public names. The errors, which are not listed, are in ``exceptions``.

@@ -23,6 +23,10 @@ Secret: TypeAlias = str | bytes
 SECRET_BYTES = 32
 #: The secret that the documentation shows. It is public, so it is refused.
 EXAMPLE_SECRET = "an-example-from-the-documentation-is-no-secret"
+#: A random secret of this length has many more different bytes, even in hexadecimal digits.
+_DISTINCT = 8
+#: The random bytes of a stamp. With ten, a proof token needs no padding.
+STAMP_BYTES = 10
 #: The random bytes of an id: 128 bits (OWASP ASVS 5.0, 11.5.1).
 _ID_BYTES = 16
 #: A longer text is not read as a code of any kind (characters).
@@ -38,6 +42,11 @@ _LOOKALIKES = str.maketrans("OIL", "011")
 def new_id() -> str:
     """Return a fresh random id, in hexadecimal digits."""
     return urandom(_ID_BYTES).hex()
+
+
+def new_stamp() -> bytes:
+    """Return a random value that stands for the present numbers of a user."""
+    return urandom(STAMP_BYTES)
 
 
 def is_id(text: object) -> TypeGuard[str]:
@@ -67,6 +76,7 @@ class CodeGenerator:
             raise ConfigurationError("digits: from 6 to 10")
         self.digits = digits
         self._codes = 10**digits
+        self._label = f"code of {digits}"
         self._encode = Encoder().encode
         self._mac = hmac.new(key.reveal(), digestmod=sha256)
         #: Names the secret in challenges and proof tokens. It reveals nothing about the secret.
@@ -79,7 +89,7 @@ class CodeGenerator:
             challenge_id: a fresh random id, so that no code repeats.
             context: what the code is bound to. Any difference gives an independent code.
         """
-        number = int.from_bytes(self._digest("code", challenge_id, *context), "big") % self._codes
+        number = int.from_bytes(self._digest(self._label, challenge_id, *context), "big") % self._codes
         return str(number).zfill(self.digits)
 
     def sign(self, *parts: str | bytes) -> bytes:
@@ -146,6 +156,8 @@ def _key(secret: Secret) -> tuple[str, Opaque[bytes]]:
         return _NO_SECRET, Opaque(b"")
     if key == EXAMPLE_SECRET.encode():
         return "secret: this one is printed in the documentation; " + _NO_SECRET, Opaque(b"")
+    if len(set(key)) < _DISTINCT or key in (key + key)[1:-1]:
+        return "secret: this one repeats itself, and can be guessed; " + _NO_SECRET, Opaque(b"")
     return "", Opaque(key)
 
 
@@ -158,8 +170,13 @@ def read_code(submitted: object, digits: int) -> Opaque[str] | None:
 
 
 def new_recovery_code() -> Opaque[str]:
-    """Return a fresh recovery code, ``XXXX-XXXX-XXXX-XXXX-XXXX-XXXX``."""
-    number = int.from_bytes(urandom(_RECOVERY_BYTES), "big")
+    """Return a fresh recovery code."""
+    return recovery_code(urandom(_RECOVERY_BYTES))
+
+
+def recovery_code(data: bytes) -> Opaque[str]:
+    """Return the recovery code of at least 15 random bytes, ``XXXX-XXXX-XXXX-XXXX-XXXX-XXXX``."""
+    number = int.from_bytes(data[:_RECOVERY_BYTES], "big")
     symbols = "".join(_ALPHABET[number >> 5 * place & 31] for place in range(_RECOVERY_LENGTH))
     return Opaque("-".join(symbols[start : start + 4] for start in range(0, _RECOVERY_LENGTH, 4)))
 

@@ -55,11 +55,15 @@ class Limits:
 
     Args:
         user: messages per user. It can be tuned, but not removed.
-        number: messages per phone number, across users; ``None``: no limit.
+        number: messages per phone number to users who have confirmed it; ``None``: no limit.
+        unverified: messages per phone number that are to confirm it, across users; ``None``: no limit. It is a lane of
+            its own, so that a stranger who asks for codes to a number does not delay its owner's logins.
         total: messages in all; ``None``: no limit.
         guesses: wrong codes per user, over all challenges. The default keeps the chance of a right guess below 1 in
             1,000 a year.
         recovery: wrong recovery codes per user.
+        refunds: messages per user whose charge is given back because the carrier did not send them. Beyond that the
+            charge stays, so that refused numbers are no free way to find out which numbers exist.
         consecutive: wrong codes in a row that disable a number, at most 100 (NIST SP 800-63B-4, 3.2.2).
 
     Raises:
@@ -68,6 +72,8 @@ class Limits:
 
     user: Limit = attrs.field(default=Limit(10, _HOUR), validator=_limit())
     number: Limit | None = attrs.field(default=Limit(10, _HOUR), validator=_limit(optional=True))
+    unverified: Limit | None = attrs.field(default=Limit(10, _HOUR), validator=_limit(optional=True))
+    refunds: Limit = attrs.field(default=Limit(10, _HOUR), validator=_limit())
     total: Limit | None = attrs.field(default=None, validator=_limit(optional=True))
     guesses: Limit = attrs.field(default=Limit(20, 10 * _HOUR), validator=_limit())
     recovery: Limit = attrs.field(default=Limit(10, 24 * _HOUR), validator=_limit())
@@ -139,6 +145,8 @@ class FactorConfig:
         origin: the host of your site, for the last line of the text, by which browsers fill in the code.
         languages: languages of the built-in texts, the first for everybody else; ``None``: all of them, English first.
         android_hash: the hash of your Android app for the end of the text, by which the app may read the message.
+        namespace: the tenant or deployment. It enters every record's key, every code and every proof, so that several
+            can share a store or a secret and nothing else.
 
     Raises:
         ConfigurationError: an argument is wrong.
@@ -161,10 +169,12 @@ class FactorConfig:
     origin: str | None = None
     languages: Collection[str] | None = attrs.field(default=None, converter=_listed)
     android_hash: str | None = None
+    namespace: str = attrs.field(default="", validator=_field(lambda value: isinstance(value, str), "a str"))
 
     #: What the engine works with.
     keys: KeyRing = attrs.field(init=False, repr=False)
     texts: "Messages" = attrs.field(init=False, repr=False)
+    key_prefix: str = attrs.field(init=False, repr=False)
     lifetime_us: int = attrs.field(init=False, repr=False)
     resend_gap_us: int = attrs.field(init=False, repr=False)
 
@@ -189,7 +199,8 @@ class FactorConfig:
             raise ConfigurationError("resend_gap: at most the lifetime of a code")
 
     def __attrs_post_init__(self) -> None:
-        from .texts.messages import Messages  # importing the package does not need it
+        from .core.records import key_prefix  # importing the package does not need these
+        from .texts.messages import Messages
 
         def put(name: str, value: object) -> None:
             object.__setattr__(self, name, value)
@@ -199,6 +210,7 @@ class FactorConfig:
             languages=self.languages, android_hash=self.android_hash,
         ))  # fmt: skip
         put("keys", KeyRing(self.secret.reveal(), self.digits))
+        put("key_prefix", key_prefix(self.namespace))
         put("lifetime_us", self.lifetime // _MICROSECOND)
         put("resend_gap_us", self.resend_gap // _MICROSECOND)
 

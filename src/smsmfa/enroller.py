@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import core
-from .codes import new_id
-from .core.arguments import checked_channel, checked_locale
+from .codes import new_id, new_recovery_code, new_stamp
+from .core.arguments import checked_channel, checked_instant, checked_locale, checked_retry_key
 from .core.opaque import Opaque
 from .core.shell import AsyncShell, Base, Shell
 from .exceptions import PhoneNumberError
-from .phone import ALL_REGIONS, PhoneNumber
+from .phone import ALL_REGIONS, PhoneNumber, read_number
 from .typing import ENROLLMENT, SMS
-from .values import Challenge, Enrollment
 
 if TYPE_CHECKING:
     from .core.operation import Operation
     from .core.outcomes import Enrolled, Reply
     from .core.records import Phone
+    from .core.request import Request
     from .core.transaction import Decide
+    from .values import Challenge, Enrollment
 
 
 class EnrollerBase(Base):
@@ -31,8 +33,7 @@ class EnrollerBase(Base):
         return locale, channel
 
     def _read_number(self, text: Opaque[str], region: str | None) -> PhoneNumber:
-        self._check_enabled()
-        number = PhoneNumber.parse(text.reveal(), region)
+        number = read_number(text, region)
         if self._config.regions != ALL_REGIONS and number.region not in self._config.regions:
             raise PhoneNumberError("region")
         if number.type not in self._config.number_types:
@@ -50,13 +51,28 @@ class EnrollerBase(Base):
         self._check_enabled()
         return partial(core.decisions.resend_pending, new_id=new_id(), challenge_id=challenge_id, channel=channel)
 
-    def _enrollment(self, operation: Operation, enrolled: Enrolled, shown: Opaque[tuple[str, ...]]) -> Enrollment:
-        return Enrollment(
-            user_id=operation.user_id,
-            phone=core.results.enrolled_phone(enrolled.phone),
-            recovery_codes=shown if enrolled.recovery else core.results.NO_CODES,
-            verification=core.results.verification_of(operation, enrolled, "login"),
-        )
+    def _confirming(self, request: Request) -> tuple[Opaque[tuple[str, ...]], Decide[Enrolled]]:
+        codes = request.recovery_codes(self._config.recovery_codes)
+        return codes, partial(
+            core.decisions.confirm, request=request, recovery=core.request.hashes_of(codes), stamp=new_stamp()
+        )  # fmt: skip
+
+    def _confirmed(
+        self, operation: Operation, request: Request, enrolled: Enrolled, codes: Opaque[tuple[str, ...]]
+    ) -> Enrollment:
+        shown = self._shown(operation, request, enrolled, codes)
+        verification = core.results.verification_of(operation, enrolled, "login")
+        return core.results.enrollment_of(operation, enrolled, shown, verification)
+
+    def _adopting(
+        self, operation: Operation, text: Opaque[Any], replace: str | None, enrolled_at: datetime | None
+    ) -> tuple[Opaque[tuple[str, ...]], Decide[Enrolled], int]:
+        phone = self._pending(operation, text, None)
+        phone.enrolled_at = operation.now if enrolled_at is None else checked_instant(enrolled_at)
+        codes = Opaque(tuple(new_recovery_code().reveal() for _ in range(self._config.recovery_codes)))
+        hashes = core.request.hashes_of(codes)
+        decide = partial(core.decisions.adopt, phone=phone, replace=replace, recovery=hashes, stamp=new_stamp())
+        return codes, decide, phone.number
 
 
 class Enroller(EnrollerBase, Shell):
@@ -105,6 +121,7 @@ class Enroller(EnrollerBase, Shell):
         del number, proof  # a traceback with locals must show neither
         locale, channel = self._checked(locale, channel)
         with self._operation("start", user_id, ENROLLMENT, purpose=ENROLLMENT) as operation:
+            self._check_enabled()
             phone = self._pending(operation, text, region)
             decide = partial(
                 core.decisions.start, new_id=new_id(), phone=phone, replace=replace,
@@ -133,8 +150,15 @@ class Enroller(EnrollerBase, Shell):
         ) as operation:
             return self._request(operation, self._resend(challenge_id, channel), core.rules.locate_pending)
 
-    def confirm(self, user_id: object, challenge_id: str, code: str) -> Enrollment:
+    def confirm(self, user_id: object, challenge_id: str, code: str, *, retry_key: str | None = None) -> Enrollment:
         """Enrol the pending number if the code is right. It may replace an enrolled one.
+
+        Args:
+            user_id: a ``str``, ``int`` or ``UUID``.
+            challenge_id: the challenge of the pending number.
+            code: as the user typed it.
+            retry_key: an unguessable string of 16 to 128 characters, drawn for one form of one session. If the same
+                request comes again with it within 10 minutes, it gets the same answer, with the recovery codes.
 
         Raises:
             CodeMalformed: this cannot be a code; nothing was charged.
@@ -142,16 +166,18 @@ class Enroller(EnrollerBase, Shell):
             CodeExpired: the challenge is too old.
             RateLimited: the guess budget is empty (``"guesses"``); nothing was compared.
             PhoneInUse, AlreadyEnrolled: somebody else was faster; start again.
+            CodeUsed: the challenge was accepted just now; the form was sent twice.
             FactorDisabled: the factor is turned off.
             StoreError: the store failed; nobody was let in.
         """
-        submitted = Opaque(code)
-        del code  # a traceback with locals must not show it
+        submitted, hidden = Opaque(code), Opaque(retry_key)
+        del code, retry_key  # a traceback with locals must show neither
+        key = checked_retry_key(hidden)
         with self._operation("confirm", user_id, challenge_id=challenge_id, purpose=ENROLLMENT) as operation:
-            read = self._read_code(submitted)
-            shown, hashes = self._new_recovery_codes(self._config.recovery_codes)
-            decide = partial(core.decisions.confirm, challenge_id=challenge_id, code=read, recovery=hashes)
-            return self._enrollment(operation, self._run(operation, decide, core.rules.locate_all), shown)
+            request = self._asked(operation, self._read_code(submitted), "confirm", operation.challenge_id or "", key)
+            codes, decide = self._confirming(request)
+            enrolled = self._run(operation, decide, core.rules.locate_all)
+            return self._confirmed(operation, request, enrolled, codes)
 
     def remove(self, user_id: object, phone_id: str, *, proof: str | None) -> None:
         """Remove a number of the user, and a pending one. The recovery codes go with the last number. No limit resets.
@@ -164,11 +190,66 @@ class Enroller(EnrollerBase, Shell):
         token = Opaque(proof)
         del proof
         with self._operation("remove", user_id) as operation:
-            decide = partial(core.decisions.remove, phone_id=phone_id, proof=self._read_proof(operation, token))
+            read, stamp = self._read_proof(operation, token), new_stamp()
+            decide = partial(core.decisions.remove, phone_id=phone_id, proof=read, stamp=stamp)
             self._run(operation, decide, core.rules.locate_all)
 
-    def new_recovery_codes(self, user_id: object, *, proof: str | None) -> tuple[str, ...]:
+    def prefer(self, user_id: object, phone_id: str, *, proof: str | None) -> None:
+        """Make a number the first, to which codes go unless another number is named.
+
+        Raises:
+            ProofRequired: ``proof`` is missing, stale or somebody else's.
+            NotEnrolled: the user has no such number.
+            FactorDisabled: the factor is turned off.
+            StoreError: the store failed.
+        """
+        token = Opaque(proof)
+        del proof
+        with self._operation("prefer", user_id) as operation:
+            self._check_enabled()
+            decide = partial(core.decisions.prefer, phone_id=phone_id, proof=self._read_proof(operation, token))
+            self._run(operation, decide)
+
+    def adopt(
+        self, user_id: object, number: PhoneNumber | str, *, replace: str | None = None,
+        enrolled_at: datetime | None = None,
+    ) -> Enrollment:  # fmt: skip
+        """For operators: enrol a number that was verified elsewhere, without a message. The factor may be turned off.
+
+        If users may have one number, or with ``replace``, it replaces. Called again, it changes nothing.
+
+        Args:
+            user_id: a ``str``, ``int`` or ``UUID``.
+            number: with ``+`` and the country code, or a ``PhoneNumber``.
+            replace: the id of the number that it will replace, if users may have several.
+            enrolled_at: when the number was verified; ``None``: now.
+
+        Returns:
+            The enrolment. It has no ``verification``, and recovery codes if the user had none.
+
+        Raises:
+            PhoneNumberError: this number cannot enrol; see ``reason``.
+            NotEnrolled: the user has no number with the id ``replace``.
+            AlreadyEnrolled: the user has as many numbers as allowed.
+            PhoneInUse: as many other users as allowed have this number.
+            StoreError: the store failed.
+        """
+        text = Opaque(number)
+        del number  # a traceback with locals must not show it
+        with self._operation("adopt", user_id) as operation:
+            codes, decide, adopted = self._adopting(operation, text, replace, enrolled_at)
+            enrolled = self._run(operation, decide, core.rules.locate_all, (adopted,))
+            return core.results.enrollment_of(operation, enrolled, codes)
+
+    def new_recovery_codes(
+        self, user_id: object, *, proof: str | None, retry_key: str | None = None
+    ) -> tuple[str, ...]:
         """Return new recovery codes, which you show once. The old ones no longer work.
+
+        Args:
+            user_id: a ``str``, ``int`` or ``UUID``.
+            proof: the ``token`` of a fresh :class:`~smsmfa.Verification`.
+            retry_key: as for :meth:`confirm`.
 
         Raises:
             ProofRequired: ``proof`` is missing, stale or somebody else's.
@@ -176,14 +257,17 @@ class Enroller(EnrollerBase, Shell):
             FactorDisabled: the factor is turned off.
             StoreError: the store failed.
         """
-        token = Opaque(proof)
-        del proof
+        token, hidden = Opaque(proof), Opaque(retry_key)
+        del proof, retry_key
+        key = checked_retry_key(hidden)
         with self._operation("new recovery codes", user_id) as operation:
             self._check_enabled()
-            shown, hashes = self._new_recovery_codes(self._config.recovery_codes)
-            read = self._read_proof(operation, token)
-            self._run(operation, partial(core.decisions.new_recovery_codes, recovery=hashes, proof=read))
-            return shown.reveal()
+            request = self._asked(operation, as_text(token), "new recovery codes", "", key)
+            codes, read = request.recovery_codes(self._config.recovery_codes), self._read_proof(operation, token)
+            hashes = core.request.hashes_of(codes)
+            decide = partial(core.decisions.new_recovery_codes, request=request, recovery=hashes, proof=read)
+            renewed = self._run(operation, decide)
+            return self._shown(operation, request, renewed, codes).reveal()
 
     def reset(self, user_id: object) -> None:
         """For operators: forget the user's numbers and recovery codes, so that they can enrol anew. No limit resets.
@@ -207,6 +291,7 @@ class AsyncEnroller(EnrollerBase, AsyncShell):
         del number, proof  # a traceback with locals must show neither
         locale, channel = self._checked(locale, channel)
         with self._operation("start", user_id, ENROLLMENT, purpose=ENROLLMENT) as operation:
+            self._check_enabled()
             phone = self._pending(operation, text, region)
             decide = partial(
                 core.decisions.start, new_id=new_id(), phone=phone, replace=replace,
@@ -222,36 +307,71 @@ class AsyncEnroller(EnrollerBase, AsyncShell):
         ) as operation:
             return await self._request(operation, self._resend(challenge_id, channel), core.rules.locate_pending)
 
-    async def confirm(self, user_id: object, challenge_id: str, code: str) -> Enrollment:
+    async def confirm(
+        self, user_id: object, challenge_id: str, code: str, *, retry_key: str | None = None
+    ) -> Enrollment:
         """Like :meth:`Enroller.confirm`."""
-        submitted = Opaque(code)
-        del code  # a traceback with locals must not show it
+        submitted, hidden = Opaque(code), Opaque(retry_key)
+        del code, retry_key  # a traceback with locals must show neither
+        key = checked_retry_key(hidden)
         with self._operation("confirm", user_id, challenge_id=challenge_id, purpose=ENROLLMENT) as operation:
-            read = self._read_code(submitted)
-            shown, hashes = self._new_recovery_codes(self._config.recovery_codes)
-            decide = partial(core.decisions.confirm, challenge_id=challenge_id, code=read, recovery=hashes)
-            return self._enrollment(operation, await self._run(operation, decide, core.rules.locate_all), shown)
+            request = self._asked(operation, self._read_code(submitted), "confirm", operation.challenge_id or "", key)
+            codes, decide = self._confirming(request)
+            enrolled = await self._run(operation, decide, core.rules.locate_all)
+            return self._confirmed(operation, request, enrolled, codes)
 
     async def remove(self, user_id: object, phone_id: str, *, proof: str | None) -> None:
         """Like :meth:`Enroller.remove`."""
         token = Opaque(proof)
         del proof
         with self._operation("remove", user_id) as operation:
-            decide = partial(core.decisions.remove, phone_id=phone_id, proof=self._read_proof(operation, token))
+            read, stamp = self._read_proof(operation, token), new_stamp()
+            decide = partial(core.decisions.remove, phone_id=phone_id, proof=read, stamp=stamp)
             await self._run(operation, decide, core.rules.locate_all)
 
-    async def new_recovery_codes(self, user_id: object, *, proof: str | None) -> tuple[str, ...]:
-        """Like :meth:`Enroller.new_recovery_codes`."""
+    async def prefer(self, user_id: object, phone_id: str, *, proof: str | None) -> None:
+        """Like :meth:`Enroller.prefer`."""
         token = Opaque(proof)
         del proof
+        with self._operation("prefer", user_id) as operation:
+            self._check_enabled()
+            decide = partial(core.decisions.prefer, phone_id=phone_id, proof=self._read_proof(operation, token))
+            await self._run(operation, decide)
+
+    async def adopt(
+        self, user_id: object, number: PhoneNumber | str, *, replace: str | None = None,
+        enrolled_at: datetime | None = None,
+    ) -> Enrollment:  # fmt: skip
+        """Like :meth:`Enroller.adopt`."""
+        text = Opaque(number)
+        del number  # a traceback with locals must not show it
+        with self._operation("adopt", user_id) as operation:
+            codes, decide, adopted = self._adopting(operation, text, replace, enrolled_at)
+            enrolled = await self._run(operation, decide, core.rules.locate_all, (adopted,))
+            return core.results.enrollment_of(operation, enrolled, codes)
+
+    async def new_recovery_codes(
+        self, user_id: object, *, proof: str | None, retry_key: str | None = None
+    ) -> tuple[str, ...]:
+        """Like :meth:`Enroller.new_recovery_codes`."""
+        token, hidden = Opaque(proof), Opaque(retry_key)
+        del proof, retry_key
+        key = checked_retry_key(hidden)
         with self._operation("new recovery codes", user_id) as operation:
             self._check_enabled()
-            shown, hashes = self._new_recovery_codes(self._config.recovery_codes)
-            read = self._read_proof(operation, token)
-            await self._run(operation, partial(core.decisions.new_recovery_codes, recovery=hashes, proof=read))
-            return shown.reveal()
+            request = self._asked(operation, as_text(token), "new recovery codes", "", key)
+            codes, read = request.recovery_codes(self._config.recovery_codes), self._read_proof(operation, token)
+            hashes = core.request.hashes_of(codes)
+            decide = partial(core.decisions.new_recovery_codes, request=request, recovery=hashes, proof=read)
+            renewed = await self._run(operation, decide)
+            return self._shown(operation, request, renewed, codes).reveal()
 
     async def reset(self, user_id: object) -> None:
         """Like :meth:`Enroller.reset`."""
         with self._operation("reset", user_id) as operation:
             await self._run(operation, core.decisions.reset, core.rules.locate_all)
+
+
+def as_text(token: Opaque[str | None]) -> Opaque[str]:
+    """Return a proof as a text that can be signed, or an empty one if it cannot be a proof."""
+    return Opaque(text if isinstance(text := token.reveal(), str) and text.isascii() else "")

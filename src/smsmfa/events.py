@@ -27,6 +27,7 @@ class Event:
         message_id: the carrier's id of the message, if it gave one.
         channel: the channel of the message, if one was sent or may have been.
         segments: the number of segments of an SMS. Each is paid for.
+        repeated: whether the call repeats one that was answered before, and got the same answer.
         encoding: ``"GSM-7"``, or ``"UCS-2"``, of which less than half fits into a segment.
     """
 
@@ -43,6 +44,7 @@ class Event:
     channel: str | None = None
     segments: int | None = None
     encoding: str | None = None
+    repeated: bool = False
 
 
 Listener: TypeAlias = Callable[[Event], object]

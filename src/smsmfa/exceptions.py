@@ -13,6 +13,7 @@
     ├── RateLimited               a limit refuses; see ``scope`` and ``retry_after``
     ├── CodeRejected              the code is wrong; see ``attempts_left``
     │   ├── CodeExpired           the challenge is too old to be answered
+    │   ├── CodeUsed              the form was sent twice; the user may be in already
     │   └── CodeMalformed         the text cannot be a code; it cost nothing
     ├── Locked                    the number is disabled after too many wrong codes in a row
     ├── DeliveryError             raised by senders
@@ -28,7 +29,9 @@ Every class has a stable ``code`` for APIs and logs, and a fitting ``http_status
 or a whole phone number.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 
 class SmsMfaError(Exception):
@@ -41,8 +44,31 @@ class SmsMfaError(Exception):
     #: What an error says if it was raised without a message.
     _text = ""
 
+    #: The attributes that an API's answer shows.
+    _shown: tuple[str, ...] = ()
+
     def __str__(self) -> str:
         return super().__str__() or self._text
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of an API's answer: ``Retry-After`` if waiting helps (RFC 9110, 10.2.3)."""
+        return {}
+
+    def problem(self) -> dict[str, Any]:
+        """Return the body of an API's answer (RFC 9457), as ``application/problem+json``.
+
+        What went wrong inside is not in it: an error with an ``http_status`` of 500 or more has a general ``detail``.
+        """
+        from http import HTTPStatus
+
+        status = HTTPStatus(self.http_status)
+        shown = {name: getattr(self, name) for name in self._shown}
+        return {
+            "type": "about:blank", "title": status.phrase, "status": status.value, "code": self.code,
+            "detail": str(self) if status < 500 else "something went wrong on our side; try again later",
+            **{name.removesuffix("_seconds"): value for name, value in shown.items() if value is not None},
+        }  # fmt: skip
 
 
 class ConfigurationError(SmsMfaError, ValueError):
@@ -70,6 +96,8 @@ class PhoneNumberError(SmsMfaError):
         "region": "phone numbers of this country are not accepted",
         "type": "this kind of phone number cannot receive an SMS code; give a mobile number",
     }
+
+    _shown = ("reason",)
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -134,6 +162,8 @@ class RateLimited(SmsMfaError):
     code = "rate_limited"
     http_status = 429
 
+    _shown = ("scope", "retry_after_seconds")
+
     def __init__(self, scope: str, retry_after: timedelta | None = None) -> None:
         super().__init__(scope, retry_after)
         self.scope = scope
@@ -143,6 +173,11 @@ class RateLimited(SmsMfaError):
     def retry_after_seconds(self) -> int | None:
         """``retry_after`` in whole seconds, rounded up: the value of a ``Retry-After`` header (RFC 9110, 10.2.3)."""
         return None if self.retry_after is None else -(-self.retry_after // timedelta(seconds=1))
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """``Retry-After``, unless only the operator can help."""
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after_seconds)}
 
     def __str__(self) -> str:
         when = "" if self.retry_after is None else f"; try again in {self.retry_after_seconds} s"
@@ -159,6 +194,8 @@ class CodeRejected(SmsMfaError):
     code = "code_rejected"
     http_status = 403
 
+    _shown = ("attempts_left",)
+
     def __init__(self, attempts_left: int | None = 0) -> None:
         super().__init__(attempts_left)
         self.attempts_left = attempts_left
@@ -172,6 +209,17 @@ class CodeExpired(CodeRejected):
 
     code = "code_expired"
     _text = "the code has expired; ask for a new one"
+
+
+class CodeUsed(CodeRejected):
+    """The challenge or recovery code was accepted within the last ten minutes: the form was sent twice.
+
+    The user may be in already. It cost no guess.
+    """
+
+    code = "code_used"
+    http_status = 409
+    _text = "this code was used just now; you may be in already"
 
 
 class CodeMalformed(CodeRejected):

@@ -2,11 +2,13 @@
 
 A bucket is one integer. If its limit refills, it is the instant at which the bucket will be full again, in
 microseconds since the epoch. If its limit never refills, it is minus the number taken. A full bucket may be 0, or
-absent. So a bucket refills without any work, and a clock that jumps back gives nothing back. Two hosts whose clocks
-differ gain at most that difference on each refill.
+absent. So a bucket refills without any work, and a clock that jumps back gives nothing back.
+
+Clocks of hosts differ. A bucket that a faster host charged can look up to a minute more in debt than drained, and a
+wait counts that excess. If it looks deeper in debt, a clock was set back: then the bucket counts as drained, and a
+refusal stores that, so that nobody is locked out.
 """
 
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
@@ -21,6 +23,8 @@ from .typing import AsyncStore, Clock, Entry, Store
 
 _MICROSECOND = timedelta(microseconds=1)
 _ZERO = timedelta(0)
+#: By how much the clocks of hosts may differ (microseconds).
+CLOCK_SKEW = 60_000_000
 #: The longest time for which a store keeps an entry (seconds; the store protocol).
 _MOST_KEPT = 10**11
 #: How much longer than needed a bucket is kept, in case a host's clock is set back (seconds).
@@ -44,6 +48,8 @@ class Limit:
     #: The cost of one, and of all: microseconds of refilling, or plain counts if nothing refills.
     unit: int = attrs.field(init=False, repr=False, eq=False)
     span: int = attrs.field(init=False, repr=False, eq=False)
+    #: The most that a bucket can lack. A bucket that lacks more counts as drained.
+    deepest: int = attrs.field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         if type(self.capacity) is not int or self.capacity < 1:
@@ -55,6 +61,7 @@ class Limit:
             raise ConfigurationError("capacity x refill: at most 10^11 seconds")
         object.__setattr__(self, "unit", unit)
         object.__setattr__(self, "span", unit * self.capacity)
+        object.__setattr__(self, "deepest", self.span + (0 if self.refill is None else CLOCK_SKEW))
 
 
 @attrs.frozen
@@ -75,25 +82,23 @@ class Decision:
 
 
 def debt(limit: Limit, bucket: int, now: int) -> int:
-    """Return how much ``bucket`` lacks at ``now`` (microseconds): 0 if it is full, and never more than the span."""
+    """Return how much ``bucket`` lacks at ``now`` (microseconds): 0 if it is full, the span if it is drained."""
     owed = -bucket if limit.refill is None else bucket - now
-    return 0 if owed <= 0 else owed if owed < limit.span else limit.span
+    return 0 if owed <= 0 else owed if owed <= limit.deepest else limit.span
 
 
 def take(limit: Limit, bucket: int, now: int, n: int = 1) -> tuple[int, int]:
     """Take ``n``, which is at most the capacity, if the bucket has them.
 
     Returns:
-        The bucket with ``n`` fewer, and 0. Or the bucket unchanged, except that it is no deeper in debt than drained
-        (a refusal stores that, so that a clock that jumped back locks nobody out), and what was short, in the units of
-        the limit.
+        The bucket with ``n`` fewer, and 0. Or the bucket unchanged, except that it is drained if a clock was set back,
+        and what was short, in the units of the limit.
     """
     owed = debt(limit, bucket, now)
     after = owed + n * limit.unit
-    short = after - limit.span
-    if short > 0:
-        return -owed if limit.refill is None else now + owed, short
-    return -after if limit.refill is None else now + after, 0
+    if after <= limit.span:
+        return -after if limit.refill is None else now + after, 0
+    return -owed if limit.refill is None else now + owed, after - limit.span
 
 
 def give_back(limit: Limit, bucket: int, now: int, n: int = 1) -> int:
@@ -104,7 +109,7 @@ def give_back(limit: Limit, bucket: int, now: int, n: int = 1) -> int:
 
 def remaining(limit: Limit, bucket: int, now: int) -> int:
     """Return how many can be taken at ``now``."""
-    return (limit.span - debt(limit, bucket, now)) // limit.unit
+    return max((limit.span - debt(limit, bucket, now)) // limit.unit, 0)
 
 
 def wait(limit: Limit, short: int) -> timedelta | None:
@@ -127,13 +132,13 @@ def _decision(limit: Limit, owed: int, short: int) -> Decision:
     """Return the answer to a hit, from what the bucket lacks after it and what the hit was short."""
     retry_after = wait(limit, short) if short else _ZERO
     full_after = None if limit.refill is None else owed * _MICROSECOND
-    return Decision(not short, (limit.span - owed) // limit.unit, retry_after, full_after)
+    return Decision(not short, max((limit.span - owed) // limit.unit, 0), retry_after, full_after)
 
 
 class _Limiter:
     """What the limiter and its twin share: keys, checks, and the pure steps."""
 
-    def __init__(self, store: object, limit: Limit, scope: str, clock: Clock, *, asynchronous: bool) -> None:
+    def __init__(self, store: object, limit: Limit, scope: str, clock: Clock | None, *, asynchronous: bool) -> None:
         check_methods(store, "store", ("read", "update"), asynchronous=asynchronous)
         if not isinstance(limit, Limit):
             raise ConfigurationError("limit: a Limit, for example Limit(10, timedelta(hours=1))")
@@ -198,13 +203,13 @@ class RateLimiter(_Limiter):
         store: keeps the buckets.
         limit: how much each key may take.
         scope: separates the keys of this limiter from those of another one in the same store.
-        clock: a function like :func:`time.time_ns`.
+        clock: a function like :func:`time.time_ns`, which is the default.
 
     Raises:
         ConfigurationError: an argument is of the wrong kind.
     """
 
-    def __init__(self, store: Store, limit: Limit, *, scope: str = "default", clock: Clock = time.time_ns) -> None:
+    def __init__(self, store: Store, limit: Limit, *, scope: str = "default", clock: Clock | None = None) -> None:
         super().__init__(store, limit, scope, clock, asynchronous=iscoroutinefunction(self.take))
         self._store = store
 
@@ -235,7 +240,7 @@ class RateLimiter(_Limiter):
 class AsyncRateLimiter(_Limiter):
     """:class:`RateLimiter` for asyncio."""
 
-    def __init__(self, store: AsyncStore, limit: Limit, *, scope: str = "default", clock: Clock = time.time_ns) -> None:
+    def __init__(self, store: AsyncStore, limit: Limit, *, scope: str = "default", clock: Clock | None = None) -> None:
         super().__init__(store, limit, scope, clock, asynchronous=iscoroutinefunction(self.take))
         self._store = store
 

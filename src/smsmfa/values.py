@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
+import msgspec
 
 from .core.opaque import Opaque
 from .phone import PhoneNumber
@@ -23,8 +25,41 @@ def instant(microseconds: int) -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
-@attrs.frozen(kw_only=True, slots=False)  # a third faster to make
-class Challenge:
+class Value(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The base of the values. Fields that begin with an underscore are hidden: they are not shown and not compared."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the value for JSON: phone numbers masked, times in ISO 8601, and no secret."""
+        return {name: as_json(getattr(self, name)) for name in self._shown()}
+
+    def _shown(self) -> list[str]:
+        return [name for name in self.__struct_fields__ if not name.startswith("_")]
+
+    def _compared(self) -> tuple[object, ...]:
+        return (type(self), *(getattr(self, name) for name in self._shown() if name != "repeated"))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Value) and self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self._shown())})"
+
+
+def as_json(value: Any) -> Any:
+    """Return a part of a value for JSON."""
+    if isinstance(value, Value):
+        return value.to_dict()
+    if isinstance(value, PhoneNumber):
+        return value.masked
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(map(as_json, value)) if isinstance(value, tuple) else value
+
+
+class Challenge(Value, frozen=True, kw_only=True, eq=False):
     """A code that was sent now, or a little earlier.
 
     Args:
@@ -37,6 +72,7 @@ class Challenge:
         sent: whether this call sent a message; ``False``: the last one is recent enough.
         uncertain: whether the carrier's answer is unknown. The message may arrive.
         channel: the channel of the last message: ``"sms"``, ``"voice"`` or ``"whatsapp"``.
+        attempts_left: how many wrong codes are still allowed, for a challenge of a :class:`Status`; otherwise ``None``.
     """
 
     id: str
@@ -48,10 +84,10 @@ class Challenge:
     sent: bool
     uncertain: bool = False
     channel: str = SMS
+    attempts_left: int | None = None
 
 
-@attrs.frozen(kw_only=True, slots=False)  # a third faster to make
-class Verification:
+class Verification(Value, frozen=True, kw_only=True, eq=False):
     """Proof that a user passed the factor.
 
     Args:
@@ -61,15 +97,17 @@ class Verification:
         purpose: what the code was for.
         recovery_codes: after a recovery, the replacement of the code that was used. Show it once.
         token: see the property.
+        repeated: whether this request was answered before, and this is the same answer.
     """
 
     user_id: str
     method: str
     at: datetime
     purpose: str
-    _recovery_codes: Opaque[tuple[str, ...]] = attrs.field(eq=False, repr=False)
+    repeated: bool = False
+    _recovery_codes: Opaque[tuple[str, ...]]
     #: Signs the token.
-    _token: Callable[[], str] = attrs.field(eq=False, repr=False)
+    _token: Callable[[], str]
 
     @property
     def amr(self) -> tuple[str, ...]:
@@ -81,14 +119,18 @@ class Verification:
         """The replacement of the recovery code that was used, otherwise empty. Show it once."""
         return self._recovery_codes.reveal()
 
+    def to_dict(self, *, secrets: bool = False) -> dict[str, Any]:
+        """Return the value for JSON, without the token. ``secrets`` adds the recovery codes."""
+        shown = {**super().to_dict(), "amr": list(self.amr)}
+        return {**shown, "recovery_codes": list(self.recovery_codes)} if secrets else shown
+
     @property
     def token(self) -> str:
         """A short signed string for ``proof``. It fits a redirect, a cookie or a JWT, and is good for 10 minutes."""
         return self._token()
 
 
-@attrs.frozen(kw_only=True)
-class EnrolledPhone:
+class EnrolledPhone(Value, frozen=True, kw_only=True, eq=False):
     """An enrolled number of a user.
 
     Args:
@@ -116,30 +158,36 @@ class EnrolledPhone:
         return self.phone.masked
 
 
-@attrs.frozen(kw_only=True)
-class Enrollment:
-    """A number was confirmed.
+class Enrollment(Value, frozen=True, kw_only=True, eq=False):
+    """A number was confirmed, or adopted.
 
     Args:
         user_id: the user.
         phone: the number.
         recovery_codes: the recovery codes, if this was the user's first number. Show them once.
-        verification: proof that the user passed the factor, since confirming a number does.
+        verification: proof that the user passed the factor, since confirming a number does; ``None`` if an operator
+            adopted the number.
+        repeated: whether this request was answered before, and this is the same answer.
     """
 
     user_id: str
     phone: EnrolledPhone
-    _recovery_codes: Opaque[tuple[str, ...]] = attrs.field(eq=False, repr=False)
-    verification: Verification
+    verification: Verification | None
+    repeated: bool = False
+    _recovery_codes: Opaque[tuple[str, ...]]
 
     @property
     def recovery_codes(self) -> tuple[str, ...]:
         """The user's recovery codes if this was the first number, otherwise empty. Show them once."""
         return self._recovery_codes.reveal()
 
+    def to_dict(self, *, secrets: bool = False) -> dict[str, Any]:
+        """Return the value for JSON, without the token. ``secrets`` adds the recovery codes."""
+        shown = super().to_dict()
+        return {**shown, "recovery_codes": list(self.recovery_codes)} if secrets else shown
 
-@attrs.frozen(kw_only=True)
-class Status:
+
+class Status(Value, frozen=True, kw_only=True, eq=False):
     """The state of one user: whether a login needs a second step, and what a page can show.
 
     Args:
@@ -161,6 +209,10 @@ class Status:
     guesses_left: int
     locked: bool
     recovery_codes_left: int
+
+    def challenge(self, challenge_id: str) -> Challenge | None:
+        """Return the live challenge with this id, or ``None``."""
+        return next((one for one in self.challenges if one.id == challenge_id), None)
 
 
 #: From the best to the worst. ``"not checked"`` is worse than ``"ok"``, since the answer is unknown.

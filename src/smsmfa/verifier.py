@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from . import core
 from .codes import new_id
-from .core.arguments import checked_channel, checked_details, checked_locale, checked_purpose
+from .core.arguments import (
+    PROOF_AGE,
+    checked_age,
+    checked_channel,
+    checked_details,
+    checked_locale,
+    checked_purpose,
+    checked_retry_key,
+)
 from .core.opaque import Opaque
 from .core.shell import AsyncShell, Base, Shell
 from .typing import SMS, VERIFICATION
-from .values import Challenge, Status, Verification
 
 if TYPE_CHECKING:
     from .core.outcomes import Reply
     from .core.records import Details
     from .core.transaction import Decide
+    from .values import Challenge, Status, Verification
 
 
 class VerifierBase(Base):
@@ -109,7 +118,7 @@ class Verifier(VerifierBase, Shell):
 
     def verify(
         self, user_id: object, challenge_id: str, code: str, *, purpose: str = "login",
-        details: Mapping[str, str] | None = None,
+        details: Mapping[str, str] | None = None, retry_key: str | None = None,
     ) -> Verification:  # fmt: skip
         """Return proof that the user typed the right code, or raise. A code is accepted once.
 
@@ -119,6 +128,8 @@ class Verifier(VerifierBase, Shell):
             code: as the user typed it.
             purpose: what the code must be for.
             details: what exactly, as given to :meth:`challenge`.
+            retry_key: an unguessable string of 16 to 128 characters, drawn for one form of one session. If the same
+                request comes again with it within 10 minutes, it gets the same answer.
 
         Raises:
             CodeMalformed: this cannot be a code; nothing was charged.
@@ -126,38 +137,71 @@ class Verifier(VerifierBase, Shell):
             CodeExpired: the challenge is too old.
             RateLimited: the guess budget is empty (``"guesses"``); nothing was compared.
             Locked: the number is disabled.
+            CodeUsed: the challenge was accepted just now; the form was sent twice.
             FactorDisabled: the factor is turned off.
             StoreError: the store failed; nobody was let in.
         """
-        submitted = Opaque(code)
-        del code  # a traceback with locals must not show it
-        purpose, bound = checked_purpose(purpose), checked_details(details)
+        submitted, hidden = Opaque(code), Opaque(retry_key)
+        del code, retry_key  # a traceback with locals must show neither
+        purpose, bound, key = checked_purpose(purpose), checked_details(details), checked_retry_key(hidden)
         with self._operation("verify", user_id, challenge_id=challenge_id, purpose=purpose) as operation:
-            read = self._read_code(submitted)
-            decide = partial(
-                core.decisions.verify, challenge_id=challenge_id, code=read, purpose=purpose, details=bound
-            )
-            accepted = self._run(operation, decide)
+            read, known = self._read_code(submitted), operation.challenge_id or ""
+            request = self._asked(operation, read, "verify", known, key, purpose, bound)
+            accepted = self._run(operation, partial(core.decisions.verify, request=request))
+            operation.repeated = accepted.repeated
             return core.results.verification_of(operation, accepted, purpose, plain=not bound)
 
-    def recover(self, user_id: object, recovery_code: str) -> Verification:
+    def recover(self, user_id: object, recovery_code: str, *, retry_key: str | None = None) -> Verification:
         """Let the user in with a recovery code. The result has its replacement, which you show once.
+
+        Args:
+            user_id: a ``str``, ``int`` or ``UUID``.
+            recovery_code: as the user typed it.
+            retry_key: as for :meth:`verify`. The same request gets the same replacement again.
 
         Raises:
             CodeMalformed: this cannot be a recovery code; nothing was charged.
             CodeRejected: the user has no such recovery code; see ``attempts_left``.
             RateLimited: there were too many wrong ones (``"recovery"``); nothing was compared.
             NotEnrolled: the user has no number.
+            CodeUsed: the recovery code was accepted just now; the form was sent twice.
             FactorDisabled: the factor is turned off.
             StoreError: the store failed; nobody was let in.
         """
-        submitted = Opaque(recovery_code)
-        del recovery_code
+        submitted, hidden = Opaque(recovery_code), Opaque(retry_key)
+        del recovery_code, retry_key
+        key = checked_retry_key(hidden)
         with self._operation("recover", user_id, purpose="login") as operation:
             hashed = self._read_recovery_code(submitted)
-            shown, hashes = self._new_recovery_codes(1)
-            accepted = self._run(operation, partial(core.decisions.recover, hashed=hashed, replacement=hashes[0]))
+            request = self._asked(operation, Opaque(hashed.hex()), "recover", hashed.hex(), key)
+            codes = request.recovery_codes(1)
+            [replacement] = core.request.hashes_of(codes)
+            decide = partial(core.decisions.recover, request=request, hashed=hashed, replacement=replacement)
+            accepted = self._run(operation, decide)
+            shown = self._shown(operation, request, accepted, codes)
             return core.results.verification_of(operation, accepted, "login", recovery_codes=shown)
+
+    def check_proof(self, user_id: object, proof: str | None, *, max_age: timedelta = PROOF_AGE) -> datetime:
+        """Return when a proof was given, if it could change the user's numbers now; otherwise raise.
+
+        Use it for your own sensitive pages. It reads one record and charges nothing.
+
+        Args:
+            user_id: a ``str``, ``int`` or ``UUID``.
+            proof: the ``token`` of a :class:`~smsmfa.Verification`.
+            max_age: how old the proof may be, at most 10 minutes.
+
+        Raises:
+            ProofRequired: ``proof`` is missing, stale or somebody else's, or the user has no numbers.
+            ValueError: ``max_age`` is not a timedelta from zero to 10 minutes.
+            StoreError: the store failed.
+        """
+        token = Opaque(proof)
+        del proof
+        most = checked_age(max_age)
+        operation = self._operation("check proof", user_id).operation
+        value = self._store.read(operation.user_key)
+        return core.results.proven_at(operation, value, self._read_proof(operation, token), most)
 
     def unlock(self, user_id: object) -> None:
         """For operators: refill the guess and recovery buckets. A disabled number stays disabled.
@@ -203,29 +247,42 @@ class AsyncVerifier(VerifierBase, AsyncShell):
 
     async def verify(
         self, user_id: object, challenge_id: str, code: str, *, purpose: str = "login",
-        details: Mapping[str, str] | None = None,
+        details: Mapping[str, str] | None = None, retry_key: str | None = None,
     ) -> Verification:  # fmt: skip
         """Like :meth:`Verifier.verify`."""
-        submitted = Opaque(code)
-        del code  # a traceback with locals must not show it
-        purpose, bound = checked_purpose(purpose), checked_details(details)
+        submitted, hidden = Opaque(code), Opaque(retry_key)
+        del code, retry_key  # a traceback with locals must show neither
+        purpose, bound, key = checked_purpose(purpose), checked_details(details), checked_retry_key(hidden)
         with self._operation("verify", user_id, challenge_id=challenge_id, purpose=purpose) as operation:
-            read = self._read_code(submitted)
-            decide = partial(
-                core.decisions.verify, challenge_id=challenge_id, code=read, purpose=purpose, details=bound
-            )
-            accepted = await self._run(operation, decide)
+            read, known = self._read_code(submitted), operation.challenge_id or ""
+            request = self._asked(operation, read, "verify", known, key, purpose, bound)
+            accepted = await self._run(operation, partial(core.decisions.verify, request=request))
+            operation.repeated = accepted.repeated
             return core.results.verification_of(operation, accepted, purpose, plain=not bound)
 
-    async def recover(self, user_id: object, recovery_code: str) -> Verification:
+    async def recover(self, user_id: object, recovery_code: str, *, retry_key: str | None = None) -> Verification:
         """Like :meth:`Verifier.recover`."""
-        submitted = Opaque(recovery_code)
-        del recovery_code
+        submitted, hidden = Opaque(recovery_code), Opaque(retry_key)
+        del recovery_code, retry_key
+        key = checked_retry_key(hidden)
         with self._operation("recover", user_id, purpose="login") as operation:
             hashed = self._read_recovery_code(submitted)
-            shown, hashes = self._new_recovery_codes(1)
-            accepted = await self._run(operation, partial(core.decisions.recover, hashed=hashed, replacement=hashes[0]))
+            request = self._asked(operation, Opaque(hashed.hex()), "recover", hashed.hex(), key)
+            codes = request.recovery_codes(1)
+            [replacement] = core.request.hashes_of(codes)
+            decide = partial(core.decisions.recover, request=request, hashed=hashed, replacement=replacement)
+            accepted = await self._run(operation, decide)
+            shown = self._shown(operation, request, accepted, codes)
             return core.results.verification_of(operation, accepted, "login", recovery_codes=shown)
+
+    async def check_proof(self, user_id: object, proof: str | None, *, max_age: timedelta = PROOF_AGE) -> datetime:
+        """Like :meth:`Verifier.check_proof`."""
+        token = Opaque(proof)
+        del proof
+        most = checked_age(max_age)
+        operation = self._operation("check proof", user_id).operation
+        value = await self._store.read(operation.user_key)
+        return core.results.proven_at(operation, value, self._read_proof(operation, token), most)
 
     async def unlock(self, user_id: object) -> None:
         """Like :meth:`Verifier.unlock`."""

@@ -9,7 +9,7 @@ from smsmfa import Limit, Limits
 from smsmfa.core.book import DAY, Book, Missing
 from smsmfa.core.operation import Operation
 from smsmfa.core.records import (
-    TOTAL_KEY,
+    Answer,
     Issued,
     Number,
     Pending,
@@ -19,6 +19,7 @@ from smsmfa.core.records import (
     decode,
     encode,
     number_key,
+    total_key,
     user_key,
 )
 from smsmfa.limiter import KEEP_MARGIN
@@ -57,10 +58,10 @@ class TestBook:
 
     def test_stored(self):
         """What is stored is decoded, and a number's record is one object however often it is asked for."""
-        values = {USER_KEY: encode(User(changes=3)), NUMBER_KEY: encode(Number(sends=5))}
+        values = {USER_KEY: encode(User(sends=3)), NUMBER_KEY: encode(Number(sends=5))}
         book = a_book(values)
 
-        assert (3, 5) == (book.user.changes, book.number(NUMBER_AS_INT).sends)
+        assert (3, 5) == (book.user.sends, book.number(NUMBER_AS_INT).sends)
         assert book.number(NUMBER_AS_INT) is book.number(NUMBER_AS_INT)
 
     def test_holder(self):
@@ -70,16 +71,16 @@ class TestBook:
     def test_buckets(self):
         """R28: a message is taken from the buckets of the user, the number and the total."""
         limits = {"user": Limit(1, HOUR), "number": Limit(2, HOUR), "total": Limit(3, HOUR)}
-        book = a_book({TOTAL_KEY: encode(Total(sends=9))}, **limits)
-        buckets = book.send_buckets(NUMBER_AS_INT)
+        book = a_book({total_key(): encode(Total(sends=9))}, **limits)
+        buckets = book.send_buckets(NUMBER_AS_INT, confirmed=True)
 
-        assert [*limits.items()] == [(scope, limit) for scope, limit, _ in buckets]
-        assert [book.user, book.number(NUMBER_AS_INT), Total(sends=9)] == [record for _, _, record in buckets]
-        assert buckets[2][2] is book.send_buckets(NUMBER_AS_INT)[2][2]
+        assert [*limits.items()] == [(one.scope, one.limit) for one in buckets]
+        assert [book.user, book.number(NUMBER_AS_INT), Total(sends=9)] == [one.record for one in buckets]
+        assert buckets[2].record is book.send_buckets(NUMBER_AS_INT, confirmed=True)[2].record
 
     def test_only_user(self):
         """Without a limit for numbers and for the total only the user's bucket is left, and no number is asked for."""
-        assert ["user"] == [scope for scope, _, _ in a_book(number=None).send_buckets(OTHER)]
+        assert ["user"] == [one.scope for one in a_book(number=None).send_buckets(OTHER, confirmed=True)]
 
     def test_missing(self):
         """A number that the keys do not cover is missing, and the error shows nothing."""
@@ -107,11 +108,16 @@ class TestWrites:
 
         assert {USER_KEY: Entry(encode(User(phones=[PHONE])), None)} == written(a_book(), decide)
 
-    @pytest.mark.parametrize("name", ["sends", "guesses", "recoveries"])
+    @pytest.mark.parametrize("name", ["sends", "guesses", "recoveries", "refunds"])
     def test_user_with_bucket(self, name):
         """T19: the record of a user without a number is kept while a bucket is not full, with a margin for clocks."""
         capacity_and_refill = Limit(5, HOUR)
-        one = a_book(user=capacity_and_refill, guesses=capacity_and_refill, recovery=capacity_and_refill)
+        one = a_book(
+            user=capacity_and_refill,
+            guesses=capacity_and_refill,
+            recovery=capacity_and_refill,
+            refunds=capacity_and_refill,
+        )
         entry = written(one, lambda book: setattr(book.user, name, NOW + HOUR_US))[USER_KEY]
 
         assert 3600 + KEEP_MARGIN <= entry.keep_for <= 3601 + KEEP_MARGIN
@@ -132,9 +138,9 @@ class TestWrites:
 
         assert 300 + DAY // 10**6 <= entry.keep_for <= 301 + DAY // 10**6 + KEEP_MARGIN
 
-    def test_user_with_changes(self):
-        """The count of changes is kept for as long as a proof could name it."""
-        entry = written(a_book(), lambda book: setattr(book.user, "changes", 1))[USER_KEY]
+    def test_user_with_answer(self):
+        """An answer is kept for as long as it can be repeated."""
+        entry = written(a_book(), lambda book: setattr(book.user, "accepted", [Answer(b"about", NOW)]))[USER_KEY]
 
         assert entry.keep_for >= 600
 
@@ -143,11 +149,11 @@ class TestWrites:
         values = {
             USER_KEY: encode(User(sends=NOW - 1)),
             NUMBER_KEY: encode(Number(sends=NOW - 1)),
-            TOTAL_KEY: encode(Total(sends=NOW - 1)),
+            total_key(): encode(Total(sends=NOW - 1)),
         }
         one = a_book(values, total=Limit(1, HOUR))
 
-        assert dict.fromkeys(values) == written(one, lambda book: book.send_buckets(NUMBER_AS_INT))
+        assert dict.fromkeys(values) == written(one, lambda book: book.send_buckets(NUMBER_AS_INT, confirmed=True))
 
     def test_number(self):
         """The record of a number is kept while its bucket is not full, and for ever while users hold it."""
@@ -171,10 +177,10 @@ class TestWrites:
         """The total is written where a message was taken from it, and kept while it is not full."""
 
         def charge(book):
-            for _, _, record in book.send_buckets(NUMBER_AS_INT):
-                record.sends = -1
+            for one in book.send_buckets(NUMBER_AS_INT, confirmed=True):
+                one.record.sends = -1
 
         one = a_book(total=Limit(2, None), user=Limit(2, None), number=None)
-        assert {USER_KEY: Entry(encode(User(sends=-1))), TOTAL_KEY: Entry(encode(Total(sends=-1)))} == written(
+        assert {USER_KEY: Entry(encode(User(sends=-1))), total_key(): Entry(encode(Total(sends=-1)))} == written(
             one, charge
         )

@@ -10,6 +10,7 @@ from smsmfa import (
     AlreadyEnrolled,
     CodeExpired,
     CodeRejected,
+    CodeUsed,
     Limit,
     Limits,
     Locked,
@@ -23,6 +24,7 @@ from smsmfa.core.opaque import Opaque
 from smsmfa.core.operation import Operation
 from smsmfa.core.proofs import Proof
 from smsmfa.core.records import Number, Phone, User, decode, encode, number_key
+from smsmfa.core.request import Request
 
 SECOND, HOUR, DAY = 10**6, 3600 * 10**6, 86400 * 10**6
 ONE_AN_HOUR = Limit(1, timedelta(hours=1))
@@ -39,7 +41,7 @@ class World(Records):
     def __init__(self, *phones, **arguments):
         super().__init__(a_config(**arguments))
         if phones:
-            self.put(User(phones=list(phones), recovery=[b"recovery"], changes=1))
+            self.put(User(phones=list(phones), recovery=[b"recovery"], stamp=b"before"))
 
     def alter(self, **fields):
         """Set fields of alice's record."""
@@ -48,13 +50,17 @@ class World(Records):
             setattr(user, name, value)
         self.put(user)
 
+    def number(self, number=NUMBER):
+        """Return the record of a number."""
+        return decode(Number, self.values.get(number_key(int(number[1:]))))
+
     def holders(self, number=NUMBER):
         """Return how many users a number's record names."""
-        return len(decode(Number, self.values.get(number_key(int(number[1:])))).holders)
+        return len(self.number(number).holders)
 
     def proof(self):
         """Return a proof that is good now."""
-        return Proof(self.now, self.user().changes, True)
+        return Proof(self.now, self.user().stamp, True)
 
     def start(self, number=NUMBER, *, new_id="new", replace=None, proof=None, channel="sms"):
         begin = partial(decisions.start, new_id=new_id, phone=phone(f"phone of {new_id}", number), replace=replace)
@@ -63,11 +69,11 @@ class World(Records):
     def resend_pending(self, challenge_id="new", *, new_id="newer", channel=None):
         return self.run(partial(decisions.resend_pending, new_id=new_id, challenge_id=challenge_id, channel=channel))
 
-    def confirm(self, challenge_id="new", *, right=True, recovery=(b"fresh",)):
+    def confirm(self, challenge_id="new", *, right=True, recovery=(b"fresh",), retry_key=None):
         pending = self.user().pending
         code = self.code("enrollment", pending.issued, pending.phone) if pending else "123456"
-        code = Opaque(code if right else wrong(code))
-        return self.run(partial(decisions.confirm, challenge_id=challenge_id, code=code, recovery=list(recovery)))
+        request = self.request("confirm", challenge_id, code if right else wrong(code), retry_key)
+        return self.run(partial(decisions.confirm, request=request, recovery=list(recovery), stamp=b"after"))
 
     def challenge(self, *, new_id="new", phone_id=None, purpose="login", details=(), channel="sms"):
         begin = partial(decisions.challenge, new_id=new_id, phone_id=phone_id, purpose=purpose)
@@ -76,19 +82,25 @@ class World(Records):
     def resend(self, challenge_id="new", *, new_id="newer", channel=None):
         return self.run(partial(decisions.resend, new_id=new_id, challenge_id=challenge_id, channel=channel))
 
-    def verify(self, challenge_id="new", *, right=True, purpose="login", details=()):
+    def verify(self, challenge_id="new", *, right=True, purpose="login", details=(), retry_key=None):
         issued = next((issued for issued in self.user().issued if issued.id == challenge_id), None)
         to = next((to for to in self.user().phones if issued and to.id == issued.phone_id), None)
         code = self.code("verification", issued, to) if to else "123456"
-        code = Opaque(code if right else wrong(code))
-        check = partial(decisions.verify, challenge_id=challenge_id, code=code, purpose=purpose, details=details)
-        return self.run(check)
+        code = code if right else wrong(code)
+        request = self.request("verify", challenge_id, code, retry_key, purpose=purpose, details=details)
+        return self.run(partial(decisions.verify, request=request))
 
-    def recover(self, hashed=b"recovery"):
-        return self.run(partial(decisions.recover, hashed=hashed, replacement=b"replaced"))
+    def recover(self, hashed=b"recovery", *, retry_key=None):
+        request = self.request("recover", hashed.hex(), hashed.hex(), retry_key)
+        return self.run(partial(decisions.recover, request=request, hashed=hashed, replacement=b"replaced"))
 
-    def settle(self, reply):
-        return self.run(partial(decisions.settle, reply=reply))
+    def settle(self, reply, *, excused=False):
+        return self.run(partial(decisions.settle, reply=reply, excused=excused))
+
+    def request(self, kind, of, code, retry_key=None, **about):
+        """Return a request with a code, as a shell makes it."""
+        key = Opaque(retry_key) if retry_key else None
+        return Request(self.config.keys, self.user_key, Opaque(code), kind, of, key, b"seed" if key else b"", **about)
 
     def code(self, kind, issued, to):
         """Return the code of a challenge."""
@@ -138,8 +150,12 @@ class TestRules:
         world.challenge()
         world.start(OTHER_NUMBER)
         world.now += 30 * SECOND
+        if name == "start":
+            world.start = partial(world.start, THIRD_NUMBER, new_id="another")
         if name == "remove":
-            world.remove = lambda: world.run(partial(decisions.remove, phone_id="phone", proof=world.proof()))
+            world.remove = lambda: world.run(
+                partial(decisions.remove, phone_id="phone", proof=world.proof(), stamp=b"after")
+            )
         world.reset = lambda: world.run(decisions.reset)
         stored, outcomes, results = dict(world.values), [], []
         for _ in range(2):
@@ -159,7 +175,9 @@ class TestRules:
             world.start(OTHER_NUMBER)
         elif name in {"resend", "verify"}:
             world.challenge()
-        world.remove = lambda: world.run(partial(decisions.remove, phone_id="phone", proof=world.proof()))
+        world.remove = lambda: world.run(
+            partial(decisions.remove, phone_id="phone", proof=world.proof(), stamp=b"after")
+        )
         getattr(world, name)()
 
         assert ("phone of new" if name in {"resend_pending", "confirm"} else "phone") == world.about.id
@@ -180,23 +198,31 @@ class TestStart:
         assert world.now + HOUR == user.sends
 
     def test_refusals(self):
-        """A proof, what is replaced, whether it is the user's already, who has it and the limits are asked in turn."""
+        """The proof, the replaced number, the user's own numbers, the limits and other users are checked in this order."""
         world = World(phone(), max_phones=2, max_users_per_number=1, limits=Limits(user=ONE_AN_HOUR))
         world.values[number_key(int(OTHER_NUMBER[1:]))] = encode(Number(holders=[b"bob"]))
         world.alter(sends=world.now + HOUR)
         expected = [
-            (ProofRequired, {"proof": Proof(world.now, 0, True), "replace": "nobody's"}),
+            (ProofRequired, {"proof": Proof(world.now, b"", True), "replace": "nobody's"}),
             (NotEnrolled, {"replace": "nobody's"}),
             (AlreadyEnrolled, {}),
-            (PhoneInUse, {"number": OTHER_NUMBER}),
             (RateLimited, {"number": OTHER_NUMBER}),
+            (PhoneInUse, {"number": OTHER_NUMBER}),
         ]
         for error, arguments in expected[:4]:
             assert error is type(world.start(**arguments))
-        del world.values[number_key(int(OTHER_NUMBER[1:]))]
+        world.alter(sends=0)
 
-        assert RateLimited is type(world.start(**expected[4][1]))
+        assert PhoneInUse is type(world.start(**expected[4][1]))
         assert world.pending_id is None
+
+    def test_in_use_is_charged(self):
+        """T27: a number that others have costs the user a message and the number nothing, so a look-up is not free."""
+        world = World(max_users_per_number=1)
+        world.values[number_key(int(NUMBER[1:]))] = encode(Number(holders=[b"bob"]))
+
+        assert PhoneInUse is type(world.start())
+        assert (world.now + HOUR, 0) == (world.user().sends, world.number().unverified)
 
     def test_again(self):
         """Within the gap the same number is not sent a message, and what it will replace is what was said last."""
@@ -285,16 +311,16 @@ class TestConfirm:
     """A number that waits becomes the user's."""
 
     def test_first(self):
-        """The first number brings recovery codes, moves the count of changes, and its record names the user."""
+        """The first number brings recovery codes and a new stamp, and its record names the user."""
         world = World()
         world.start()
         enrolled = world.confirm()
         user = world.user()
 
-        assert (1, True, "phone of new") == (enrolled.changes, enrolled.recovery, enrolled.phone.id)
-        assert ([b"fresh"], 1, None, world.now) == (
+        assert (b"after", True, "phone of new") == (enrolled.stamp, enrolled.shows_codes, enrolled.phone.id)
+        assert ([b"fresh"], b"after", None, world.now) == (
             user.recovery,
-            user.changes,
+            user.stamp,
             user.pending,
             user.phones[0].enrolled_at,
         )
@@ -308,7 +334,7 @@ class TestConfirm:
         enrolled = world.confirm()
 
         assert ["phone of new", "two"] == [one.id for one in world.user().phones]
-        assert (2, False, [b"recovery"]) == (enrolled.changes, enrolled.recovery, world.user().recovery)
+        assert (b"after", False, [b"recovery"]) == (enrolled.stamp, enrolled.shows_codes, world.user().recovery)
         assert (0, 1) == (world.holders(), world.holders(THIRD_NUMBER))
 
     def test_no_recovery_codes(self):
@@ -316,7 +342,7 @@ class TestConfirm:
         world = World(recovery_codes=0)
         world.start()
 
-        assert (False, []) == (world.confirm(recovery=()).recovery, world.user().recovery)
+        assert (False, []) == (world.confirm(recovery=()).shows_codes, world.user().recovery)
 
     def test_no_limit_of_users(self):
         """R16: where any number of users may have a number its record does not name them."""
@@ -371,43 +397,46 @@ class TestChanges:
     """Numbers and recovery codes are dropped or drawn anew."""
 
     def test_remove(self):
-        """R19, T2: a number goes, the last with the recovery codes; the count of changes moves; buckets stay."""
+        """R19, T2: a number goes, the last with the recovery codes; the stamp is new; buckets stay."""
         world = World(phone("one"), phone("two", OTHER_NUMBER))
         world.alter(sends=world.now + HOUR, guesses=world.now + HOUR)
         for phone_id, recovery in ("one", [b"recovery"]), ("two", []):
-            remove = partial(decisions.remove, phone_id=phone_id, proof=world.proof())
+            remove = partial(decisions.remove, phone_id=phone_id, proof=world.proof(), stamp=b"after")
             assert isinstance(world.run(remove), decisions.Done)
             assert recovery == world.user().recovery
 
         user = world.user()
-        assert ([], 3, world.now + HOUR, world.now + HOUR) == (user.phones, user.changes, user.sends, user.guesses)
+        assert ([], b"after", world.now + HOUR, world.now + HOUR) == (user.phones, user.stamp, user.sends, user.guesses)
 
     def test_remove_refused(self):
         """R17: without a proof, and of what is not there, nothing goes."""
         world = World(phone())
 
-        assert ProofRequired is type(world.run(partial(decisions.remove, phone_id="phone", proof=None)))
-        assert NotEnrolled is type(world.run(partial(decisions.remove, phone_id="other", proof=world.proof())))
-        assert (1, 1) == (len(world.user().phones), world.user().changes)
+        assert ProofRequired is type(world.run(partial(decisions.remove, phone_id="phone", proof=None, stamp=b"after")))
+        assert NotEnrolled is type(
+            world.run(partial(decisions.remove, phone_id="other", proof=world.proof(), stamp=b"after"))
+        )
+        assert (1, b"before") == (len(world.user().phones), world.user().stamp)
 
     def test_new_recovery_codes(self):
         """R20, R21: new recovery codes take the place of the old, for a user who has a number and a proof."""
         world = World(phone())
-        draw = partial(decisions.new_recovery_codes, recovery=[b"fresh"])
+        request = world.request("new recovery codes", "", "token")
+        draw = partial(decisions.new_recovery_codes, request=request, recovery=[b"fresh"])
         assert ProofRequired is type(world.run(partial(draw, proof=None)))
         assert [b"recovery"] == world.user().recovery
-        assert isinstance(world.run(partial(draw, proof=world.proof())), decisions.Done)
+        assert isinstance(world.run(partial(draw, proof=world.proof())), decisions.Renewed)
 
-        assert ([b"fresh"], 1) == (world.user().recovery, world.user().changes)
+        assert ([b"fresh"], b"before") == (world.user().recovery, world.user().stamp)
         assert NotEnrolled is type(World().run(partial(draw, proof=None)))
 
     def test_reset(self):
-        """R19, T2: a reset leaves nothing but the buckets, and the count of changes moves."""
+        """R19, T2: a reset leaves nothing but the buckets."""
         world = World(phone())
         world.challenge()
         world.start(OTHER_NUMBER)
         world.alter(guesses=world.now + HOUR, recoveries=world.now + HOUR)
-        expected = User(changes=2, sends=world.now + 2 * HOUR, guesses=world.now + HOUR, recoveries=world.now + HOUR)
+        expected = User(sends=world.now + 2 * HOUR, guesses=world.now + HOUR, recoveries=world.now + HOUR)
 
         assert isinstance(world.run(decisions.reset), decisions.Done)
         assert expected == world.user()
@@ -418,7 +447,7 @@ class TestChanges:
         world.start()
         world.run(decisions.reset)
 
-        assert (None, 1) == (world.pending_id, world.user().changes)
+        assert (None, 0) == (world.pending_id, world.user().stamp)
 
     def test_reset_of_nobody(self):
         """A reset of a stranger writes nothing."""
@@ -548,9 +577,9 @@ class TestVerify:
         accepted = world.verify()
         user = world.user()
 
-        assert (1, [], 0, 0) == (accepted.changes, user.issued, user.guesses, user.phones[0].failures)
+        assert (b"before", [], 0, 0) == (accepted.stamp, user.issued, user.guesses, user.phones[0].failures)
         assert world.now == user.phones[0].last_used_at
-        assert CodeRejected is type(world.verify())
+        assert CodeUsed is type(world.verify())
 
     def test_wrong(self):
         """T1: a wrong code costs an attempt, a guess and a failure in a row."""
@@ -611,7 +640,7 @@ class TestRecover:
         world = World(phone())
         world.alter(recovery=[b"one", b"recovery", b"two"])
 
-        assert 1 == world.recover().changes
+        assert b"before" == world.recover().stamp
         assert ([b"one", b"replaced", b"two"], 0) == (world.user().recovery, world.user().recoveries)
 
     def test_wrong(self):
@@ -646,7 +675,7 @@ class TestSettle:
         """The charge is given back and the new challenge is gone."""
         world = World(phone())
         before = world.user()
-        world.settle(world.challenge())
+        world.settle(world.challenge(), excused=True)
 
         assert before == world.user()
 
@@ -655,7 +684,7 @@ class TestSettle:
         world = World(phone())
         world.start(OTHER_NUMBER)
         before = world.user()
-        world.settle(world.challenge(new_id="other"))
+        world.settle(world.challenge(new_id="other"), excused=True)
 
         assert before == world.user()
 
@@ -665,7 +694,7 @@ class TestSettle:
         world.challenge()
         world.now += 30 * SECOND
         before = world.user()
-        world.settle(world.challenge(new_id="other"))
+        world.settle(world.challenge(new_id="other"), excused=True)
 
         assert before == world.user()
 
@@ -675,7 +704,7 @@ class TestSettle:
         world.challenge()
         world.now += 30 * SECOND
         before = world.user()
-        world.settle(world.resend())
+        world.settle(world.resend(), excused=True)
 
         assert before == world.user()
 
@@ -687,7 +716,7 @@ class TestSettle:
         reply = world.resend()
         world.now += 30 * SECOND
         world.resend()
-        world.settle(reply)
+        world.settle(reply, excused=True)
 
         assert world.now == world.user().issued[0].sent
 
@@ -696,12 +725,12 @@ class TestSettle:
         """A number whose message did not go out does not wait, and what waited before it is back."""
         world = World()
         before = world.user()
-        world.settle(world.start())
+        world.settle(world.start(), excused=True)
         assert before == world.user()
         world.start()
         world.now += wait
         before = world.user()
-        world.settle(world.start(OTHER_NUMBER, new_id="other"))
+        world.settle(world.start(OTHER_NUMBER, new_id="other"), excused=True)
 
         assert before == world.user()
 
@@ -711,7 +740,7 @@ class TestSettle:
         world.start()
         world.now += 30 * SECOND
         before = world.user()
-        world.settle(world.resend_pending())
+        world.settle(world.resend_pending(), excused=True)
 
         assert before == world.user()
 
@@ -720,8 +749,8 @@ class TestSettle:
         world = World(phone(), phone("two", OTHER_NUMBER))
         world.challenge()
         reply = world.challenge(new_id="other", phone_id="two")
-        world.run(partial(decisions.remove, phone_id="phone", proof=world.proof()))
-        world.settle(reply)
+        world.run(partial(decisions.remove, phone_id="phone", proof=world.proof(), stamp=b"after"))
+        world.settle(reply, excused=True)
 
         assert ([], world.now + HOUR) == (world.ids, world.user().sends)
 
@@ -730,7 +759,7 @@ class TestSettle:
         world = World(phone())
         reply = world.challenge()
         world.verify()
-        world.settle(reply)
+        world.settle(reply, excused=True)
 
         assert ([], 0) == (world.ids, world.user().sends)
 
@@ -792,9 +821,9 @@ class TestChannels:
         """What is accepted says how its code last went out; a recovery code came by none."""
         world = World(phone())
         world.challenge(channel="whatsapp")
-        assert "whatsapp" == world.verify().method
+        assert "whatsapp" == world.verify().answer.method
         world.alter(recovery=[b"recovery"])
-        assert "recovery" == world.recover().method
+        assert "recovery" == world.recover().answer.method
         world = World()
         world.start(channel="voice")
-        assert "voice" == world.confirm().method
+        assert "voice" == world.confirm().answer.method

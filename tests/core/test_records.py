@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support import shown
 
 from smsmfa.core.records import (
-    TOTAL_KEY,
+    Answer,
     Issued,
     Number,
     Pending,
@@ -21,6 +21,7 @@ from smsmfa.core.records import (
     decode,
     encode,
     number_key,
+    total_key,
     user_key,
 )
 from smsmfa.exceptions import StoreError
@@ -28,17 +29,21 @@ from smsmfa.phone import PhoneNumber
 
 PHONE = Phone("phone id", 14155552671, "US", "mobile", 1_700_000_000_000_000, 1_700_000_000_000_001, 3, True)
 ISSUED = Issued("id", 2**32 - 1, "payment", "phone id", (("amount", "10 €"), ("payee", "Bob")), "pt-BR", 1, 2, 3, 4)
+ANSWER = Answer(b"about", 5, b"mark", 2**32 - 1, "sms", "phone id", b"seed", "code_rejected")
 USER = User(
     phones=[PHONE, Phone("other id", 447400123456, "GB", "mobile")],
     issued=[ISSUED, Issued("id 2", 1, "login", "phone id", (), None, 5, 6, 7)],
     pending=Pending(ISSUED, PHONE, "other id"),
     recovery=[bytes(32), bytes(range(32))],
-    changes=7,
+    stamp=bytes(range(10)),
     sends=1_700_000_000_000_002,
     guesses=1_700_000_000_000_003,
     recoveries=1_700_000_000_000_004,
+    refunds=1_700_000_000_000_005,
+    accepted=[ANSWER, Answer(b"other", 6)],
+    refused=[ANSWER],
 )
-NUMBER = Number(sends=-3, holders=[b"one user", b"another"])
+NUMBER = Number(sends=-3, holders=[b"one user", b"another"], unverified=-4)
 RECORDS = [USER, User(), NUMBER, Number(), Total(sends=-100), Total()]
 BLANK = [(User, User()), (Number, Number()), (Total, Total())]
 
@@ -59,14 +64,19 @@ def test_absent(kind, blank):
     "record, stored",
     [
         (Total(sends=-5), b"\x92\x01\xfb"),
-        (Number(sends=5, holders=[b"u"]), b"\x93\x01\x05\x91\xc4\x01u"),
-        (User(changes=1), b"\x99\x01\x90\x90\xc0\x90\x01\x00\x00\x00"),
+        (Number(sends=5, holders=[b"u"], unverified=6), b"\x94\x01\x05\x91\xc4\x01u\x06"),
+        (User(stamp=b"s"), b"\x9c\x01\x90\x90\xc0\x90\xc4\x01s\x00\x00\x00\x00\x90\x90"),
     ],
 )
 def test_form(record, stored):
     """The stored form does not change between releases: an array of MessagePack, the version first."""
     assert stored == encode(record)
     assert record == decode(type(record), stored)
+
+
+def test_count_of_changes():
+    """A record from before stamps has an integer in their place, and so has none yet."""
+    assert 7 == decode(User, b"\x99\x01\x90\x90\xc0\x90\x07\x00\x00\x00").stamp
 
 
 @pytest.mark.parametrize("kind, blank", BLANK)
@@ -180,7 +190,7 @@ def test_number_key():
 def test_keys():
     """Keys are what the store protocol asks for, and no two records share one."""
     keys = [user_key(name) for name in ("alice", "Alice", "alice ", "14155552671", "total")]
-    keys += [number_key(number) for number in (14155552671, 1415555267)] + [TOTAL_KEY]
+    keys += [number_key(number) for number in (14155552671, 1415555267)] + [total_key()]
 
     assert len(keys) == len(set(keys))
     assert all(re.fullmatch(r"[!-~]{1,250}", key) for key in keys)

@@ -99,19 +99,19 @@ class TestUnproven:
         "proof, good",
         [
             (None, False),
-            (Proof(NOW, 3, True), True),
-            (Proof(NOW, 3, False), False),
-            (Proof(NOW, 2, True), False),
-            (Proof(NOW, 4, True), False),
-            (Proof(NOW - 600 * SECOND_US, 3, True), True),
-            (Proof(NOW - 600 * SECOND_US - 1, 3, True), False),
-            (Proof(NOW + 60 * SECOND_US, 3, True), True),
-            (Proof(NOW + 60 * SECOND_US + 1, 3, True), False),
+            (Proof(NOW, b"3", True), True),
+            (Proof(NOW, b"3", False), False),
+            (Proof(NOW, b"2", True), False),
+            (Proof(NOW, b"", True), False),
+            (Proof(NOW - 600 * SECOND_US, b"3", True), True),
+            (Proof(NOW - 600 * SECOND_US - 1, b"3", True), False),
+            (Proof(NOW + 60 * SECOND_US, b"3", True), True),
+            (Proof(NOW + 60 * SECOND_US + 1, b"3", True), False),
         ],
     )
     def test_number(self, proof, good):
         """R17: a proof has to be for changes, of the present numbers, at most 10 minutes old and a minute early."""
-        refusal = rules.proof_refusal(book(User(phones=[phone()], changes=3)), proof)
+        refusal = rules.proof_refusal(book(User(phones=[phone()], stamp=b"3")), proof)
 
         assert good == (refusal is None)
         assert good != isinstance(refusal, ProofRequired)
@@ -128,7 +128,9 @@ class TestToReplace:
         [
             ([], 1, NUMBER, None, None),
             ([], 1, NUMBER, "nobody's", NotEnrolled),
-            ([phone("first")], 1, NUMBER, None, "first"),
+            ([phone("first")], 1, NUMBER, None, AlreadyEnrolled),
+            ([phone("first", disabled=True)], 1, NUMBER, None, "first"),
+            ([phone("first")], 1, NUMBER, "first", "first"),
             ([phone("first")], 1, OTHER_NUMBER, None, "first"),
             ([phone("first")], 2, NUMBER, None, AlreadyEnrolled),
             ([phone("first")], 2, OTHER_NUMBER, None, None),
@@ -299,8 +301,10 @@ class TestSending:
         """R28: one message is charged to the user, the number and the total."""
         records = book(config=limits(total=Limit(3, None)), total=Total(sends=-1))
 
-        assert rules.charge_message(records, NUMBERS[0]) is None
-        assert [NOW + HOUR_US, NOW + HOUR_US, -2] == [record.sends for _, _, record in records.send_buckets(NUMBERS[0])]
+        assert rules.charge_message(records, NUMBERS[0], confirmed=True) is None
+        assert [NOW + HOUR_US, NOW + HOUR_US, -2] == [
+            one.record.sends for one in records.send_buckets(NUMBERS[0], confirmed=True)
+        ]
         assert 0 == records.number(NUMBERS[1]).sends
 
     def test_refusal_charges_nothing(self):
@@ -308,8 +312,8 @@ class TestSending:
         config = limits(user=Limit(2, HOUR), number=Limit(1, HOUR), total=Limit(3, None))
         records = book(User(sends=NOW + 60), config=config, numbers={NUMBER: Number(sends=NOW + 90)})
 
-        assert ("number", timedelta(microseconds=90)) == told(rules.charge_message(records, NUMBERS[0]))
-        assert [NOW + 60, NOW + 90, 0] == [record.sends for _, _, record in records.send_buckets(NUMBERS[0])]
+        assert ("number", timedelta(microseconds=90)) == told(rules.charge_message(records, NUMBERS[0], confirmed=True))
+        assert [NOW + 60, NOW + 90, 0] == [one.record.sends for one in records.send_buckets(NUMBERS[0], confirmed=True)]
 
     @pytest.mark.parametrize(
         "user, number, total, expected",
@@ -321,9 +325,9 @@ class TestSending:
             user=Limit(1, HOUR * user), number=Limit(1, HOUR * number), total=Limit(1, total and HOUR * total)
         )
         records = book(config=config)
-        assert rules.charge_message(records, NUMBERS[0]) is None
+        assert rules.charge_message(records, NUMBERS[0], confirmed=True) is None
 
-        scope, wait = told(rules.charge_message(records, NUMBERS[0]))
+        scope, wait = told(rules.charge_message(records, NUMBERS[0], confirmed=True))
         assert (expected, None if total is None else HOUR * max(user, number, total)) == (scope, wait)
 
     def test_clamp(self):
@@ -331,11 +335,11 @@ class TestSending:
         config = limits(user=Limit(2, HOUR), number=Limit(3, HOUR), total=Limit(4, HOUR))
         far = NOW + 99 * HOUR_US
         records = book(User(sends=far), config=config, numbers={NUMBER: Number(sends=far)}, total=Total(sends=far))
-        refusal = rules.charge_message(records, NUMBERS[0])
+        refusal = rules.charge_message(records, NUMBERS[0], confirmed=True)
 
         assert HOUR == refusal.retry_after
-        buckets = records.send_buckets(NUMBERS[0])
-        assert [NOW + capacity * HOUR_US for capacity in (2, 3, 4)] == [record.sends for _, _, record in buckets]
+        buckets = records.send_buckets(NUMBERS[0], confirmed=True)
+        assert [NOW + capacity * HOUR_US for capacity in (2, 3, 4)] == [one.record.sends for one in buckets]
 
     def test_put_in_place(self):
         """R5: a new challenge takes the place of the old one, and of those that cannot be asked for again."""
@@ -358,7 +362,7 @@ class TestSending:
     def test_repeat(self):
         """R4: a repeated message moves the gap, and neither expiry nor attempts."""
         challenge = issued(at=NOW - 30 * SECOND_US, attempts=3)
-        reply = decisions._repeat(book(), challenge, phone(), None)
+        reply = decisions._repeat(book(), challenge, phone(), None, confirmed=True)
 
         assert (True, NOW, (NOW - 30 * SECOND_US, "sms")) == (reply.sent, challenge.sent, reply.before)
         assert (NOW + 270 * SECOND_US, 3) == (challenge.expires, challenge.attempts)
@@ -373,23 +377,23 @@ class TestSending:
         records = book(User(sends=NOW + HOUR_US), config=limits(user=Limit(1, HOUR)))
 
         assert ("resend", timedelta(seconds=29)) == told(
-            decisions._repeat(records, issued(at=NOW - SECOND_US), phone(), None)
+            decisions._repeat(records, issued(at=NOW - SECOND_US), phone(), None, confirmed=True)
         )
 
     def test_repeat_at_the_end_of_the_gap(self):
         """A microsecond before the gap ends a repetition is refused, then no more."""
         challenge = issued(at=NOW - 30 * SECOND_US)
-        early = decisions._repeat(book(now=NOW - 1), challenge, phone(), None)
+        early = decisions._repeat(book(now=NOW - 1), challenge, phone(), None, confirmed=True)
 
         assert ("resend", timedelta(microseconds=1)) == told(early)
-        assert decisions._repeat(book(), challenge, phone(), None).sent
+        assert decisions._repeat(book(), challenge, phone(), None, confirmed=True).sent
 
     def test_repeat_is_limited(self):
         """R28: after the gap the limits hold a repetition, and the gap stays as it was."""
         records = book(User(sends=NOW + HOUR_US), config=limits(user=Limit(1, HOUR)))
         challenge = issued(at=NOW - 30 * SECOND_US)
 
-        assert ("user", HOUR) == told(decisions._repeat(records, challenge, phone(), None))
+        assert ("user", HOUR) == told(decisions._repeat(records, challenge, phone(), None, confirmed=True))
         assert NOW - 30 * SECOND_US == challenge.sent
 
 

@@ -7,7 +7,7 @@ from smsmfa import CodeRejected, Limit, Limits, NotEnrolled, StoreError
 from smsmfa.core.book import Missing
 from smsmfa.core.operation import Operation
 from smsmfa.core.outcomes import Outcome
-from smsmfa.core.records import TOTAL_KEY, Number, Phone, User, encode, number_key, user_key
+from smsmfa.core.records import Number, Phone, User, encode, number_key, total_key, user_key
 from smsmfa.core.transaction import Transaction
 
 NOW = START // 1000
@@ -48,7 +48,7 @@ class TestKeys:
     )
     def test_total(self, kind, total, expected):
         """A transaction covers the total if it may send a message and the total is limited."""
-        assert expected == (TOTAL_KEY in transaction(about=operation(kind, total=total)).keys)
+        assert expected == (total_key() in transaction(about=operation(kind, total=total)).keys)
 
     def test_plan(self):
         """A transaction covers the numbers that are located in the user's record."""
@@ -64,21 +64,21 @@ class TestChange:
     """A decision on stored values."""
 
     @pytest.mark.parametrize(
-        "planned", [encode(User(changes=1)), encode(User(changes=2)), None], ids=["same", "other", "none"]
+        "planned", [encode(User(sends=1)), encode(User(sends=2)), None], ids=["same", "other", "none"]
     )
     def test_again(self, planned):
         """A decision sees what is stored now, whatever was planned, and however often the store runs it."""
-        stored, seen = {USER_KEY: encode(User(changes=1))}, []
+        stored, seen = {USER_KEY: encode(User(sends=1))}, []
 
         def decide(book):
-            seen.append(book.user.changes)
-            book.user.changes = 7
+            seen.append(book.user.sends)
+            book.user.sends = 7
             return Outcome()
 
         one = transaction(decide)
         one.plan(lambda user: user.phones, planned)
 
-        assert 2 * [encode(User(changes=7))] == [one.change(stored)[0][USER_KEY].value for _ in "12"]
+        assert 2 * [encode(User(sends=7))] == [one.change(stored)[0][USER_KEY].value for _ in "12"]
         assert [1, 1] == seen
 
     @pytest.mark.parametrize("outcome", [Outcome(), NotEnrolled()], ids=["done", "refused"])
@@ -90,7 +90,7 @@ class TestChange:
         """A decision about a number that is not covered writes nothing, and the next run covers the number."""
 
         def decide(book):
-            book.user.changes = 7
+            book.user.sends = 7
             return book.number(NUMBER_AS_INT)
 
         one = transaction(decide, numbers=())

@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import audit, decisions, operation, proofs, records, results, rules, transaction
+    from . import audit, decisions, operation, proofs, records, request, results, rules, transaction
 
-__all__ = ["audit", "decisions", "operation", "proofs", "records", "results", "rules", "transaction"]
+__all__ = ["audit", "decisions", "operation", "proofs", "records", "request", "results", "rules", "transaction"]
 
 
 def __getattr__(name: str) -> ModuleType:

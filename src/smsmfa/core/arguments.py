@@ -1,12 +1,19 @@
 """Checks of the arguments that an application passes, before anything else happens."""
 
+import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from inspect import iscoroutinefunction
+from typing import Any
 from uuid import UUID
 
 from ..exceptions import ConfigurationError
 from ..typing import CHANNELS, ENROLLMENT, Clock
+from .opaque import Opaque
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: How long a proof is good.
+PROOF_AGE = timedelta(minutes=10)
 
 
 def check_methods(value: object, name: str, methods: tuple[str, ...], *, asynchronous: bool) -> None:
@@ -26,12 +33,19 @@ def check_methods(value: object, name: str, methods: tuple[str, ...], *, asynchr
             raise ConfigurationError(f"{name}: {method}() must be {wanted} here, and it is {given}")
 
 
-def checked_clock(clock: Clock) -> Clock:
-    """Return the clock.
+def system_clock() -> int:
+    """Return :func:`time.time_ns`, which is looked up at each call: who freezes time in tests freezes this too."""
+    return time.time_ns()
+
+
+def checked_clock(clock: Clock | None) -> Clock:
+    """Return the clock, or the system's if it is ``None``.
 
     Raises:
         ConfigurationError: it is not a function, or does not return an integer.
     """
+    if clock is None:
+        return system_clock
     if not callable(clock) or type(clock()) is not int:
         raise ConfigurationError("clock: a function like time.time_ns: nanoseconds since the epoch, as an int")
     return clock
@@ -54,6 +68,8 @@ def checked_user_id(user_id: object) -> str:
     Raises:
         TypeError: it is not a ``str``, ``int`` or ``UUID``, or it is empty.
     """
+    if type(user_id) is str and user_id:
+        return user_id
     if not isinstance(user_id, (str, int, UUID)) or isinstance(user_id, bool) or user_id == "":
         raise TypeError("user_id: a str, int or UUID, not empty; is somebody logged in?")
     return str(user_id)
@@ -68,9 +84,9 @@ def checked_purpose(purpose: object) -> str:
     """
     if not isinstance(purpose, str):
         raise TypeError('purpose: a str, for example "login"')
-    if not 0 < len(purpose) <= 64 or purpose == ENROLLMENT:
-        raise ValueError('purpose: 1 to 64 characters, and not "enrollment"')
-    return purpose
+    if 0 < len(purpose) <= 64 and purpose != ENROLLMENT:
+        return purpose
+    raise ValueError('purpose: 1 to 64 characters, and not "enrollment"')
 
 
 def checked_locale(locale: object) -> str | None:
@@ -87,6 +103,44 @@ def checked_locale(locale: object) -> str | None:
     ):
         return locale
     raise ValueError('locale: a language tag, for example "pt-BR"')
+
+
+def checked_instant(when: object) -> int:
+    """Return an aware datetime as microseconds since the epoch.
+
+    Raises:
+        TypeError: it is not a ``datetime``, or has no time zone.
+    """
+    if isinstance(when, datetime) and when.tzinfo is not None:
+        return (when - _EPOCH) // timedelta(microseconds=1)
+    raise TypeError("enrolled_at: a datetime with a time zone, or None")
+
+
+def checked_age(max_age: object) -> int:
+    """Return the greatest age of a proof, in microseconds.
+
+    Raises:
+        ValueError: it is not a ``timedelta`` from zero to 10 minutes.
+    """
+    if isinstance(max_age, timedelta) and timedelta(0) <= max_age <= PROOF_AGE:
+        return max_age // timedelta(microseconds=1)
+    raise ValueError("max_age: a timedelta from zero to 10 minutes")
+
+
+def checked_retry_key(hidden: Opaque[Any]) -> Opaque[str] | None:
+    """Return a retry key, or ``None`` if there is none.
+
+    Raises:
+        TypeError: it is not a ``str``.
+        ValueError: it does not have 16 to 128 printable characters.
+    """
+    if hidden.reveal() is None:
+        return None
+    if not isinstance(hidden.reveal(), str):
+        raise TypeError("retry_key: an unguessable str, drawn for one form of one session, or None")
+    if not 16 <= len(hidden.reveal()) <= 128 or not hidden.reveal().isprintable():
+        raise ValueError("retry_key: 16 to 128 printable characters")
+    return hidden
 
 
 def checked_channel(channel: object) -> str:

@@ -20,6 +20,8 @@ _NAMES = {
     "verify": ("gd_auth_succeed", "", "gd_auth_failed", "gd_otp_rate_limit_exceed"),
     "recover": ("gd_recovery_succeed", "", "gd_recovery_failed", "gd_recovery_rate_limit_exceed"),
     "remove": ("gd_unenroll", "", "gd_unenroll", ""),
+    "prefer": ("gd_update_device_account", "", "gd_update_device_account", ""),
+    "adopt": ("gd_enrollment_complete", "", "gd_start_enroll_failed", ""),
     "reset": ("gd_user_delete", "", "gd_user_delete", ""),
     "new recovery codes": ("gd_update_device_account", "", "gd_update_device_account", ""),
     "unlock": ("gd_update_device_account", "", "gd_update_device_account", ""),
@@ -70,6 +72,7 @@ def event_of(operation: Operation, error: BaseException | None) -> Event:
         channel=message.channel if message else None,
         segments=size.count if size else None,
         encoding=size.encoding if size else None,
+        repeated=operation.repeated,
     )
 
 

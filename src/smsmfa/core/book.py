@@ -1,14 +1,27 @@
 """The records that a decision reads and changes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+import msgspec
 
 from ..limiter import KEEP_MARGIN, Limit, keep_for
 from ..typing import Entry
 from .operation import Operation
-from .records import TOTAL_KEY, Number, Phone, Total, User, decode, encode
+from .records import Number, Phone, Total, User, decode, encode, total_key
 
 #: How long a dead challenge can be renewed, and its record is kept (microseconds).
 DAY = 86_400_000_000
+#: How long an answer can be repeated (microseconds).
+RETRY_LIFETIME = 600_000_000
+
+
+class Bucket(msgspec.Struct):
+    """A bucket that a message is charged to: a field of a record."""
+
+    scope: str
+    limit: Limit
+    record: User | Number | Total
+    field: str
 
 
 class Missing(Exception):
@@ -62,16 +75,23 @@ class Book:
             record = self._numbers[number] = decode(Number, self._values.get(key))
         return record
 
-    def send_buckets(self, number: int) -> list[tuple[str, Limit, User | Number | Total]]:
-        """Return the scope, limit and record of every bucket that a message to ``number`` is charged to."""
+    def send_buckets(self, number: int, *, confirmed: bool) -> list[Bucket]:
+        """Return every bucket that a message to ``number`` is charged to, the user's first.
+
+        Args:
+            number: the phone number.
+            confirmed: whether the user has confirmed it. Other messages have a lane of their own, so that a stranger
+                who asks for codes to somebody's number does not delay its owner's logins.
+        """
         limits = self.config.limits
-        buckets: list[tuple[str, Limit, User | Number | Total]] = [("user", limits.user, self.user)]
-        if limits.number is not None:
-            buckets.append(("number", limits.number, self.number(number)))
+        buckets = [Bucket("user", limits.user, self.user, "sends")]
+        limit = limits.number if confirmed else limits.unverified
+        if limit is not None:
+            buckets.append(Bucket("number", limit, self.number(number), "sends" if confirmed else "unverified"))
         if limits.total is not None:
             if self._total is None:
-                self._total = decode(Total, self._values.get(TOTAL_KEY))
-            buckets.append(("total", limits.total, self._total))
+                self._total = decode(Total, self._values.get(total_key(self.config.key_prefix)))
+            buckets.append(Bucket("total", limits.total, self._total, "sends"))
         return buckets
 
     def writes(self) -> dict[str, Entry | None]:
@@ -80,12 +100,12 @@ class Book:
         limits, now = self.config.limits, self.now
         self._write(writes, self.user_key, self.user, self._user_keep_for())
         for number, record in self._numbers.items():
-            keep = None
-            if not record.holders:
-                keep = 0 if limits.number is None else keep_for(limits.number, record.sends, now)
+            buckets = (limits.number, record.sends), (limits.unverified, record.unverified)
+            keep = None if record.holders else _longest(buckets, now)
             self._write(writes, self._keys[number], record, keep)
-        if self._total is not None and limits.total is not None:
-            self._write(writes, TOTAL_KEY, self._total, keep_for(limits.total, self._total.sends, now))
+        if self._total is not None:
+            key, bucket = total_key(self.config.key_prefix), (limits.total, self._total.sends)
+            self._write(writes, key, self._total, _longest([bucket], now))
         return writes
 
     def _write(
@@ -100,14 +120,24 @@ class Book:
         user, limits = self.user, self.config.limits
         if user.phones:
             return None
-        longest = DAY // 10**6 + KEEP_MARGIN if user.changes else 0
+        least = 0
         if user.pending:
-            longest = max(longest, (user.pending.issued.expires + DAY - self.now) // 10**6 + KEEP_MARGIN)
-        for limit, bucket in (
+            least = (user.pending.issued.expires + DAY - self.now) // 10**6 + KEEP_MARGIN
+        elif user.accepted or user.refused:
+            least = RETRY_LIFETIME // 10**6 + KEEP_MARGIN
+        buckets = (
             (limits.user, user.sends), (limits.guesses, user.guesses), (limits.recovery, user.recoveries),
-        ):  # fmt: skip
-            keep = keep_for(limit, bucket, self.now)
+            (limits.refunds, user.refunds),
+        )  # fmt: skip
+        return _longest(buckets, self.now, least)
+
+
+def _longest(buckets: Iterable[tuple[Limit | None, int]], now: int, least: int = 0) -> int | None:
+    """Return for how many seconds some buckets matter, and at least ``least``; ``None``: forever."""
+    for limit, bucket in buckets:
+        if limit is not None:
+            keep = keep_for(limit, bucket, now)
             if keep is None:
                 return None
-            longest = max(longest, keep)
-        return longest
+            least = max(least, keep)
+    return least

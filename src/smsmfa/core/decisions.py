@@ -4,7 +4,7 @@ These rules hold for every function below:
 
 1. A decision is pure: stored values, input and the time go in; new values and an outcome come out. It draws
    nothing at random, reads no clock and raises nothing. A refusal is an outcome: it is returned.
-2. An empty guess budget is reported before all else and alone, and nothing is compared.
+2. An empty guess budget is reported before all other refusals and alone, and nothing is compared.
 3. A refusal charges nothing. If several send limits refuse, the longest wait is reported, and each bucket that
    refused is clamped, so that a clock that jumped back locks nobody out.
 4. Only time refills a bucket: not success, not a resend, not removal, not ``reset``. There are two exceptions:
@@ -14,6 +14,8 @@ These rules hold for every function below:
 6. There is one live challenge per purpose, and a new one replaces the old. A new number is pending beside the
    enrolled ones, and changes nothing about them, until its code is confirmed.
 7. Once a user has a number, changing anything takes a proof given since the numbers last changed.
+8. A request that was answered, and comes again with its ``retry_key``, is answered again before all else. Nothing is
+   charged or changed then. It is no second acceptance: without that key a used code stays used.
 
 Sources: NIST SP 800-63B-4, 3.1.3.2 and 3.2.2; OWASP ASVS 5.0, 2.3.4, 6.5, 6.6.2 and 15.4;
 RTS (EU) 2018/389, Art. 4 and 5.
@@ -22,15 +24,15 @@ RTS (EU) 2018/389, Art. 4 and 5.
 from datetime import timedelta
 from hmac import compare_digest
 
-from ..exceptions import AlreadyEnrolled, CodeRejected, NotEnrolled, RateLimited
+from ..exceptions import AlreadyEnrolled, CodeRejected, CodeUsed, NotEnrolled, RateLimited
 from ..limiter import give_back, remaining, take, wait
 from ..typing import ENROLLMENT, VERIFICATION
-from . import rules
+from . import answers, rules
 from .book import Book
-from .opaque import Opaque
-from .outcomes import Accepted, Done, Enrolled, Refusal, Reply
+from .outcomes import Accepted, Done, Enrolled, Refusal, Renewed, Reply
 from .proofs import Proof
-from .records import Details, Issued, Pending, Phone
+from .records import Answer, Details, Issued, Pending, Phone
+from .request import Request
 
 #: How many challenges a user's record holds, including dead ones that can be renewed.
 _MOST_ISSUED = 32
@@ -54,11 +56,7 @@ def start(
     if pending and pending.phone.number == phone.number and rules.is_within_gap(book, pending.issued):
         pending.replaces = replaces
         return Reply(pending.issued, pending.phone, sent=False)
-    if refusal := rules.in_use_refusal(book, phone.number) or rules.charge_message(book, phone.number):
-        return refusal
-    issued = rules.new_challenge(book, new_id, ENROLLMENT, phone, (), locale, channel)
-    user.pending = Pending(issued=issued, phone=phone, replaces=replaces)
-    return Reply(issued, phone, sent=True, displaced=pending)
+    return _send_pending(book, pending, phone, replaces, new_id, locale, channel)
 
 
 def resend_pending(book: Book, *, new_id: str, challenge_id: str, channel: str | None) -> Reply | Refusal:
@@ -72,47 +70,54 @@ def resend_pending(book: Book, *, new_id: str, challenge_id: str, channel: str |
     book.phone = phone
     dead = rules.closed_refusal(book, old)
     if dead is None:
-        return _repeat(book, old, phone, channel)
+        return _repeat(book, old, phone, channel, confirmed=rules.is_confirmed(user, phone.number))
     if user.phones or not rules.is_renewable(book, old):
         return dead
-    if refusal := rules.in_use_refusal(book, phone.number) or rules.charge_message(book, phone.number):
-        return refusal
-    issued = rules.new_challenge(book, new_id, ENROLLMENT, phone, (), old.locale, channel or old.channel)
-    user.pending = Pending(issued=issued, phone=phone, replaces=pending.replaces)
-    return Reply(issued, phone, sent=True, displaced=pending)
+    return _send_pending(book, pending, phone, pending.replaces, new_id, old.locale, channel or old.channel)
 
 
-def confirm(book: Book, *, challenge_id: str, code: Opaque[str], recovery: list[bytes]) -> Enrolled | Refusal:
+def confirm(book: Book, *, request: Request, recovery: list[bytes], stamp: bytes) -> Enrolled | Refusal:
     """Enrol the pending number if the code is right."""
     user, pending = book.user, book.user.pending
+    if answer := answers.find(book, request, book.config.recovery_codes):
+        return answers.enrolled_again(book, request, answer)
     if refusal := rules.guesses_refusal(book):
         return refusal
-    if pending is None or pending.issued.id != challenge_id:
-        return rules.unknown_challenge(book, code)
+    if pending is None or pending.issued.id != request.id:
+        return CodeUsed() if answers.is_used(book, request) else rules.unknown_challenge(book, request.code)
     book.phone = phone = pending.phone
     if refusal := rules.closed_refusal(book, pending.issued):
         return refusal
-    if not rules.charge_and_compare(book, ENROLLMENT, pending.issued, phone, code):
-        return rules.wrong_code(book, pending.issued)
+    if not rules.charge_and_compare(book, ENROLLMENT, pending.issued, phone, request.code):
+        return answers.refuse(book, request, rules.wrong_code(book, pending.issued))
     user.pending = None  # the code is used, even if the number is refused below
     gone = [old for old in user.phones if old.id == pending.replaces or old.number == phone.number]
     if not gone and len(user.phones) >= book.config.max_phones:
-        return AlreadyEnrolled()
+        return answers.refuse(book, request, AlreadyEnrolled())
+    if refusal := rules.in_use_refusal(book, phone.number):
+        return answers.refuse(book, request, refusal)
+    shows_codes = _enrol(book, phone, gone, recovery, stamp)
+    answer = answers.accept(book, request, pending.issued.channel, phone.id, shows_codes=shows_codes)
+    return Enrolled(stamp, answer, phone=phone, shows_codes=shows_codes)
+
+
+def adopt(book: Book, *, phone: Phone, replace: str | None, recovery: list[bytes], stamp: bytes) -> Enrolled | Refusal:
+    """For operators: enrol a number that was verified elsewhere. Again, it changes nothing."""
+    user = book.user
+    same = next((old for old in user.phones if old.number == phone.number and not old.disabled), None)
+    if same is not None and replace in {None, same.id}:
+        book.phone = same
+        return Enrolled(b"", _NO_ANSWER, phone=same, shows_codes=False)
+    replaces = rules.replaced_or_refusal(book, phone.number, replace)
+    if isinstance(replaces, Refusal):
+        return replaces
     if refusal := rules.in_use_refusal(book, phone.number):
         return refusal
-    place = user.phones.index(gone[0]) if gone else len(user.phones)
-    _release(book, gone)
-    if book.config.max_users_per_number:
-        book.number(phone.number).holders.append(book.holder)
-    phone.enrolled_at = book.now
-    user.phones.insert(place, phone)
-    user.changes += 1
-    drawn = bool(recovery) and not user.recovery
-    user.recovery = recovery if drawn else user.recovery
-    return Enrolled(user.changes, pending.issued.channel, phone, drawn)
+    gone = [old for old in user.phones if old.id == replaces or old.number == phone.number]
+    return Enrolled(stamp, _NO_ANSWER, phone=phone, shows_codes=_enrol(book, phone, gone, recovery, stamp))
 
 
-def remove(book: Book, *, phone_id: str, proof: Proof | None) -> Done | Refusal:
+def remove(book: Book, *, phone_id: str, proof: Proof | None, stamp: bytes) -> Done | Refusal:
     """Remove a number. The recovery codes go with the last one."""
     user = book.user
     if refusal := rules.proof_refusal(book, proof):
@@ -124,18 +129,35 @@ def remove(book: Book, *, phone_id: str, proof: Proof | None) -> Done | Refusal:
     _release(book, [phone])
     user.pending = None  # it was started under an earlier proof
     user.recovery = user.recovery if user.phones else []
-    user.changes += 1
+    _renew_stamp(book, stamp)
     return Done()
 
 
-def new_recovery_codes(book: Book, *, recovery: list[bytes], proof: Proof | None) -> Done | Refusal:
+def prefer(book: Book, *, phone_id: str, proof: Proof | None) -> Done | Refusal:
+    """Make a number the first, to which codes go unless another is named."""
+    user = book.user
+    if refusal := rules.proof_refusal(book, proof):
+        return refusal
+    phone = rules.find_phone(user, phone_id)
+    if phone is None:
+        return NotEnrolled()
+    book.phone = phone
+    user.phones = [phone, *(other for other in user.phones if other is not phone)]
+    return Done()
+
+
+def new_recovery_codes(
+    book: Book, *, request: Request, recovery: list[bytes], proof: Proof | None
+) -> Renewed | Refusal:
     """Replace the recovery codes."""
+    if answer := answers.find(book, request, book.config.recovery_codes):
+        return Renewed(answer, repeated=True)
     if not book.user.phones:
         return NotEnrolled()
     if refusal := rules.proof_refusal(book, proof):
         return refusal
     book.user.recovery = recovery
-    return Done()
+    return Renewed(answers.accept(book, request, "", shows_codes=True))
 
 
 def reset(book: Book) -> Done:
@@ -143,8 +165,8 @@ def reset(book: Book) -> Done:
     user = book.user
     if user.phones or user.pending:
         _release(book, user.phones)
-        user.pending, user.recovery = None, []
-        user.changes += 1
+        user.pending, user.recovery, user.accepted = None, [], []
+        _renew_stamp(book, 0)
     return Done()
 
 
@@ -165,7 +187,7 @@ def challenge(
     old = rules.find_by_purpose(user, purpose)
     if old and old.phone_id == phone.id and old.details == details and rules.is_within_gap(book, old):
         return Reply(old, phone, sent=False)
-    if refusal := rules.charge_message(book, phone.number):
+    if refusal := rules.charge_message(book, phone.number, confirmed=True):
         return refusal
     return _replace(book, old, rules.new_challenge(book, new_id, purpose, phone, details, locale, channel), phone)
 
@@ -183,22 +205,25 @@ def resend(book: Book, *, new_id: str, challenge_id: str, channel: str | None) -
     book.phone = phone
     dead = rules.closed_refusal(book, old)
     if dead is None:
-        return _repeat(book, old, phone, channel)
+        return _repeat(book, old, phone, channel, confirmed=True)
     if not rules.is_renewable(book, old):
         return dead
-    if refusal := rules.charge_message(book, phone.number):
+    if refusal := rules.charge_message(book, phone.number, confirmed=True):
         return refusal
-    channel = channel or old.channel
-    return _replace(
-        book, old, rules.new_challenge(book, new_id, old.purpose, phone, old.details, old.locale, channel), phone
-    )
+    details, locale, channel = old.details, old.locale, channel or old.channel
+    return _replace(book, old, rules.new_challenge(book, new_id, old.purpose, phone, details, locale, channel), phone)
 
 
-def settle(book: Book, *, reply: Reply) -> Done:
-    """Undo a request whose message certainly was not sent: give back its charges, the gap, and what it displaced."""
+def settle(book: Book, *, reply: Reply, excused: bool) -> Done:
+    """Undo a request whose message certainly was not sent: give back its charges, the gap, and what it displaced.
+
+    ``excused``: the carrier or the operator is at fault. Otherwise the user's own charge is given back only as far as
+    ``limits.refunds`` goes.
+    """
     user, pending = book.user, book.user.pending
-    for _, limit, record in book.send_buckets(reply.phone.number):
-        record.sends = give_back(limit, record.sends, book.now)
+    for one in book.send_buckets(reply.phone.number, confirmed=reply.confirmed):
+        if one.scope != "user" or excused or rules.charge_refund(book):
+            setattr(one.record, one.field, give_back(one.limit, getattr(one.record, one.field), book.now))
     is_pending = pending is not None and pending.issued.id == reply.issued.id
     kept = pending.issued if pending and is_pending else rules.find_challenge(user, reply.issued.id)
     if kept is None:
@@ -216,32 +241,36 @@ def settle(book: Book, *, reply: Reply) -> Done:
     return Done()
 
 
-def verify(book: Book, *, challenge_id: str, code: Opaque[str], purpose: str, details: Details) -> Accepted | Refusal:
+def verify(book: Book, *, request: Request) -> Accepted | Refusal:
     """Let the user in, once, if the code is the one for this challenge, purpose and details."""
     user = book.user
+    if answer := answers.find(book, request):
+        return answers.accepted_again(book, request, answer)
     if refusal := rules.guesses_refusal(book):
         return refusal
-    issued = rules.find_challenge(user, challenge_id)
-    if issued is None or issued.purpose != purpose or issued.details != details:
-        return rules.unknown_challenge(book, code)
+    issued = rules.find_challenge(user, request.id)
+    if issued is None or issued.purpose != request.purpose or issued.details != request.details:
+        return CodeUsed() if answers.is_used(book, request) else rules.unknown_challenge(book, request.code)
     phone = rules.phone_or_refusal(user, issued.phone_id)
     if isinstance(phone, Refusal):
         return phone
     book.phone = phone
     if refusal := rules.closed_refusal(book, issued):
         return refusal
-    if rules.charge_and_compare(book, VERIFICATION, issued, phone, code):
+    if rules.charge_and_compare(book, VERIFICATION, issued, phone, request.code):
         user.issued.remove(issued)
         phone.failures, phone.last_used_at = 0, book.now
-        return Accepted(user.changes, issued.channel)
+        return Accepted(_stamp_for(book, request), answers.accept(book, request, issued.channel, phone.id))
     phone.failures += 1
     phone.disabled = phone.failures >= book.config.limits.consecutive
-    return CodeRejected() if phone.disabled else rules.wrong_code(book, issued)
+    return answers.refuse(book, request, CodeRejected() if phone.disabled else rules.wrong_code(book, issued))
 
 
-def recover(book: Book, *, hashed: bytes, replacement: bytes) -> Accepted | Refusal:
+def recover(book: Book, *, request: Request, hashed: bytes, replacement: bytes) -> Accepted | Refusal:
     """Let the user in with a recovery code, and replace it. Only a wrong one is charged."""
     user, limit = book.user, book.config.limits.recovery
+    if answer := answers.find(book, request, 1):
+        return answers.accepted_again(book, request, answer)
     bucket, short = take(limit, user.recoveries, book.now)
     if short:
         user.recoveries = bucket
@@ -249,11 +278,13 @@ def recover(book: Book, *, hashed: bytes, replacement: bytes) -> Accepted | Refu
     if not user.phones:
         return NotEnrolled()
     matches = [compare_digest(hashed, kept) for kept in user.recovery]  # all, so that the time taken tells nothing
-    if True not in matches:
-        user.recoveries = bucket
-        return CodeRejected(remaining(limit, user.recoveries, book.now))
-    user.recovery[matches.index(True)] = replacement
-    return Accepted(user.changes, "recovery")
+    if True in matches:
+        user.recovery[matches.index(True)] = replacement
+        return Accepted(_stamp_for(book, request), answers.accept(book, request, "recovery", shows_codes=True))
+    if answers.is_used(book, request):
+        return CodeUsed()
+    user.recoveries = bucket
+    return answers.refuse(book, request, CodeRejected(remaining(limit, bucket, book.now)))
 
 
 def unlock(book: Book) -> Done:
@@ -265,16 +296,29 @@ def unlock(book: Book) -> Done:
 # --- parts of several transitions
 
 
-def _repeat(book: Book, issued: Issued, phone: Phone, channel: str | None) -> Reply | Refusal:
+def _send_pending(
+    book: Book, old: Pending | None, phone: Phone, replaces: str | None, new_id: str, locale: str | None, channel: str
+) -> Reply | Refusal:
+    """Charge a message that is to confirm a number, and make the number pending in place of ``old``."""
+    confirmed = rules.is_confirmed(book.user, phone.number)
+    in_use = rules.in_use_refusal(book, phone.number)
+    if refusal := rules.charge_message(book, phone.number, confirmed=confirmed, in_use=in_use is not None) or in_use:
+        return refusal
+    issued = rules.new_challenge(book, new_id, ENROLLMENT, phone, (), locale, channel)
+    book.user.pending = Pending(issued=issued, phone=phone, replaces=replaces)
+    return Reply(issued, phone, sent=True, confirmed=confirmed, displaced=old)
+
+
+def _repeat(book: Book, issued: Issued, phone: Phone, channel: str | None, *, confirmed: bool) -> Reply | Refusal:
     """Charge one more message with the same code, expiry and attempts, by the same channel or another."""
     early = rules.gap_end(book.config, issued, book.now) - book.now
     if early > 0:
         return RateLimited("resend", timedelta(microseconds=early))
-    if refusal := rules.charge_message(book, phone.number):
+    if refusal := rules.charge_message(book, phone.number, confirmed=confirmed):
         return refusal
     before = issued.sent, issued.channel
     issued.sent, issued.channel = book.now, channel or issued.channel
-    return Reply(issued, phone, sent=True, before=before)
+    return Reply(issued, phone, sent=True, confirmed=confirmed, before=before)
 
 
 def _replace(book: Book, old: Issued | None, issued: Issued, phone: Phone) -> Reply:
@@ -282,6 +326,22 @@ def _replace(book: Book, old: Issued | None, issued: Issued, phone: Phone) -> Re
     others = [other for other in book.user.issued if other is not old and rules.is_renewable(book, other)]
     book.user.issued = [*others[1 - _MOST_ISSUED :], issued]
     return Reply(issued, phone, sent=True, displaced=old)
+
+
+def _enrol(book: Book, phone: Phone, gone: list[Phone], recovery: list[bytes], stamp: bytes) -> bool:
+    """Make a number the user's, in place of those that are ``gone``. Return whether the recovery codes are theirs."""
+    user = book.user
+    place = user.phones.index(gone[0]) if gone else len(user.phones)
+    _release(book, gone)
+    if book.config.max_users_per_number:
+        book.number(phone.number).holders.append(book.holder)
+    phone.enrolled_at = phone.enrolled_at or book.now
+    user.phones.insert(place, phone)
+    _renew_stamp(book, stamp)
+    shows_codes = bool(recovery) and not user.recovery
+    user.recovery = recovery if shows_codes else user.recovery
+    book.phone = phone
+    return shows_codes
 
 
 def _release(book: Book, gone: list[Phone]) -> None:
@@ -293,3 +353,22 @@ def _release(book: Book, gone: list[Phone]) -> None:
         number.holders = [holder for holder in number.holders if holder != book.holder]
     user.phones = [phone for phone in user.phones if phone.id not in ids]
     user.issued = [issued for issued in user.issued if issued.phone_id not in ids]
+
+
+def _renew_stamp(book: Book, stamp: bytes | int) -> None:
+    """Note that the numbers changed: proofs given before are void, and answers given before are not repeated."""
+    book.user.stamp = stamp
+    book.user.refused = []
+    for answer in book.user.accepted:
+        answer.mark = b""
+
+
+def _stamp_for(book: Book, request: Request) -> bytes:
+    """Return the stamp of the user's numbers. A record from before stamps gets one, as random as the challenge's id."""
+    stamp = book.user.stamp
+    if isinstance(stamp, int):
+        book.user.stamp = stamp = request.about
+    return stamp
+
+
+_NO_ANSWER = Answer(about=b"", at=0)

@@ -31,11 +31,13 @@ class Operation(msgspec.Struct, eq=False):
     message_id: str | None = None
     #: Whether nobody knows if the message went out.
     uncertain: bool = False
+    #: Whether the call repeats one that was answered before.
+    repeated: bool = False
     #: The store key of the user's record.
     user_key: str = ""
 
     def __post_init__(self) -> None:
-        self.user_key = user_key(self.user_id)
+        self.user_key = user_key(self.user_id, self.config.key_prefix)
 
     def __repr__(self) -> str:
         return "<Operation>"

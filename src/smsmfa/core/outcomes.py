@@ -5,7 +5,7 @@ from typing import TypeAlias
 import msgspec
 
 from ..exceptions import SmsMfaError
-from .records import Issued, Pending, Phone
+from .records import Answer, Issued, Pending, Phone
 
 
 class Outcome(msgspec.Struct):
@@ -25,6 +25,8 @@ class Reply(Outcome):
     issued: Issued
     phone: Phone
     sent: bool
+    #: Whether the user has confirmed the number, so that the message was charged to its lane.
+    confirmed: bool = True
     #: What the new challenge replaced. It is put back if the message does not go out.
     displaced: Issued | Pending | None = None
     #: If this message repeats one: when, and by which channel, that went out.
@@ -32,20 +34,27 @@ class Reply(Outcome):
 
 
 class Accepted(Outcome):
-    """The code was right."""
+    """The code was right, now or when the same request came before."""
 
-    #: How often the user's numbers have changed, for the proof.
-    changes: int
-    #: How the code reached the user: a channel, or ``"recovery"``.
-    method: str
+    #: The stamp of the user's numbers, for the proof.
+    stamp: bytes
+    answer: Answer
+    repeated: bool = False
 
 
-class Enrolled(Accepted):
-    """The code was right, and the number is enrolled."""
+class Enrolled(Accepted, kw_only=True):
+    """The number is enrolled, now or when the same request came before."""
 
     phone: Phone
-    #: Whether the recovery codes that were drawn are now the user's, and must be shown.
-    recovery: bool
+    #: Whether the recovery codes that were drawn are the user's, and must be shown.
+    shows_codes: bool
+
+
+class Renewed(Outcome):
+    """The recovery codes were replaced, now or when the same request came before."""
+
+    answer: Answer
+    repeated: bool = False
 
 
 class Done(Outcome):

@@ -6,10 +6,10 @@ from hmac import compare_digest
 
 import msgspec
 
-from ..codes import KeyRing
+from ..codes import STAMP_BYTES, CodeGenerator, KeyRing
 
-#: The key id, the instant in microseconds, the user's count of changes, and whether it may change an enrolment.
-_LAYOUT = struct.Struct(">IqI?")
+#: The key id, the instant in microseconds, the stamp of the user's numbers, and whether it may change an enrolment.
+_LAYOUT = struct.Struct(f">Iq{STAMP_BYTES}s?")
 _MAC = 16
 _LENGTH = (_LAYOUT.size + _MAC) * 4 // 3
 
@@ -18,14 +18,14 @@ class Proof(msgspec.Struct, frozen=True):
     """The content of a genuine token."""
 
     at: int
-    changes: int
+    stamp: bytes
     manages: bool
 
 
-def give(keys: KeyRing, user_key: str, proof: Proof) -> str:
-    """Return ``proof`` as a token that only this user can use, and only under the present secrets."""
-    payload = _LAYOUT.pack(keys.newest.key_id, proof.at, proof.changes, proof.manages)
-    return urlsafe_b64encode(payload + keys.newest.sign(user_key, payload)).decode()
+def give(generator: CodeGenerator, user_key: str, proof: Proof) -> str:
+    """Return ``proof`` as a token that only this user can use, and only while the secret is not retired."""
+    payload = _LAYOUT.pack(generator.key_id, proof.at, proof.stamp, proof.manages)
+    return urlsafe_b64encode(payload + generator.sign(user_key, payload)).decode()
 
 
 def read(keys: KeyRing, user_key: str, token: object) -> Proof | None:
@@ -40,8 +40,8 @@ def read(keys: KeyRing, user_key: str, token: object) -> Proof | None:
     if urlsafe_b64encode(signed).decode() != token or len(signed) != _LAYOUT.size + _MAC:
         return None
     payload, mac = signed[:-_MAC], signed[-_MAC:]
-    key_id, at, changes, manages = _LAYOUT.unpack(payload)
+    key_id, at, stamp, manages = _LAYOUT.unpack(payload)
     generator = keys.get(key_id)
     if generator is None or not compare_digest(generator.sign(user_key, payload), mac):
         return None
-    return Proof(at, changes, manages)
+    return Proof(at, stamp, manages)

@@ -72,6 +72,25 @@ class Pending(Record):
     replaces: str | None = None
 
 
+class Answer(Record):
+    """The answer to a request with a code."""
+
+    #: A hash of the request, without its code.
+    about: bytes
+    at: int
+    #: A hash of the retry key and the code under a secret, or empty: this request cannot be repeated.
+    mark: bytes = b""
+    #: Names that secret.
+    key_id: int = 0
+    #: The channel of the code, or ``"recovery"``.
+    method: str = ""
+    phone_id: str = ""
+    #: With the retry key and the secret, it gives the recovery codes that the answer showed.
+    seed: bytes = b""
+    #: The ``code`` of the error that refused the request.
+    refusal: str = ""
+
+
 class User(Record):
     """Everything about one user."""
 
@@ -81,20 +100,28 @@ class User(Record):
     pending: Pending | None = None
     #: Hashes of the recovery codes.
     recovery: list[bytes] = []
-    #: Counts the changes of the user's numbers. A proof token names the count under which it was given.
-    changes: int = 0
+    #: A random value that is drawn anew whenever the user's numbers change. Proofs are bound to it. An integer means
+    #: that none was drawn yet.
+    stamp: bytes | int = 0
     sends: int = 0
     guesses: int = 0
     recoveries: int = 0
+    refunds: int = 0
+    #: The last requests that were accepted, and the last that were refused, so that they can be answered again.
+    accepted: list[Answer] = []
+    refused: list[Answer] = []
 
 
 class Number(Record):
     """What all users of one phone number share."""
 
     version: Literal[1] = 1
+    #: Messages to users who have confirmed the number.
     sends: int = 0
     #: The users who enrolled it, if ``max_users_per_number`` limits them.
     holders: list[bytes] = []
+    #: Messages that are to confirm the number.
+    unverified: int = 0
 
 
 class Total(Record):
@@ -106,7 +133,6 @@ class Total(Record):
 
 R = TypeVar("R", User, Number, Total)
 
-TOTAL_KEY = "t:total"
 #: Returns the stored form of a record.
 encode: Callable[[User | Number | Total], bytes] = msgspec.msgpack.Encoder().encode
 _decoders: dict[type[Record], Callable[[bytes], Any]] = {
@@ -130,14 +156,24 @@ def decode(kind: type[R], value: bytes | None) -> R:
     raise StoreError(f"a stored {kind.__name__} record does not decode; was it written by a newer release?")
 
 
-def user_key(user_id: str) -> str:
+def key_prefix(namespace: str) -> str:
+    """Return what the store keys of a namespace begin with, after the letter of their kind."""
+    return _hashed(namespace.encode("utf-8", "surrogatepass")) + ":" if namespace else ""
+
+
+def user_key(user_id: str, prefix: str = "") -> str:
     """Return the store key of a user's record."""
-    return "u:" + _hashed(user_id.encode("utf-8", "surrogatepass"))
+    return f"u:{prefix}{_hashed(user_id.encode('utf-8', 'surrogatepass'))}"
 
 
-def number_key(number: int) -> str:
+def number_key(number: int, prefix: str = "") -> str:
     """Return the store key of a number's record."""
-    return "n:" + _hashed(b"%d" % number)
+    return f"n:{prefix}{_hashed(b'%d' % number)}"
+
+
+def total_key(prefix: str = "") -> str:
+    """Return the store key of the record of all messages."""
+    return f"t:{prefix}total"
 
 
 def _hashed(data: bytes) -> str:

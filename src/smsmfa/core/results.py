@@ -1,18 +1,22 @@
 """Turns stored records into the values and the message that leave the engine."""
 
+from datetime import datetime
 from functools import partial
 
-from ..exceptions import SenderMisconfigured
+import msgspec
+
+from ..exceptions import ProofRequired, SenderMisconfigured
 from ..limiter import remaining
 from ..typing import Message
-from ..values import Challenge, EnrolledPhone, Status, Verification, instant
+from ..values import Challenge, EnrolledPhone, Enrollment, Status, Verification, instant
 from . import proofs
 from .book import Book
 from .opaque import Opaque
 from .operation import Operation
-from .outcomes import Accepted, Reply
+from .outcomes import Accepted, Enrolled, Reply
+from .proofs import Proof
 from .records import Issued, Phone, User, decode
-from .rules import gap_end, is_alive
+from .rules import gap_end, is_alive, is_proof
 
 #: The purposes whose verification may change an enrolment.
 _MANAGING = frozenset({"login", "manage"})
@@ -46,7 +50,9 @@ def message_of(operation: Operation, reply: Reply, challenge: Challenge) -> Mess
     )
 
 
-def challenge_of(operation: Operation, issued: Issued, phone: Phone, *, sent: bool = False) -> Challenge:
+def challenge_of(
+    operation: Operation, issued: Issued, phone: Phone, *, sent: bool = False, attempts_left: int | None = None
+) -> Challenge:
     """Return a challenge as the application sees it."""
     return Challenge(
         id=issued.id,
@@ -57,6 +63,7 @@ def challenge_of(operation: Operation, issued: Issued, phone: Phone, *, sent: bo
         resend_at=instant(gap_end(operation.config, issued, operation.now)),
         sent=sent,
         channel=issued.channel,
+        attempts_left=attempts_left,
     )
 
 
@@ -65,26 +72,64 @@ def verification_of(
     recovery_codes: Opaque[tuple[str, ...]] = NO_CODES,
 ) -> Verification:  # fmt: skip
     """Return the proof that a user passed; ``plain``: no details were bound, so it may prove a change of numbers."""
-    keys, user_key = operation.config.keys, operation.user_key
-    proof = proofs.Proof(operation.now, accepted.changes, plain and purpose in _MANAGING)
+    keys, answer = operation.config.keys, accepted.answer
+    proof = proofs.Proof(answer.at, accepted.stamp, plain and purpose in _MANAGING)
+    generator = (accepted.repeated and keys.get(answer.key_id)) or keys.newest
     return Verification(
         user_id=operation.user_id,
-        method=accepted.method,
-        at=instant(operation.now),
+        method=answer.method,
+        at=instant(answer.at),
         purpose=purpose,
-        recovery_codes=recovery_codes,
-        token=partial(proofs.give, keys, user_key, proof),
+        _recovery_codes=recovery_codes,
+        _token=partial(proofs.give, generator, operation.user_key, proof),
+        repeated=accepted.repeated,
     )
 
 
-def enrolled_phone(phone: Phone) -> EnrolledPhone:
-    """Return an enrolled number as the application sees it."""
+def proven_at(operation: Operation, value: bytes | None, proof: Proof | None, max_age: int) -> datetime:
+    """Return when a proof was given that could change the user's numbers now.
+
+    Args:
+        operation: the call.
+        value: the stored record of the user.
+        proof: the proof, or ``None``.
+        max_age: how old it may be (microseconds).
+
+    Raises:
+        ProofRequired: there is no such proof, or the user has no numbers.
+    """
+    user = decode(User, value)
+    if proof is None or not user.phones or not is_proof(user, proof, operation.now, max_age):
+        raise ProofRequired
+    return instant(proof.at)
+
+
+def enrollment_of(
+    operation: Operation, enrolled: Enrolled, codes: Opaque[tuple[str, ...]], verification: Verification | None = None
+) -> Enrollment:
+    """Return an enrolment as the application sees it; ``codes`` are shown if they are the user's."""
+    return Enrollment(
+        user_id=operation.user_id,
+        phone=enrolled_phone(enrolled.phone, new=enrolled.repeated),
+        verification=verification,
+        repeated=enrolled.repeated,
+        _recovery_codes=codes if enrolled.shows_codes else NO_CODES,
+    )
+
+
+def uncertain(challenge: Challenge) -> Challenge:
+    """Return a challenge whose message may not have gone out."""
+    return msgspec.structs.replace(challenge, uncertain=True)
+
+
+def enrolled_phone(phone: Phone, *, new: bool = False) -> EnrolledPhone:
+    """Return an enrolled number as the application sees it, or saw it when it was new."""
     return EnrolledPhone(
         id=phone.id,
         phone=phone.phone,
         enrolled_at=instant(phone.enrolled_at),
-        last_used_at=instant(phone.last_used_at) if phone.last_used_at else None,
-        disabled=phone.disabled,
+        last_used_at=instant(phone.last_used_at) if phone.last_used_at and not new else None,
+        disabled=phone.disabled and not new,
     )
 
 
@@ -102,7 +147,7 @@ def status_of(operation: Operation, value: bytes | None) -> Status:
         enrolled=bool(phones),
         phones=tuple(map(enrolled_phone, user.phones)),
         challenges=tuple(
-            challenge_of(operation, issued, phone)
+            challenge_of(operation, issued, phone, attempts_left=min(config.attempts - issued.attempts, guesses))
             for issued, phone in waiting
             if guesses and is_alive(book, issued) and not phone.disabled
         ),

@@ -5,6 +5,7 @@ Names tell what comes back: ``*_refusal`` an error or ``None``, ``*_or_refusal``
 bucket that refuses is clamped: it is set to drained if a clock that jumped back left it deeper in debt.
 """
 
+from datetime import timedelta
 from hmac import compare_digest
 
 from ..config import FactorConfig
@@ -18,18 +19,17 @@ from ..exceptions import (
     ProofRequired,
     RateLimited,
 )
-from ..limiter import remaining, take, wait
+from ..limiter import CLOCK_SKEW, remaining, take, wait
 from ..typing import VERIFICATION
-from .book import DAY, Book
+from .arguments import PROOF_AGE
+from .book import DAY, Book, Bucket
 from .opaque import Opaque
 from .outcomes import Refusal
 from .proofs import Proof
 from .records import Details, Issued, Phone, User
 
-#: Clocks of hosts differ: a code or a proof is accepted from a minute before it was made (microseconds).
-SKEW = 60_000_000
 #: How old a proof may be (microseconds).
-PROOF_LIFETIME = 600_000_000
+PROOF_LIFETIME = PROOF_AGE // timedelta(microseconds=1)
 
 _NOBODY = Phone("", 0, "", "")
 
@@ -39,6 +39,8 @@ _NOBODY = Phone("", 0, "", "")
 
 def guesses_refusal(book: Book) -> Refusal | None:
     """Refuse while the user's guess budget is empty."""
+    if not book.user.guesses:
+        return None  # full, as it nearly always is
     limit = book.config.limits.guesses
     bucket, short = take(limit, book.user.guesses, book.now)
     if not short:
@@ -49,11 +51,14 @@ def guesses_refusal(book: Book) -> Refusal | None:
 
 def proof_refusal(book: Book, proof: Proof | None) -> Refusal | None:
     """Refuse to change the numbers of a user who has some, without a fresh proof given since they last changed."""
-    if not book.user.phones:
-        return None
-    if proof is None or not proof.manages or proof.changes != book.user.changes:
-        return ProofRequired()
-    return None if -SKEW <= book.now - proof.at <= PROOF_LIFETIME else ProofRequired()
+    return None if not book.user.phones or is_proof(book.user, proof, book.now) else ProofRequired()
+
+
+def is_proof(user: User, proof: Proof | None, now: int, max_age: int = PROOF_LIFETIME) -> bool:
+    """Tell whether a proof may change the user's numbers: of these numbers, and of at most ``max_age`` microseconds."""
+    if proof is None or not proof.manages or proof.stamp != user.stamp:
+        return False
+    return -CLOCK_SKEW <= now - proof.at <= max_age
 
 
 def in_use_refusal(book: Book, number: int) -> Refusal | None:
@@ -68,18 +73,15 @@ def replaced_or_refusal(book: Book, number: int, replace: str | None) -> str | R
     """Return the id of the number that ``number`` will replace, or ``None`` if it is one more."""
     phones, most = book.user.phones, book.config.max_phones
     same = next((phone for phone in phones if phone.number == number), None)
-    if replace is not None:
-        if find_phone(book.user, replace) is None:
-            return NotEnrolled()
-    elif same is not None and same.disabled:
-        replace = same.id
-    elif most == 1 and phones:
-        replace = phones[0].id
-    elif len(phones) >= most:
-        return AlreadyEnrolled()
+    if replace is not None and find_phone(book.user, replace) is None:
+        return NotEnrolled()
     if same is not None and not same.disabled and same.id != replace:
         return AlreadyEnrolled()
-    return replace
+    if replace is not None or same is not None:
+        return replace or (same.id if same else None)
+    if len(phones) < most:
+        return None
+    return phones[0].id if most == 1 else AlreadyEnrolled()
 
 
 # --- which number, which challenge?
@@ -88,6 +90,11 @@ def replaced_or_refusal(book: Book, number: int, replace: str | None) -> str | R
 def find_phone(user: User, phone_id: str) -> Phone | None:
     """Return the enrolled number with this id."""
     return next((phone for phone in user.phones if phone.id == phone_id), None)
+
+
+def is_confirmed(user: User, number: int) -> bool:
+    """Tell whether the user has this number, if perhaps disabled."""
+    return any(phone.number == number for phone in user.phones)
 
 
 def find_challenge(user: User, challenge_id: str) -> Issued | None:
@@ -144,7 +151,7 @@ def locate_all(user: User) -> list[Phone]:
 
 def closed_refusal(book: Book, issued: Issued) -> Refusal | None:
     """Refuse to answer a challenge that is too old, from the future, under a retired secret, or out of attempts."""
-    if not issued.created - SKEW <= book.now < issued.expires or book.config.keys.get(issued.key_id) is None:
+    if not issued.created - CLOCK_SKEW <= book.now < issued.expires or book.config.keys.get(issued.key_id) is None:
         return CodeExpired()
     return CodeRejected() if issued.attempts >= book.config.attempts else None
 
@@ -165,7 +172,7 @@ def gap_end(config: FactorConfig, issued: Issued, now: int) -> int:
     A message dated further ahead than clocks of hosts differ was sent before the clock was set back. It has no gap.
     """
     end = issued.sent + config.resend_gap_us
-    return end if end - now <= config.resend_gap_us + SKEW else now
+    return end if end - now <= config.resend_gap_us + CLOCK_SKEW else now
 
 
 def is_within_gap(book: Book, issued: Issued) -> bool:
@@ -176,23 +183,38 @@ def is_within_gap(book: Book, issued: Issued) -> bool:
 # --- charges
 
 
-def charge_message(book: Book, number: int) -> Refusal | None:
-    """Charge one message to every bucket, or charge none and report the bucket with the longest wait."""
+def charge_message(book: Book, number: int, *, confirmed: bool, in_use: bool = False) -> Refusal | None:
+    """Charge one message to every bucket, or charge none and report the bucket with the longest wait.
+
+    Args:
+        book: the records.
+        number: where the message goes.
+        confirmed: whether the user has confirmed the number.
+        in_use: charge only the user, who is told so much for the price of a message.
+    """
     now = book.now
-    charged, refusals = [], []
-    for scope, limit, record in book.send_buckets(number):
-        bucket, short = take(limit, record.sends, now)
+    charged: list[tuple[Bucket, int]] = []
+    refusals = []
+    for one in book.send_buckets(number, confirmed=confirmed):
+        bucket, short = take(one.limit, getattr(one.record, one.field), now)
         if short:
-            record.sends = bucket
-            refusals.append((limit.refill is None, short, scope, wait(limit, short)))
+            setattr(one.record, one.field, bucket)
+            refusals.append((one.limit.refill is None, short, one.scope, wait(one.limit, short)))
         else:
-            charged.append((record, bucket))
+            charged.append((one, bucket))
     if refusals:
         _, _, scope, retry_after = max(refusals)  # scopes differ, so nothing after them is compared
         return RateLimited(scope, retry_after)
-    for record, bucket in charged:
-        record.sends = bucket
+    for one, bucket in charged[:1] if in_use else charged:
+        setattr(one.record, one.field, bucket)
     return None
+
+
+def charge_refund(book: Book) -> bool:
+    """Charge a refund to the user. Return ``False``, and charge nothing, if there were too many."""
+    bucket, short = take(book.config.limits.refunds, book.user.refunds, book.now)
+    book.user.refunds = bucket
+    return not short
 
 
 def charge_and_compare(book: Book, kind: str, issued: Issued, phone: Phone, code: Opaque[str]) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from inspect import iscoroutinefunction
+from os import urandom
 from typing import TYPE_CHECKING, TypeVar
 
-import attrs
-
 from .. import core
-from ..codes import is_id, new_recovery_code, read_code, read_recovery_code
+from ..codes import is_id, read_code, read_recovery_code
 from ..config import FactorConfig
 from ..events import Listener
 from ..exceptions import (
@@ -34,20 +32,24 @@ if TYPE_CHECKING:
     from ..values import Challenge
     from .audit import Audit
     from .operation import Operation
-    from .outcomes import Reply
+    from .outcomes import Accepted, Renewed, Reply
     from .proofs import Proof
+    from .records import Details
+    from .request import Request
     from .transaction import Decide, Locate, O, Result, Transaction
 
 T = TypeVar("T")
 #: How often a call looks again because the user's numbers changed meanwhile.
 _ROUNDS = 8
+#: The random bytes from which the recovery codes of a repeatable answer are derived.
+_SEED_BYTES = 16
 
 
 class Base:
     """The half of a shell that does not wait: it checks arguments and notes results."""
 
     def __init__(
-        self, config: FactorConfig, store: object, sender: object, on_event: Listener | None, clock: Clock, *,
+        self, config: FactorConfig, store: object, sender: object, on_event: Listener | None, clock: Clock | None, *,
         asynchronous: bool,
     ) -> None:  # fmt: skip
         if not isinstance(config, FactorConfig):
@@ -92,11 +94,20 @@ class Base:
     def _read_proof(self, operation: Operation, token: Opaque[str | None]) -> Proof | None:
         return core.proofs.read(self._config.keys, operation.user_key, token.reveal())
 
-    def _new_recovery_codes(self, count: int) -> tuple[Opaque[tuple[str, ...]], list[bytes]]:
-        """Draw recovery codes. Return the codes to show, and the hashes to store."""
-        codes = [new_recovery_code() for _ in range(count)]
-        hashes = [read_recovery_code(code.reveal()) or b"" for code in codes]
-        return Opaque(tuple(map(Opaque.reveal, codes))), hashes
+    def _asked(
+        self, operation: Operation, code: Opaque[str], kind: str, of: str, key: Opaque[str] | None, purpose: str = "",
+        details: Details = (),
+    ) -> Request:  # fmt: skip
+        """Return the request of this call, which may come again with its retry key."""
+        seed = urandom(_SEED_BYTES) if key else b""
+        return core.request.Request(self._config.keys, operation.user_key, code, kind, of, key, seed, purpose, details)
+
+    def _shown(
+        self, operation: Operation, request: Request, outcome: Accepted | Renewed, new: Opaque[tuple[str, ...]]
+    ) -> Opaque[tuple[str, ...]]:
+        """Return the recovery codes that an answer shows: the new ones, or the same as before."""
+        operation.repeated = outcome.repeated
+        return request.recovery_codes(len(new.reveal()), outcome.answer) if outcome.repeated else new
 
     def _reserved(self, operation: Operation, reply: Reply) -> Challenge:
         operation.challenge_id, operation.purpose = reply.issued.id, reply.issued.purpose
@@ -126,7 +137,7 @@ class Shell(Base):
 
     def __init__(
         self, config: FactorConfig, store: Store, sender: Sender, *, on_event: Listener | None = None,
-        clock: Clock = time.time_ns,
+        clock: Clock | None = None,
     ) -> None:  # fmt: skip
         super().__init__(config, store, sender, on_event, clock, asynchronous=iscoroutinefunction(self._run))
         self._store = store
@@ -154,7 +165,7 @@ class Shell(Base):
         challenge = self._reserved(operation, reply)
         if reply.sent:
             self._deliver(operation, reply, challenge)
-        return attrs.evolve(challenge, uncertain=True) if operation.uncertain else challenge
+        return core.results.uncertain(challenge) if operation.uncertain else challenge
 
     def _deliver(self, operation: Operation, reply: Reply, challenge: Challenge) -> None:
         """Send a message, and settle if it certainly did not go out."""
@@ -168,7 +179,8 @@ class Shell(Base):
             return self._sent(operation, receipt)
         try:
             operation.now = self._now()  # sending took time, in which buckets were refilled and used
-            self._run(operation, partial(core.decisions.settle, reply=reply), numbers=(reply.phone.number,))
+            decide = partial(core.decisions.settle, reply=reply, excused=is_excused(rejected))
+            self._run(operation, decide, numbers=(reply.phone.number,))
         except Exception as error:
             rejected.add_note(f"the charge for it could not be given back: {type(error).__name__}")
         raise rejected
@@ -179,7 +191,7 @@ class AsyncShell(Base):
 
     def __init__(
         self, config: FactorConfig, store: AsyncStore, sender: AsyncSender, *, on_event: Listener | None = None,
-        clock: Clock = time.time_ns,
+        clock: Clock | None = None,
     ) -> None:  # fmt: skip
         super().__init__(config, store, sender, on_event, clock, asynchronous=iscoroutinefunction(self._run))
         self._store = store
@@ -207,7 +219,7 @@ class AsyncShell(Base):
         challenge = self._reserved(operation, reply)
         if reply.sent:
             await self._deliver(operation, reply, challenge)
-        return attrs.evolve(challenge, uncertain=True) if operation.uncertain else challenge
+        return core.results.uncertain(challenge) if operation.uncertain else challenge
 
     async def _deliver(self, operation: Operation, reply: Reply, challenge: Challenge) -> None:
         """Send a message, and settle if it certainly did not go out."""
@@ -221,7 +233,13 @@ class AsyncShell(Base):
             return self._sent(operation, receipt)
         try:
             operation.now = self._now()  # sending took time, in which buckets were refilled and used
-            await self._run(operation, partial(core.decisions.settle, reply=reply), numbers=(reply.phone.number,))
+            decide = partial(core.decisions.settle, reply=reply, excused=is_excused(rejected))
+            await self._run(operation, decide, numbers=(reply.phone.number,))
         except Exception as error:
             rejected.add_note(f"the charge for it could not be given back: {type(error).__name__}")
         raise rejected
+
+
+def is_excused(error: SmsMfaError) -> bool:
+    """Tell whether the carrier or the operator is at fault for a message that was not sent, and not its recipient."""
+    return isinstance(error, SenderMisconfigured | RateLimited)

@@ -8,7 +8,7 @@ from ..typing import Entry
 from .book import Book, Missing
 from .operation import Operation
 from .outcomes import Outcome, Refusal
-from .records import TOTAL_KEY, Phone, User, decode, number_key
+from .records import Phone, User, decode, number_key, total_key
 
 O = TypeVar("O", bound=Outcome)  # noqa: E741
 Decide: TypeAlias = Callable[[Book], O | Refusal]
@@ -18,7 +18,7 @@ Locate: TypeAlias = Callable[[User], Iterable[Phone]]
 Result: TypeAlias = O | Refusal | Missing
 
 #: Sentinel: no change has run yet.
-_NOTHING = object()
+_NOTHING: object = object()
 
 
 class Transaction(Generic[O]):
@@ -33,15 +33,13 @@ class Transaction(Generic[O]):
     __slots__ = ("_decide", "_numbers", "_operation", "_outcome", "_planned", "keys")
 
     def __init__(self, operation: Operation, decide: Decide[O], numbers: Iterable[int] = ()) -> None:
-        self._operation = operation
-        self._decide = decide
-        self._outcome: object = _NOTHING
+        self._operation, self._decide, self._outcome = operation, decide, _NOTHING
         self._planned: tuple[bytes | None, User] | None = None
         #: The numbers that are covered, each with its store key.
         self._numbers: dict[int, str] = {}
         self.keys = [operation.user_key]
         if operation.kind and operation.config.limits.total is not None:
-            self.keys.append(TOTAL_KEY)
+            self.keys.append(total_key(operation.config.key_prefix))
         for number in numbers:
             self._cover(number)
 
@@ -86,7 +84,7 @@ class Transaction(Generic[O]):
 
     def _cover(self, number: int) -> None:
         if number not in self._numbers:
-            self._numbers[number] = key = number_key(number)
+            self._numbers[number] = key = number_key(number, self._operation.config.key_prefix)
             self.keys.append(key)
 
     def _user(self, value: bytes | None) -> User:

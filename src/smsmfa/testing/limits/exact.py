@@ -10,10 +10,15 @@ from ...typing import Clock
 from .strategies import MICROSECOND, ZERO, as_tuple, microseconds
 
 
+#: By how much the clocks of hosts may differ (microseconds).
+_SKEW = 60_000_000
+
+
 class _Bucket:
     """A bucket as a water level: a level at one moment, rising at a constant rate up to the capacity.
 
-    If the clock goes back, the level falls at the same rate. It never falls below zero.
+    If the clock goes back, the level falls at the same rate, below zero by up to what a minute refills: another host's
+    clock may be that far ahead. If the level would be lower, a clock was set back, and the bucket is just empty.
     """
 
     def __init__(self, limit: Limit) -> None:
@@ -27,7 +32,8 @@ class _Bucket:
         if self._mark is None:
             return Fraction(self.capacity)
         level, at = self._mark
-        return max(Fraction(0), min(Fraction(self.capacity), level + (now - at) * self._rate))
+        level = min(Fraction(self.capacity), level + (now - at) * self._rate)
+        return level if level >= -_SKEW * self._rate else Fraction(0)
 
     def put(self, level: Fraction, now: int) -> None:
         self._mark = (level, now) if level < self.capacity else None
@@ -101,7 +107,7 @@ class ExactLimiter:
         short = [bucket.wait(n - level) for bucket, level in levels if level < n]
         return Decision(
             allowed=not short,
-            remaining=int(min(level for _, level in levels)),
+            remaining=max(int(min(level for _, level in levels)), 0),
             retry_after=_longest(short),
             full_after=_longest(bucket.wait(bucket.capacity - level) for bucket, level in levels),
         )

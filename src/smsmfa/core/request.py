@@ -1,0 +1,88 @@
+"""A request with a code, and how a repetition of it is recognised.
+
+People press twice, networks lose answers, and browsers reload. So an application gives each form a ``retry_key`` that
+nobody can guess. The record keeps a mark of the accepted request: a MAC of the key and the code. A request with the
+same mark is answered again. Recovery codes in that answer are not kept: they are derived from the secret, the key and a
+random seed, which goes when the answer does.
+"""
+
+from hashlib import sha256
+from hmac import compare_digest
+
+import msgspec
+
+from ..codes import STAMP_BYTES, CodeGenerator, KeyRing, new_recovery_code, read_recovery_code, recovery_code
+from .opaque import Opaque
+from .records import Answer, Details
+
+_MARK_BYTES, _ABOUT_BYTES = 12, STAMP_BYTES
+_NO_KEY = Opaque("")
+
+
+class Request(msgspec.Struct):
+    """What a person asked for, with a code.
+
+    Args:
+        keys: the secrets.
+        user_key: the store key of the user's record.
+        code: the code, the recovery code or the proof.
+        kind: the kind of request.
+        id: the challenge, or the hash of the recovery code, or ``""``.
+        retry_key: names the form of one session, or ``None``: the request cannot be repeated.
+        seed: random bytes for recovery codes.
+        purpose: what the code must be for.
+        details: what exactly.
+    """
+
+    keys: KeyRing
+    user_key: str
+    code: Opaque[str]
+    kind: str
+    id: str = ""
+    retry_key: Opaque[str] | None = None
+    seed: bytes = b""
+    purpose: str = ""
+    details: Details = ()
+
+    @property
+    def about(self) -> bytes:
+        """A hash of what was asked for, without the code. A record keeps it."""
+        return sha256(repr((self.kind, self.id, self.purpose, self.details)).encode()).digest()[:_ABOUT_BYTES]
+
+    def answer(self, now: int, method: str, phone_id: str, *, shows_codes: bool = False, refusal: str = "") -> Answer:
+        """Return the answer to this request as a record keeps it, without what only a repetition would need."""
+        if self.retry_key is None:
+            return Answer(about=self.about, at=now, method=method)
+        generator = self.keys.newest
+        return Answer(
+            about=self.about, at=now, mark=self._mark(generator), key_id=generator.key_id, method=method,
+            phone_id=phone_id, seed=self.seed if shows_codes else b"", refusal=refusal,
+        )  # fmt: skip
+
+    def repeats(self, answer: Answer) -> bool:
+        """Tell whether this request repeats the one that was answered."""
+        generator = self.keys.get(answer.key_id)
+        if self.retry_key is None or not answer.mark or generator is None or answer.about != self.about:
+            return False
+        return compare_digest(self._mark(generator), answer.mark)
+
+    def recovery_codes(self, count: int, answer: Answer | None = None) -> Opaque[tuple[str, ...]]:
+        """Derive the recovery codes that an answer shows: a new answer, or one from before."""
+        key_id, seed = (answer.key_id, answer.seed) if answer else (self.keys.newest.key_id, self.seed)
+        return Opaque(tuple(self._recovery_code(self.keys.get(key_id), seed, place) for place in range(count)))
+
+    def _recovery_code(self, generator: CodeGenerator | None, seed: bytes, place: int) -> str:
+        if self.retry_key is None or generator is None:
+            return new_recovery_code().reveal()
+        return recovery_code(
+            generator.sign("recovery code", self.user_key, seed, self.retry_key.reveal(), str(place))
+        ).reveal()
+
+    def _mark(self, generator: CodeGenerator) -> bytes:
+        key = self.retry_key or _NO_KEY
+        return generator.sign("retry", self.user_key, self.about, key.reveal(), self.code.reveal())[:_MARK_BYTES]
+
+
+def hashes_of(codes: Opaque[tuple[str, ...]]) -> list[bytes]:
+    """Return the hashes of recovery codes, which a record keeps."""
+    return [read_recovery_code(code) or b"" for code in codes.reveal()]
