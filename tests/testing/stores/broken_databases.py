@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing, contextmanager, suppress
 from multiprocessing.connection import Client, Listener
 from threading import Lock, Thread, local
+from time import sleep
 
 from testing.stores.broken import Locked
 from testing.stores.broken_races import Compared
@@ -246,6 +247,7 @@ class SharesItsConnection(Remote):
     def call(self, question):
         with self.lock:
             self.connection.send(question)
+            sleep(0.002)  # the way to the server, on which the other process comes between
             return self.connection.recv()
 
 
