@@ -89,7 +89,7 @@ class PhoneNumberError(SmsMfaError):
     http_status = 422
 
     _HINTS = {
-        "malformed": "not a phone number; write it in digits, for example +1 415 555 2671",
+        "malformed": "not a phone number; write it in digits, with its country code or as it is dialled in its country",
         "no_region": "the country is missing; give it, or start with + and the country code",
         "impossible": "too short or too long for a phone number of this country",
         "invalid": "this country has no such phone number",
