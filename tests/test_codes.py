@@ -52,7 +52,7 @@ class TestCodeGenerator:
         generator = CodeGenerator(SECRET, digits)
 
         for number in range(200):
-            expected = reference(SECRET.encode(), digits, "code", str(number), *context)
+            expected = reference(SECRET.encode(), digits, f"code of {digits}", str(number), *context)
             assert expected == generator.code(str(number), *context)
 
     def test_distribution(self):
@@ -65,6 +65,13 @@ class TestCodeGenerator:
             spread = chi_squared(Counter(code[places] for code in made), bins)
             assert abs(spread - (bins - 1)) < 4 * (2 * (bins - 1)) ** 0.5
         assert all(any(code.startswith("0" * zeros) for code in made) for zeros in range(1, 4))
+
+    def test_lengths_are_independent(self):
+        """R5, T36: a code of another length for the same challenge shares no digits with it, except by chance."""
+        made = [[CodeGenerator(SECRET, digits).code(str(number)) for number in range(200)] for digits in range(6, 11)]
+
+        for one, other in itertools.combinations(made, 2):
+            assert sum(long.endswith(short) for short, long in zip(one, other, strict=True)) <= 2
 
     @pytest.mark.parametrize("digits", range(6, 11))
     def test_length(self, digits):
@@ -124,17 +131,18 @@ class TestCodeGenerator:
 @pytest.mark.parametrize(
     "secret",
     [
-        b"x" * 32,
-        "x" * 32,
-        "é" * 16,
-        b"\0" * 32,
-        "\ud800" * 32,
+        bytes(range(32)),
+        "abcdefghijklmnopqrstuvwxyz012345",
+        "0123456789abcdef0123456789abcdeg",
+        "éàîõüçñø" + "01234567" + "øñçüõîàé",
+        "\ud800" * 32 + "secrets",
         bytes(range(256)),
-        "x" * 10_000,
+        "x" * 10_000 + "abcdefg",
+        "0" * 25 + "1234567",
     ],
 )
 def test_secret(secret):
-    """A secret is any ``bytes`` or ``str`` of at least 32 bytes."""
+    """A secret is any ``bytes`` or ``str`` of at least 32 bytes that does not repeat itself."""
     assert 6 == len(CodeGenerator(secret).code("id"))
     assert 6 == len(KeyRing(secret, 6).newest.code("id"))
 
@@ -149,6 +157,16 @@ BAD_SECRETS = [
     pytest.param(0x736563726574, id="int"),
     pytest.param(bytearray(SECRET.encode()), id="bytearray"),
     pytest.param(memoryview(SECRET.encode()), id="memoryview"),
+]
+BAD_SECRETS += [
+    pytest.param("a" * 32, id="one character"),
+    pytest.param("é" * 16, id="one character of two bytes"),
+    pytest.param(b"\0" * 32, id="zeros"),
+    pytest.param("\ud800" * 32, id="one surrogate"),
+    pytest.param("1234567" * 10 + "1", id="seven characters"),
+    pytest.param("0123456789abcdef" * 2, id="twice the same"),
+    pytest.param(bytes(range(11)) * 3, id="three times the same"),
+    pytest.param("changeme" * 100, id="a word"),
 ]
 BAD_LISTS = [
     pytest.param([], id="none"),

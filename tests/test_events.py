@@ -244,6 +244,25 @@ class TestEnroller:
         assert ("gd_update_device_account", "refused", "proof_required", None) == told(refused)
         assert ("gd_update_device_account", "ok", None, None) == told(done)
 
+    def test_adopt(self, factor, event):
+        """R19, R27: an adoption is told as an enrolment, and one that is refused as such."""
+        done = event(factor.enroller.adopt, "bob", OTHER_NUMBER)
+        refused = event(factor.enroller.adopt, "bob", NUMBER, replace="nobody's")
+
+        assert ("gd_enrollment_complete", "ok", None, None) == told(done)
+        assert (OTHER_MASKED, None, None) == about(done)
+        assert (START_FAILED, "refused", "not_enrolled", None) == told(refused)
+        assert (MASKED, None, None) == about(refused)
+
+    def test_prefer(self, factor, event):
+        """R19, R27: another order of the numbers is told as a change of the account, with the number that is first."""
+        refused = event(factor.enroller.prefer, "alice", factor.enrollment.phone.id, proof=None)
+        done = event(factor.enroller.prefer, "alice", factor.enrollment.phone.id, proof=token(factor))
+
+        assert ("gd_update_device_account", "refused", "proof_required", None) == told(refused)
+        assert ("gd_update_device_account", "ok", None, None) == told(done)
+        assert (MASKED, None, None) == about(done)
+
     def test_reset(self, factor, event):
         """R19, R27: a reset is told as the deletion of the user."""
         assert ("gd_user_delete", "ok", None, None) == told(event(factor.enroller.reset, "alice"))
@@ -312,11 +331,13 @@ class TestVerifier:
         late = event(answer, factor, challenge.id, code)
         factor.clock.move(minutes=-5)
         done = event(answer, factor, challenge.id, code)
+        used = event(answer, factor, challenge.id, code)
 
         assert (AUTH_FAILED, "refused", "code_malformed", None) == told(malformed)
         assert (AUTH_FAILED, "refused", "code_rejected", None) == told(failed)
         assert (AUTH_FAILED, "refused", "code_expired", None) == told(late)
         assert ("gd_auth_succeed", "ok", None, None) == told(done)
+        assert (AUTH_FAILED, "refused", "code_used", None) == told(used)
         assert [(MASKED, challenge.id, "login")] * 3 == [about(failed), about(late), about(done)]
 
     def test_verify_limited_and_locked(self, factor, event):
@@ -336,11 +357,13 @@ class TestVerifier:
         [code] = factor.enrollment.recovery_codes
         done = event(factor.verifier.recover, "alice", code)
         malformed = event(factor.verifier.recover, "alice", "x")
-        failed = event(factor.verifier.recover, "alice", code)
+        used = event(factor.verifier.recover, "alice", code)
+        failed = event(factor.verifier.recover, "alice", NO_RECOVERY_CODE)
         limited = event(factor.verifier.recover, "alice", NO_RECOVERY_CODE)
 
         assert ("gd_recovery_succeed", "ok", None, None) == told(done)
         assert ("gd_recovery_failed", "refused", "code_malformed", None) == told(malformed)
+        assert ("gd_recovery_failed", "refused", "code_used", None) == told(used)
         assert ("gd_recovery_failed", "refused", "code_rejected", None) == told(failed)
         assert ("gd_recovery_rate_limit_exceed", "refused", "rate_limited", "recovery") == told(limited)
         assert (None, None, "login") == about(done)
@@ -349,9 +372,24 @@ class TestVerifier:
         """R27: an unlock is told as a change of the account."""
         assert ("gd_update_device_account", "ok", None, None) == told(event(factor.verifier.unlock, "alice"))
 
-    def test_status(self, factor):
-        """A status changes nothing, and is not told."""
+    def test_repeated(self, factor, event):
+        """T34: a request that is answered again is told as what it was, and as a repetition."""
+        again = {"retry_key": "a form of one session"}
+        challenge = factor.verifier.challenge("alice")
+        code, [recovery_code] = factor.outbox.code, factor.enrollment.recovery_codes
+        calls = [
+            (factor.verifier.verify, "alice", challenge.id, code),
+            (factor.verifier.recover, "alice", recovery_code),
+        ]
+        for call in calls:
+            first, second = event(*call, **again), event(*call, **again)
+            assert (told(first), about(first), False) == (told(second), about(second), first.repeated)
+            assert second.repeated
+
+    def test_reads(self, factor):
+        """A status and a look at a proof change nothing, and are not told."""
         factor.verifier.status("alice")
+        factor.verifier.check_proof("alice", token(factor))
 
         assert [] == factor.events
 

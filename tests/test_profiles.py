@@ -35,7 +35,7 @@ def test_two_readers(name):
 
 def test_profile_leaves_the_rest_open():
     """Arguments that a profile leaves open can be given beside it."""
-    config = FactorConfig(app_name="Acme", secret="x" * 32, regions={"US"}, max_phones=3, **profiles.PSD2)
+    config = FactorConfig(app_name="Acme", secret="a secret of the tests, long enough to be one", regions={"US"}, max_phones=3, **profiles.PSD2)
 
     assert (3, 5) == (config.max_phones, config.attempts)
 
@@ -80,7 +80,8 @@ def test_testing_is_fast():
 
     assert (timedelta(0), 0) == (config.resend_gap, config.max_users_per_number)
     assert config.limits.user.capacity >= 1000 <= config.limits.guesses.capacity
-    assert config.limits.number is None
+    assert config.limits.number is config.limits.unverified is None
+    assert config.limits.refunds.capacity >= 1000
 
 
 @pytest.mark.parametrize("other", [pytest, unittest])
@@ -111,7 +112,7 @@ def test_testing_in_an_application(statement):
 import warnings
 with warnings.catch_warnings(record=True, action="always") as caught:
     from smsmfa import FactorConfig, profiles
-    arguments = dict(app_name="Acme", secret="x" * 32, regions={{"US"}})
+    arguments = dict(app_name="Acme", secret="a secret of the tests, long enough to be one", regions={{"US"}})
     FactorConfig(**arguments, **profiles.AUTH0)
     print(len(caught))
     {statement}

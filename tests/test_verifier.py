@@ -12,6 +12,7 @@ from smsmfa import (
     CodeExpired,
     CodeGenerator,
     CodeMalformed,
+    CodeUsed,
     FactorDisabled,
     Limit,
     Limits,
@@ -256,13 +257,13 @@ class TestChallenge:
 class TestSendLimits:
     """Messages are charged to the user, the number and the total in one step."""
 
-    @pytest.mark.parametrize("name", ["user", "number", "total"])
-    def test_scope(self, new, name):
+    @pytest.mark.parametrize("name, enrolment", [("user", 1), ("number", 0), ("total", 1)])
+    def test_scope(self, new, name, enrolment):
         """R28: each limit refuses by its own name, with the exact wait, and is charged one for each message."""
-        factor = enrolled(new(limits(**{name: Limit(2, HOUR)})))
-        factor.clock.move(minutes=10)
+        factor = enrolled(new(limits(**{name: Limit(1 + enrolment, HOUR)})))
+        factor.clock.move(minutes=10 * enrolment)
         factor.verifier.challenge("alice")
-        factor.clock.move(minutes=10)
+        factor.clock.move(minutes=20 - 10 * enrolment)
 
         assert (name, timedelta(minutes=40)) == limited(factor.verifier.challenge, "alice", purpose="payment")
         factor.clock.move(minutes=40, microseconds=-1)
@@ -283,10 +284,11 @@ class TestSendLimits:
 
     def test_number_across_users(self, new):
         """R28: a number's limit counts the messages of all its users, and another number has its own."""
-        factor = enrolled(new(limits(number=Limit(3, HOUR))))
+        factor = enrolled(new(limits(number=Limit(2, HOUR))))
         factor.enrol("bob")
         factor.enrol("carol", OTHER_NUMBER)
         factor.verifier.challenge("alice")
+        factor.verifier.challenge("bob", purpose="payment")
 
         assert ("number", HOUR) == limited(factor.verifier.challenge, "bob")
         assert factor.verifier.challenge("carol").sent
@@ -311,21 +313,23 @@ class TestSendLimits:
     )
     def test_longest_wait(self, new, user, number, total, expected):
         """When several limits refuse, the longest wait is reported, and none at all is the longest."""
-        buckets = {"user": Limit(1, user), "number": Limit(1, number), "total": Limit(1, total)}
-        factor = enrolled(new(limits(**buckets)))
+        # a user's second message is the first one in the lane of confirmed numbers
+        factor = enrolled(new(limits(user=Limit(2, user), number=Limit(1, number), total=Limit(2, total))))
+        factor.verifier.challenge("alice")
 
-        assert expected == limited(factor.verifier.challenge, "alice")
+        assert expected == limited(factor.verifier.challenge, "alice", purpose="payment")
 
     def test_refusal_charges_nothing(self, new):
         """R28: a message that one limit refuses is charged to none of the others."""
-        factor = enrolled(new(limits(user=Limit(1, DAY), number=Limit(4, HOUR), total=Limit(4, HOUR))))
+        factor = enrolled(new(limits(user=Limit(2, DAY), number=Limit(2, HOUR), total=Limit(4, HOUR))))
+        factor.verifier.challenge("alice")
         for _ in range(9):
-            assert ("user", DAY) == limited(factor.verifier.challenge, "alice")
+            assert ("user", DAY) == limited(factor.verifier.challenge, "alice", purpose="payment")
         factor.enrol("bob")
-        factor.enrol("carol")
-        factor.enrol("dave")
 
-        assert ("user", DAY) == limited(factor.verifier.challenge, "alice")
+        assert factor.verifier.challenge("bob").sent
+        assert ("user", DAY) == limited(factor.verifier.challenge, "alice", purpose="payment")
+        assert ("total", HOUR) == limited(factor.enroller.start, "carol", OTHER_NUMBER)
 
     def test_clock_jumped_back(self, new):
         """T17: after a jump back of ten years a refusal sets every bucket it looked at to drained, and they refill."""
@@ -452,7 +456,7 @@ class TestResend:
     @pytest.mark.parametrize("minutes", [1, 5])
     def test_limits(self, new, minutes):
         """R28: a resend of a live challenge and one of a dead one are both held by the limits."""
-        factor = enrolled(new(limits(number=Limit(2, HOUR))))
+        factor = enrolled(new(limits(number=Limit(1, HOUR))))
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(minutes=minutes)
 
@@ -489,13 +493,35 @@ class TestVerify:
         assert factor.clock.datetime == factor.verifier.status("alice").phones[0].last_used_at
 
     def test_accepted_once(self, factor):
-        """R3, T5: a code is accepted once; the second time costs nothing, in another process too."""
+        """R3, T5: a code is accepted once. For ten minutes the answer is that the form was sent twice, at no cost."""
         challenge = factor.verifier.challenge("alice")
         factor.verifier.verify("alice", challenge.id, factor.outbox.code)
 
         for verifier in factor.verifier, over(factor).verifier:
-            assert 0 == rejected(verifier.verify, "alice", challenge.id, factor.outbox.code).attempts_left
+            for code in factor.outbox.code, wrong(factor.outbox.code):
+                assert 0 == rejected(verifier.verify, "alice", challenge.id, code, error=CodeUsed).attempts_left
+        factor.clock.move(minutes=10)
+        rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code, error=CodeUsed)
+        factor.clock.move(microseconds=1)
+        assert 0 == rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code).attempts_left
         assert (8, 20) == left(factor)
+
+    def test_used_for_whom(self, new):
+        """R5, T8: only the user, purpose and details of the accepted code learn that it was used, and free of charge."""
+        factor = enrolled(new(limits(guesses=Limit(1, HOUR))))
+        bound = {"purpose": "payment", "details": {"amount": "10"}}
+        challenge = factor.verifier.challenge("alice", **bound)
+        answer = (challenge.id, factor.outbox.code)
+        factor.verifier.verify("alice", *answer, **bound)
+        verify = factor.verifier.verify
+
+        rejected(verify, "bob", *answer, **bound)
+        for other in {}, {"purpose": "payment"}, bound | {"details": {"amount": "11"}}, bound | {"purpose": "login"}:
+            rejected(verify, "alice", *answer, **other)
+        rejected(verify, "alice", *answer, **bound, error=CodeUsed)
+        rejected(factor.enroller.confirm, "alice", *answer)
+        guess_wrong(factor, factor.verifier.challenge("alice"))
+        assert "guesses" == limited(verify, "alice", *answer, **bound)[0]
 
     @pytest.mark.parametrize("field", ["user", "challenge", "purpose", "details", "no details"])
     def test_bound(self, factor, field):
@@ -812,6 +838,9 @@ class TestRecover:
         [code] = factor.enrollment.recovery_codes
         [replacement] = factor.verifier.recover("alice", code).recovery_codes
 
+        assert 0 == rejected(factor.verifier.recover, "alice", code, error=CodeUsed).attempts_left
+        rejected(factor.verifier.recover, "bob", code, error=NotEnrolled)
+        factor.clock.move(minutes=10, microseconds=1)
         assert 9 == rejected(factor.verifier.recover, "alice", code).attempts_left
         assert factor.verifier.recover("alice", replacement)
 
@@ -821,7 +850,7 @@ class TestRecover:
         first, second, third = factor.enrollment.recovery_codes
         factor.verifier.recover("alice", second)
 
-        rejected(factor.verifier.recover, "alice", second)
+        rejected(factor.verifier.recover, "alice", second, error=CodeUsed)
         assert factor.verifier.recover("alice", third)
         assert factor.verifier.recover("alice", first)
         assert 3 == factor.verifier.status("alice").recovery_codes_left

@@ -41,7 +41,7 @@ PSD2 = _profile(attempts=5, lifetime=5 * _MINUTE, limits=Limits(guesses=Limit(5,
 _MANY = Limit(1000, _SECOND)
 _TESTING = _profile(
     resend_gap=0 * _SECOND, max_users_per_number=0,
-    limits=Limits(user=_MANY, number=None, guesses=_MANY, recovery=_MANY),
+    limits=Limits(user=_MANY, number=None, unverified=None, refunds=_MANY, guesses=_MANY, recovery=_MANY),
 )  # fmt: skip
 
 #: For the test suite of an application: no gap, and limits that do not get in the way. It protects nothing, so using it
