@@ -2,6 +2,9 @@
 
 import copy
 import pickle
+import sys
+import traceback
+import unicodedata
 
 import attrs
 import phonenumbers
@@ -10,11 +13,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import shown
 
+from smsmfa.core.opaque import Opaque
 from smsmfa.exceptions import PhoneNumberError
-from smsmfa.phone import ALL_REGIONS, NUMBER_TYPES, SMS_TYPES, Country, PhoneNumber, countries, supported_regions
+from smsmfa.phone import (
+    ALL_REGIONS,
+    GLOBAL,
+    NUMBER_TYPES,
+    SMS_TYPES,
+    Country,
+    PhoneNumber,
+    countries,
+    numbers_of,
+    read_number,
+    supported_regions,
+)
 
 NUMBERS = ["+14155552671", "+447400123456", "+525512345678", "+5491123456789", "+390612345678", "+8613812345678"]
-SEPARATORS = st.text(st.sampled_from(" \t\n\xa0\u3000-\u2011–.()/\u200b\u200e\ufeff\xad"), max_size=2)
+TILDES = "~～"  # also begin an extension
+#: Every character that libphonenumber drops, without the x that stands for a carrier code.
+PUNCTUATION = "".join(filter(phonenumbers.phonenumberutil._SEPARATOR_PATTERN.fullmatch, map(chr, range(0x10000))))
+SEPARATORS = st.text(st.sampled_from(sorted(set(PUNCTUATION + "\t\n\u200e\ufeff") - {"x", *TILDES})), max_size=2)
+ZEROS = [chr(code) for code in range(sys.maxunicode) if unicodedata.decimal(chr(code), None) == 0]
+FORMATS = phonenumbers.PhoneNumberFormat
+FORMS = [FORMATS.E164, FORMATS.INTERNATIONAL, FORMATS.NATIONAL, FORMATS.RFC3966]
+REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
+
+
+def example(region):
+    """Return an example number of a region: a mobile one if it has any."""
+    return phonenumbers.example_number_for_type(region, 1) or phonenumbers.example_number(region)
+
+
+def in_script(text, zero):
+    """Write the digits of a text in the script whose zero is given."""
+    return "".join(chr(ord(zero) + int(letter)) if letter in "0123456789" else letter for letter in text)
 
 
 class TestParse:
@@ -41,6 +73,14 @@ class TestParse:
             ("+١٤١٥٥٥٥٢٦٧١", None, "+14155552671"),
             ("+۱۴۱۵۵۵۵۲۶۷۱", None, "+14155552671"),
             ("+1４15５٥۵2671", None, "+14155552671"),
+            ("０９０ー１２３４ー５６７８", "JP", "+819012345678"),
+            ("090−1234−5678", "JP", "+819012345678"),
+            ("（０９０）１２３４－５６７８", "JP", "+819012345678"),
+            ("（＋８１）９０．１２３４／５６７８", None, "+819012345678"),
+            ("[415] 555 2671", "US", "+14155552671"),
+            ("［４１５］　５５５　２６７１", "US", "+14155552671"),
+            ("(+1) 415 555 2671", None, "+14155552671"),
+            ("8~10 1 415 555-2671", "RU", "+14155552671"),
             ("06 1234 5678", "IT", "+390612345678"),
             ("+800 1234 5678", None, "+80012345678"),
         ],
@@ -64,27 +104,91 @@ class TestParse:
             ("011 15-2345-6789", "AR", "+5491123456789"),
             ("011 2345-6789", "AR", "+5491123456789"),
             ("9 11 2345-6789", "AR", "+5491123456789"),
+            ("+241 06 12 34 56", None, "+24166123456"),
+            ("+241 6 12 34 56", None, "+24166123456"),
+            ("066 12 34 56", "GA", "+24166123456"),
+            ("07 12 34 56", "GA", "+24177123456"),
+            ("+241 0 77 12 34 56", None, "+24177123456"),
+            ("+241 4 12 34 56", None, "+24174123456"),
+            ("+241 02 12 34 56", None, "+24162123456"),
+            ("+241 5 12 34 56", None, "+24165123456"),
+            ("+241 03 12 34 56", None, "+2413123456"),
+            ("+241 01 44 55 66", None, "+24111445566"),
+            ("+972 59 912 3456", None, "+970599123456"),
+            ("059-912-3456", "IL", "+970599123456"),
+            ("+972 56 912 3456", None, "+970569123456"),
+            ("059-912-3456", "PS", "+970599123456"),
+            ("+39 0549 886377", None, "+3780549886377"),
+            ("+378 886377", None, "+3780549886377"),
         ],
     )
     def test_alias(self, text, region, expected):
-        """T15: Mexico's old 1 and Argentina's 9 are folded, so the aliases of a number share its limits."""
+        """T15: a number that two E.164 forms reach has one form, so that both share its limits."""
         number = PhoneNumber.parse(text, region)
 
         assert expected == number.e164
         assert PhoneNumber.parse(expected) == number
 
-    @pytest.mark.parametrize("text", ["+54 800 222 3456", "+54 810 123 4567"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "+54 800 222 3456",
+            "+54 810 123 4567",
+            "+52 55 1234 5678",
+            "+241 60 12 34 56",
+            "+972 50 234 5678",
+            "+972 58 412 3456",
+            "+39 0541 123456",
+            "+377 44 123 456",
+            "+7 701 123 4567",
+        ],
+    )
     def test_no_alias(self, text):
-        """An Argentinian number that cannot be a mobile number stays unchanged."""
+        """A number without a second form stays as it is."""
         assert text.replace(" ", "") == PhoneNumber.parse(text).e164
 
     @pytest.mark.parametrize("text, reason", [("+52 1 55 1234 567", "invalid"), ("+52 2 55 1234 5678", "impossible")])
     def test_not_quite_an_alias(self, text, reason):
-        """Folding never makes an invalid number valid."""
+        """A number that is not valid has no second form either."""
         with pytest.raises(PhoneNumberError) as caught:
             PhoneNumber.parse(text)
 
         assert reason == caught.value.reason
+
+    @pytest.mark.parametrize("separator", sorted(set(PUNCTUATION) - {"x", *TILDES}), ids=ascii)
+    def test_separator(self, separator):
+        """T15: every separator of libphonenumber is read, alone and anywhere."""
+        text = separator + separator.join("+14155552671") + separator
+
+        assert "+14155552671" == PhoneNumber.parse(text).e164
+
+    @pytest.mark.parametrize("tilde", TILDES, ids=ascii)
+    def test_tilde(self, tilde):
+        """A tilde separates, but not before the last nine digits: there libphonenumber reads an extension."""
+        assert "+14155552671" == PhoneNumber.parse(f"+1{tilde}415-555-2671").e164
+        for text in (f"+14155552671{tilde}9", f"+1 4155{tilde} 552671 "):
+            with pytest.raises(PhoneNumberError) as caught:
+                PhoneNumber.parse(text)
+            assert "malformed" == caught.value.reason
+
+    @pytest.mark.parametrize("zero", ZEROS, ids=ascii)
+    def test_script(self, zero):
+        """T15: digits of every script are read."""
+        assert "+14155552671" == PhoneNumber.parse(in_script("(415) 555-2671", zero), "US").e164
+
+    @given(st.sampled_from(REGIONS), st.sampled_from(FORMS), st.sampled_from(REGIONS), st.sampled_from(ZEROS))
+    def test_formats(self, region, form, dialled_from, zero):
+        """T15: every format that libphonenumber writes and reads is read, in every script."""
+        number = example(region)
+        plain = PhoneNumber.parse(phonenumbers.format_number(number, FORMATS.E164))
+        for text, home in (
+            (phonenumbers.format_number(number, form), region),
+            (phonenumbers.format_national_number_with_preferred_carrier_code(number, ""), region),
+            (phonenumbers.format_out_of_country_calling_number(number, dialled_from), dialled_from),
+            (phonenumbers.format_number_for_mobile_dialing(number, dialled_from, True), dialled_from),
+        ):
+            if libphonenumber_reads(text, home) == number:
+                assert plain == PhoneNumber.parse(in_script(text, zero), home)
 
     @given(st.sampled_from(NUMBERS), st.data())
     def test_any_separators(self, number, data):
@@ -95,17 +199,28 @@ class TestParse:
 
     @given(st.sampled_from(NUMBERS))
     def test_normal_form_is_stable(self, number):
-        """Parsing an E.164 number gives the same number."""
+        """A number in its normal form is read as itself."""
         assert number == PhoneNumber.parse(number).e164
 
-    @given(st.text() | st.text("+0123456789() -٣;x", max_size=20), st.sampled_from([None, "US", "MX", "AR", "IT"]))
+    @given(
+        st.text() | st.text("+0123456789() -٣;x~ー", max_size=20),
+        st.sampled_from([None, "", "US", "MX", "AR", "IT", "GA", "IL"]),
+    )
     def test_any_text(self, text, region):
-        """T15: any text gives a number in its normal form, or a PhoneNumberError."""
+        """T15: any text is a number in its one form, or a PhoneNumberError."""
         try:
             number = PhoneNumber.parse(text, region)
         except PhoneNumberError:
             return
         assert PhoneNumber.parse(number.e164) == number
+
+
+def libphonenumber_reads(text, region):
+    """Return the number that libphonenumber reads, or None."""
+    try:
+        return phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
 
 
 class TestRefusal:
@@ -146,6 +261,9 @@ class TestRefusal:
             "alice@example.com",
             "+999 123 456 789",
             "+0 415 555 2671",
+            "1",
+            "+1 415 555 267x",
+            "090*1234*5678",
             None,
             14155552671,
             b"+14155552671",
@@ -163,8 +281,11 @@ class TestRefusal:
     @pytest.mark.parametrize(
         "text, region, reason",
         [
-            ("415 555 2671", None, "malformed"),
-            ("00 44 7400 123456", None, "malformed"),
+            ("415 555 2671", None, "no_region"),
+            ("415 555 2671", "", "no_region"),
+            ("tel:415-555-2671", None, "no_region"),
+            ("00 44 7400 123456", None, "no_region"),
+            ("hello", "", "malformed"),
             ("+1 415 555 267", None, "impossible"),
             ("+1 415 555 26711", None, "impossible"),
             ("911", "US", "impossible"),
@@ -175,7 +296,6 @@ class TestRefusal:
             ("123 456 7890", "US", "invalid"),
             ("415 555 2671", "XX", "region"),
             ("+1 415 555 2671", "XX", "region"),
-            ("415 555 2671", "", "region"),
             ("415 555 2671", "USA", "region"),
             ("415 555 2671", "*", "region"),
             ("415 555 2671", "001", "region"),
@@ -185,7 +305,7 @@ class TestRefusal:
         ],
     )
     def test_reason(self, text, region, reason):
-        """A refusal gives the reason: malformed, impossible, invalid or an unknown region."""
+        """A refusal says why."""
         with pytest.raises(PhoneNumberError) as caught:
             PhoneNumber.parse(text, region)
 
@@ -193,7 +313,7 @@ class TestRefusal:
 
     @pytest.mark.parametrize("text", ["+43 1 110", "+49 30 1234567 89012"])
     def test_not_e164(self, text):
-        """T15: a number in use that is too short or too long for E.164 is refused."""
+        """T15: a valid number that is too short or too long for E.164 is refused."""
         with pytest.raises(PhoneNumberError) as caught:
             PhoneNumber.parse(text)
 
@@ -207,7 +327,7 @@ class TestRefusal:
 
     def test_huge(self, monkeypatch):
         """T26: text that is much longer than a number is refused without being read."""
-        monkeypatch.delattr("smsmfa.phone.compact")
+        monkeypatch.delattr("smsmfa.phone._READING")
 
         with pytest.raises(PhoneNumberError):
             PhoneNumber.parse("1" * 1_000_000, "US")
@@ -221,6 +341,89 @@ class TestRefusal:
         report = shown(caught.value)
         assert text not in report
         assert "555" not in report
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "parse",
+            "region_code_for_number",
+            "is_valid_number_for_region",
+            "is_valid_number",
+            "is_possible_number",
+            "format_number",
+            "number_type",
+        ],
+    )
+    @pytest.mark.parametrize("given", ["+5215512345678", "+52 1 55 1234 567"])
+    def test_not_shown_after_a_failure(self, name, given, monkeypatch):
+        """T12: if libphonenumber fails, our frames hold no number: no text, no integer, no object of it."""
+        monkeypatch.setattr(phonenumbers, name, fail)
+        frames = []
+        for number in (given, phonenumbers.PhoneNumber(52, 15512345678)):
+            try:
+                read_number(Opaque(number), None)
+            except RuntimeError as error:
+                frames += traceback.walk_tb(error.__traceback__)
+            except PhoneNumberError:
+                continue
+
+        ours = [frame for frame, _ in frames if frame.f_globals["__name__"].startswith("smsmfa.")]
+        assert not [value for frame in ours for value in frame.f_locals.values() if "1234" in repr(value)]
+
+
+def fail(*arguments):
+    raise RuntimeError
+
+
+class TestReadNumber:
+    @pytest.mark.parametrize(
+        "number, region, expected",
+        [
+            pytest.param("(415) 555-2671", "US", "+14155552671", id="text"),
+            pytest.param(PhoneNumber("+14155552671", "US", "mobile"), None, "+14155552671", id="ours"),
+            pytest.param(PhoneNumber("+5215512345678", "MX", "mobile"), "US", "+525512345678", id="ours, an alias"),
+            pytest.param(phonenumbers.PhoneNumber(1, 4155552671), None, "+14155552671", id="phonenumbers"),
+            pytest.param(phonenumbers.FrozenPhoneNumber(1, 4155552671), "GB", "+14155552671", id="frozen"),
+            pytest.param(phonenumbers.parse("06 1234 5678", "IT"), None, "+390612345678", id="a leading zero"),
+            pytest.param(
+                phonenumbers.PhoneNumber(378, 549886377, italian_leading_zero=True),
+                None,
+                "+3780549886377",
+                id="a leading zero, by hand",
+            ),
+            pytest.param(phonenumbers.parse("(415) 555-2671", "US", keep_raw_input=True), "", "+14155552671", id="raw"),
+        ],
+    )
+    def test_accepted(self, number, region, expected):
+        """Text, our own numbers and those of phonenumbers are read into the one form."""
+        assert PhoneNumber.parse(expected) == read_number(Opaque(number), region)
+
+    @pytest.mark.parametrize(
+        "number, region, reason",
+        [
+            pytest.param("415 555 2671", None, "no_region", id="no region"),
+            pytest.param(PhoneNumber("+15555555555", "US", "mobile"), None, "invalid", id="ours, not in use"),
+            pytest.param(phonenumbers.PhoneNumber(1, 415), None, "impossible", id="too short"),
+            pytest.param(phonenumbers.PhoneNumber(1, 4155552671, "9"), None, "malformed", id="an extension"),
+            pytest.param(phonenumbers.PhoneNumber(None, 4155552671), "US", "malformed", id="no calling code"),
+            pytest.param(phonenumbers.PhoneNumber(), None, "malformed", id="empty"),
+            pytest.param(phonenumbers.PhoneNumber(1, 0, raw_input="x"), None, "malformed", id="only its raw input"),
+        ],
+    )
+    def test_refused(self, number, region, reason):
+        """A number that is refused as text is refused as an object."""
+        with pytest.raises(PhoneNumberError) as caught:
+            read_number(Opaque(number), region)
+
+        assert reason == caught.value.reason
+
+    @pytest.mark.parametrize("number", [None, True, 14155552671, 1.5, b"+14155552671", ["+14155552671"], object()])
+    def test_other_types(self, number):
+        """A value that is neither text nor a number is a TypeError, which does not show it."""
+        with pytest.raises(TypeError, match=r"number: a str, a PhoneNumber or a phonenumbers\.PhoneNumber") as caught:
+            read_number(Opaque(number), "US")
+
+        assert "4155552671" not in shown(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +446,7 @@ class TestRefusal:
     ],
 )
 def test_type_and_region(e164, kind, region):
-    """A number has its type and its country, even if countries share its calling code or it has none."""
+    """A number knows its kind and its country, even if countries share a calling code."""
     number = PhoneNumber.parse(e164)
 
     assert (e164, kind, region) == (number.e164, number.type, number.region)
@@ -251,7 +454,7 @@ def test_type_and_region(e164, kind, region):
 
 
 def test_types():
-    """The types are those of libphonenumber, and some of them can receive SMS."""
+    """The kinds are those of libphonenumber, and three of them take SMS."""
     kinds = phonenumbers.PhoneNumberType.values()
 
     assert {phonenumbers.PhoneNumberType.to_string(kind).lower() for kind in kinds} == NUMBER_TYPES
@@ -318,14 +521,15 @@ class TestPhoneNumber:
         ],
     )
     def test_not_e164(self, e164):
-        """T15: only a plus and ASCII digits are accepted as E.164."""
+        """T12, T15: only a plus and ASCII digits make a number, and a traceback does not show others."""
         with pytest.raises(PhoneNumberError) as caught:
             PhoneNumber(e164, "US", "mobile")
 
         assert "malformed" == caught.value.reason
+        assert "415555" not in shown(caught.value)
 
     def test_value(self):
-        """Equal numbers compare equal, have the same hash, and cannot be changed."""
+        """Equal numbers hash alike, and a number cannot be changed."""
         number = PhoneNumber.parse("+14155552671")
 
         assert 1 == len({number, PhoneNumber.parse("(415) 555-2671", "US")})
@@ -342,18 +546,60 @@ class TestPhoneNumber:
 
 class TestCountries:
     def test_some(self):
-        """The list for a form has the allowed countries with their calling codes, in order."""
+        """A form's country list has the allowed countries and their calling codes, in order."""
         assert (Country("CA", 1), Country("GB", 44), Country("US", 1)) == countries(frozenset({"US", "GB", "CA"}))
 
     def test_all(self):
-        """Without an argument the list has every country."""
+        """By default the list has every country that has mobile numbers."""
         everything = countries()
 
-        assert countries(ALL_REGIONS) == everything
-        assert supported_regions() == {country.region for country in everything}
-        assert sorted(supported_regions()) == [country.region for country in everything]
+        assert countries(ALL_REGIONS) == everything == countries(ALL_REGIONS | {GLOBAL})
+        assert supported_regions() - WITHOUT_NUMBERS == {country.region for country in everything}
+        assert sorted(supported_regions() - WITHOUT_NUMBERS) == [country.region for country in everything]
+
+    def test_no_country(self):
+        """Regions without numbers, unknown ones and the global services are not listed."""
+        assert (Country("FI", 358),) == countries(frozenset({"AX", "FI", "XX", GLOBAL}))
 
     def test_supported_regions(self):
-        """Countries are named by their ISO codes."""
+        """Countries go by their ISO codes."""
         assert supported_regions() > {"AR", "CA", "DE", "GB", "IN", "MX", "US"}
         assert all(len(region) == 2 and region.isupper() for region in supported_regions())
+
+
+#: Regions whose numbers are another's, and one that has no mobile numbers (TA).
+WITHOUT_NUMBERS = {"AX", "BL", "CC", "CX", "EH", "MF", "SJ", "TA", "VA"}
+
+
+@pytest.mark.parametrize(
+    "region, owner",
+    [
+        ("AX", "FI"),
+        ("BL", "GP"),
+        ("MF", "GP"),
+        ("SJ", "NO"),
+        ("CC", "AU"),
+        ("CX", "AU"),
+        ("EH", "MA"),
+        ("VA", "IT"),
+        ("TA", "SH"),
+    ],
+)
+def test_numbers_of_another(region, owner):
+    """Mobile numbers of a region without numbers of its own belong to the main region of its calling code."""
+    assert owner == numbers_of(region)
+
+
+def test_numbers_of_itself():
+    """Every other region has mobile numbers of its own."""
+    regions = supported_regions() - WITHOUT_NUMBERS
+
+    assert regions == {numbers_of(region) for region in regions}
+
+
+@pytest.mark.parametrize("text, region", [("+44 7624 123456", "IM"), ("0457 123 4567", "FI"), ("18 12345", "AX")])
+def test_numbers_are_dialled_from_every_region(text, region):
+    """A region without numbers of its own can still be the one that a number is dialled from."""
+    number = PhoneNumber.parse(text, "AX" if region != "IM" else region)
+
+    assert region == number.region

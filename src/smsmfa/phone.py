@@ -85,7 +85,7 @@ class PhoneNumber:
 
     def __init__(self, e164: str, region: str, type: str) -> None:  # noqa: A002 - the public name
         if not isinstance(e164, str) or not _E164.fullmatch(e164):
-            del e164  # a traceback with locals must not show the number
+            del self, e164  # a traceback with locals must not show the number, and self has no repr yet
             raise PhoneNumberError("malformed")
         put = object.__setattr__
         put(self, "e164", e164)
