@@ -18,7 +18,7 @@ from support import SECRET, a_config, shown
 from smsmfa import ALL_REGIONS, ConfigurationError, FactorConfig, Limit, Limits, profiles
 from smsmfa.codes import EXAMPLE_SECRET, CodeGenerator
 from smsmfa.core.records import Issued
-from smsmfa.phone import NUMBER_TYPES
+from smsmfa.phone import NUMBER_TYPES, PhoneNumber
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -144,6 +144,36 @@ class TestAccepted:
         """Open geography has to be asked for by its name."""
         assert ALL_REGIONS == a_config(regions=ALL_REGIONS).regions
 
+    @pytest.mark.parametrize("regions", [{"001"}, {"US", "001"}, {"*", "001"}])
+    def test_global_region(self, regions):
+        """Numbers of no country are accepted if "001" is named, also beside all countries."""
+        assert frozenset(regions) == a_config(regions=regions).regions
+
+    @pytest.mark.parametrize(
+        "region, owner", [("AX", "FI"), ("BL", "GP"), ("MF", "GP"), ("SJ", "NO"), ("VA", "IT"), ("TA", "SH")]
+    )
+    def test_region_without_numbers(self, region, owner):
+        """A region without mobile numbers of its own is refused, and the error names the region that has them."""
+        with pytest.raises(ConfigurationError, match=f"regions: '{region}' has no mobile .* use '{owner}'"):
+            a_config(regions={"US", region})
+
+    @pytest.mark.parametrize(
+        "regions, allowed",
+        [
+            ({"US"}, {"US"}),
+            ({"US", "001"}, {"US", "001"}),
+            ({"001"}, {"001"}),
+            (ALL_REGIONS, {"US", "FI"}),
+            ({"*", "001"}, {"US", "FI", "001"}),
+        ],
+    )
+    def test_allows(self, regions, allowed):
+        """A number is allowed if its region is named; all countries do not include the numbers of no country."""
+        numbers = [PhoneNumber.parse(text) for text in ("+14155552671", "+358457123456", "+870773111632")]
+        config = a_config(regions=regions)
+
+        assert allowed == {number.region for number in numbers if config.allows(number)}
+
     @pytest.mark.parametrize("collect", [list, tuple, dict.fromkeys])
     def test_languages(self, collect):
         """Languages are taken from any collection, in its order, and what becomes of that later changes nothing."""
@@ -174,7 +204,7 @@ WRONG = {
         *("", "   ", "x" * 61, "Acme\n@evil.com #1", "{{ code }}", "Call 123456", "https://acme.example"),
         accepted=["number as text"],
     ),
-    "regions": wrong("US", "*", set(), {"us"}, {"USA"}, {"US", "XX"}, {"US", "*"}, {"*", "**"}, ["US", None], [["US"]]),
+    "regions": wrong("US", "*", set(), {"us"}, {"USA"}, {"US", "XX"}, {"US", "*"}, {"*", "**"}, ["US", None], [["US"]], {"AX"}),
     "digits": wrong(5, 11, 6.0, 10**100),
     "lifetime": wrong(SECOND - TICK, 10 * MINUTE + TICK, timedelta.max, 300),
     "resend_gap": wrong(5 * MINUTE + TICK, 10 * MINUTE, -TICK, 30, accepted=["no time"]),
