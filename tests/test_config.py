@@ -204,7 +204,9 @@ WRONG = {
         *("", "   ", "x" * 61, "Acme\n@evil.com #1", "{{ code }}", "Call 123456", "https://acme.example"),
         accepted=["number as text"],
     ),
-    "regions": wrong("US", "*", set(), {"us"}, {"USA"}, {"US", "XX"}, {"US", "*"}, {"*", "**"}, ["US", None], [["US"]], {"AX"}),
+    "regions": wrong(
+        "US", "*", set(), {"us"}, {"USA"}, {"US", "XX"}, {"US", "*"}, {"*", "**"}, ["US", None], [["US"]], {"AX"}
+    ),
     "digits": wrong(5, 11, 6.0, 10**100),
     "lifetime": wrong(SECOND - TICK, 10 * MINUTE + TICK, timedelta.max, 300),
     "resend_gap": wrong(5 * MINUTE + TICK, 10 * MINUTE, -TICK, 30, accepted=["no time"]),
