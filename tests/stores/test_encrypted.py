@@ -98,9 +98,8 @@ class OnFile(Wrapping):
             store.purge()
 
 
-class TestOverSqlite(OnFile, Hammer, StoreConformance):
-    processes = fork = False
-    test_right_code = None
+class TestOverSqlite(OnFile, StoreConformance):
+    processes = False
 
     def make_store(self):
         return prepared(SqliteStore(self.path))

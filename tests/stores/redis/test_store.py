@@ -25,7 +25,7 @@ PATIENCE = 30
 PAGE = Path(__file__).parents[3] / "docs/how-to/stores/redis.md"
 
 
-class OnRedis(Hammer):
+class OnRedis:
     """A new prefix on the tests' server for each check."""
 
     shared = processes = fork = True
@@ -42,8 +42,6 @@ class OnRedis(Hammer):
         with redis.Redis.from_url(REDIS.url) as client:
             client.script_flush()
 
-
-class TestRedisStore(OnRedis, StoreConformance):
     def make_store(self):
         return RedisStore(redis.Redis.from_url(REDIS.url), prefix=self.prefix)
 
@@ -51,7 +49,7 @@ class TestRedisStore(OnRedis, StoreConformance):
         return RedisStore(redis.Redis.from_url(REDIS.at((host, port))), prefix=self.prefix)
 
 
-class OnALoop(OnRedis, AsyncStoreConformance):
+class OnALoop(OnRedis):
     fork = False
 
     async def make_store(self):
@@ -61,18 +59,21 @@ class OnALoop(OnRedis, AsyncStoreConformance):
         return AsyncRedisStore(redis.asyncio.Redis.from_url(REDIS.at((host, port))), prefix=self.prefix)
 
 
-class TestAsyncRedisStore(OnALoop):
+class TestRedisStore(OnRedis, Hammer, StoreConformance):
+    pass
+
+
+class TestAsyncRedisStore(OnALoop, AsyncStoreConformance):
     processes = False
-    test_right_code = test_a_few_killed = None
 
 
 @pytest.mark.thorough
-class TestRedisStoreThoroughly(TestRedisStore):
+class TestRedisStoreThoroughly(OnRedis, StoreConformance):
     rounds, examples, patience = 20, 25, 0.2
 
 
 @pytest.mark.thorough
-class TestAsyncRedisStoreThoroughly(OnALoop):
+class TestAsyncRedisStoreThoroughly(OnALoop, Hammer, AsyncStoreConformance):
     rounds, examples, patience, kills = 20, 25, 0.2, 50
 
 

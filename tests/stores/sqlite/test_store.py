@@ -25,7 +25,7 @@ from smsmfa.typing import Entry
 SHORT = timedelta(milliseconds=20)
 
 
-class OnFile(Hammer):
+class OnFile:
     """A new file for each check, and a purge beside it."""
 
     shared = processes = fork = True
@@ -39,36 +39,40 @@ class OnFile(Hammer):
         with closing(SqliteStore(self.path)) as store:
             store.purge()
 
+    def make_store(self):
+        return SqliteStore(self.path)
+
+
+class OnALoop(OnFile):
+    fork = False
+
+    def make_store(self):
+        return AsyncSqliteStore(self.path)
+
+
+class Hammered(Hammer):
     def _kill_and_check(self, ledger, kills):
         super()._kill_and_check(ledger, kills)
         with closing(sqlite3.connect(self.path)) as db:
             assert [("ok",)] == db.execute("PRAGMA integrity_check").fetchall()
 
 
-class TestSqliteStore(OnFile, StoreConformance):
-    def make_store(self):
-        return SqliteStore(self.path)
+class TestSqliteStore(OnFile, Hammered, StoreConformance):
+    pass
 
 
-class TestAsyncSqliteStore(OnFile, AsyncStoreConformance):
-    processes = fork = False
-    test_right_code = test_a_few_killed = None
-
-    def make_store(self):
-        return AsyncSqliteStore(self.path)
+class TestAsyncSqliteStore(OnALoop, AsyncStoreConformance):
+    processes = False
 
 
 @pytest.mark.thorough
-class TestSqliteStoreThoroughly(TestSqliteStore):
+class TestSqliteStoreThoroughly(OnFile, StoreConformance):
     rounds, examples, patience = 20, 25, 0.2
 
 
 @pytest.mark.thorough
-class TestAsyncSqliteStoreThoroughly(OnFile, AsyncStoreConformance):
+class TestAsyncSqliteStoreThoroughly(OnALoop, Hammered, AsyncStoreConformance):
     rounds, examples, patience, kills = 20, 25, 0.2, 100
-
-    def make_store(self):
-        return AsyncSqliteStore(self.path)
 
 
 @pytest.fixture
