@@ -82,4 +82,4 @@ def test_ctrl_c(monkeypatch, capsys):
     monkeypatch.setattr(INPUT, refuses_with(KeyboardInterrupt()))
 
     assert 130 == demo.run(auto=False)
-    assert capsys.readouterr().out.endswith("\nStopped. Nothing was kept.\n")
+    assert capsys.readouterr().out.endswith("\nStopped. Nothing was saved.\n")

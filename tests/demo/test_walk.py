@@ -1,12 +1,15 @@
 """The walk shows the whole factor, asks again after every mistake, and ends at a limit."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from support import Clock
 
+from smsmfa import RateLimited
 from smsmfa.demo.player import SCRIPT, Player, code, recovery_code, typed, wrong_code
-from smsmfa.demo.walk import walk
+from smsmfa.demo.terminal import Terminal
+from smsmfa.demo.walk import refuse, walk
 
 COUNTRY, NUMBER, ENTER, RESEND = typed("1"), typed("(415) 555-2671"), typed(""), typed("r")
 ENROL = (COUNTRY, NUMBER, code, ENTER)
@@ -53,7 +56,7 @@ def recovery_codes_shown(screen):
 
 
 def audit_log(screen):
-    return [line.split() for line in screen.partition("Its audit log:\n")[2].splitlines()]
+    return [line.split() for line in screen.partition("The audit log:\n")[2].splitlines()]
 
 
 def test_whole_walk(play):
@@ -112,7 +115,7 @@ def test_other_country(play):
         typed("9"), typed("XX"), typed(""), typed("nl"), ENTER, typed("06 12345678"), *ENROL[2:], *LOG_IN, *RECOVER
     )
 
-    assert 2 == screen.count("✗ No country has this code.")
+    assert 2 == screen.count("✗ That is not a country code.")
     assert '>>> enroller.start("alice", number, region="NL")\nMobile number:\n✗ Not a phone number' in screen
     assert "SMS to ••••78" in screen
 
@@ -126,10 +129,10 @@ def test_example_number(play):
     "answer, expected",
     [
         pytest.param(
-            "hello", "Not a phone number; give the region, or start with + and the country code.", id="malformed"
+            "hello", "Not a phone number; write it in digits, with its country code or as it is", id="malformed"
         ),
         pytest.param("555", "Too short or too long for a phone number of this country.", id="impossible"),
-        pytest.param("(000) 555-2671", "No such phone number is in use in this country.", id="invalid"),
+        pytest.param("(000) 555-2671", "This country has no such phone number.", id="invalid"),
         pytest.param("(800) 555-0199", "This kind of phone number cannot receive an SMS code", id="type"),
     ],
 )
@@ -154,7 +157,7 @@ def test_resend_too_soon(play):
     """A resend within the gap is refused with the time to wait."""
     screen = play(*ENROL, typed("R"), *LOG_IN, *RECOVER)
 
-    assert "✗ The limit on 'resend' is used up; try again in 30 s." in screen
+    assert "✗ A code was sent a moment ago. Try again in 30 seconds." in screen
     assert 2 == len(codes_sent(screen))
 
 
@@ -198,9 +201,7 @@ def test_guesses_used_up(play):
     """T2: new codes give no new guesses, and the walk ends with the summary once they are used up."""
     screen = play(COUNTRY, NUMBER, *[*[wrong_code] * 5, RESEND] * 4)
 
-    assert "✗ The limit on 'guesses' is used up; try again in 36000 s. That is what limits are for" in " ".join(
-        screen.split()
-    )
+    assert "✗ Too many wrong codes. Try again in 10 hours. That is what the limit is for." in " ".join(screen.split())
     assert "  wrong codes left    0 of 20\n" in screen
     assert "  phones              none\n" in screen
     assert ["gd_otp_rate_limit_exceed", "refused", "guesses"] == audit_log(screen)[-1]
@@ -210,8 +211,24 @@ def test_recovery_used_up(play):
     """R20: the walk ends once the attempts at recovery codes are used up."""
     screen = play(*ENROL, *LOG_IN, *[WRONG_RECOVERY_CODE] * 11)
 
-    assert "✗ The limit on 'recovery' is used up; try again in 86400 s." in screen
+    assert "✗ Too many wrong recovery codes. Try again in 24 hours." in screen
     assert ["gd_recovery_rate_limit_exceed", "refused", "recovery"] == audit_log(screen)[-1]
+
+
+@pytest.mark.parametrize(
+    "wait, expected",
+    [
+        (timedelta(seconds=0.4), "Too many messages. Try again in 1 second."),
+        (timedelta(seconds=61), "Too many messages. Try again in 2 minutes."),
+        (timedelta(hours=1), "Too many messages. Try again in 1 hour."),
+        (None, "Too many messages."),
+    ],
+)
+def test_wait(capsys, wait, expected):
+    """A wait is told in words, rounded up."""
+    refuse(Terminal(), RateLimited("user", wait))
+
+    assert f"✗ {expected}\n" == capsys.readouterr().out
 
 
 def test_narrow_terminal(play, monkeypatch):

@@ -1,4 +1,4 @@
-"""``python -m smsmfa demo``: the whole factor in a terminal, with a phone that is drawn. Nothing is sent."""
+"""``python -m smsmfa demo``: the whole factor in a terminal, with a drawn phone. Nothing is sent."""
 
 from .player import SCRIPT, Player
 from .terminal import Terminal
@@ -6,9 +6,9 @@ from .walk import walk
 
 
 def run(*, auto: bool) -> int:
-    """Walk through the factor, and return an exit status: 1 where the input ended early, 130 after Ctrl-C.
+    """Walk through the factor and return an exit status: 1 if the input ended early, 130 after Ctrl-C.
 
-    Where there is nobody to type, it plays both sides.
+    If nobody is there to type, the demo plays both sides.
 
     Args:
         auto: play both sides, without input.
@@ -20,9 +20,9 @@ def run(*, auto: bool) -> int:
         if not terminal.attended:
             terminal.say("\nNobody is here to type, so the demo plays both sides.\n")
             return run(auto=True)
-        terminal.say("\nThe input has ended. To watch without typing:\n  python -m smsmfa demo --auto")
+        terminal.say("\nThe input ended too early. To watch without typing, run:\n  python -m smsmfa demo --auto")
         return 1
     except KeyboardInterrupt:
-        terminal.say("\nStopped. Nothing was kept.")
+        terminal.say("\nStopped. Nothing was saved.")
         return 130
     return 0

@@ -1,15 +1,15 @@
-"""Where the person's phone may be from."""
+"""The countries that the demo offers."""
 
 from typing import NamedTuple
 
 
 class Country(NamedTuple):
-    """A country to choose.
+    """One choice of the list.
 
     Args:
         region: its ISO 3166-1 alpha-2 code.
-        name: in English.
-        example: a number as people there write it, or ``""``.
+        name: its English name.
+        example: a mobile number as people there write it, or ``""``.
     """
 
     region: str
@@ -17,7 +17,7 @@ class Country(NamedTuple):
     example: str = ""
 
 
-#: A short list of common ones; any other is typed in.
+#: A short list. Every other country can be typed in.
 COUNTRIES = (
     Country("US", "United States", "(415) 555-2671"),
     Country("CA", "Canada", "(506) 234-5678"),

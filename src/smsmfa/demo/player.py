@@ -1,4 +1,4 @@
-"""Plays the person's side of the walk: looks at the screen as they do, and answers."""
+"""Plays the person's side of the walk: reads the screen and answers."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -7,7 +7,7 @@ from typing import TypeAlias
 from .countries import COUNTRIES
 from .terminal import Terminal
 
-#: Given what the screen has shown so far, say what to type.
+#: A function from everything that the screen has shown to the answer.
 Answer: TypeAlias = Callable[[str], str]
 
 _CODE = re.compile(r"\b[0-9]{6}\b")
@@ -15,7 +15,7 @@ _RECOVERY_CODE = re.compile(r"\b(?:[0-9A-Z]{4}-){5}[0-9A-Z]{4}\b")
 
 
 class Player(Terminal):
-    """A terminal that answers by itself, and shows what it types.
+    """A terminal that answers its own questions, and shows the answers.
 
     Args:
         answers: one for each question of the walk.
@@ -27,19 +27,19 @@ class Player(Terminal):
         self._screen = ""
 
     def ask(self, prompt: str) -> str:
-        """Show the question with the next answer, and return that."""
+        """Show the question and the next answer, and return the answer."""
         answer = next(self._answers)(self._screen)
-        super().say(prompt + answer)  # what it types is not what it reads
+        super().say(prompt + answer)  # not self.say: an answer must not be read as a code
         return answer
 
     def say(self, text: str = "") -> None:
-        """Print ``text``, and remember that it is on the screen."""
+        """Print ``text``, and remember it."""
         self._screen += text + "\n"
         super().say(text)
 
 
 def typed(text: str) -> Answer:
-    """Answer ``text``, whatever the screen shows."""
+    """Always answer ``text``."""
     return lambda _: text
 
 
@@ -49,7 +49,7 @@ def code(screen: str) -> str:
 
 
 def wrong_code(screen: str) -> str:
-    """Answer with another code than that."""
+    """Answer with a code that was not sent."""
     return f"{(int(code(screen)) + 1) % 1_000_000:06d}"
 
 
@@ -63,7 +63,7 @@ def _last(pattern: re.Pattern[str], screen: str) -> str:
     return found[-1]
 
 
-#: Through the whole walk, with one mistake.
+#: Answers for the whole walk, with one mistake.
 SCRIPT: tuple[Answer, ...] = (
     typed("1"),
     typed(COUNTRIES[0].example),

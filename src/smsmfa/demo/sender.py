@@ -1,4 +1,4 @@
-"""The demo's carrier: it draws the phone that a message arrives on."""
+"""The demo's sender draws a phone."""
 
 import textwrap
 
@@ -11,17 +11,17 @@ _BUTTON = "( )".center(40)
 
 
 class DrawnPhone:
-    """A :class:`~smsmfa.typing.Sender` that shows every message in the frame of a phone.
+    """A :class:`~smsmfa.typing.Sender` that draws a phone with each message.
 
     Args:
-        terminal: where the phone lies.
+        terminal: where to draw it.
     """
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
 
     def send(self, message: Message) -> Receipt:
-        """Show ``message``."""
+        """Draw a phone that shows ``message``."""
         screen = f"SMS to {message.to.masked}\n\n{message.text}\n\n{_BUTTON}"
         self._terminal.say("\n" + textwrap.indent(frame_of(_SPEAKER, screen), "    "))
         return Receipt(sender="demo")

@@ -1,47 +1,47 @@
-"""What the walk asks and says goes through here."""
+"""The terminal that the walk talks to."""
 
 import shutil
 import sys
 import textwrap
 from contextlib import suppress
 
-#: Columns; a phone's frame fits into the least, and more than the most is hard to read.
+#: Columns. A phone needs the least, and lines longer than the most are hard to read.
 _LEAST, _MOST = 48, 76
-#: What a terminal that knows no better gets, in place of a row of question marks.
+#: Replacements for terminals that can only show ASCII.
 _PLAIN = str.maketrans("╭╮╰╯├┤│─━•✓✗", "+" * 6 + "|--*+!")
 
 
 class Terminal:
-    """The person's own: ``sys.stdin`` and ``sys.stdout``."""
+    """The person's terminal: ``sys.stdin`` and ``sys.stdout``."""
 
     def __init__(self) -> None:
-        #: Whether anything was typed at all.
+        #: Whether anything was typed.
         self.answered: bool = False
-        with suppress(ImportError):  # not on every platform; it lets the person edit what they type
+        with suppress(ImportError):  # missing on some platforms; it lets people edit what they type
             import readline  # noqa: F401
 
     def ask(self, prompt: str) -> str:
-        """Return what the person types, without the space around it.
+        """Return what the person types, without spaces at its ends.
 
         Raises:
             EOFError: there is no more input.
         """
-        if sys.stdin is None:  # closed before Python began
+        if sys.stdin is None:  # it was closed before Python started
             raise EOFError
         try:
             typed = input(_encodable(prompt)).strip()
         except UnicodeDecodeError:
-            typed = "\N{REPLACEMENT CHARACTER}"  # no answer to any question, so it is asked again
+            typed = "\N{REPLACEMENT CHARACTER}"  # answers no question, so the question is asked again
         self.answered = True
         return typed
 
     @property
     def attended(self) -> bool:
-        """Whether there is a person, or something else that types."""
+        """Whether somebody, or some program, can type."""
         return self.answered or (sys.stdin is not None and sys.stdin.isatty())
 
     def say(self, text: str = "") -> None:
-        """Print ``text``. Its lines wrap at the terminal's width, and keep their indentation."""
+        """Print ``text``. Long lines wrap at the width of the terminal and keep their indentation."""
         width = max(_LEAST, min(_MOST, shutil.get_terminal_size().columns))
         print(_encodable("\n".join(_wrapped(line, width) for line in text.split("\n"))))
 
@@ -52,7 +52,7 @@ def _wrapped(line: str, width: int) -> str:
 
 
 def _encodable(text: str) -> str:
-    """Return ``text`` as ``sys.stdout`` can take it."""
+    """Return ``text`` with replacements for what ``sys.stdout`` cannot show."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         text.encode(encoding)

@@ -1,4 +1,4 @@
-"""The walk: enrol a phone, log in with it, lose it, recover. One function a step."""
+"""The walk: enrol a phone, log in with it, lose it, recover. Each step is a function."""
 
 import secrets
 import time
@@ -28,12 +28,21 @@ T = TypeVar("T")
 
 USER = "alice"
 
+#: Units for a wait with their seconds, the largest first.
+UNITS = ("hour", 3600), ("minute", 60), ("second", 1)
+#: What a person reads if a limit refuses, by its scope.
+REFUSALS = {
+    "resend": "A code was sent a moment ago",
+    "guesses": "Too many wrong codes",
+    "recovery": "Too many wrong recovery codes",
+}
+
 
 class Acme:
-    """A site with the factor: what an application has to set up.
+    """A site with the factor. Its ``__init__`` is all that an application sets up.
 
     Args:
-        terminal: stands for its pages, and for the user's phone.
+        terminal: stands for the pages of the site and for the user's phone.
         clock: a function like :func:`time.time_ns`.
     """
 
@@ -47,47 +56,47 @@ class Acme:
 
 
 def walk(terminal: Terminal, *, clock: Clock = time.time_ns) -> None:
-    """Go through every step; where a limit ends the walk, still sum up.
+    """Go through every step, then sum up. If a limit refuses, the steps end early.
 
     Args:
-        terminal: asks and says.
+        terminal: asks the questions and shows the answers.
         clock: a function like :func:`time.time_ns`.
     """
     acme = Acme(terminal, clock)
     terminal.say(
-        f"You are {USER}, a user of Acme, and your password was right. Now the second factor. "
-        "Your phone is drawn here: no SMS is sent, and the number need not be yours. "
-        "What Acme calls stands after >>>. Ctrl-C ends the walk."
+        f"You are {USER}, a user of a site called Acme. You have typed the right password, and now comes the "
+        "second factor. No SMS is sent: your phone is drawn here, so any number will do. Lines that start with "
+        ">>> show what the site calls. Press Ctrl-C to stop."
     )
     try:
         enrol(acme)
         log_in(acme)
         recover(acme)
     except RateLimited as error:
-        refuse(terminal, error, "That is what limits are for, and the end of this walk.")
+        refuse(terminal, error, "That is what the limit is for. The walk ends here.")
     summarise(acme)
 
 
 def enrol(acme: Acme) -> None:
-    """Make a phone the user's."""
+    """Enrol a phone and show its recovery code."""
     terminal = acme.terminal
     heading(terminal, "1. Enrol a phone")
     challenge = ask_number(acme, ask_country(terminal))
     terminal.say('>>> enroller.confirm("alice", challenge.id, code)')
     enrollment = ask_code(terminal, challenge, acme.enroller.confirm, acme.enroller.resend)
-    terminal.say(f"✓ The phone {enrollment.phone.masked} is yours. For the day you lose it, a recovery code:")
+    terminal.say(f"✓ Your phone {enrollment.phone.masked} is enrolled. If you lose it, this recovery code helps:")
     show_recovery_code(terminal, enrollment.recovery_codes)
     terminal.say()
     terminal.ask("Press Enter when you have written it down: ")
 
 
 def ask_country(terminal: Terminal) -> Country:
-    """Have a country chosen from the list, or its code typed in."""
+    """Ask for a country of the list, or for the code of another."""
     choices = {str(position): country for position, country in enumerate(COUNTRIES, 1)}
     other = str(len(choices) + 1)
     for position, country in choices.items():
         terminal.say(f"  {position}  {country.name}")
-    terminal.say(f"  {other}  another one")
+    terminal.say(f"  {other}  another country")
     while True:
         answer = terminal.ask(f"Country of the phone, 1 to {other}: ")
         if answer in choices:
@@ -98,18 +107,18 @@ def ask_country(terminal: Terminal) -> Country:
 
 
 def ask_region(terminal: Terminal) -> Country:
-    """Have the ISO code of any country typed in."""
+    """Ask for the ISO code of any country."""
     while True:
-        region = terminal.ask("Its two-letter ISO code, for example NL: ").upper()
+        region = terminal.ask("Two-letter country code, for example NL: ").upper()
         if region in supported_regions():
             return Country(region, region)
-        terminal.say("✗ No country has this code. The Netherlands have NL, Mexico has MX.")
+        terminal.say("✗ That is not a country code. Examples: NL is the Netherlands, MX is Mexico.")
 
 
 def ask_number(acme: Acme, country: Country) -> Challenge:
-    """Have a number typed in until one is good, and send the first code to it."""
+    """Ask for a number until one is accepted, and send a code to it."""
     acme.terminal.say(f'>>> enroller.start("alice", number, region="{country.region}")')
-    suggestion = f", Enter for {country.example}" if country.example else ""
+    suggestion = f", or Enter for {country.example}" if country.example else ""
     while True:
         number = acme.terminal.ask(f"Mobile number{suggestion}: ") or country.example
         try:
@@ -124,9 +133,9 @@ def ask_code(
     check: Callable[[str, str, str], T],
     resend: Callable[[str, str], Challenge],
 ) -> T:
-    """Have a code typed in until it is right, and return what the check says then."""
+    """Ask for a code until it is right, and return the result of the check."""
     while True:
-        answer = terminal.ask("Code (r: send it again): ")
+        answer = terminal.ask("Code, or r to send it again: ")
         try:
             if answer.lower() != "r":
                 return check(USER, challenge.id, answer)
@@ -140,31 +149,31 @@ def ask_code(
 
 
 def log_in(acme: Acme) -> None:
-    """Use the phone, with a mistake on the way."""
+    """Log in with the phone, after one wrong code."""
     terminal, verifier = acme.terminal, acme.verifier
     heading(terminal, "2. Log in with it")
-    terminal.say("Another day. Your password is right again, so Acme sends a new code.")
+    terminal.say("The next day: your password is right, and Acme sends a new code.")
     terminal.say('>>> verifier.challenge("alice")')
     challenge = verifier.challenge(USER)
-    terminal.say("Get it wrong first: type six other digits, and see what is left.")
+    terminal.say("First type six other digits, to see what a wrong code costs.")
     terminal.say('>>> verifier.verify("alice", challenge.id, code)')
     proof = ask_code(terminal, challenge, verifier.verify, verifier.resend)
-    terminal.say(f"✓ You are logged in; the method was {proof.method}. The same code would not work again.")
+    terminal.say(f"✓ You are logged in (method: {proof.method}). This code will not work again.")
 
 
 def recover(acme: Acme) -> None:
-    """Get in without the phone."""
+    """Log in without the phone."""
     terminal = acme.terminal
     heading(terminal, "3. Lose it, and recover")
-    terminal.say("The phone is gone. The recovery code from step 1 lets you in, once.")
+    terminal.say("Your phone is gone. The recovery code from step 1 lets you in once.")
     terminal.say('>>> verifier.recover("alice", recovery_code)')
     proof = ask_recovery_code(acme)
-    terminal.say(f"✓ You are logged in; the method was {proof.method}. The code is used up, and this one replaces it:")
+    terminal.say(f"✓ You are logged in (method: {proof.method}). Your next recovery code:")
     show_recovery_code(terminal, proof.recovery_codes)
 
 
 def ask_recovery_code(acme: Acme) -> Verification:
-    """Have a recovery code typed in until it is right."""
+    """Ask for a recovery code until it is right."""
     while True:
         try:
             return acme.verifier.recover(USER, acme.terminal.ask("Recovery code: "))
@@ -173,29 +182,40 @@ def ask_recovery_code(acme: Acme) -> Verification:
 
 
 def summarise(acme: Acme) -> None:
-    """Show what is left, and what Acme's log has."""
+    """Show what is left, and what was logged."""
     status, limits, terminal = acme.verifier.status(USER), acme.config.limits, acme.terminal
     heading(terminal, "What Acme knows now")
     terminal.say(f"  messages left       {status.sends_left} of {limits.user.capacity}")
     terminal.say(f"  wrong codes left    {status.guesses_left} of {limits.guesses.capacity}")
     terminal.say(f"  phones              {', '.join(phone.masked for phone in status.phones) or 'none'}")
     terminal.say(f"  recovery codes      {status.recovery_codes_left}")
-    terminal.say("\nIts audit log:")
+    terminal.say("\nThe audit log:")
     for event in acme.events:
         terminal.say(f"  {event.name:<30}{event.outcome:<9}{event.scope or event.error or ''}")
 
 
 def heading(terminal: Terminal, title: str) -> None:
-    """Begin a step."""
+    """Show the title of a step."""
     terminal.say(f"\n── {title} " + "─" * (40 - len(title)))
 
 
 def refuse(terminal: Terminal, error: Exception, advice: str = "") -> None:
     """Say why something was refused, and what to do."""
     reason = str(error)
+    if isinstance(error, RateLimited):
+        reason = REFUSALS.get(error.scope, "Too many messages")
+        if error.retry_after_seconds:
+            reason += f". Try again in {spoken(error.retry_after_seconds)}"
     terminal.say(f"✗ {reason[0].upper()}{reason[1:]}. {advice}")
 
 
+def spoken(seconds: int) -> str:
+    """Return a wait in words, rounded up to a whole unit: ``"10 hours"``."""
+    name, unit = next((name, unit) for name, unit in UNITS if seconds >= unit)
+    count = -(-seconds // unit)
+    return f"{count} {name}" + ("s" if count > 1 else "")
+
+
 def show_recovery_code(terminal: Terminal, recovery_codes: tuple[str, ...]) -> None:
-    """Show recovery codes the one time they can be shown."""
+    """Show recovery codes. This is the only time that they can be shown."""
     terminal.say("\n".join(["", *(f"    {code}" for code in recovery_codes)]))
