@@ -193,10 +193,10 @@ def states() -> str:
         text(112, 141, "challenge", "code middle"),
         box(180, 118, 150, 64),
         text(255, 146, "live", "strong middle"),
-        text(255, 166, "5 minutes, 5 tries", "small middle"),
+        text(255, 166, "5 minutes, 5 attempts", "small middle"),
         arrow("M225 118C205 72 305 72 285 120"),
         text(255, 60, "resend: the same code again", "small middle"),
-        text(255, 44, "verify: a wrong code costs a try", "small middle"),
+        text(255, 44, "verify: a wrong code costs an attempt", "small middle"),
     ]
     ends = [
         ("used", "good", "the right code lets the user in, once"),
@@ -227,12 +227,12 @@ LAYERS = [
     ("Programs and test kit", ["__main__", "demo", "doctor", "testing"]),
     ("Called by applications", ["__init__", "enroller", "verifier", "profiles"]),
     ("One call", ["core/shell", "core/transaction", "core/results", "core/audit"]),
-    ("Decisions", ["core/decisions", "core/rules"]),
-    ("State of one call", ["core/book", "core/operation", "core/outcomes"]),
+    ("Decisions", ["core/decisions", "core/rules", "core/answers"]),
+    ("State of one call", ["core/book", "core/operation", "core/outcomes", "core/request"]),
     ("Configuration", ["config"]),
     ("Backends", ["stores", "senders"]),
-    ("Arithmetic and texts", ["limiter", "codes", "core/proofs", "texts", "environment"]),
-    ("Protocols and values", ["typing", "values", "events", "core/records", "core/arguments"]),
+    ("Arithmetic and texts", ["limiter", "codes", "core/proofs", "core/arguments", "texts", "environment"]),
+    ("Protocols and values", ["typing", "values", "events", "core/records"]),
     ("Ground", ["phone", "exceptions", "core/opaque", "core/typed"]),
 ]
 FOLDED = {"demo", "senders", "stores", "testing", "texts"}
