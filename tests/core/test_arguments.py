@@ -2,22 +2,27 @@
 
 import time
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from babel import Locale
 from support import Clock
 
 from smsmfa import AsyncMemoryStore, ConfigurationError, MemoryStore
 from smsmfa.core.arguments import (
     check_methods,
+    checked_age,
     checked_channel,
     checked_clock,
     checked_details,
+    checked_instant,
     checked_locale,
     checked_purpose,
+    checked_retry_key,
     checked_timeout,
     checked_user_id,
 )
+from smsmfa.core.opaque import Opaque
 
 
 class TestTimeout:
@@ -90,16 +95,35 @@ class TestPurpose:
 
 
 class TestLocale:
-    @pytest.mark.parametrize("locale", [None, "en", "pt-BR", "pt_BR", "zh-Hant-TW"])
+    @pytest.mark.parametrize("locale", [None, "en", "pt-BR", "zh-Hant-TW"])
     def test_is_a_language_tag(self, locale):
-        """A locale is a language tag, or left out."""
+        """A language tag is kept."""
         assert locale == checked_locale(locale)
 
-    @pytest.mark.parametrize("locale", ["", "-", "en US", "en,de;q=0.5", "e" * 36, "dé", "en\n@evil.com #1"])
-    def test_of_another_form_is_refused(self, locale):
-        """A locale never carries anything into the text but a language tag."""
-        with pytest.raises(ValueError, match="locale: a language tag"):
-            checked_locale(locale)
+    @pytest.mark.parametrize(
+        "locale, tag",
+        [
+            ("pt_BR", "pt-BR"),
+            ("de_DE.UTF-8", "de-DE"),
+            ("sr@latin", "sr-Latn"),
+            ("sr_RS.UTF-8@latin", "sr-Latn"),
+            ("ca_ES@euro", "ca-ES"),
+            ("en,de;q=0.5", "en"),
+            ("*;q=0.1, fr-CH, fr;q=0.9", "fr-CH"),
+            (Locale.parse("zh_Hant_TW"), "zh-Hant-TW"),
+        ],
+        ids=str,
+    )
+    def test_forms_of_frameworks(self, locale, tag):
+        """Locales as frameworks hand them over become language tags."""
+        assert tag == checked_locale(locale)
+
+    @pytest.mark.parametrize(
+        "locale", ["", "*", "-", "en US", "C", "POSIX", "e" * 36, "dé", "en\n@evil.com #1", "," * 9999]
+    )
+    def test_none(self, locale):
+        """What means no language falls back to the default, and ends no login. It never gets into the text."""
+        assert checked_locale(locale) is None
 
     @pytest.mark.parametrize("locale", [1, b"en"])
     def test_of_another_kind_is_refused(self, locale):
@@ -174,9 +198,60 @@ def test_clock(clock):
 
 @pytest.mark.parametrize(
     "clock",
-    [None, 0, 1_700_000_000_000_000_000, "time_ns", time.time, time.localtime, lambda: True, lambda: None, lambda: "0"],
+    [0, 1_700_000_000_000_000_000, "time_ns", time.time, time.localtime, lambda: True, lambda: None, lambda: "0"],
 )
 def test_no_clock(clock):
     """What is no function, or gives anything but an ``int``, is a ConfigurationError that says what a clock is."""
     with pytest.raises(ConfigurationError, match=r"clock: a function like time\.time_ns"):
         checked_clock(clock)
+
+
+def test_default_clock(monkeypatch):
+    """Without a clock the time is that of ``time.time_ns``, looked up at each call, so that tests can freeze it."""
+    clock = checked_clock(None)
+    monkeypatch.setattr(time, "time_ns", lambda: 7)
+
+    assert 7 == clock()
+
+
+class TestRetryKey:
+    @pytest.mark.parametrize("key", ["k" * 16, "k" * 128, "ключ" * 4])
+    def test_is_kept(self, key):
+        """A key of 16 to 128 characters is kept hidden."""
+        assert key == checked_retry_key(Opaque(key)).reveal()
+        assert checked_retry_key(Opaque(None)) is None
+
+    @pytest.mark.parametrize("key", ["", "k" * 15, "k" * 129, "k" * 16 + "\n", "\ud800" * 16])
+    def test_wrong_length(self, key):
+        """A key that is too short to be unguessable, too long or not printable is refused, and not shown."""
+        with pytest.raises(ValueError, match="retry_key: 16 to 128 printable characters"):
+            checked_retry_key(Opaque(key))
+
+    @pytest.mark.parametrize("key", [7, b"k" * 16])
+    def test_of_another_kind(self, key):
+        """A key that is no text is a TypeError."""
+        with pytest.raises(TypeError, match="retry_key: an unguessable str"):
+            checked_retry_key(Opaque(key))
+
+
+class TestTimes:
+    @pytest.mark.parametrize("age, expected", [(timedelta(0), 0), (timedelta(minutes=10), 600_000_000)])
+    def test_age(self, age, expected):
+        """The age of a proof is at most 10 minutes."""
+        assert expected == checked_age(age)
+
+    @pytest.mark.parametrize("age", [timedelta(microseconds=-1), timedelta(minutes=10, microseconds=1), 60, None])
+    def test_wrong_age(self, age):
+        """Another age is refused."""
+        with pytest.raises(ValueError, match="max_age: a timedelta"):
+            checked_age(age)
+
+    def test_instant(self):
+        """An instant is exact to the microsecond."""
+        assert 1_000_001 == checked_instant(datetime(1970, 1, 1, 0, 0, 1, 1, tzinfo=UTC))
+
+    @pytest.mark.parametrize("when", [datetime(2030, 1, 1), "2030-01-01", None])  # noqa: DTZ001
+    def test_no_instant(self, when):
+        """A time without a zone, or no time at all, is a TypeError."""
+        with pytest.raises(TypeError, match="enrolled_at: a datetime with a time zone"):
+            checked_instant(when)

@@ -198,7 +198,7 @@ class TestStart:
         assert world.now + HOUR == user.sends
 
     def test_refusals(self):
-        """The proof, the replaced number, the user's own numbers, the limits and other users are checked in this order."""
+        """Proof, replaced number, the user's own numbers, limits and other users are checked in this order."""
         world = World(phone(), max_phones=2, max_users_per_number=1, limits=Limits(user=ONE_AN_HOUR))
         world.values[number_key(int(OTHER_NUMBER[1:]))] = encode(Number(holders=[b"bob"]))
         world.alter(sends=world.now + HOUR)
@@ -217,7 +217,7 @@ class TestStart:
         assert world.pending_id is None
 
     def test_in_use_is_charged(self):
-        """T27: a number that others have costs the user a message and the number nothing, so a look-up is not free."""
+        """T31: a number that others have costs the user a message and the number nothing, so a look-up is not free."""
         world = World(max_users_per_number=1)
         world.values[number_key(int(NUMBER[1:]))] = encode(Number(holders=[b"bob"]))
 

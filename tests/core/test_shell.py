@@ -9,13 +9,30 @@ from functools import partial
 from uuid import UUID
 
 import pytest
-from support import NUMBER, OTHER_NUMBER, AsyncFactor, AsyncOutbox, Clock, Factor, Outbox, a_config, rejected, wrong
+from support import (
+    NUMBER,
+    OTHER_NUMBER,
+    THIRD_NUMBER,
+    AsyncFactor,
+    AsyncOutbox,
+    Awaited,
+    Clock,
+    Coroutines,
+    Factor,
+    Outbox,
+    a_config,
+    limited,
+    rejected,
+    wrong,
+)
 
 from smsmfa import (
     AsyncEnroller,
     AsyncMemoryStore,
     AsyncVerifier,
+    CodeExpired,
     CodeMalformed,
+    CodeUsed,
     ConfigurationError,
     DeliveryError,
     DeliveryRejected,
@@ -37,7 +54,7 @@ from smsmfa import (
     Verifier,
 )
 from smsmfa.core.records import Number, Total, decode, encode, number_key, total_key
-from smsmfa.limiter import remaining, take
+from smsmfa.limiter import remaining
 from smsmfa.typing import Entry
 
 HOUR = timedelta(hours=1)
@@ -46,24 +63,27 @@ SHELLS = [Enroller, Verifier, AsyncEnroller, AsyncVerifier]
 REJECTIONS = [DeliveryRejected, RecipientRejected, RecipientOptedOut, SenderMisconfigured, RateLimited]
 #: What it may raise that does not.
 UNCERTAINTIES = [DeliveryUncertain, DeliveryError, ConfigurationError, StoreError, TimeoutError, ValueError, Exception]
-NUMBER_KEY = number_key(int(NUMBER[1:]))
+NUMBER_KEYS = [number_key(int(number[1:])) for number in (NUMBER, OTHER_NUMBER, THIRD_NUMBER)]
 #: Every operation on a user, and what else it is given.
 OPERATIONS = {
     "start": (NUMBER,),
     "resend": ("x",),
     "confirm": ("x", "123456"),
     "remove": ("x",),
+    "prefer": ("x",),
+    "adopt": (NUMBER,),
     "new_recovery_codes": (),
     "reset": (),
     "challenge": (),
     "resend a login": ("x",),
     "verify": ("x", "123456"),
     "recover": ("0" * 24,),
+    "check_proof": (None,),
     "unlock": (),
     "status": (),
 }
 #: Those of them that are the enroller's.
-ENROLLER = {"start", "resend", "confirm", "remove", "new_recovery_codes", "reset"}
+ENROLLER = {"start", "resend", "confirm", "remove", "prefer", "adopt", "new_recovery_codes", "reset"}
 
 
 class Tampered:
@@ -123,7 +143,7 @@ def over(factor, **arguments):
 def call(factor, name, user_id, *arguments):
     """Call an operation by its name, or by its name's first word."""
     twin = factor.enroller if name in ENROLLER else factor.verifier
-    proof = {"proof": None} if name in {"remove", "new_recovery_codes"} else {}
+    proof = {"proof": None} if name in {"remove", "prefer", "new_recovery_codes"} else {}
     return getattr(twin, name.partition(" ")[0])(user_id, *arguments, **proof)
 
 
@@ -151,6 +171,26 @@ class TestConstruction:
     def test_clock_of_the_machine(self, shell):
         """Without a clock a shell takes that of the machine."""
         assert shell(a_config(), *self.parts(shell))
+
+    @pytest.mark.parametrize("shell", SHELLS)
+    def test_clock_is_looked_up(self, shell, monkeypatch):
+        """Who freezes time after a shell was made freezes the shell's time too."""
+        store, outbox = MemoryStore(), Outbox()
+        if shell.__name__.startswith("Async"):
+            frozen = Awaited(shell(a_config(), Coroutines(store), Coroutines(outbox)))
+        else:
+            frozen = shell(a_config(), store, outbox)
+        told = Factor(store=store, clock=Clock(10**18))
+        told.enrol()
+        monkeypatch.setattr(time, "time_ns", told.clock)
+        if "Enroller" in shell.__name__:
+            pending = frozen.start("bob", NUMBER)
+            told.clock.move(minutes=6)
+            rejected(frozen.confirm, "bob", pending.id, outbox.code, error=CodeExpired)
+        else:
+            challenge = frozen.challenge("alice")
+            told.clock.move(minutes=6)
+            rejected(frozen.verify, "alice", challenge.id, outbox.code, error=CodeExpired)
 
     @pytest.mark.parametrize("shell", SHELLS)
     @pytest.mark.parametrize("config", [None, {}, FactorConfig, "secret"])
@@ -267,15 +307,22 @@ class TestArguments:
 
         assert (0, 0) == (factor.store.calls, factor.outbox.calls)
 
-    @pytest.mark.parametrize(
-        "locale, error", [(7, TypeError), (b"fr", TypeError), ("fr FR", ValueError), ("", ValueError)]
-    )
-    def test_locale(self, factor, locale, error):
-        """What is no language tag is refused, before the store is touched."""
+    @pytest.mark.parametrize("locale", [7, b"fr"])
+    def test_locale(self, factor, locale):
+        """What is neither text nor a Locale is refused, before the store is touched."""
         factor.store.calls = 0
-        rejected(factor.verifier.challenge, "alice", locale=locale, error=error)
+        rejected(factor.verifier.challenge, "alice", locale=locale, error=TypeError)
 
         assert (0, 0) == (factor.store.calls, factor.outbox.calls)
+
+    @pytest.mark.parametrize(
+        "locale, language", [("fr FR", "fr"), ("", "en"), ("*", "en"), ("de_DE.UTF-8", "de"), ("x" * 10**6, "en")]
+    )
+    def test_any_locale(self, factor, locale, language):
+        """A locale as frameworks hand it over never ends a login."""
+        factor.verifier.challenge("alice", locale=locale)
+
+        assert language == factor.outbox.messages[-1].language
 
 
 @pytest.mark.parametrize("error", REJECTIONS)
@@ -284,21 +331,29 @@ class TestRejected:
 
     @pytest.fixture(params=["number", "total"])
     def factor(self, new, request):
-        """A factor in which strangers show how much is left of what is shared."""
-        shared = {"number": None, "unverified": None, request.param: Limit(8, HOUR)}
-        factor = enrolled(new(a_config(limits=Limits(**shared), max_users_per_number=0)))
-        if request.param == "number":  # her enrolment was charged to the other lane
-            charged, _ = take(Limit(8, HOUR), 0, factor.clock() // 1000)
-            factor.store.update([NUMBER_KEY], lambda _: ({NUMBER_KEY: Entry(encode(Number(sends=charged)))}, None))
-        return factor
+        """A factor in which what is shared is limited too: both lanes of a number, or the total."""
+        lanes = {"number": Limit(8, HOUR), "unverified": Limit(8, HOUR), "total": None}
+        total = {"number": None, "unverified": None, "total": Limit(8, HOUR)}
+        shared = lanes if request.param == "number" else total
+        return enrolled(new(a_config(limits=Limits(**shared), max_users_per_number=0)))
 
     @staticmethod
     def room(factor):
-        """Return how many messages alice has left, and how many there are for her number or in all."""
+        """Return how many messages alice has left, and 8 minus what is charged to what is shared."""
         limits, now = factor.config.limits, factor.clock() // 1000
-        kind, key = (Number, NUMBER_KEY) if limits.number else (Total, total_key())
-        bucket = decode(kind, factor.store.read(key)).sends
-        return factor.verifier.status("alice").sends_left, remaining(limits.number or limits.total, bucket, now)
+        buckets = [decode(Total, factor.store.read(total_key())).sends]
+        if limits.number:
+            records = [decode(Number, factor.store.read(key)) for key in NUMBER_KEYS]
+            buckets = [bucket for record in records for bucket in (record.sends, record.unverified)]
+        charged = sum(8 - remaining(Limit(8, HOUR), bucket, now) for bucket in buckets)
+        return factor.verifier.status("alice").sends_left, 8 - charged
+
+    @staticmethod
+    def drain(factor):
+        """Use up what is shared."""
+        drained = factor.clock() // 1000 + Limit(8, HOUR).span
+        for key, record in (total_key(), Total(sends=drained)), (NUMBER_KEYS[0], Number(sends=drained)):
+            factor.store.update([key], lambda _, key=key, record=record: ({key: Entry(encode(record))}, None))
 
     @staticmethod
     def refuse(factor, error, function, *arguments, meanwhile=lambda: None, **named):
@@ -366,17 +421,17 @@ class TestRejected:
         proof = factor.enrollment.verification.token
         self.refuse(factor, error, factor.enroller.start, "alice", OTHER_NUMBER, proof=proof)
         assert () == factor.verifier.status("alice").challenges
-        pending = factor.enroller.start("alice", NUMBER, proof=proof)
+        pending = factor.enroller.start("alice", THIRD_NUMBER, proof=proof)
         code = factor.outbox.code
         self.refuse(factor, error, factor.enroller.start, "alice", OTHER_NUMBER, proof=proof)
 
-        assert NUMBER == factor.enroller.confirm("alice", pending.id, code).phone.e164
+        assert THIRD_NUMBER == factor.enroller.confirm("alice", pending.id, code).phone.e164
         assert (8, 6) == self.room(factor)
 
     def test_resend_of_pending(self, factor, error):
         """The number that waits goes on waiting, and can be sent its code at once."""
         proof = factor.enrollment.verification.token
-        pending = factor.enroller.start("alice", NUMBER, proof=proof)
+        pending = factor.enroller.start("alice", OTHER_NUMBER, proof=proof)
         factor.clock.move(seconds=30)
         self.refuse(factor, error, factor.enroller.resend, "alice", pending.id)
 
@@ -392,7 +447,7 @@ class TestRejected:
         meanwhile = partial(factor.verifier.verify, "alice", challenge.id, code)
         self.refuse(factor, error, factor.verifier.resend, "alice", challenge.id, meanwhile=meanwhile)
 
-        rejected(factor.verifier.verify, "alice", challenge.id, code)
+        rejected(factor.verifier.verify, "alice", challenge.id, code, error=CodeUsed)
         assert (8, 6) == self.room(factor)
 
     def test_slow_refusal(self, factor, error):
@@ -400,7 +455,7 @@ class TestRejected:
 
         def meanwhile():
             factor.clock.move(hours=3)
-            self.room(factor)
+            self.drain(factor)
 
         self.refuse(factor, error, factor.verifier.challenge, "alice", meanwhile=meanwhile)
         factor.clock.move(seconds=40)
@@ -410,7 +465,7 @@ class TestRejected:
         """A challenge that replaced another while the carrier refused that one stays."""
         newer = []
         challenge = factor.verifier.challenge
-        meanwhile = lambda: newer.append(challenge("alice", details={"amount": "10"}).id)  # noqa: E731
+        meanwhile = lambda: newer.append(challenge("alice", details={"_amount": "10"}).id)  # noqa: E731
         self.refuse(factor, error, challenge, "alice", meanwhile=meanwhile)
 
         assert newer == [live.id for live in factor.verifier.status("alice").challenges]
@@ -455,6 +510,86 @@ class TestRejected:
         factor.store.instead = None
 
         assert ["the charge for it could not be given back: StoreError"] == refusal.__notes__
+        assert 8 == factor.verifier.status("alice").sends_left
+
+
+class TestRefunds:
+    """What a user's refused messages may cost nothing."""
+
+    @staticmethod
+    def refuse(factor, error, times):
+        """Have the carrier refuse some messages of alice, and return how many she has left."""
+        factor.outbox.outcomes = [error("the carrier said no") for _ in range(times)]
+        for _ in range(times):
+            rejected(factor.verifier.challenge, "alice", error=error)
+        return factor.verifier.status("alice").sends_left
+
+    @pytest.mark.parametrize("error", [DeliveryRejected, RecipientRejected, RecipientOptedOut])
+    def test_bounded(self, new, error):
+        """T24, T31: ten refused messages are given back, and one more each hour; beyond that the charge stays."""
+        factor = enrolled(new())
+
+        assert 9 == self.refuse(factor, error, 10)
+        assert 8 == self.refuse(factor, error, 1)
+        assert 7 == self.refuse(factor, error, 1)
+        factor.clock.move(hours=1)
+        assert 8 == self.refuse(factor, error, 1)
+        assert 7 == self.refuse(factor, error, 1)
+
+    @pytest.mark.parametrize("error", [SenderMisconfigured, RateLimited])
+    def test_outage(self, new, error):
+        """What is the operator's or the carrier's fault is always given back, so that an outage locks nobody out."""
+        factor = enrolled(new(a_config(limits=Limits(refunds=Limit(1, HOUR)))))
+
+        assert 9 == self.refuse(factor, error, 30)
+        assert 9 == self.refuse(factor, DeliveryRejected, 1)
+        assert 8 == self.refuse(factor, DeliveryRejected, 1)
+
+    def test_shared_buckets(self, new):
+        """A refused message never costs the number or the total, so nobody else waits for it."""
+        shared = {"number": Limit(1, HOUR), "unverified": Limit(1, HOUR), "total": Limit(3, HOUR)}
+        factor = enrolled(new(a_config(limits=Limits(refunds=Limit(1, HOUR), **shared))))
+
+        assert 5 == self.refuse(factor, DeliveryRejected, 5)
+        assert factor.verifier.challenge("alice").sent
+        assert factor.enroller.start("bob", OTHER_NUMBER).sent
+
+    def test_probing(self, new):
+        """T31: whoever tries out which numbers a carrier knows runs out of messages after twenty."""
+        factor = new()
+        factor.outbox.outcomes = [RecipientRejected("no such number") for _ in range(500)]
+        for number in range(20):
+            rejected(factor.enroller.start, "mallory", f"+1415555{2600 + number}", error=RecipientRejected)
+
+        assert ("user", HOUR) == limited(factor.enroller.start, "mallory", NUMBER)
+        assert (20, 0) == (factor.outbox.calls, factor.verifier.status("mallory").sends_left)
+
+    def test_never_refilled(self, new):
+        """T2, T31: neither a success nor a reset or an unlock brings refunds back."""
+        factor = enrolled(new(a_config(limits=Limits(refunds=Limit(1, None)))))
+        assert 9 == self.refuse(factor, DeliveryRejected, 1)
+        factor.log_in()
+        factor.verifier.unlock("alice")
+        factor.enroller.reset("alice")
+        factor.enrol()
+
+        assert 6 == self.refuse(factor, DeliveryRejected, 1)
+
+    def test_store_fails(self, new):
+        """A refund whose record could not be written is none: the charge stays and the refusal is raised."""
+        factor = enrolled(new(store=Tampered()))
+
+        def refuse():
+            factor.store.instead = fail
+            raise DeliveryRejected("no such number")
+
+        def fail(keys, change):
+            raise StoreError("down")
+
+        at_next_message(factor, refuse)
+        rejected(factor.verifier.challenge, "alice", error=DeliveryRejected)
+        factor.store.instead = None
+
         assert 8 == factor.verifier.status("alice").sends_left
 
 
@@ -647,7 +782,7 @@ class TestStore:
         assert error is rejected(verify, error=type(error))
         factor.store.instead = None
         if committed:
-            rejected(verify)
+            rejected(verify, error=CodeUsed)
         else:
             assert verify()
 
@@ -714,9 +849,9 @@ class TestStore:
 def test_disabled_factor(factor, name):
     """With the factor turned off what would send, check or hand out is refused, and the rest works as ever."""
     off, arguments = over(factor, enabled=False), OPERATIONS[name]
-    if name in {"reset", "unlock", "status"}:
+    if name in {"adopt", "reset", "unlock", "status"}:
         call(off, name, "alice", *arguments)
-    elif name == "remove":
+    elif name in {"remove", "check_proof"}:
         rejected(call, off, name, "alice", *arguments, error=ProofRequired)
     else:
         rejected(call, off, name, "alice", *arguments, error=FactorDisabled)
@@ -745,7 +880,7 @@ def test_malformed_touches_no_store(factor):
 def test_stranger_is_no_user(factor):
     """T19: a user id that nobody has leaves nothing in the store, whatever is tried with it."""
     before = repr(factor.store.store)
-    for name in OPERATIONS.keys() - {"start"}:
+    for name in OPERATIONS.keys() - {"start", "adopt"}:
         with suppress(SmsMfaError):
             call(factor, name, "nobody", *OPERATIONS[name])
 

@@ -11,6 +11,8 @@ from smsmfa.core.records import Number, Phone, User, encode, number_key, total_k
 from smsmfa.core.transaction import Transaction
 
 NOW = START // 1000
+#: A bucket that is full then is not full now, so its record is kept.
+LATER = NOW + 3_600_000_000
 NUMBER_AS_INT = int(NUMBER[1:])
 USER_KEY, NUMBER_KEY = user_key("alice"), number_key(NUMBER_AS_INT)
 PHONE = Phone("phone", NUMBER_AS_INT, "US", "mobile")
@@ -64,22 +66,22 @@ class TestChange:
     """A decision on stored values."""
 
     @pytest.mark.parametrize(
-        "planned", [encode(User(sends=1)), encode(User(sends=2)), None], ids=["same", "other", "none"]
+        "planned", [encode(User(sends=LATER + 1)), encode(User(sends=LATER + 2)), None], ids=["same", "other", "none"]
     )
     def test_again(self, planned):
         """A decision sees what is stored now, whatever was planned, and however often the store runs it."""
-        stored, seen = {USER_KEY: encode(User(sends=1))}, []
+        stored, seen = {USER_KEY: encode(User(sends=LATER + 1))}, []
 
         def decide(book):
             seen.append(book.user.sends)
-            book.user.sends = 7
+            book.user.sends = LATER + 7
             return Outcome()
 
         one = transaction(decide)
         one.plan(lambda user: user.phones, planned)
 
-        assert 2 * [encode(User(sends=7))] == [one.change(stored)[0][USER_KEY].value for _ in "12"]
-        assert [1, 1] == seen
+        assert 2 * [encode(User(sends=LATER + 7))] == [one.change(stored)[0][USER_KEY].value for _ in "12"]
+        assert 2 * [LATER + 1] == seen
 
     @pytest.mark.parametrize("outcome", [Outcome(), NotEnrolled()], ids=["done", "refused"])
     def test_outcome(self, outcome):
@@ -90,7 +92,7 @@ class TestChange:
         """A decision about a number that is not covered writes nothing, and the next run covers the number."""
 
         def decide(book):
-            book.user.sends = 7
+            book.user.sends = LATER + 7
             return book.number(NUMBER_AS_INT)
 
         one = transaction(decide, numbers=())

@@ -1,10 +1,12 @@
 """What must not be sent, and the joiners that may, because a word is spelled with them."""
 
+from unicodedata import normalize
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsmfa.texts.content import body_problem, digit_runs, text_problem
+from smsmfa.texts.content import body_problem, digit_runs, text_problem, value_problem
 
 ZWNJ, ZWJ = "\u200c", "\u200d"
 #: Persian, Hindi, Marathi, Bengali, Kannada, Sinhala, Malayalam as it was written before Unicode 5.1.
@@ -85,3 +87,39 @@ def test_last_line():
 def test_digit_runs():
     """Runs of decimal digits are found in any script, from the length of a code on."""
     assert ["123456", "1234567", "١٢٣٤٥٦"] == digit_runs("123456 12345 1234567 ١٢٣٤٥٦ ²³¹²³¹", 6)
+
+
+#: What a value may say: docs/how-to/texts.md says the same in words.
+GOOD_VALUES = [
+    "100,000", "1 234.56 EUR", "10 EUR", "Amazon.com", "DE89 3704 0044 0532 0130 00", "12345", "1234567",
+    "2026-12-01", "10.5/12", "Ann & Bob", "O'Neil", "日本語", "a/b", "C/O Ann", "1-23-4-56-7",
+]  # fmt: skip
+BAD_VALUES = [
+    ("999999", "could be taken for the code"), ("999 999", "could be taken for the code"),
+    ("12-34-56", "could be taken for the code"), ("\uff19" * 6, "could be taken for the code"),
+    ("\u0967\u0968" * 3, "could be taken for the code"), ("a123456b", "could be taken for the code"),
+    ("12\u201334\u201356", "could be taken for the code"),
+    ("evil.com/login", "no link"), ("http://x", "no link"), ("WWW.x", "no link"), ("evil\u3002com/x", "no link"),
+    ("\u3164", "blank"), ("\u2800", "blank"), ("a\u034fb", "blank"), ("1\ufe0f", "blank"),
+    ("a\U000e0041", "line break"), ("a\u115fb", "blank"), ("a\u2028b", "line break"), ("a\u202eb", "line break"),
+    ("a\tb", "line break"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", GOOD_VALUES)
+def test_good_value(value):
+    """Names, amounts with separators, an IBAN, a date and a bare host pass."""
+    assert value_problem(normalize("NFKC", value), 6) is None
+
+
+@pytest.mark.parametrize("value, problem", BAD_VALUES)
+def test_bad_value(value, problem):
+    """T33: a value must not look like the code, be a link, or hide characters, in any script."""
+    assert problem in value_problem(normalize("NFKC", value), 6)
+
+
+@given(st.sampled_from(sorted({chr(code) for code in range(0x110000) if chr(code).isdecimal()})), st.integers(6, 10))
+def test_as_many_digits_as_a_code(digit, digits):
+    """T33: as many digits as the code has are refused in every script, one more or one less is not."""
+    for count in (digits - 1, digits, digits + 1):
+        assert (count == digits) == (value_problem(digit * count, digits) is not None)

@@ -105,8 +105,8 @@ def test_digits(source):
 )
 def test_size(room, character, arguments, size):
     """A text fills two segments, or the 140 bytes of the Retriever, to the last unit; a longer one is a problem."""
-    assert problem(character * room + "{{ code }}", **arguments) is None
-    told = problem(character * (room + 1) + "{{ code }}", **arguments)
+    assert problem(character * (room - 1) + " {{ code }}", **arguments) is None
+    told = problem(character * room + " {{ code }}", **arguments)
     assert size in told
     assert ("U+044F, forces UCS-2" in told) is (character == "я")
 
@@ -114,5 +114,20 @@ def test_size(room, character, arguments, size):
 @pytest.mark.parametrize("channel, room", [("whatsapp", 1000 - 6), ("voice", 498 - 16)])
 def test_size_of_others(channel, room):
     """What is no SMS has at most 1,000 characters, all that is spoken counted."""
-    assert problem("я" * room + "{{ code }}", channel) is None
-    assert "characters, and 1000 are allowed" in problem("я" * (room + 1) + "{{ code }}", channel)
+    assert problem("я" * (room - 1) + " {{ code }}", channel) is None
+    assert "characters, and 1000 are allowed" in problem("я" * room + " {{ code }}", channel)
+
+
+@pytest.mark.parametrize(
+    "source", ["ABC{{ code }}", "{{ code }}x", "é{{ code }}", "{{ code }}я", "{{ code }} {{ code }}b"]
+)
+def test_letters_that_touch(source):
+    """T33: a phone fills in letters that touch the code, so they are a problem; a listener hears them apart."""
+    assert "letters touch the code" in problem(source)
+    assert problem(source, "voice") is None
+
+
+@pytest.mark.parametrize("source", ["コードは{{ code }}です", "{{ code }}입니다", "[{{ code }}]", "{{ code }}."])
+def test_letters_without_spaces_between(source):
+    """Scripts that are written without spaces may touch the code, as may signs."""
+    assert problem(source) is None

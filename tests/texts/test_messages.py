@@ -82,9 +82,9 @@ def test_no_locale_shows_as_nothing():
 
 
 @given(
-    st.lists(st.sampled_from(["{{ code }}", "{{code}}", "{{", "}}", " ", "{%", "x", "\\1", "%s"]), max_size=12).map(
-        "".join
-    )
+    st.lists(
+        st.sampled_from(["{{ code }}", "{{code}}", "{{", "}}", " ", "{%", "x", "\\1", "%s"]), min_size=1, max_size=12
+    ).map("".join)
 )
 def test_values_are_not_templates(value):
     """T16: what a value says is shown as it is, whatever it looks like."""
@@ -207,7 +207,7 @@ def test_link_in_parts_is_refused():
 )
 def test_digits_like_a_code_are_refused(template):
     """Nothing but the code has as many digits in a row, and none touch it: a phone's autofill would err."""
-    with pytest.raises(ConfigurationError, match=r"messages\['login'\]: digits touch the code, or 6 in a row"):
+    with pytest.raises(ConfigurationError, match=r"messages\['login'\]: (digits|letters) touch the code"):
         messages({"login": template}, app_name="3Com")
 
 
@@ -255,11 +255,11 @@ def test_app_name_is_accepted(app_name):
 )
 def test_two_segments_are_the_limit(filler, room, origin):
     """Two segments are accepted to the last unit, the autofill line counted, and not one unit more."""
-    text = rendered(filler * room + "{{ code }}", origin=origin)
+    text = rendered(filler * (room - 1) + " {{ code }}", origin=origin)
 
-    assert filler * room + CODE == text.partition("\n")[0]
+    assert filler * (room - 1) + f" {CODE}" == text.partition("\n")[0]
     with pytest.raises(ConfigurationError, match=r"messages\['login'\]: it takes 3 segments .*; shorten it"):
-        messages({"login": filler * (room + 1) + "{{ code }}"}, origin=origin)
+        messages({"login": filler * room + " {{ code }}"}, origin=origin)
 
 
 def test_locale_counts_as_two_letters():
@@ -345,7 +345,8 @@ def test_origin_is_refused(origin):
 def test_last_line_is_for_autofill(host, code, kind, purpose):
     """T16: with an origin every text ends with the line that binds the code to it, by the grammar of the WICG."""
     texts = messages({"payment": "{{ code }} pays {{ details.payee }}"}, digits=len(code), origin=host)
-    text = texts.render(kind, purpose, code, (("payee", "@evil.com #1"),), None)
+    details = (("payee", "@evil.com #1"),) if (kind, purpose) == ("verification", "payment") else ()
+    text = texts.render(kind, purpose, code, details, None)
 
     assert (host, code, None) == autofill(text)
     assert f"@{host} #{code}" == text.split("\n")[-1]
@@ -359,12 +360,11 @@ def test_last_line_is_for_autofill(host, code, kind, purpose):
 def test_without_origin_nothing_is_for_autofill(value, between):
     """T16: without an origin no text is bound to a site, whatever a value at its beginning says."""
     texts = messages({"login": "{{ details.payee }}" + between + "x {{ code }}"})
-    text = texts.render("verification", "login", CODE, (("payee", value),), None)
-
     try:
         texts.check("login", (("payee", value),), None)
+        text = texts.render("verification", "login", CODE, (("payee", value),), None)
     except ValueError:
-        assert autofill(text) is not None
+        assert not value or autofill(value + between + f"x {CODE}") is not None
     else:
         assert autofill(text) is None
 
@@ -408,18 +408,41 @@ def test_missing_detail_is_named():
 
 
 def test_details_that_are_not_shown():
-    """Details that the text does not show are allowed, but no value of theirs is let through unread."""
-    texts = messages()
-    texts.check("login", (("amount", "10 EUR"), ("Any Key", "x" * 999)), "en")
+    """T32: a detail that nobody would see is refused, unless its name begins with an underscore."""
+    texts = messages({"pay": "{{ code }} pays {{ details.amount }}"})
+    texts.check("login", (("_amount", "10 EUR"), ("_Any Key", "x" * 999)), "en")
+    texts.check("pay", (("_id", "7"), ("amount", "10 EUR")), None)
 
-    with pytest.raises(ValueError, match=r"details\['amount'\]: no line break"):
-        texts.check("login", (("amount", "10\nEUR"),), None)
+    for purpose, details in [("login", (("amount", "10 EUR"),)), ("pay", (("amount", "10 EUR"), ("payee", "Ann")))]:
+        with pytest.raises(ValueError, match=r"does not show .* of the details"):
+            texts.check(purpose, details, None)
+        with pytest.raises(ValueError, match=r"does not show .* of the details"):
+            texts.render("verification", purpose, CODE, details, None)
+    with pytest.raises(ValueError, match=r"details\['_amount'\]: no line break"):
+        texts.check("login", (("_amount", "10\nEUR"),), None)
+
+
+def test_hidden_details_are_never_shown():
+    """T32: a detail whose name begins with an underscore cannot be shown, in Liquid either."""
+    texts = messages({"pay": Liquid("{{ code }}{% for one in details %} {{ one }}{% endfor %}{{ details._id }}")})
+
+    with pytest.raises(ValueError, match="cannot be rendered"):
+        texts.check("pay", (("_id", "secret"),), None)
+
+
+def test_detail_in_a_branch_that_is_not_taken():
+    """T32: what counts is the text that is sent, and not that the template names the detail."""
+    texts = messages({"pay": Liquid("{{ code }} {% if details.big %}{{ details.payee }}{% endif %}")})
+
+    texts.check("pay", (("_x", "1"),), None)
+    with pytest.raises(ValueError, match="does not show payee"):
+        texts.check("pay", (("payee", "Ann"),), None)
 
 
 def test_locale_that_is_not_shown():
     """A locale that the text does not show is no concern of it: it may come from the browser."""
     messages().check("login", (), "\n")
-    messages().check("login", (("amount", "10 EUR"),), "\n")
+    messages().check("login", (("_amount", "10 EUR"),), "\n")
 
 
 def test_long_details_are_refused():
@@ -607,14 +630,17 @@ class TestChannels:
 
     def test_every_channel_is_checked(self):
         """Details have to suit every channel, since the next message of the challenge may take another."""
-        texts = messages({"pay": {"en": {"sms": "{{ code }} {{ details.a }}", "voice": "{{ code }} {{ details.b }}"}}})
+        both, one = "{{ code }} {{ details.a }} {{ details.b }}", "{{ code }} {{ details.a }}"
+        texts = messages({"pay": {"en": {"sms": one, "voice": both}}})
 
-        texts.check("pay", (("a", "1"), ("b", "2")), None)
-        for channel, details in [("sms", (("a", "1"),)), ("voice", (("b", "2"),)), ("whatsapp", (("b", "2"),))]:
-            with pytest.raises(ValueError, match=r"for purpose 'pay' shows details\."):
-                texts.check("pay", details, None, channel=channel)
+        texts.check("pay", (("a", "1"), ("b", "2")), None, channel="voice")
+        for channel in CHANNELS:
+            with pytest.raises(ValueError, match=r"for purpose 'pay' shows details\.b, which"):
+                texts.check("pay", (("a", "1"),), None, channel=channel)
         with pytest.raises(ValueError, match="it takes 3 segments of GSM-7"):
             texts.check("pay", (("a", "x" * 300), ("b", "2")), None, channel="voice")
+        with pytest.raises(ValueError, match="does not show b of the details"):
+            texts.check("pay", (("a", "1"), ("b", "2")), None)
 
     def test_samples(self):
         """Every text can be looked at: each purpose, language and channel once."""

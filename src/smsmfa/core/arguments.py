@@ -1,6 +1,7 @@
 """Checks of the arguments that an application passes, before anything else happens."""
 
 import time
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from inspect import iscoroutinefunction
@@ -90,19 +91,21 @@ def checked_purpose(purpose: object) -> str:
 
 
 def checked_locale(locale: object) -> str | None:
-    """Return a locale.
+    """Return a locale as a language tag, or ``None`` if it means no language.
+
+    Frameworks have many forms: ``"pt_BR.UTF-8"``, ``"sr@latin"``, ``"*"``, ``""``, an ``Accept-Language`` header, a
+    ``Locale`` of Babel. None of them may end a login.
 
     Raises:
-        TypeError: it is not a ``str``.
-        ValueError: it does not have the form of a language tag (RFC 5646, 2.1), for example ``"pt-BR"``.
+        TypeError: it is neither a ``str`` nor such a ``Locale``.
     """
-    if locale is not None and not isinstance(locale, str):
-        raise TypeError('locale: a str, for example "pt-BR", or None')
-    if locale is None or (
-        len(locale) <= 35 and locale.isascii() and locale.replace("_", "-").replace("-", "").isalnum()
-    ):
-        return locale
-    raise ValueError('locale: a language tag, for example "pt-BR"')
+    if locale is None:
+        return None
+    if not isinstance(locale, str) and not isinstance(getattr(locale, "language", None), str):
+        raise TypeError('locale: a str, for example "pt-BR", a Locale of Babel, or None')
+    from ..texts.languages import tag_of
+
+    return tag_of(str(locale))
 
 
 def checked_instant(when: object) -> int:
@@ -158,7 +161,7 @@ def checked_channel(channel: object) -> str:
 
 
 def checked_details(details: object) -> tuple[tuple[str, str], ...]:
-    """Return the details that a challenge is bound to, sorted by key.
+    """Return the details that a challenge is bound to, sorted by key, with values in the normal form NFKC.
 
     Raises:
         TypeError: it is not a mapping of ``str`` to ``str``.
@@ -171,4 +174,4 @@ def checked_details(details: object) -> tuple[tuple[str, str], ...]:
     sizes = [(len(key), len(value)) for key, value in details.items()]
     if len(sizes) > 10 or any(key > 40 or value > 200 for key, value in sizes) or sum(map(sum, sizes)) > 1000:
         raise ValueError("details: at most 10 entries, keys up to 40 and values up to 200 characters, 1,000 in all")
-    return tuple(sorted(details.items()))
+    return tuple(sorted((key, unicodedata.normalize("NFKC", value)) for key, value in details.items()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from inspect import iscoroutinefunction
+from operator import attrgetter
 from os import urandom
 from typing import TYPE_CHECKING, TypeVar
 
@@ -34,11 +35,13 @@ if TYPE_CHECKING:
     from .operation import Operation
     from .outcomes import Accepted, Renewed, Reply
     from .proofs import Proof
-    from .records import Details
+    from .records import Details, Phone
     from .request import Request
     from .transaction import Decide, Locate, O, Result, Transaction
 
 T = TypeVar("T")
+#: Records of numbers travel through the frames of shells, since a traceback with locals does not show what is in them.
+number_of = attrgetter("number")
 #: How often a call looks again because the user's numbers changed meanwhile.
 _ROUNDS = 8
 #: The random bytes from which the recovery codes of a repeatable answer are derived.
@@ -144,10 +147,10 @@ class Shell(Base):
         self._sender = sender
 
     def _run(
-        self, operation: Operation, decide: Decide[O], locate: Locate | None = None, numbers: Iterable[int] = ()
+        self, operation: Operation, decide: Decide[O], locate: Locate | None = None, phones: Iterable[Phone] = ()
     ) -> O:
         """Have the store run a decision. Return its outcome, or raise its refusal."""
-        transaction: Transaction[O] = core.transaction.Transaction(operation, decide, numbers)
+        transaction: Transaction[O] = core.transaction.Transaction(operation, decide, map(number_of, phones))
         if locate is not None:
             transaction.plan(locate, self._store.read(operation.user_key))
         for _ in range(_ROUNDS):
@@ -158,10 +161,10 @@ class Shell(Base):
         raise StoreContention("the user's numbers kept changing; try again")
 
     def _request(
-        self, operation: Operation, decide: Decide[Reply], locate: Locate | None = None, numbers: Iterable[int] = ()
+        self, operation: Operation, decide: Decide[Reply], locate: Locate | None = None, phones: Iterable[Phone] = ()
     ) -> Challenge:
         """Reserve a message and send it."""
-        reply = self._run(operation, decide, locate, numbers)
+        reply = self._run(operation, decide, locate, phones)
         challenge = self._reserved(operation, reply)
         if reply.sent:
             self._deliver(operation, reply, challenge)
@@ -180,7 +183,7 @@ class Shell(Base):
         try:
             operation.now = self._now()  # sending took time, in which buckets were refilled and used
             decide = partial(core.decisions.settle, reply=reply, excused=is_excused(rejected))
-            self._run(operation, decide, numbers=(reply.phone.number,))
+            self._run(operation, decide, phones=(reply.phone,))
         except Exception as error:
             rejected.add_note(f"the charge for it could not be given back: {type(error).__name__}")
         raise rejected
@@ -198,10 +201,10 @@ class AsyncShell(Base):
         self._sender = sender
 
     async def _run(
-        self, operation: Operation, decide: Decide[O], locate: Locate | None = None, numbers: Iterable[int] = ()
+        self, operation: Operation, decide: Decide[O], locate: Locate | None = None, phones: Iterable[Phone] = ()
     ) -> O:
         """Have the store run a decision. Return its outcome, or raise its refusal."""
-        transaction: Transaction[O] = core.transaction.Transaction(operation, decide, numbers)
+        transaction: Transaction[O] = core.transaction.Transaction(operation, decide, map(number_of, phones))
         if locate is not None:
             transaction.plan(locate, await self._store.read(operation.user_key))
         for _ in range(_ROUNDS):
@@ -212,10 +215,10 @@ class AsyncShell(Base):
         raise StoreContention("the user's numbers kept changing; try again")
 
     async def _request(
-        self, operation: Operation, decide: Decide[Reply], locate: Locate | None = None, numbers: Iterable[int] = ()
+        self, operation: Operation, decide: Decide[Reply], locate: Locate | None = None, phones: Iterable[Phone] = ()
     ) -> Challenge:
         """Reserve a message and send it."""
-        reply = await self._run(operation, decide, locate, numbers)
+        reply = await self._run(operation, decide, locate, phones)
         challenge = self._reserved(operation, reply)
         if reply.sent:
             await self._deliver(operation, reply, challenge)
@@ -234,7 +237,7 @@ class AsyncShell(Base):
         try:
             operation.now = self._now()  # sending took time, in which buckets were refilled and used
             decide = partial(core.decisions.settle, reply=reply, excused=is_excused(rejected))
-            await self._run(operation, decide, numbers=(reply.phone.number,))
+            await self._run(operation, decide, phones=(reply.phone,))
         except Exception as error:
             rejected.add_note(f"the charge for it could not be given back: {type(error).__name__}")
         raise rejected

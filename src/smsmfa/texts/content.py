@@ -4,6 +4,15 @@ import re
 from unicodedata import category, combining
 
 _LINK = re.compile(r"://|www\.", re.IGNORECASE)
+#: A host with a path, which phones make a link. A bare host is also a name, like Amazon.com.
+_HOST_WITH_PATH = re.compile(r"[^\W_][.\u3002][^\W\d_]{2,}[/\u2044]")
+#: Digits, and single spaces and hyphens between them.
+_NUMBER = re.compile(r"\d(?:[ \-\u2010-\u2015\u2212]?\d)*")
+#: Characters that show nothing although Python calls them printable (Unicode 15.1, Default_Ignorable_Code_Point), and
+#: the blank Braille pattern.
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
 #: A text that begins like this is bound to a host by the grammar of autofill lines.
 _AUTOFILL = re.compile(r"@[^ ]+ #[^ ]")
 #: Control and format characters (including bidirectional ones), lone surrogates, line and paragraph separators.
@@ -22,6 +31,34 @@ def text_problem(text: str) -> str | None:
     if _LINK.search(text):
         return "no link is allowed; take out :// or www."
     return None
+
+
+def value_problem(value: str, digits: int) -> str | None:
+    """Return what is wrong with a value that a call puts into a text, or ``None``. The answer does not quote it.
+
+    Args:
+        value: the value, in the normal form NFKC.
+        digits: the length of a code, which a number in the value must not have.
+    """
+    if problem := text_problem(value):
+        return problem
+    if _BLANK.search(value):
+        return "no invisible or blank character is allowed; take it out"
+    if _HOST_WITH_PATH.search(value):
+        return "no link is allowed; take out the path after the host"
+    if any(sum(map(str.isdecimal, number)) == digits for number in _NUMBER.findall(value)):
+        return f"{digits} digits could be taken for the code; write them otherwise, for example 100,000"
+    return None
+
+
+def touches(text: str, part: str) -> bool:
+    """Tell whether letters or digits touch a part of a text, so that a phone would take them for a piece of it.
+
+    Letters of scripts without capitals, which are written without spaces, do not count.
+    """
+    pieces = text.split(part)
+    edges = [piece[-1:] for piece in pieces[:-1]] + [piece[:1] for piece in pieces[1:]]
+    return any(category(edge) in {"Lu", "Ll", "Lt", "Nd"} for edge in edges if edge)
 
 
 def body_problem(body: str) -> str | None:

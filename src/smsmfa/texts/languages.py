@@ -17,6 +17,8 @@ _TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _RANGE = re.compile(r"([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)[ \t]*(?:;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?")
 #: How much of a header is read. Browsers send up to about ten languages.
 _LONGEST_HEADER, _MOST_RANGES = 1000, 20
+#: The modifiers of POSIX locales that name a script.
+_SCRIPTS = {"latin": "Latn", "cyrillic": "Cyrl", "devanagari": "Deva", "arabic": "Arab"}
 #: RFC 5646, 4.4.1.
 _LONGEST_TAG = 35
 #: Names that are out of use or wider than the text, and scripts that follow from the country.
@@ -70,6 +72,19 @@ def match(tag: str, available: tuple[str, ...]) -> str | None:
 def is_tag(text: object) -> bool:
     """Tell whether ``text`` is a language tag."""
     return isinstance(text, str) and len(text) <= _LONGEST_TAG and _TAG.fullmatch(text) is not None
+
+
+def tag_of(locale: str) -> str | None:
+    """Return the language tag of a locale in any usual form, or ``None`` if there is none.
+
+    It may be a tag, a POSIX locale such as ``"de_DE.UTF-8"`` or ``"sr_RS@latin"``, or an ``Accept-Language`` header.
+    """
+    name, _, modifier = locale[:_LONGEST_HEADER].replace("_", "-").partition("@")
+    wanted = _wanted(name.partition(".")[0] if "," not in name else name)
+    if not wanted or wanted[0].upper() in {"C", "POSIX"}:
+        return None
+    script = _SCRIPTS.get(modifier.lower())
+    return f"{wanted[0].partition('-')[0]}-{script}" if script else wanted[0]
 
 
 def _wanted(header: str) -> Sequence[str]:

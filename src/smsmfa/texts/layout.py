@@ -10,7 +10,7 @@ twice.
 import attrs
 
 from ..typing import SMS, VOICE
-from .content import body_problem, digit_runs
+from .content import body_problem, digit_runs, touches
 from .segments import culprit, segments
 from .templates import Template
 
@@ -103,6 +103,8 @@ class Frame:
             return "it does not show the code as it is"
         if channel != VOICE and set(digit_runs(body, self.digits)) != {code}:
             return f"digits touch the code, or {self.digits} in a row could be taken for it; separate them"
+        if channel != VOICE and touches(body, code):
+            return "letters touch the code, and a phone would take them for a part of it; separate them"
         return None
 
     def _long_problem(self, body: str, channel: str) -> str | None:

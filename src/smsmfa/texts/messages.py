@@ -14,7 +14,7 @@ import attrs
 from ..core.records import Details
 from ..exceptions import ConfigurationError
 from ..typing import CHANNELS, ENROLLMENT, SMS, VERIFICATION, VOICE, WHATSAPP
-from .content import body_problem, text_problem
+from .content import body_problem, value_problem
 from .languages import match, texts
 from .layout import Frame, as_shown
 from .liquid import Liquid
@@ -98,14 +98,15 @@ class Messages:
         Every channel is checked, ``channel`` first, since the next message of the challenge may use another.
 
         Raises:
-            ValueError: the text shows a detail that is missing; a value has a link, a line break or an invisible
-                character; or the text becomes too long. The error shows no value.
+            ValueError: the text shows a detail that is missing, or does not show one; a value has a link, a line
+                break, an invisible character or as many digits as a code; or the text becomes too long. The error
+                shows no value.
         """
         if not details and self._choice(purpose).plain:
             return
         templates = self._templates(purpose, locale)
         for key, value in details:
-            if problem := text_problem(value):
+            if problem := value_problem(value, self._frame.digits):
                 raise ValueError(f"details[{key!r}]: {problem}")
         for one in dict.fromkeys((channel, *CHANNELS)):
             values = _values(details, locale) | {"code": as_shown(self._frame.zeros, one)}
@@ -113,6 +114,8 @@ class Messages:
                 raise ValueError(f"the message for purpose {purpose!r} {templates[one].problem(values)}")
             if problem := body_problem(body) or self._frame.size_problem(body, one):
                 raise ValueError(f"the message for purpose {purpose!r}, with these details and this locale: {problem}")
+            if one == channel:
+                _check_shown(details, body, purpose)
 
     def render(
         self, kind: str, purpose: str, code: str, details: Details, locale: str | None, *, channel: str = SMS
@@ -130,6 +133,9 @@ class Messages:
             values["code"] = self._frame.zeros
             del code  # a traceback with locals must not show it
             raise ValueError(f"the message for purpose {purpose!r} {template.problem(values)}")
+        if details and (hidden := _hidden(details, body)):
+            del code, body
+            raise ValueError(_NOT_SHOWN.format(purpose=purpose, keys=", ".join(hidden)))
         return self._frame.finished(body, code, channel)
 
     def language(self, purpose: str, locale: str | None) -> str | None:
@@ -188,8 +194,25 @@ class Messages:
         return f"<Messages for {', '.join(self._choices)}>"
 
 
+_NOT_SHOWN = (
+    "the message for purpose {purpose!r} does not show {keys} of the details, so nobody sees what they confirm; "
+    "show it in a template, or begin its name with _ to bind it unseen"
+)
+
+
 def _values(details: Details, locale: str | None) -> dict[str, str]:
-    return {"locale": locale or ""} | {f"details.{key}": value for key, value in details}
+    """Return the values that a template can show. Details whose names begin with ``_`` are bound and never shown."""
+    return {"locale": locale or ""} | {f"details.{key}": value for key, value in details if not key.startswith("_")}
+
+
+def _hidden(details: Details, body: str) -> list[str]:
+    """Return the names of the details that should be seen and are not (RTS (EU) 2018/389, Art. 5(1)(a))."""
+    return [key for key, value in details if not key.startswith("_") and (not value or value not in body)]
+
+
+def _check_shown(details: Details, body: str, purpose: str) -> None:
+    if hidden := _hidden(details, body):
+        raise ValueError(_NOT_SHOWN.format(purpose=purpose, keys=", ".join(hidden)))
 
 
 @lru_cache(maxsize=64)
