@@ -473,10 +473,10 @@ class TestContent:
         enrollment = factor.enrollment
         proof = factor.verifier.recover("alice", enrollment.recovery_codes[0])
         factor.enrol(number=OTHER_NUMBER, proof=proof.token)
-        challenge = factor.verifier.challenge("alice", details={"account": "DE1234"})
+        challenge = factor.verifier.challenge("alice", details={"_account": "DE1234"})
         for code in wrong(factor.outbox.code), factor.outbox.code:
             with suppress(CodeRejected):
-                factor.verifier.verify("alice", challenge.id, code, details={"account": "DE1234"})
+                factor.verifier.verify("alice", challenge.id, code, details={"_account": "DE1234"})
         shown = repr(factor.events)
 
         secrets = [message.code.reveal() for message in factor.outbox.messages]

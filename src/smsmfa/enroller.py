@@ -66,13 +66,13 @@ class EnrollerBase(Base):
 
     def _adopting(
         self, operation: Operation, text: Opaque[Any], replace: str | None, enrolled_at: datetime | None
-    ) -> tuple[Opaque[tuple[str, ...]], Decide[Enrolled], int]:
+    ) -> tuple[Opaque[tuple[str, ...]], Decide[Enrolled], Phone]:
         phone = self._pending(operation, text, None)
         phone.enrolled_at = operation.now if enrolled_at is None else checked_instant(enrolled_at)
         codes = Opaque(tuple(new_recovery_code().reveal() for _ in range(self._config.recovery_codes)))
         hashes = core.request.hashes_of(codes)
         decide = partial(core.decisions.adopt, phone=phone, replace=replace, recovery=hashes, stamp=new_stamp())
-        return codes, decide, phone.number
+        return codes, decide, phone
 
 
 class Enroller(EnrollerBase, Shell):
@@ -127,7 +127,7 @@ class Enroller(EnrollerBase, Shell):
                 core.decisions.start, new_id=new_id(), phone=phone, replace=replace,
                 proof=self._read_proof(operation, token), locale=locale, channel=channel,
             )  # fmt: skip
-            return self._request(operation, decide, numbers=(phone.number,))
+            return self._request(operation, decide, phones=(phone,))
 
     def resend(self, user_id: object, challenge_id: str, *, channel: str | None = None) -> Challenge:
         """Send the same code once more, under the same expiry and attempts.
@@ -297,7 +297,7 @@ class AsyncEnroller(EnrollerBase, AsyncShell):
                 core.decisions.start, new_id=new_id(), phone=phone, replace=replace,
                 proof=self._read_proof(operation, token), locale=locale, channel=channel,
             )  # fmt: skip
-            return await self._request(operation, decide, numbers=(phone.number,))
+            return await self._request(operation, decide, phones=(phone,))
 
     async def resend(self, user_id: object, challenge_id: str, *, channel: str | None = None) -> Challenge:
         """Like :meth:`Enroller.resend`."""

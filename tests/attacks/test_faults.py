@@ -9,7 +9,7 @@ from support import NUMBER, OTHER_NUMBER, AsyncOutbox, Clock, Factor, Outbox, a_
 
 from smsmfa import AsyncEnroller, AsyncMemoryStore, AsyncVerifier, Enrollment, MemoryStore, Verification
 from smsmfa.exceptions import (
-    CodeRejected,
+    CodeUsed,
     DeliveryRejected,
     DeliveryUncertain,
     RateLimited,
@@ -290,7 +290,7 @@ REQUESTS = {
     "resend an enrolment": lambda s: s.enroller.resend("alice", s.pending.id),
     "challenge": lambda s: s.verifier.challenge("alice"),
     "challenge for something else": lambda s: s.verifier.challenge("alice", purpose="payment"),
-    "challenge with details": lambda s: s.verifier.challenge("alice", details={"payee": "Ann"}),
+    "challenge with details": lambda s: s.verifier.challenge("alice", details={"_payee": "Ann"}),
     "resend": lambda s: s.verifier.resend("alice", s.challenge.id),
 }
 requests = pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
@@ -352,7 +352,7 @@ def test_a_message_that_may_have_been_sent_is_charged(request_, error):
 def about_of(request_):
     if request_ is REQUESTS["challenge for something else"]:
         return {"purpose": "payment"}
-    return {"details": {"payee": "Ann"}} if request_ is REQUESTS["challenge with details"] else {}
+    return {"details": {"_payee": "Ann"}} if request_ is REQUESTS["challenge with details"] else {}
 
 
 def use(scene, outbox):
@@ -506,7 +506,7 @@ async def test_a_cancelled_check_lets_nobody_in(hangs):
     store.hangs = None
     again = await asyncio.gather(verifier.verify("alice", challenge.id, outbox.code), return_exceptions=True)
 
-    assert [Verification if hangs == "before" else CodeRejected] == list(map(type, again))
+    assert [Verification if hangs == "before" else CodeUsed] == list(map(type, again))
     assert (await verifier.status("alice")).enrolled
 
 

@@ -171,19 +171,19 @@ class Journey:
     def log_in(self, second):
         self.do(self.verifier.status, "alice")
         self.do(self.verifier.challenge, "alice")
-        challenge = self.do(self.verifier.challenge, "alice", phone_id=second.phone.id, details={"payee": "Ann"})
+        challenge = self.do(self.verifier.challenge, "alice", phone_id=second.phone.id, details={"_payee": "Ann"})
         code = self.outbox.code
         self.guess(self.verifier.verify, challenge.id)
         for about in (
             {"purpose": "payment"},
             {"purpose": ""},
             {"purpose": 7},
-            {"details": {"payee": 7}},
+            {"details": {"_payee": 7}},
             {"details": "x"},
         ):
             self.do(self.verifier.verify, "alice", challenge.id, code, **about)
-        self.do(self.verifier.verify, "alice", challenge.id, code, details={"payee": "Ann"})
-        self.do(self.verifier.verify, "alice", challenge.id, code, details={"payee": "Ann"})
+        self.do(self.verifier.verify, "alice", challenge.id, code, details={"_payee": "Ann"})
+        self.do(self.verifier.verify, "alice", challenge.id, code, details={"_payee": "Ann"})
         late = self.do(self.verifier.challenge, "alice")
         self.clock.move(minutes=5)
         self.do(self.verifier.verify, "alice", late.id, self.outbox.code)

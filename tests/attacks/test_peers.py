@@ -18,6 +18,7 @@ from smsmfa.exceptions import (
     DeliveryUncertain,
     ProofRequired,
     RateLimited,
+    SenderMisconfigured,
     StoreError,
 )
 
@@ -102,17 +103,17 @@ def test_no_code_of_another_time_is_accepted(factor):
 def test_a_code_is_bound_to_its_purpose_details_and_user(factor):
     """R5, R24, T8: a code is accepted only for its user, purpose and details."""
     factor.enrol("bob", OTHER_NUMBER)
-    challenge = factor.verifier.challenge("alice", purpose="payment", details={"amount": "10 EUR"})
+    challenge = factor.verifier.challenge("alice", purpose="payment", details={"_amount": "10 EUR"})
     code = factor.outbox.code
     verify = factor.verifier.verify
 
     assert 0 == rejected(verify, "alice", challenge.id, code)
-    assert 0 == rejected(verify, "alice", challenge.id, code, details={"amount": "10 EUR"})
+    assert 0 == rejected(verify, "alice", challenge.id, code, details={"_amount": "10 EUR"})
     assert 0 == rejected(verify, "alice", challenge.id, code, purpose="payment")
-    assert 0 == rejected(verify, "alice", challenge.id, code, purpose="payment", details={"amount": "1000 EUR"})
-    assert 0 == rejected(verify, "bob", challenge.id, code, purpose="payment", details={"amount": "10 EUR"})
+    assert 0 == rejected(verify, "alice", challenge.id, code, purpose="payment", details={"_amount": "1000 EUR"})
+    assert 0 == rejected(verify, "bob", challenge.id, code, purpose="payment", details={"_amount": "10 EUR"})
     assert 0 == rejected(factor.enroller.confirm, "alice", challenge.id, code)
-    assert verify("alice", challenge.id, code, purpose="payment", details={"amount": "10 EUR"})
+    assert verify("alice", challenge.id, code, purpose="payment", details={"_amount": "10 EUR"})
 
 
 def test_every_path_expires(factor):
@@ -403,7 +404,7 @@ def test_limits_are_on_unless_turned_off():
 
 def test_all_or_nothing_multi_limit():
     """R28: a message that one bucket refuses is not charged to the others."""
-    limits = Limits(user=Limit(3, HOUR), number=Limit(100, HOUR), total=Limit(100, None))
+    limits = Limits(user=Limit(3, HOUR), unverified=Limit(100, HOUR), total=Limit(100, None))
     factor = Factor(a_config(limits=limits, max_users_per_number=0))
 
     assert ("user", 3) == until_limited(lambda n: factor.enroller.start("mallory", f"+141555526{n:02d}"))
@@ -469,8 +470,8 @@ def test_a_failed_send_does_not_kill_the_old_code(factor):
 
 def test_a_failed_send_is_not_charged(factor):
     """A message that was certainly not sent is given back to every bucket, and the user need not wait."""
-    factor.outbox.outcomes += [DeliveryRejected("no such number")] * 30
-    for _ in range(30):
+    factor.outbox.outcomes += [DeliveryRejected("no such number")] * 10 + [SenderMisconfigured("no credit")] * 30
+    for _ in range(40):
         with pytest.raises(DeliveryRejected):
             factor.verifier.challenge("alice")
 

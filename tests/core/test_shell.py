@@ -316,7 +316,7 @@ class TestArguments:
         assert (0, 0) == (factor.store.calls, factor.outbox.calls)
 
     @pytest.mark.parametrize(
-        "locale, language", [("fr FR", "fr"), ("", "en"), ("*", "en"), ("de_DE.UTF-8", "de"), ("x" * 10**6, "en")]
+        "locale, language", [("fr_FR", "fr"), ("", "en"), ("*", "en"), ("de_DE.UTF-8", "de"), ("x" * 10**6, "en")]
     )
     def test_any_locale(self, factor, locale, language):
         """A locale as frameworks hand it over never ends a login."""
