@@ -60,9 +60,11 @@ pytest_collect_file = Sybil(
 
 
 def pytest_itemcollected(item):
-    """Run the blocks of one document in one worker: they share a namespace."""
+    """Keep some items in one worker: blocks of a document share a namespace, and tests of Redis flush its scripts."""
     if isinstance(item, SybilItem):
         item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    elif "redis" in item.nodeid.lower():
+        item.add_marker(pytest.mark.xdist_group("redis"))
 
 
 @pytest.hookimpl(tryfirst=True)
