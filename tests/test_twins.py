@@ -16,6 +16,7 @@ from smsmfa import (
     AsyncTwilioSender,
     AsyncVerifier,
     CodeRejected,
+    CodeUsed,
     DeliveryRejected,
     Enroller,
     Limit,
@@ -28,8 +29,8 @@ from smsmfa.core.shell import AsyncShell, Shell
 from smsmfa.senders.failover import AsyncFailoverSender, FailoverSender
 from smsmfa.stores.encrypted import AsyncEncryptedStore, EncryptedStore
 from smsmfa.stores.postgres import AsyncPostgresStore, PostgresStore
-from smsmfa.stores.postgres.connection import AsyncSession, Session
-from smsmfa.stores.postgres.pool import AsyncLender, Lender
+from smsmfa.stores.postgres.connection import AsyncConnection, Connection
+from smsmfa.stores.postgres.pool import AsyncPool, Pool
 from smsmfa.stores.redis import AsyncRedisStore, RedisStore
 from smsmfa.stores.redis import connection as redis
 from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
@@ -42,8 +43,8 @@ TWINS = [
     (FailoverSender, AsyncFailoverSender),
     (EncryptedStore, AsyncEncryptedStore),
     (PostgresStore, AsyncPostgresStore),
-    (Lender, AsyncLender),
-    (Session, AsyncSession),
+    (Pool, AsyncPool),
+    (Connection, AsyncConnection),
     (RedisStore, AsyncRedisStore),
     (redis.Connection, redis.AsyncConnection),
     (redis.ClusterConnection, redis.AsyncClusterConnection),
@@ -192,7 +193,7 @@ async def test_tasks(world):
 
     assert ({challenges[0].id}, 1) == ({challenge.id for challenge in challenges}, sum(one.sent for one in challenges))
     assert 2 == outbox.calls
-    assert [CodeRejected] * 19 == [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)]
+    assert [CodeUsed] * 19 == [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)]
 
 
 async def test_rejected(world):

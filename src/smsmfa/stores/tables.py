@@ -1,5 +1,6 @@
 """Check that an existing table fits the store that uses it, whoever created it."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ _COLUMNS: Mapping[str, Mapping[str, _Columns]] = {
     },
 }
 
+_NAME = re.compile(r"(?:([A-Za-z_][A-Za-z0-9_]{0,62})\.)?([A-Za-z_][A-Za-z0-9_]{0,54})")
+
 _POSTGRES = (
     "SELECT CAST(attname AS text), CAST(CAST(atttypid AS regtype) AS text), relpersistence = 'p', "
     "COALESCE(collisdeterministic, true) "
@@ -35,6 +38,20 @@ _POSTGRES = (
     "LEFT JOIN pg_collation ON pg_collation.oid = attcollation "
     "WHERE pg_class.oid = to_regclass('{}')"
 )
+
+
+def split_name(table: object) -> tuple[str | None, str]:
+    """Return the schema in the name of a table, or ``None``, and the rest of the name.
+
+    Raises:
+        ConfigurationError: the name is invalid.
+    """
+    name = _NAME.fullmatch(table) if isinstance(table, str) else None
+    if name is None:
+        raise ConfigurationError(
+            'table: use ASCII letters, digits and "_", at most 55 of them; a schema and a full stop may come before'
+        )
+    return name[1], name[2]
 
 
 def postgres_columns(table: str) -> str:

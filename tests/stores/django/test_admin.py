@@ -10,13 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path, reverse
 from stores.django import project as project
 
-from smsmfa.core.records import TOTAL_KEY, number_key, user_key
+from smsmfa.core.records import number_key, total_key, user_key
 from smsmfa.stores.django import DjangoStore
 from smsmfa.stores.django.models import Record
 from smsmfa.testing.stores.suite import put
 
 urlpatterns = [path("admin/", admin.site.urls)]
-KEYS = user_key("alice"), number_key(14155552671), TOTAL_KEY, "l:0123:=key", "of an EncryptedStore"
+KEYS = user_key("alice"), number_key(14155552671), total_key(), "l:0123:=key", "of an EncryptedStore"
 LIST = "/admin/smsmfa/record/"
 
 
@@ -27,7 +27,7 @@ def alias(tmp_path):
     with project.known(database) as alias, project.routed(alias), override_settings(ROOT_URLCONF=__name__):
         call_command("migrate", database=alias, verbosity=0)
         put(DjangoStore(), dict.fromkeys(KEYS, b"secret value"))
-        put(DjangoStore(), {TOTAL_KEY: b"secret"}, 10**11)
+        put(DjangoStore(), {total_key(): b"secret"}, 10**11)
         yield alias
 
 
@@ -43,7 +43,7 @@ def test_list(client):
     """The list says of which kind, size and age records are, and shows neither value nor key."""
     page = client.get(LIST).content.decode()
 
-    for shown in ("user", "number", "total", "limiter", "encrypted", "12", "5195", "for ever"):
+    for shown in ("user", "number", "total", "limiter", "encrypted", "12", "5195", "forever"):
         assert shown in page
     for hidden in ("secret", b"secret".hex(), KEYS[0][2:], KEYS[1][2:], "0123", *(key.encode().hex() for key in KEYS)):
         assert hidden not in page

@@ -16,14 +16,14 @@ from smsmfa.testing.stores.suite import put
 @contextmanager
 def counted(monkeypatch):
     """Yield a list that gets the first word of each statement of stores."""
-    run, said = Connection.run, []
+    run, said = Connection.execute, []
 
     def counting(ours, statement, parameters=None):
         said.append(statement.split()[0])
         return run(ours, statement, parameters)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Connection, "run", counting)
+        patch.setattr(Connection, "execute", counting)
         yield said
 
 

@@ -16,7 +16,8 @@ from stores.django import project as project
 
 from smsmfa import ConfigurationError, StoreContention, StoreError
 from smsmfa.stores.django import DjangoStore, connection
-from smsmfa.stores.django.connection import Connection, Lost, connection_to
+from smsmfa.stores.django.connection import Connection, connection_to
+from smsmfa.stores.retries import Undone
 from smsmfa.testing.stores.processes import forked
 from smsmfa.testing.stores.suite import fresh, held, increment, look, put
 from smsmfa.testing.threads import all_of, at_once
@@ -63,7 +64,7 @@ def server(postgres):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(connection, "PATIENCE", 0.05)
+    monkeypatch.setattr(connection, "DEADLINE", 0.05)
 
 
 def opened(alias):
@@ -126,7 +127,7 @@ class TestCopies:
     def test_other_databases(self):
         """A database whose locks the store does not know is refused."""
         unknown = {"ENGINE": "django.db.backends.dummy", "OPTIONS": {}}
-        with project.known(unknown) as alias, pytest.raises(ConfigurationError, match="MariaDB or SQLite; not unknown"):
+        with project.known(unknown) as alias, pytest.raises(ConfigurationError, match="MariaDB or SQLite, not unknown"):
             DjangoStore(using=alias).ping()
 
     @pytest.mark.parametrize("level", ["serializable", "repeatable read"])
@@ -144,7 +145,7 @@ class TestCopies:
         ):
             with project.known({**database, "OPTIONS": option}) as alias, connection_to(alias) as ours:
                 ours.begin()
-                assert [("read committed",)] == ours.run(question)
+                assert [("read committed",)] == ours.execute(question)
 
     def test_defaults_of_postgres(self, postgres):
         """Connections that default to read-only, asynchronous transactions write, and wait for the disk."""
@@ -153,7 +154,7 @@ class TestCopies:
             put(DjangoStore(using=alias), {"k": b"1"})
             with connection_to(alias) as ours:
                 ours.begin()
-                assert [("on",)] == ours.run("SHOW synchronous_commit")
+                assert [("on",)] == ours.execute("SHOW synchronous_commit")
 
     @pytest.mark.parametrize("setting", ["local", "remote_apply"])
     def test_other_waiting(self, postgres, setting):
@@ -161,7 +162,7 @@ class TestCopies:
         options = {"options": f"-c synchronous_commit={setting}"}
         with project.known({**postgres, "OPTIONS": options}) as alias, connection_to(alias) as ours:
             ours.begin()
-            assert [(setting,)] == ours.run("SHOW synchronous_commit")
+            assert [(setting,)] == ours.execute("SHOW synchronous_commit")
 
     def test_patience(self, postgres, mariadb):
         """The servers are told to wait for a lock as long as an update may try, whatever the project has them told."""
@@ -171,12 +172,12 @@ class TestCopies:
                 mariadb,
                 {"init_command": "SET SESSION innodb_lock_wait_timeout = 60"},
                 "SELECT @@innodb_lock_wait_timeout",
-                connection.PATIENCE,
+                connection.DEADLINE,
             ),
         ):
             with project.known({**database, "OPTIONS": option}) as alias, connection_to(alias) as ours:
                 ours.begin()
-                assert [(answer,)] == ours.run(question)
+                assert [(answer,)] == ours.execute(question)
 
     def test_prepared_statements(self, postgres):
         """A project that has psycopg prepare its statements may."""
@@ -340,15 +341,15 @@ class TestFaults:
     def test_fails_on_a_new_connection(self, server):
         """A statement that fails on a new connection is not tried again."""
         with pytest.raises(StoreError) as raised, connection_to(server) as ours:
-            ours.run("SELECT pg_terminate_backend(pg_backend_pid())")
+            ours.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         assert isinstance(raised.value.__cause__, OperationalError)
         assert opened(server) is None
 
     def test_fails_in_another_way(self, alias):
         """A statement that is wrong is not tried again, on whatever connection."""
         DjangoStore(using=alias).ping()
-        with pytest.raises((StoreError, Lost)) as raised, connection_to(alias) as ours:
-            ours.run("SELECT nothing")
+        with pytest.raises((StoreError, Undone)) as raised, connection_to(alias) as ours:
+            ours.execute("SELECT nothing")
         assert isinstance(raised.value.__cause__, DatabaseError)
 
     def test_interrupted(self, alias, monkeypatch):
@@ -361,14 +362,14 @@ class TestFaults:
 
         def work(ours):
             monkeypatch.setattr(ours._wrapper, "cursor", interrupt)
-            ours.run("SELECT 1")
+            ours.execute("SELECT 1")
 
         with pytest.raises(KeyboardInterrupt):
             within_transaction(alias, work)
         DjangoStore(using=alias).ping()
         assert before is not opened(alias)
 
-    @pytest.mark.parametrize("where", ["roll_back", "run", "drop", "let_go"])
+    @pytest.mark.parametrize("where", ["rollback", "execute", "drop", "release"])
     def test_interrupted_at_the_end(self, alias, monkeypatch, where):
         """Whatever interrupts the end of an update, the thread can go on, and the transaction has ended."""
         put(DjangoStore(using=alias), {"a": b"1"})
@@ -379,7 +380,7 @@ class TestFaults:
             raise KeyboardInterrupt
 
         def work(ours):
-            ours.run(ours.statements.select(1), [b"a"])
+            ours.execute(ours.sql.select(1), [b"a"])
             ours._broken = where == "drop"
             monkeypatch.setattr(Connection, where, interrupted)
 
@@ -396,7 +397,7 @@ class TestFaults:
         """A deadlock, a lock not granted, a serialization failure: the same connection can be used to try again."""
         DjangoStore(using=alias).ping()
         before = opened(alias)
-        with pytest.raises(Lost):
+        with pytest.raises(Undone):
             within_transaction(alias, partial(fail, code, sqlstate))
         DjangoStore(using=alias).ping()
         assert before is opened(alias)
@@ -461,7 +462,7 @@ class TestRaces:
         """Who is about to wait for an absent row holds no lock that another could wait for."""
         from smsmfa.stores.django.models import Record
 
-        store, keys, run, free = DjangoStore(using=server), fresh("absent", "there"), Connection.run, []
+        store, keys, run, free = DjangoStore(using=server), fresh("absent", "there"), Connection.execute, []
         put(store, {keys[1]: b"1"})
 
         def watched(ours, statement, parameters=None):
@@ -470,7 +471,7 @@ class TestRaces:
                     free.append(Record.objects.using(server).select_for_update(nowait=True).get(key=keys[1].encode()))
             return run(ours, statement, parameters)
 
-        monkeypatch.setattr(Connection, "run", watched)
+        monkeypatch.setattr(Connection, "execute", watched)
         store.update(keys, increment(*keys))
 
         assert 1 == len(free)
@@ -562,5 +563,5 @@ def test_unseen_fork(server, monkeypatch):
 def test_never_opened():
     """A connection that was never opened is closed without ado."""
     connection = Connection("default")
-    connection.let_go()
+    connection.release()
     connection.drop()

@@ -25,10 +25,11 @@ from stores.django import project as project
 from stores.hammer import Hammer
 from support import Factor, rejected, wrong
 
-from smsmfa import CodeRejected, ConfigurationError, StoreContention, StoreError
+from smsmfa import CodeRejected, CodeUsed, ConfigurationError, StoreContention, StoreError
 from smsmfa.stores.django import AsyncDjangoStore, DjangoStore, connection
-from smsmfa.stores.django.connection import Lost, connection_to
+from smsmfa.stores.django.connection import connection_to
 from smsmfa.stores.django.models import Record
+from smsmfa.stores.retries import Undone
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
 from smsmfa.testing.stores.suite import put
 from smsmfa.typing import Entry
@@ -154,7 +155,7 @@ def alias(request):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(connection, "PATIENCE", 0.05)
+    monkeypatch.setattr(connection, "DEADLINE", 0.05)
 
 
 def rows_of(alias):
@@ -176,7 +177,7 @@ class TestSetUp:
         store = DjangoStore(using=using)
         with project.routed("nope"):
             for call in (lambda: store.read("k"), lambda: put(store, {"k": b"1"}), store.create_schema, store.ping):
-                with pytest.raises(ConfigurationError, match="none called nope"):
+                with pytest.raises(ConfigurationError, match="DATABASES has no nope"):
                     call()
 
     def test_repr(self):
@@ -267,13 +268,13 @@ class TestCost:
         """Elsewhere it is the same."""
         factor, said = Factor(store=DjangoStore()), []
         factor.enrol()
-        run = connection.Connection.run
+        run = connection.Connection.execute
 
         def counted(self, statement, parameters=None):
             said.append(statement.split()[0].strip(";"))
             return run(self, statement, parameters)
 
-        monkeypatch.setattr(connection.Connection, "run", counted)
+        monkeypatch.setattr(connection.Connection, "execute", counted)
         challenge = factor.verifier.challenge("alice")
         factor.verifier.verify("alice", challenge.id, factor.outbox.code)
 
@@ -323,7 +324,7 @@ class TestHousekeeping:
     @pytest.mark.parametrize("alias", ["postgres", "mariadb"], indirect=True)
     def test_purge_looks_again(self, alias, monkeypatch):
         """What is given more time after a purge has seen that it has expired is kept."""
-        run = connection.Connection.run
+        run = connection.Connection.execute
 
         def renewing(ours, statement, parameters=None):
             found = run(ours, statement, parameters)
@@ -333,7 +334,7 @@ class TestHousekeeping:
 
         put(DjangoStore(), dict.fromkeys("ab", b"1"), 100)
         Record.objects.using(alias).update(expires=1)
-        monkeypatch.setattr(connection.Connection, "run", renewing)
+        monkeypatch.setattr(connection.Connection, "execute", renewing)
 
         assert 1 == DjangoStore().purge()
         assert {"a": 2**40} == rows_of(alias)
@@ -423,7 +424,7 @@ class TestRequest:
 
         assert 18 == site.factor.verifier.status("alice").guesses_left
         assert 200 == client.get("/check", {"code": code}).status_code
-        rejected(site.factor.verifier.verify, "alice", site.challenge.id, code)
+        rejected(site.factor.verifier.verify, "alice", site.challenge.id, code, error=CodeUsed)
 
     def test_request_that_has_written(self, site, impatient):
         """That holds too after the request has written; but in one SQLite file it cannot, and the call says why."""
@@ -514,7 +515,7 @@ class TestFaults:
 
         def change(values):
             calls.append(values)
-            raise Lost("deadlock") from StoreError("no")
+            raise Undone(StoreContention("deadlock")) from StoreError("no")
 
         with pytest.raises(StoreContention, match="deadlock") as raised:
             DjangoStore().update(["k"], change)
@@ -534,7 +535,7 @@ class TestFaults:
         store, vendor = DjangoStore(), connections[alias].vendor
         put(store, {"k": b"stored secret"})
         store.close()
-        monkeypatch.setitem(connection.STATEMENTS, vendor, connection.STATEMENTS[vendor]._replace(replace="nonsense"))
+        monkeypatch.setitem(connection.SQL, vendor, connection.SQL[vendor]._replace(replace="nonsense"))
         with pytest.raises(StoreError) as raised:
             put(store, {"k": b"written secret"})
         report = ExceptionReporter(None, StoreError, raised.value, raised.value.__traceback__)

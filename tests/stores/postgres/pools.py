@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack, contextmanager
 
-import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from services import POSTGRES, postgres_database
@@ -40,13 +39,13 @@ def an_async_store(url, *, cls=AsyncConnectionPool, table="smsmfa", **options):
     try:
         yield store
     finally:
-        store.loop.run(store.store._lender._source.close())
+        store.loop.run(store.store._pool._source.close())
         store.loop.close()
 
 
 def connected(url, **options):
     """Return a connection of somebody else."""
-    return psycopg.connect(url, autocommit=True, **options)
+    return POSTGRES.driver().connect(url, autocommit=True, **options)
 
 
 def end_all(db):

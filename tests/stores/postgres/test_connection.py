@@ -23,8 +23,9 @@ from stores.postgres.pools import (  # noqa: F401
 
 from smsmfa import ConfigurationError, StoreContention, StoreError
 from smsmfa.stores.postgres import AsyncPostgresStore
-from smsmfa.stores.postgres.connection import Undone, _first, check_connection
+from smsmfa.stores.postgres.connection import _first, check_connection
 from smsmfa.stores.postgres.sql import lock_numbers
+from smsmfa.stores.retries import Undone
 from smsmfa.testing.stores.suite import increment, look, put
 from smsmfa.testing.threads import all_of, at_once
 from smsmfa.typing import Entry
@@ -387,7 +388,7 @@ def test_as_it_was(make, db, autocommit):
         reset(connection)
 
     store = make(kwargs={"autocommit": autocommit})
-    pool = getattr(store, "store", store)._lender._source
+    pool = getattr(store, "store", store)._pool._source
     pool._reset = reset if store is getattr(store, "store", store) else reset_twin
     put(store, {"a": b"1"})
     store.read("a")
@@ -415,7 +416,7 @@ def test_settings_are_local(make, db):
 
 
 def settings(store, names):
-    pool = getattr(store, "store", store)._lender._source
+    pool = getattr(store, "store", store)._pool._source
     if store is not getattr(store, "store", store):
 
         async def show():
@@ -433,11 +434,11 @@ class TestConnection:
     @pytest.mark.parametrize("statement", ["SELECT 1", "SELECT 1/0"], ids=["open", "aborted"])
     def test_transaction(self, statement):
         """A connection on which the application has a transaction, aborted or not, is left alone."""
-        with psycopg.connect(POSTGRES.url) as connection:
+        with POSTGRES.driver().connect(POSTGRES.url) as connection:
             with contextlib.suppress(psycopg.Error):
                 connection.execute(statement)
             before = connection.pgconn.transaction_status
-            with pytest.raises(StoreError, match="transaction is open"):
+            with pytest.raises(StoreError, match="an open transaction"):
                 check_connection(connection.pgconn)
 
             assert TransactionStatus.IDLE != before == connection.pgconn.transaction_status

@@ -24,7 +24,7 @@ from stores.postgres.pools import (  # noqa: F401
 
 from smsmfa import ConfigurationError, StoreContention, StoreError
 from smsmfa.stores.postgres import AsyncPostgresStore, PostgresStore
-from smsmfa.stores.postgres.pool import AsyncLender, Lender
+from smsmfa.stores.postgres.pool import AsyncPool, Pool
 from smsmfa.testing.stores.processes import forked
 from smsmfa.testing.stores.suite import increment, look, put
 
@@ -34,13 +34,13 @@ PATIENCE = 30
 @pytest.mark.parametrize("pool", [None, "postgresql://", psycopg.Connection, AsyncConnectionPool("", open=False)])
 def test_no_pool(pool):
     """What is no pool, or one of the other kind, is refused when the store is made."""
-    with pytest.raises(ConfigurationError, match="pool: a ConnectionPool"):
+    with pytest.raises(ConfigurationError, match=r"pool: pass a psycopg_pool\.ConnectionPool, not"):
         PostgresStore(pool)
 
 
 def test_no_async_pool():
     """The twin takes a pool of its kind."""
-    with pytest.raises(ConfigurationError, match="pool: a AsyncConnectionPool"):
+    with pytest.raises(ConfigurationError, match=r"pool: pass a psycopg_pool\.AsyncConnectionPool, not"):
         AsyncPostgresStore(ConnectionPool("", open=False))
 
 
@@ -107,7 +107,7 @@ def test_null_pool(url, db):
     """A pool that keeps no connections does."""
     with a_store(url, cls=NullConnectionPool, min_size=0, max_size=2) as store:
         assert [0, 1] == [store.update(["a"], increment("a")) for _ in range(2)]
-        assert NullConnectionPool is type(store._lender._copy())
+        assert NullConnectionPool is type(store._pool._copy())
 
 
 class TestNoConnection:
@@ -115,7 +115,7 @@ class TestNoConnection:
 
     def test_held(self, url, db, short):
         """When the application holds all connections of the pool, the store waits for no longer than for others."""
-        with a_store(url, max_size=1) as store, store._lender._source.connection():
+        with a_store(url, max_size=1) as store, store._pool._source.connection():
             with pytest.raises(StoreError, match="too small") as raised:
                 store.read("a")
 
@@ -186,7 +186,7 @@ def test_used_before(url, db):
 
         def child():
             seen = count(store)
-            pool = store._lender._pools[os.getpid()]
+            pool = store._pool._pools[os.getpid()]
             names = [name for (name,) in db_of(url, "SELECT application_name FROM pg_stat_activity")]
             store.close()
             shape = pool.min_size, pool.max_size, pool.timeout, pool.closed, names.count("here") >= 2
@@ -206,9 +206,9 @@ def test_used_before_on_a_loop(url, db):
 
         async def use():
             seen = [await store.store.update(["a"], increment("a")) for _ in range(20)]
-            pool = store.store._lender._pools[os.getpid()]
+            pool = store.store._pool._pools[os.getpid()]
             await store.store.close()
-            return [seen, pool.closed, store.store._lender._source.closed]
+            return [seen, pool.closed, store.store._pool._source.closed]
 
         (theirs, *closed), ours = forked(lambda: asyncio.run(use()), lambda: count(store), PATIENCE)
         assert list(range(20, 60)) == sorted(theirs + ours)
@@ -247,10 +247,10 @@ def test_pool_opened_after(url, db):
 def test_own_pool(url, db):
     """The pool that is opened after a fork is closed with the store, and opened again when the store is used."""
     with a_store(url) as store:
-        source = store._lender._source
-        store._lender._pools = {0: source}  # as in a child
+        source = store._pool._source
+        store._pool._pools = {0: source}  # as in a child
         assert [0] == count(store, 1)
-        [own] = {*store._lender._pools.values()} - {source}
+        [own] = {*store._pool._pools.values()} - {source}
         store.close()
         assert (False, True) == (source.closed, own.closed)
         assert [1] == count(store, 1)
@@ -263,9 +263,9 @@ async def test_fork_of_a_loop(url, db):
         store = AsyncPostgresStore(pool)
         await store.update(["a"], increment("a"))
         await store.close()
-        store._lender._pools = {0: pool}  # as in a child
+        store._pool._pools = {0: pool}  # as in a child
         assert 1 == await store.update(["a"], increment("a"))
-        [own] = {*store._lender._pools.values()} - {pool}
+        [own] = {*store._pool._pools.values()} - {pool}
         await store.close()
         assert (False, True) == (pool.closed, own.closed)
         await store.ping()
@@ -273,24 +273,24 @@ async def test_fork_of_a_loop(url, db):
 
 
 @contextmanager
-def outrun(lender):
+def outrun(pool):
     """Have another thread be faster at opening a pool after a fork; yield those that were copied."""
-    copy, copies = lender._copy, []
+    copy, copies = pool._copy, []
 
     def slowly():
         copies.append(copy())
-        lender._pools.setdefault(os.getpid(), lender._source)
+        pool._pools.setdefault(os.getpid(), pool._source)
         return copies[-1]
 
-    lender._pools.clear()
-    lender._copy = slowly
+    pool._pools.clear()
+    pool._copy = slowly
     yield copies
-    del lender._copy
+    del pool._copy
 
 
 def test_threads_after_a_fork(url, db):
     """Of threads that use the store at once after a fork all use the pool of the first, and close their own."""
-    with a_store(url) as store, outrun(store._lender) as copies:
+    with a_store(url) as store, outrun(store._pool) as copies:
         assert [0, 1] == count(store, 2)
         assert [True] == [copy.closed for copy in copies]
 
@@ -299,7 +299,7 @@ async def test_tasks_after_a_fork(url, db):
     """Of tasks too."""
     async with AsyncConnectionPool(url, open=False, min_size=1) as pool:
         store = AsyncPostgresStore(pool)
-        with outrun(store._lender) as copies:
+        with outrun(store._pool) as copies:
             await store.ping()
             await store.ping()
         assert [True] == [copy.closed for copy in copies]
@@ -308,13 +308,13 @@ async def test_tasks_after_a_fork(url, db):
 def test_kinds():
     """A copy is of the kind of the pool, and with all that it was made of."""
     pool = AsyncNullConnectionPool("dbname=x", open=False, max_size=3, timeout=4, max_lifetime=5, kwargs={"port": 6})
-    copy = AsyncLender(pool)._copy()
+    copy = AsyncPool(pool)._copy()
 
     assert AsyncNullConnectionPool is type(copy)
     assert ("dbname=x", 3, 4, 5, {"port": 6}) == (
         copy.conninfo, copy.max_size, copy.timeout, copy.max_lifetime, copy.kwargs
     )  # fmt: skip
-    assert ConnectionPool is type(Lender(ConnectionPool("", open=False))._copy())
+    assert ConnectionPool is type(Pool(ConnectionPool("", open=False))._copy())
 
 
 def test_no_driver(monkeypatch):

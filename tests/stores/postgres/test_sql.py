@@ -15,7 +15,7 @@ KEYS = [f"u:{number}" for number in range(100)]
 @pytest.fixture(autouse=True)
 def _nothing_remembered():
     """Make every text anew, whatever other tests asked for before."""
-    for made in postgres_sql._locks, postgres_sql._write, postgres_sql._marks:
+    for made in postgres_sql._lock, postgres_sql._write, postgres_sql._marks:
         made.cache_clear()
 
 
@@ -55,7 +55,7 @@ def test_lock_numbers_never_change():
 def test_opening():
     """An update locks in one statement and reads in the next; without keys it still asks for the table."""
     sql = Sql("t")
-    two, none = sql.opening(["a", "b"], 7), sql.opening([], 7)
+    two, none = sql.begin(["a", "b"], 7), sql.begin([], 7)
 
     assert [BEGIN, ("7",), lock_numbers("ab"), ["a", "b"]] == [two[0], two[1][1], two[2][1], two[3][1]]
     assert "FROM (VALUES ($1::bigint), ($2::bigint)) AS locks" in two[2][0]
@@ -67,22 +67,22 @@ def test_closing():
     """All that is written is one statement, all that is deleted another, and nothing is none."""
     sql = Sql("t")
     writes = {"a": Entry(b"1"), "b": None, "c": Entry(b"2", 10**11), "d": None}
-    (write, rows), (delete, deleted), commit = sql.closing(writes)
+    (write, rows), (delete, deleted), commit = sql.end(writes)
 
     assert ["a", b"1", None, "c", b"2", "100000000000"] == rows
     assert write.startswith('INSERT INTO "t" (key, value, expires) VALUES ($1, ')
     assert ('DELETE FROM "t" WHERE key IN ($1, $2)', ["b", "d"]) == (delete, deleted)
     assert COMMIT == commit
-    assert [COMMIT] == sql.closing({})
-    assert 2 == len(sql.closing({"a": Entry(b"")}))
-    assert 2 == len(sql.closing({"a": None}))
+    assert [COMMIT] == sql.end({})
+    assert 2 == len(sql.end({"a": Entry(b"")}))
+    assert 2 == len(sql.end({"a": None}))
 
 
 def test_others():
     """What reads, purges and makes is bounded in time; what writes says so and begins on its own."""
     sql = Sql("t")
-    reading, purging, making = sql.reading("a", 7), sql.purging(5, 7), sql.making(7)
-    looking = sql.looking(7)
+    reading, purging, making = sql.read("a", 7), sql.purge(5, 7), sql.create(7)
+    looking = sql.columns(7)
 
     assert [("7",), ("a",)] == [values for _, values in reading]
     assert [reading[0], ()] == [looking[0], looking[1][1]]

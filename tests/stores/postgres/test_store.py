@@ -81,7 +81,7 @@ class TestPostgresStore(OnPostgres, StoreConformance):
 
     def close_store(self, store):
         store.close()
-        store._lender._source.close()
+        store._pool._source.close()
 
 
 class TestAsyncPostgresStore(OnPostgres, AsyncStoreConformance):
@@ -97,7 +97,7 @@ class TestAsyncPostgresStore(OnPostgres, AsyncStoreConformance):
 
     async def close_store(self, store):
         await store.close()
-        await store._lender._source.close()
+        await store._pool._source.close()
 
 
 # --- what it costs
@@ -291,7 +291,7 @@ def test_purge_is_bounded(db):
     """A purge looks for what has expired in the index of that, and at no row that it does not delete."""
     db.execute("INSERT INTO smsmfa SELECT n, '', now() + n * interval '1 s' FROM generate_series(-10, 10000) AS n")
     db.execute("ANALYZE smsmfa")
-    statement = postgres.Sql("smsmfa").purging(5, 1)[2][0].replace("$1", "5")
+    statement = postgres.Sql("smsmfa").purge(5, 1)[2][0].replace("$1", "5")
     plan = "\n".join(line for (line,) in db.execute(f"EXPLAIN {statement}"))
 
     assert "Index Scan using smsmfa_expires" in plan
@@ -362,7 +362,7 @@ def test_permissions(make, url, db):
     db.execute(f"CREATE ROLE {role}")
     try:
         store = make(kwargs={"options": f"-c role={role}"})
-        with pytest.raises(StoreError, match="forbids"):
+        with pytest.raises(StoreError, match="denies"):
             put(store, {"a": b"1"})
         db.execute(f"{granted} {role}")
         store.update(["a", "b"], increment("a", "b"))
@@ -515,4 +515,4 @@ def test_standby(server):
 def test_standby_that_reads():
     """T19: a row that comes from a standby is not returned."""
     with pytest.raises(StoreError, match="standby"):
-        postgres._read([(True, b"1")])
+        postgres._value([(True, b"1")])

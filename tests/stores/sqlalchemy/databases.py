@@ -64,7 +64,7 @@ def session(url):
 
 def engine_of(store):
     """Return the engine of a store that has been used."""
-    return store._records.link._engines[os.getpid()]
+    return store._records.pool._engines[os.getpid()]
 
 
 @contextmanager

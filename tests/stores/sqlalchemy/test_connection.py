@@ -16,7 +16,7 @@ from stores.sqlalchemy.databases import counted, engine_of, mariadb, session, sq
 
 from smsmfa import ConfigurationError, StoreContention, StoreError
 from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
-from smsmfa.stores.sqlalchemy.connection import Session
+from smsmfa.stores.sqlalchemy.connection import Connection
 from smsmfa.testing.stores.processes import forked
 from smsmfa.testing.stores.suite import increment, look, put
 from smsmfa.testing.threads import all_of, at_once, switching
@@ -190,7 +190,7 @@ def test_contention_is_tried_again(store, statement):
 
 def test_transaction_is_tried_again(store, monkeypatch):
     """Where the whole transaction is lost it is begun anew, and the change is called again with fresh values."""
-    monkeypatch.setattr(type(store._records.link.sql), "did_nothing", lambda sql, error: False)
+    monkeypatch.setattr(type(store._records.pool.sql), "had_no_effect", lambda sql, error: False)
     failing(store, "INSERT", *[Broken("deadlock", sqlite3.SQLITE_BUSY)] * 8)
     with counted(store) as sent:
         assert 0 == store.update(["a"], increment("a"))
@@ -199,7 +199,7 @@ def test_transaction_is_tried_again(store, monkeypatch):
 
 def test_contention_in_the_end(store, monkeypatch):
     """When it has been tried for long enough it is a contention, from the driver's error, and nothing is changed."""
-    monkeypatch.setattr("smsmfa.stores.sqlalchemy.connection._DEADLINE", 0.01)
+    monkeypatch.setattr("smsmfa.stores.sqlalchemy.pool.DEADLINE", 0.01)
     failing(store, "INSERT", *[Broken("busy", sqlite3.SQLITE_BUSY)] * 1000)
     with pytest.raises(StoreContention, match="SQLite: Broken: busy") as failed:
         put(store, {"a": b"1"})
@@ -257,16 +257,16 @@ def test_failing_rollback(store):
     put(store, {"a": b"1"})
 
 
-@pytest.mark.parametrize("where", ["end", "_calm", "give_back"])
+@pytest.mark.parametrize("where", ["end", "_roll_back", "release"])
 def test_interrupted_at_the_end(store, monkeypatch, where):
     """Whatever interrupts the end of an update, its transaction ends, and its connection is there for the next."""
-    real = getattr(Session, where)
+    real = getattr(Connection, where)
 
     def interrupted(session):
-        monkeypatch.setattr(Session, where, real)
+        monkeypatch.setattr(Connection, where, real)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Session, where, interrupted)
+    monkeypatch.setattr(Connection, where, interrupted)
     with pytest.raises(KeyboardInterrupt):
         store.update(["a"], lambda _: ({}, None))
     assert 0 == engine_of(store).pool.checkedout()
@@ -339,7 +339,7 @@ def test_fork_with_an_open_file(store):
 
 def test_another_process(store, monkeypatch):
     """Whether a file is open in another process is known by the number of the process."""
-    monkeypatch.setattr("smsmfa.stores.sqlalchemy.connection.os.getpid", lambda: 0)
+    monkeypatch.setattr("smsmfa.stores.sqlalchemy.pool.os.getpid", lambda: 0)
     with pytest.raises(StoreError, match="fork"):
         store.read("a")
     monkeypatch.undo()

@@ -265,7 +265,8 @@ def touch(connection, key):
 def await_waiting(url):
     """Return when a transaction waits for a lock."""
     where = {
-        "mysql": "information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+        "mysql": "information_schema.innodb_trx JOIN information_schema.processlist ON id = trx_mysql_thread_id "
+        "WHERE trx_state = 'LOCK WAIT' AND db = DATABASE()",
         "postgresql": "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
     }[url.get_backend_name()]
     with session(url) as execute:
@@ -275,11 +276,11 @@ def await_waiting(url):
 
 def test_lock_stays(url, monkeypatch):
     """A row that stays locked is a contention in the end, and nothing is changed."""
-    monkeypatch.setattr(sqlalchemy_dialects, "PATIENCE", 1)
-    monkeypatch.setattr("smsmfa.stores.sqlalchemy.connection._DEADLINE", 0.0)
+    monkeypatch.setattr(sqlalchemy_dialects, "LOCK_TIMEOUT", 1)
+    monkeypatch.setattr("smsmfa.stores.sqlalchemy.pool.DEADLINE", 0.0)
     with a_store(url) as store:
         put(store, {"a": b"1", "b": b"1"})
-        sql = store._records.link.sql
+        sql = store._records.pool.sql
         sql.begin = [(text(str(statement).replace("'5s'", "'1s'", 1)), values) for statement, values in sql.begin]
         with keeping(url, "b"), pytest.raises(StoreContention):
             store.update(["a", "b", "c"], increment("a", "b", "c"))
@@ -305,12 +306,12 @@ def test_tables_are_made_in_turn(url):
     """Eight that make the same table at once all succeed."""
     with a_store(url) as store, a_store(url) as other:
         for one in (store, other):
-            one._records.link.sql = sql_for(engine_dialect(one), "others")
+            one._records.pool.sql = sql_for(engine_dialect(one), "others")
         all_of(at_once([store.create_schema, other.create_schema] * 4, PATIENCE))
 
 
 def engine_dialect(store):
-    return store._records.link._source.dialect
+    return store._records.pool._source.dialect
 
 
 def test_file_is_locked():
@@ -319,7 +320,7 @@ def test_file_is_locked():
         put(store, {"a": b"1"})
         execute("BEGIN IMMEDIATE")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("smsmfa.stores.sqlalchemy.connection._DEADLINE", 0.01)
+            patch.setattr("smsmfa.stores.sqlalchemy.pool.DEADLINE", 0.01)
             with pytest.raises(StoreContention, match="locked"):
                 put(store, {"a": b"2"})
         execute("ROLLBACK")

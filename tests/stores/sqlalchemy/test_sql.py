@@ -31,6 +31,9 @@ class Plain(Sql):
     def code(self, error):
         return type(error)
 
+    def check(self, execute):
+        return True
+
 
 @pytest.fixture
 def url(monkeypatch):
@@ -56,9 +59,9 @@ def test_no_name(table):
 def test_one_order():
     """Keys are locked in the same order by everybody, each once, and written in chunks."""
     sql = sql_for(PGDialect(), "smsmfa_entries")
-    [(_, values)] = sql.locking(["b", "c", "a", "b"])
+    [(_, values)] = sql.lock(["b", "c", "a", "b"])
     assert {"k0": "a", "k1": "b", "k2": "c"} == values
-    assert [500, 500, 1] == [len(values) for _, values in sql.locking(map(str, range(1001)))]
+    assert [500, 500, 1] == [len(values) for _, values in sql.lock(map(str, range(1001)))]
 
 
 def test_nothing_special(url, store):

@@ -1,6 +1,6 @@
 """Keep records in a Django project's own database: ``INSTALLED_APPS += ["smsmfa.stores.django"]``, and migrate.
 
-Django imports this package before there are settings or models, so the stores are loaded when they are asked for.
+Django imports this package before settings and models exist, so the stores are loaded at their first use.
 """
 
 from typing import TYPE_CHECKING, Any

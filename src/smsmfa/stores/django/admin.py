@@ -1,4 +1,4 @@
-"""A page of the admin site: of which kind, size and age records are, and nothing of what is in them."""
+"""A page of the admin site that lists the kind, size and lifetime of records, and never their keys or values."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,7 +19,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @admin.register(Record)
 class RecordAdmin(ModelAdmin):
-    """A list without links, keys and values: nothing can be added, opened, changed or deleted."""
+    """A list without links, keys and values. Nothing can be added, opened, changed or deleted."""
 
     list_display: Any = ("kind", "size", "kept_until")
     list_display_links: Any = None
@@ -34,21 +34,21 @@ class RecordAdmin(ModelAdmin):
 
     @admin.display(ordering="key")
     def kind(self, record: Record) -> str:
-        """Say what a record is about."""
+        """Return what a record is about."""
         return record.kind
 
     @admin.display(description="bytes", ordering="size")
     def size(self, record: Any) -> int:
-        """Say how large a value is."""
+        """Return the size of a value in bytes."""
         return int(record.size)
 
-    @admin.display(ordering="expires", empty_value="for ever")
+    @admin.display(ordering="expires", empty_value="forever")
     def kept_until(self, record: Record) -> datetime | None:
-        """Say when a record may be purged."""
+        """Return when a record may be purged."""
         return None if record.expires is None else _EPOCH + timedelta(seconds=record.expires)
 
     def has_view_permission(self, request: Any, obj: Record | None = None) -> bool:
-        """Whether the list may be seen; no record of it can be opened."""
+        """Whether the user may see the list. Records cannot be opened."""
         return obj is None and bool(super().has_view_permission(request))
 
     def has_add_permission(self, request: Any) -> bool:
@@ -56,9 +56,9 @@ class RecordAdmin(ModelAdmin):
         return False
 
     def has_change_permission(self, request: Any, obj: Record | None = None) -> bool:
-        """Nobody changes them."""
+        """Nobody changes records by hand."""
         return False
 
     def has_delete_permission(self, request: Any, obj: Record | None = None) -> bool:
-        """Nobody deletes them: a bucket that is gone is full again."""
+        """Nobody deletes records by hand: without its record a rate limit starts afresh."""
         return False

@@ -11,5 +11,5 @@ class SmsMfaConfig(AppConfig):
     verbose_name: str = "SMS second factor"
 
     def ready(self) -> None:
-        """Register the system check."""
+        """Register the system check of the table."""
         from . import checks  # noqa: F401

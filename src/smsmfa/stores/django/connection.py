@@ -1,46 +1,44 @@
-"""A connection of the store's own to a database of the project: one a thread, outside every transaction of others."""
+"""The store's own connections to the project's databases: one for each thread, outside the models' transactions."""
 
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.signals import request_finished, request_started
 from django.db import Error, InterfaceError, OperationalError, connections
 
-from ...exceptions import ConfigurationError, StoreError
+from ...exceptions import ConfigurationError, StoreContention, StoreError
 from ..forks import close_before_forks
-from .sql import STATEMENTS, Statements
+from ..retries import Undone
+from ..writes import DEADLINE
+from .sql import SQL, Sql
 
-#: How long an update may try, in seconds; the servers are told to wait as long for a lock.
-PATIENCE = 5.0
-#: Between two tries to get the lock of a SQLite file (seconds). SQLite itself waits longer each time, for up to 100 ms.
+T = TypeVar("T")
+
+#: The pause between two attempts to lock a SQLite file (seconds). SQLite's own pauses grow to 100 ms.
 _PAUSE = 0.001
 
 _SQLITE_BUSY = 5
-#: Serialization failures, deadlocks and locks that were not granted, as PostgreSQL and as MySQL say it.
+#: Serialization failures, deadlocks and locks that were not granted, in the codes of PostgreSQL and of MySQL.
 _CONTENTION = {"40001", "40P01", "55P03", 1205, 1213}
 
 
-class Lost(Exception):
-    """A transaction failed before its COMMIT was issued, and may be tried again; its cause is Django's error."""
-
-
 class Connection:
-    """What one thread says to one database. It is opened when it is needed, and again after anything went wrong.
+    """One thread's connection to one database. It is opened when it is used, and again after a failure.
 
-    Outside a request it is closed after each use, or as late as the project's ``CONN_MAX_AGE`` says; in a request,
-    at its end.
+    In a request it is closed at the end of the request, otherwise after each use, or later if the project's
+    ``CONN_MAX_AGE`` says so.
 
     Args:
-        alias: the database, as the project's settings call it.
+        alias: the name of the database in the project's settings.
     """
 
-    statements: Statements
+    sql: Sql
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
@@ -53,8 +51,8 @@ class Connection:
         self.lock.acquire()
         try:
             if self._in_use:
-                raise StoreError("a change may not use its own store")
-            self._check_surroundings()
+                raise StoreError("a change must not use its own store")
+            self._refuse_test_case()
             self._open()
         except BaseException:
             self.lock.release()
@@ -65,8 +63,8 @@ class Connection:
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         try:
             if self._begun and not self._broken:
-                self.roll_back()
-        finally:  # whatever interrupts it, the next one finds it free, and new where it may not be at rest
+                self.rollback()
+        finally:  # after an interrupt too, the connection is free, and a new one is opened if a transaction is open
             self._broken = self._broken or self._begun
             self._begun = self._in_use = self._committing = False
             try:
@@ -76,51 +74,51 @@ class Connection:
 
     def begin(self) -> None:
         """Begin a transaction."""
-        self.run(self.statements.begin)
+        self.execute(self.sql.begin)
         self._begun = True
 
     def commit(self) -> None:
-        """Commit it. From here on nothing is tried again.
+        """Commit. A failure is final.
 
         Raises:
-            StoreError: whether it is committed is not known.
+            StoreError: the outcome of the commit is unknown.
         """
         self._committing = True
-        self.run("COMMIT")
+        self.execute("COMMIT")
         self._begun = False
 
-    def roll_back(self) -> None:
-        """End it without a change; if the database cannot be told, it notices that the connection is closed."""
-        with suppress(StoreError, Lost):
-            self.run("ROLLBACK")
+    def rollback(self) -> None:
+        """Roll back. If this fails, the connection will be closed, which the database notices."""
+        with suppress(StoreError, Undone):
+            self.execute("ROLLBACK")
             self._begun = False
 
-    def run(self, statement: str, parameters: Sequence[object] | None = None) -> list[Any]:
+    def execute(self, statement: str, parameters: Sequence[object] | None = None) -> list[Any]:
         """Execute a statement, and return its rows.
 
         Raises:
-            Lost: it failed, but it may be tried again from the beginning.
-            StoreError: it failed.
+            Undone: it failed, and nothing is changed.
+            StoreError: it failed in another way.
         """
         due = 0.0
         while True:
             if self._wrapper is None:
-                raise StoreError("a change may not fork")
+                raise StoreError("a change must not fork")
             try:
                 with self._wrapper.cursor() as cursor:
                     cursor.execute(statement, parameters)
                     return list(cursor.fetchall()) if cursor.description else []
             except Error as error:
-                due = due or time.monotonic() + PATIENCE
+                due = due or time.monotonic() + DEADLINE
                 if not _is_busy(error) or time.monotonic() >= due:
                     raise self._failure(error) from error
             except BaseException:
-                self._broken = True  # an answer may still be on its way
+                self._broken = True  # an answer may still arrive
                 raise
             time.sleep(_PAUSE)
 
     def drop(self) -> None:
-        """Close it. What was inherited from a parent process is kept and left alone: the parent is using it."""
+        """Close the connection. A connection of a parent process is kept open, because the parent uses it."""
         wrapper, self._wrapper, self._broken = self._wrapper, None, False
         if wrapper is not None and self._process != os.getpid():
             _inherited.append(wrapper)
@@ -130,8 +128,8 @@ class Connection:
 
     __del__ = drop
 
-    def let_go(self) -> None:
-        """Close it if it is too old, or was found to be of no use."""
+    def release(self) -> None:
+        """Close the connection if it is too old or unusable."""
         with self.lock:
             if self._wrapper is not None and self._process == os.getpid():
                 self._wrapper.close_if_unusable_or_obsolete()
@@ -142,21 +140,21 @@ class Connection:
         if self._broken:
             self.drop()
         if not _thread.in_request:
-            self.let_go()
+            self.release()
 
-    def _check_surroundings(self) -> None:
+    def _refuse_test_case(self) -> None:
         if any(getattr(block, "_from_testcase", False) for block in connections[self.alias].atomic_blocks):
             raise ConfigurationError(
-                "a Django TestCase rolls back what its own connection wrote, and DjangoStore commits on another: "
-                "in tests use MemoryStore, or a TransactionTestCase"
+                "a Django TestCase rolls back its own connection, but DjangoStore commits on another: in tests use "
+                "MemoryStore, or a TransactionTestCase"
             )
 
     def _open(self) -> None:
         if self._wrapper is not None and self._process != os.getpid():
             if self._wrapper.vendor == "sqlite":
                 raise StoreError(
-                    f"{self.alias}: it was open during a fork that Python knew nothing of, and SQLite would lose "
-                    "updates now; use the store after the fork (uWSGI: lazy-apps)"
+                    f"{self.alias}: it was open during a fork that Python did not see, after which SQLite would lose "
+                    "updates: use the store only after the fork (uWSGI: lazy-apps)"
                 )
             self.drop()
         if self._broken:
@@ -165,30 +163,53 @@ class Connection:
         if self._wrapper is not None:
             return
         wrapper = _copied(self.alias)
-        self.statements = STATEMENTS[wrapper.vendor]
+        self.sql = SQL[wrapper.vendor]
         try:
             wrapper.ensure_connection()
             self._wrapper, self._process = wrapper, os.getpid()
         except Error as error:
             raise self._failure(error) from error
-        for statement in self.statements.opening:
-            self.run(statement)
+        for statement in self.sql.opening:
+            self.execute(statement)
 
-    def _failure(self, error: Error) -> StoreError | Lost:
+    def _failure(self, error: Error) -> StoreError | Undone:
         said = f"{self.alias}: {str(error).partition(chr(10))[0]}"
         if _is_busy(error):
-            return Lost(
-                f"{said} for {PATIENCE:.0f} s, by another process or by a transaction of the application in this very "
-                "thread; give the app smsmfa a file of its own, by a database router"
+            return Undone(
+                StoreContention(
+                    f"{said} for {DEADLINE:.0f} s, by another process or by your application's transaction in this "
+                    "thread; use a database router to give the app smsmfa a file of its own"
+                )
             )
         if _is_contention(error) and not self._committing:
-            return Lost(said)
+            return Undone(StoreContention(said))
         self._broken = True
         if self._committing:
-            return StoreError(f"{said}; whether the update was made is not known")
+            return StoreError(f"{said}; it is not known whether the update was stored")
         if isinstance(error, OperationalError | InterfaceError) and not self._new:
-            return Lost(said)  # the server closed it while it was idle
+            return Undone(StoreContention(said))  # the server closed it while it was idle
         return StoreError(said)
+
+
+def run(route: Callable[[], str], work: Callable[[Connection], T]) -> T:
+    """Return the outcome of an operation. It is tried again if it failed without changing anything.
+
+    Args:
+        route: returns the alias of the database for an attempt.
+        work: the operation.
+
+    Raises:
+        StoreContention: it failed so for 5 seconds.
+        StoreError: the database failed.
+    """
+    until = time.monotonic() + DEADLINE
+    while True:
+        try:
+            with connection_to(route()) as connection:
+                return work(connection)
+        except Undone as failed:
+            if time.monotonic() >= until:
+                raise failed.error from failed.__cause__
 
 
 def connection_to(alias: str) -> Connection:
@@ -203,7 +224,7 @@ def connection_to(alias: str) -> Connection:
 
 
 def close_all() -> None:
-    """Close this thread's connections; they are opened again when they are used again."""
+    """Close this thread's connections. They are opened again when they are used."""
     for connection in _thread.connections.values():
         with connection.lock:
             connection.drop()
@@ -213,15 +234,15 @@ def _copied(alias: str) -> Any:
     """Return Django's wrapper for a second connection to a database.
 
     Raises:
-        ConfigurationError: that cannot be, or cannot be made safe.
+        ConfigurationError: the database cannot have a second one, or the store does not support it.
     """
     routed: Any = connections[alias]
-    if routed.vendor not in STATEMENTS:
-        raise ConfigurationError(f"{alias}: PostgreSQL, MySQL, MariaDB or SQLite; not {routed.display_name}")
+    if routed.vendor not in SQL:
+        raise ConfigurationError(f"{alias}: use PostgreSQL, MySQL, MariaDB or SQLite, not {routed.display_name}")
     if routed.vendor == "sqlite" and routed.is_in_memory_db():
         raise ConfigurationError(
-            f"{alias}: a SQLite database in memory has one connection, and DjangoStore needs another: use MemoryStore, "
-            'or give the tests a file (DATABASES: "TEST": {"NAME": "..."})'
+            f"{alias}: a SQLite database in memory has only one connection, and DjangoStore needs another: use "
+            'MemoryStore, or give the tests a file (DATABASES: "TEST": {"NAME": "..."})'
         )
     settings = routed.settings_dict
     options = dict(settings["OPTIONS"])
@@ -229,7 +250,7 @@ def _copied(alias: str) -> Any:
         options["isolation_level"] = "read committed"
     elif routed.vendor == "sqlite":
         options["timeout"] = 0
-    options.pop("prepare_threshold", None)  # a transaction begins with two statements in one, which cannot be prepared
+    options.pop("prepare_threshold", None)  # `begin` is two statements in one, which cannot be prepared
     kind: Any = type(routed)
     own = {**settings, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "OPTIONS": options}
     wrapper = _quiet(kind, os.getpid())(own, alias)
@@ -239,12 +260,12 @@ def _copied(alias: str) -> Any:
 
 @cache
 def _quiet(kind: Any, process: int) -> Any:
-    """Return a class of connections that log no values, with pools that it shares with no other class and process."""
+    """Return a class of wrappers that log no values, and whose pools no other class or process shares."""
     return type(kind.__name__, (kind,), {"queries_logged": False, "_connection_pools": {}})
 
 
 def _is_busy(error: Error) -> bool:
-    """Whether a statement did nothing because another process has the lock of a SQLite file."""
+    """Whether a statement had no effect because another connection has locked the SQLite file."""
     return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF == _SQLITE_BUSY
 
 
@@ -257,7 +278,7 @@ def _is_contention(error: Error) -> bool:
 
 
 class _Thread(threading.local):
-    """What a thread has."""
+    """What each thread has."""
 
     def __init__(self) -> None:
         self.connections: dict[str, Connection] = {}
@@ -268,18 +289,18 @@ _thread = _Thread()
 _inherited: list[Any] = []
 
 
-def _turn(in_request: bool) -> None:
+def _switch(in_request: bool) -> None:
     _thread.in_request = in_request
     for connection in _thread.connections.values():
-        connection.let_go()
+        connection.release()
 
 
 def _request_begins(**_: object) -> None:
-    _turn(True)
+    _switch(True)
 
 
 def _request_ends(**_: object) -> None:
-    _turn(False)
+    _switch(False)
 
 
 request_started.connect(_request_begins)

@@ -1,57 +1,51 @@
-"""What a PostgreSQL store says to its server."""
+"""The SQL of the store on PostgreSQL."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import TypeAlias
 
-from ...exceptions import ConfigurationError
 from ...typing import Entry
-from ..tables import postgres_columns
+from ..tables import postgres_columns, split_name
+from ..writes import DEADLINE
 
-#: A text with ``$1``, ``$2``, ..., and what they stand for.
+#: A text with ``$1``, ``$2``, ..., and their values.
 Statement: TypeAlias = tuple[str, Sequence[object]]
 
-_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,62}\.)?[A-Za-z_][A-Za-z0-9_]{0,54}")
-
-#: Both said, whatever the defaults of the database are; a standby refuses it.
+#: Both properties are stated, whatever the database's defaults are. A standby refuses READ WRITE.
 BEGIN: Statement = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", ()
 COMMIT: Statement = "COMMIT", ()
 
-#: For this transaction: no statement takes longer than that; locks are not given up before; one whose client has
-#: vanished ends; a commit waits for the disk, and still for the standbys that it was to wait for.
+#: For one transaction: statements have a time limit, and waiting for locks has no shorter one. The server ends the
+#: transaction of a client that has vanished. A commit waits for the disk even if the default is ``off``.
 _LIMITS = (
     "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', '0', true), "
-    "set_config('idle_in_transaction_session_timeout', '5000', true), "
+    f"set_config('idle_in_transaction_session_timeout', '{DEADLINE:.0f}s', true), "
     "set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)"
 )
-_READING = "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', '0', true)"
+_READ_LIMITS = "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', '0', true)"
 
-#: Two processes that make the same table at once would fail, in spite of IF NOT EXISTS.
-_MAKING = "\0 create_schema"
+#: A lock for create_schema(): two processes that create the same table at once would fail in spite of IF NOT EXISTS.
+_CREATING = "\0 create_schema"
 
 
 class Sql:
-    """The statements for a table.
+    """The statements for one table.
 
     Args:
-        table: its name, after its schema's and a full stop where it has to be found in one.
+        table: its name, or its schema and its name with a full stop between them.
 
     Raises:
-        ConfigurationError: it is no such name.
+        ConfigurationError: the name is invalid.
     """
 
     def __init__(self, table: str) -> None:
-        if not isinstance(table, str) or not _NAME.fullmatch(table):
-            raise ConfigurationError(
-                'table: the name of a table in ASCII letters, digits and "_", or that of a schema, a full stop and it'
-            )
-        self.table: str = ".".join(f'"{part}"' for part in table.split("."))
-        self._index = f'"{table.rpartition(".")[2]}_expires"'
+        schema, name = split_name(table)
+        self.table: str = f'"{schema}"."{name}"' if schema else f'"{name}"'
+        self._index = f'"{name}_expires"'
 
     def schema(self) -> list[str]:
-        """Return what makes the table. The index holds only what may be purged one day."""
+        """Return the statements that create the table and its index, which holds only the entries that expire."""
         columns = '    key text COLLATE "C" PRIMARY KEY,\n    value bytea NOT NULL,\n    expires timestamptz\n'
         index = f"{self._index} ON {self.table} (expires) WHERE expires IS NOT NULL"
         return [
@@ -59,22 +53,22 @@ class Sql:
             f"CREATE INDEX IF NOT EXISTS {index}",
         ]
 
-    def reading(self, key: str, time: int) -> list[Statement]:
-        """Read a key; say too whether the server is a standby."""
+    def read(self, key: str, time: int) -> list[Statement]:
+        """Read a key, and whether the server is a standby."""
         read = f"SELECT pg_is_in_recovery(), (SELECT value FROM {self.table} WHERE key = $1)"  # noqa: S608
-        return [(_READING, (str(time),)), (read, (key,))]
+        return [(_READ_LIMITS, (str(time),)), (read, (key,))]
 
-    def opening(self, keys: Sequence[str], time: int) -> list[Statement]:
-        """Begin an update, lock its keys, and read them.
+    def begin(self, keys: Sequence[str], time: int) -> list[Statement]:
+        """Begin an update: lock its keys, then read them.
 
-        Locking and reading are two statements: one that does both reads what was there before it had the locks.
+        Locking and reading are two statements, because one would read the values from before it had the locks.
         """
         numbers = lock_numbers(keys)
         select = f"SELECT key, value FROM {self.table} WHERE key IN ({_marks(len(keys))})"  # noqa: S608
-        return [BEGIN, (_LIMITS, (str(time),)), (_locks(len(numbers)), numbers), (select, keys)]
+        return [BEGIN, (_LIMITS, (str(time),)), (_lock(len(numbers)), numbers), (select, keys)]
 
-    def closing(self, writes: Mapping[str, Entry | None]) -> list[Statement]:
-        """Write what a change said, and commit."""
+    def end(self, writes: Mapping[str, Entry | None]) -> list[Statement]:
+        """End an update: write, delete and commit."""
         rows: list[object] = []
         deleted = []
         for key, entry in writes.items():
@@ -89,37 +83,38 @@ class Sql:
             statements.append((f"DELETE FROM {self.table} WHERE key IN ({_marks(len(deleted))})", deleted))  # noqa: S608
         return [*statements, COMMIT]
 
-    def purging(self, limit: int, time: int) -> list[Statement]:
-        """Delete expired entries: each is locked, and looked at again, before; none is waited for."""
+    def purge(self, limit: int, time: int) -> list[Statement]:
+        """Delete expired entries. Each is locked and checked again first; locked rows are skipped."""
         purge = (
             f"DELETE FROM {self.table} WHERE expires < now() AND key = ANY (ARRAY("  # noqa: S608
             f"SELECT key FROM {self.table} WHERE expires < now() ORDER BY expires LIMIT $1 FOR UPDATE SKIP LOCKED))"
         )
         return [BEGIN, (_LIMITS, (str(time),)), (purge, (limit,)), COMMIT]
 
-    def looking(self, time: int) -> list[Statement]:
-        """Look at the table."""
-        return [(_READING, (str(time),)), (postgres_columns(self.table), ())]
+    def columns(self, time: int) -> list[Statement]:
+        """Select the columns of the table."""
+        return [(_READ_LIMITS, (str(time),)), (postgres_columns(self.table), ())]
 
-    def making(self, time: int) -> list[Statement]:
-        """Make the table and its index, one process after the other."""
-        lock = _locks(1), lock_numbers([_MAKING])
+    def create(self, time: int) -> list[Statement]:
+        """Create the table and its index, one process after the other."""
+        lock = _lock(1), lock_numbers([_CREATING])
         return [BEGIN, (_LIMITS, (str(time),)), lock, *((text, ()) for text in self.schema()), COMMIT]
 
 
 def lock_numbers(keys: Iterable[str]) -> list[int]:
-    """Return the numbers of the advisory locks of some keys, in the order in which everybody takes them.
+    """Return the numbers of the advisory locks for some keys, in the order in which every update takes them.
 
-    Keys that share a number wait for each other, and no harm is done. The table has no part in it: it may be known
-    by two names. Nothing here may ever change: two releases at work on the same table would not see each other's locks.
+    Keys with the same number wait for each other, which does no harm. The table's name is not part of the number,
+    because a table may be known by two names. The numbers must never change: two releases that work on the same table
+    must see each other's locks.
     """
     digests = (sha256(b"smsmfa " + key.encode()).digest() for key in keys)
     return sorted({int.from_bytes(digest[:8], "big", signed=True) for digest in digests})
 
 
 @lru_cache(maxsize=64)
-def _locks(count: int) -> str:
-    """Return the statement that takes locks, one row after the other."""
+def _lock(count: int) -> str:
+    """Return the statement that takes locks one after the other."""
     if not count:
         return "SELECT"
     rows = ", ".join(f"(${number}::bigint)" for number in range(1, count + 1))
@@ -130,7 +125,7 @@ def _locks(count: int) -> str:
 def _write(table: str, count: int) -> str:
     """Return the statement that writes rows.
 
-    They are kept from now on, not from the beginning of the transaction; by the server's clock, which all share.
+    Lifetimes begin now and not with the transaction. The clock is the server's, which all clients share.
     """
     rows = (
         f"(${n}, ${n + 1}::bytea, clock_timestamp() + ${n + 2}::bigint * interval '1 second')"

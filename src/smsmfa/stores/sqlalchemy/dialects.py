@@ -1,4 +1,4 @@
-"""What a store on SQLAlchemy says to each database that it knows."""
+"""The SQL of the store on SQLAlchemy for each database that it supports."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from sqlalchemy.engine import Connection, Dialect
 
 from ...exceptions import ConfigurationError
 from ..tables import check_durability, check_mysql, check_postgres, check_sqlite, postgres_columns
-from .sql import Ask, Sql
+from ..writes import DEADLINE
+from .sql import Execute, Sql
 
-#: How long to wait for a lock (seconds).
-PATIENCE = 5
+#: How long a server may wait for a lock (whole seconds).
+LOCK_TIMEOUT = int(DEADLINE)
 
 
 class MySql(Sql):
@@ -23,37 +24,38 @@ class MySql(Sql):
     database = "MariaDB"
     now = "UNIX_TIMESTAMP()"
     stale = "@@global.read_only NOT IN ('0', 'OFF') OR @@global.innodb_read_only"
-    lock = "INSERT INTO {table} ({key}) VALUES {{}} ON DUPLICATE KEY UPDATE {key} = {key}"
-    #: Text has a collation, which makes keys equal. Not every driver takes bytes: aiomysql with PyMySQL 1.2 does not.
+    lock_template = "INSERT INTO {table} ({key}) VALUES {{}} ON DUPLICATE KEY UPDATE {key} = {key}"
+    #: A text literal would have a collation, which makes keys equal, and aiomysql with PyMySQL 1.2 takes no bytes.
     blob = "UNHEX(:{})"
-    #: Of what is committed now, whatever the isolation level.
+    #: Reads what is committed now, whatever the isolation level is.
     for_update = " FOR UPDATE"
-    write = "REPLACE INTO {table} ({key}, value, expires) VALUES {{}}"
-    make_with: Sequence[str] = (f"SELECT GET_LOCK('smsmfa create_schema', {PATIENCE})",)
-    contention: frozenset[object] = frozenset({1205, 1213})  # a lock was waited for too long; a deadlock
+    write_template = "REPLACE INTO {table} ({key}, value, expires) VALUES {{}}"
+    create_with: Sequence[str] = (f"SELECT GET_LOCK('smsmfa create_schema', {LOCK_TIMEOUT})",)
+    contention: frozenset[object] = frozenset({1205, 1213})  # lock wait timeout, deadlock
 
     def encoded(self, value: bytes) -> object:
         """Return a value in hexadecimal digits."""
         return value.hex()
 
     def encoded_key(self, key: str) -> object:
-        """Return a key likewise."""
+        """Return a key in hexadecimal digits."""
         return key.encode().hex()
 
-    def prepare(self, dialect: Dialect, connection: Any) -> None:
-        """Have the server refuse what it cannot store whole, and wait for no lock for long."""
-        dialect.set_isolation_level(connection, "READ COMMITTED")
-        quotes = ",ANSI_QUOTES" if dialect.identifier_preparer.initial_quote == '"' else ""  # as it makes the table
-        cursor = connection.cursor()
+    def prepare(self, dialect: Dialect, driver: Any) -> None:
+        """Make the server refuse values that it cannot store whole, and limit its waiting for locks."""
+        dialect.set_isolation_level(driver, "READ COMMITTED")
+        quotes = ",ANSI_QUOTES" if dialect.identifier_preparer.initial_quote == '"' else ""  # as CREATE TABLE quotes
+        cursor = driver.cursor()
         cursor.execute(
             f"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION{quotes}', sql_notes = 0, "
-            f"innodb_lock_wait_timeout = {PATIENCE}, lock_wait_timeout = {PATIENCE}"
+            f"innodb_lock_wait_timeout = {LOCK_TIMEOUT}, lock_wait_timeout = {LOCK_TIMEOUT}"
         )
         cursor.close()
 
-    def check(self, ask: Ask) -> bool:
-        """Look at the table's engine, and at the type of its keys."""
-        return check_mysql("SqlAlchemyStore", self.table, ask(_MYSQL_TABLE, s=self.table.schema, t=self.table.name))
+    def check(self, execute: Execute) -> bool:
+        """Check the table's columns and its engine."""
+        columns = execute((_MYSQL_COLUMNS, {"s": self.table.schema, "t": self.table.name}))
+        return check_mysql("SqlAlchemyStore", self.table, columns)
 
     def commit(self, connection: Connection) -> None:
         """Commit."""
@@ -68,10 +70,11 @@ class MySql(Sql):
         return (*getattr(error, "args", ()), None)[0]
 
 
-#: For this transaction: no lock is waited for longer; one whose client has vanished ends; a commit waits for the disk.
+#: For one transaction: waiting for locks is limited, the server ends the transaction of a client that has vanished, and
+#: a commit waits for the disk even if the default is ``off``.
 _LIMITS = (
-    f"SELECT set_config('lock_timeout', '{PATIENCE}s', true), "
-    f"set_config('idle_in_transaction_session_timeout', '{PATIENCE}s', true), "
+    f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}s', true), "
+    f"set_config('idle_in_transaction_session_timeout', '{LOCK_TIMEOUT}s', true), "
     "set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)"
 )
 
@@ -82,55 +85,55 @@ class PostgreSql(Sql):
     database = "PostgreSQL"
     now = "CAST(floor(extract(epoch FROM clock_timestamp())) AS bigint)"
     stale = "pg_is_in_recovery()"
-    #: Both said, whatever the defaults of the database are; a standby refuses it.
+    #: Both properties are stated, whatever the database's defaults are. A standby refuses READ WRITE.
     begin_with: Sequence[str] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", _LIMITS
-    #: It writes nothing to a row that exists, but locks it. What reads has to be another, later statement.
-    lock = "INSERT INTO {table} ({key}) VALUES {{}} ON CONFLICT ({key}) DO UPDATE SET value = NULL WHERE false"
-    make_with: Sequence[str] = ("SELECT pg_advisory_xact_lock(hashtext('smsmfa create_schema'))",)
-    contention: frozenset[object] = frozenset(
-        {"40001", "40P01", "55P03", "57014"}
-    )  # serialization, deadlock, lock, statement_timeout
+    #: Locks an existing row without writing to it. The values must be read by a later statement.
+    lock_template = "INSERT INTO {table} ({key}) VALUES {{}} ON CONFLICT ({key}) DO UPDATE SET value = NULL WHERE false"
+    create_with: Sequence[str] = ("SELECT pg_advisory_xact_lock(hashtext('smsmfa create_schema'))",)
+    #: Serialization failure, deadlock, lock not granted, statement timeout.
+    contention: frozenset[object] = frozenset({"40001", "40P01", "55P03", "57014"})
 
-    def check(self, ask: Ask) -> bool:
-        """Look at the table's kind, and at the type and the collation of its keys."""
+    def check(self, execute: Execute) -> bool:
+        """Check the table's columns, its persistence, and the collation of its keys."""
         name = ".".join(f'"{part}"' for part in self.table.fullname.split("."))
-        return check_postgres("SqlAlchemyStore", name, ask(text(postgres_columns(name))))
+        return check_postgres("SqlAlchemyStore", name, execute((text(postgres_columns(name)), {})))
 
     def code(self, error: object) -> object:
-        """Return the SQLSTATE of an error: psycopg and asyncpg have it by one name, psycopg2 by another."""
+        """Return the SQLSTATE of an error. psycopg2 has another name for it than psycopg and asyncpg."""
         return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
 
 
 class Sqlite(Sql):
-    """SQLite, where one transaction at a time writes: it locks the whole file."""
+    """SQLite, where only one transaction writes at a time: it locks the whole file."""
 
     database = "SQLite"
     now = "CAST(strftime('%s', 'now') AS INTEGER)"
-    #: A deferred one fails as soon as another connection writes, however long it may wait.
+    #: A deferred transaction fails as soon as another connection writes, however long it may wait.
     begin_with: Sequence[str] = ("BEGIN IMMEDIATE",)
     skip_locked = ""
     contention: frozenset[object] = frozenset({sqlite3.SQLITE_BUSY})
 
-    def prepare(self, dialect: Dialect, connection: Any) -> None:
-        """Leave transactions and waiting to the store: SQLite's own waiting leaves out one of many for seconds."""
-        super().prepare(dialect, connection)
-        cursor = connection.cursor()
+    def prepare(self, dialect: Dialect, driver: Any) -> None:
+        """Leave transactions and waiting to the store. SQLite's own waiting can overlook one of many for seconds."""
+        super().prepare(dialect, driver)
+        cursor = driver.cursor()
         cursor.execute("PRAGMA busy_timeout = 0")
         cursor.close()
 
-    def check(self, ask: Ask) -> bool:
-        """Look for a database in memory, and for a file that a power cut may destroy."""
-        if not any(file for _, name, file in ask(_SQLITE_FILES) if name == "main"):
-            raise ConfigurationError("a SQLite database in memory: give a file, or use MemoryStore")
-        check_durability("SQLite", ask(_SQLITE_SYNCHRONOUS)[0][0], ask(_SQLITE_JOURNAL)[0][0])
-        columns = ask(_SQLITE_COLUMNS, s=self.table.schema, t=self.table.name)
+    def check(self, execute: Execute) -> bool:
+        """Check that the database is a file that survives a power cut, and the table's columns."""
+        if not any(file for _, name, file in execute((_SQLITE_FILES, {})) if name == "main"):
+            raise ConfigurationError("the store needs a SQLite database in a file, not in memory; or use MemoryStore")
+        [(synchronous,)], [(journal,)] = execute((_SQLITE_SYNCHRONOUS, {})), execute((_SQLITE_JOURNAL, {}))
+        check_durability("SQLite", synchronous, journal)
+        columns = execute((_SQLITE_COLUMNS, {"s": self.table.schema, "t": self.table.name}))
         return check_sqlite("SqlAlchemyStore", self.table, columns)
 
     def code(self, error: object) -> object:
         """Return the primary code of an error."""
         return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
-    def did_nothing(self, error: object) -> bool:
+    def had_no_effect(self, error: object) -> bool:
         """Whether the file was locked."""
         return self.code(error) == sqlite3.SQLITE_BUSY
 
@@ -139,22 +142,20 @@ _SQL: dict[str, type[Sql]] = {"mysql": MySql, "mariadb": MySql, "postgresql": Po
 _SQLITE_FILES = text("PRAGMA database_list")
 _SQLITE_SYNCHRONOUS, _SQLITE_JOURNAL = text("PRAGMA synchronous"), text("PRAGMA journal_mode")
 _SQLITE_COLUMNS = text("SELECT name, type FROM pragma_table_info(:t, :s)")
-_MYSQL_TABLE = text(
+_MYSQL_COLUMNS = text(
     "SELECT column_name, data_type, engine FROM information_schema.tables JOIN information_schema.columns "
-    "USING (table_schema, table_name) "
-    "WHERE table_schema = COALESCE(:s, DATABASE()) AND table_name = :t"
+    "USING (table_schema, table_name) WHERE table_schema = COALESCE(:s, DATABASE()) AND table_name = :t"
 )
 
 
 def sql_for(dialect: Dialect, table: str) -> Sql:
-    """Return what is said to the database of a dialect.
+    """Return the SQL for a database and a table.
 
     Raises:
-        ConfigurationError: it is none that the store knows, or ``table`` is no name of a table.
+        ConfigurationError: the database is not supported, or ``table`` is not a valid name.
     """
     if dialect.name not in _SQL:
         raise ConfigurationError(
-            f"engine: whether {dialect.name} locks as the store needs it is not known; use MariaDB, MySQL, PostgreSQL "
-            "or SQLite"
+            f"engine: it is not known how {dialect.name} locks rows; use MariaDB, MySQL, PostgreSQL or SQLite"
         )
     return _SQL[dialect.name](dialect, table)

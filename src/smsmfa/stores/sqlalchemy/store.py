@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ...exceptions import StoreError
 from ...typing import Change, Entry
+from ..tables import as_text
 from ..writes import check_write
-from .connection import AsyncDriver, Driver, Link, Session
+from .connection import Connection
+from .pool import AsyncDriver, Driver, Pool
 from .sql import schema
 
 if TYPE_CHECKING:
@@ -21,24 +23,24 @@ T = TypeVar("T")
 
 
 class SqlAlchemyStore:
-    """Keeps records in a table of MariaDB, MySQL, PostgreSQL or SQLite.
+    """Keeps records in one table of MariaDB, MySQL, PostgreSQL or SQLite.
 
-    An update is one transaction of its own: it locks its keys, whether they exist or not, reads them, runs the change,
-    writes and commits. The store makes connections like the engine's, in a pool of its own, and so has no part in a
-    transaction of the application. See :doc:`/how-to/stores/sqlalchemy`.
+    An update is one transaction: it locks its keys, whether they exist or not, reads them, runs the change, writes and
+    commits. The store opens connections like the engine's in its own pool, so it is never part of your application's
+    transactions. See :doc:`/how-to/stores/sqlalchemy`.
 
     Args:
         engine: an ``Engine``, whose pool is a ``QueuePool`` or a ``NullPool``.
-        table: the name of the table, if need be after that of its schema and a full stop.
+        table: the name of the table, or its schema and its name: ``"schema.table"``.
 
     Raises:
-        ConfigurationError: an argument is wrong; or, at the first use, the table has no transactions, is empty after
-            a crash or takes some keys for equal, or a power cut may destroy the SQLite file. Whether a server waits
-            for its disk is not looked at.
+        ConfigurationError: an argument is wrong. At the first use: the table has other columns, has no transactions,
+            loses its rows in a crash or makes different keys equal, or a power cut may destroy the SQLite file. Whether
+            a server waits for its disk is not checked.
     """
 
     def __init__(self, engine: Engine, *, table: str = "smsmfa_entries") -> None:
-        self._records = Records(Link(Driver.engine(engine), table, Driver.sleep))
+        self._records = Records(Pool(Driver.engine(engine), table, Driver.sleep))
 
     def read(self, key: str) -> bytes | None:
         """Return what is stored under ``key``, or ``None``.
@@ -49,38 +51,39 @@ class SqlAlchemyStore:
         return Driver.call(self._records.read, key)
 
     def update(self, keys: Sequence[str], change: Change[T]) -> T:
-        """Run ``change`` on the current values of ``keys``, store what it says, return its outcome.
+        """Run ``change`` on the current values of ``keys``, store what it returns, and return its outcome.
 
         Raises:
-            ValueError: ``change`` wrote outside ``keys``, or what is no entry; nothing is changed.
-            StoreContention: others kept the same keys for 5 seconds, or all connections; nothing is changed.
-            StoreError: the database failed, or could not confirm what it did.
+            ValueError: ``change`` wrote outside ``keys``, or something other than an entry; nothing is changed.
+            StoreContention: others held the same keys for 5 seconds, or used all connections; nothing is changed.
+            StoreError: the database failed, or did not confirm the commit.
         """
         outcome: T = Driver.call(self._records.update, keys, change)
         return outcome
 
     def create_schema(self) -> None:
-        """Make the table and its index, if they are absent. Any number of processes may do so at once.
+        """Create the table and its index if they are missing. Any number of processes may call this at once.
 
         Raises:
-            StoreError: that cannot be done.
+            ConfigurationError: there is a table of this name that the store cannot use.
+            StoreError: the database failed.
         """
         Driver.call(self._records.create_schema)
 
     def ping(self) -> None:
-        """Lock a key, look at the table, and roll back.
+        """Check the table, then lock a key and roll back.
 
         Raises:
-            ConfigurationError: the table or the database is not fit for it.
-            StoreError: no update can be made now.
+            ConfigurationError: the store cannot use the table or the database.
+            StoreError: updates are not possible now.
         """
         Driver.call(self._records.ping)
 
     def purge(self, limit: int = 1000) -> int:
-        """Delete expired entries, the oldest first, in one transaction; return how many it was.
+        """Delete expired entries, the oldest first, in one transaction, and return their number.
 
         Args:
-            limit: how many at most. None that an update is about to write is waited for.
+            limit: how many entries to delete at most. Locked rows are skipped.
 
         Raises:
             ValueError: ``limit`` is less than 1.
@@ -89,8 +92,8 @@ class SqlAlchemyStore:
         return Driver.call(self._records.purge, limit)
 
     def close(self) -> None:
-        """Close the store's own connections; the engine is its owner's. A later operation opens others."""
-        Driver.call(self._records.link.close)
+        """Close the store's own connections. A later operation opens new ones. Your engine stays open."""
+        Driver.call(self._records.pool.close)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} in {self._records!r}>"
@@ -101,18 +104,18 @@ class AsyncSqlAlchemyStore:
 
     Args:
         engine: an ``AsyncEngine``.
-        table: as there.
+        table: as for :class:`SqlAlchemyStore`.
     """
 
     def __init__(self, engine: AsyncEngine, *, table: str = "smsmfa_entries") -> None:
-        self._records = Records(Link(AsyncDriver.engine(engine), table, AsyncDriver.sleep))
+        self._records = Records(Pool(AsyncDriver.engine(engine), table, AsyncDriver.sleep))
 
     async def read(self, key: str) -> bytes | None:
         """Like :meth:`SqlAlchemyStore.read`."""
         return await AsyncDriver.call(self._records.read, key)
 
     async def update(self, keys: Sequence[str], change: Change[T]) -> T:
-        """Like :meth:`SqlAlchemyStore.update`. A task that is cancelled may have changed all its keys, or none."""
+        """Like :meth:`SqlAlchemyStore.update`. A task that is cancelled has changed all its keys or none."""
         outcome: T = await AsyncDriver.call(self._records.update, keys, change)
         return outcome
 
@@ -129,114 +132,112 @@ class AsyncSqlAlchemyStore:
         return await AsyncDriver.call(self._records.purge, limit)
 
     async def close(self) -> None:
-        """Like :meth:`SqlAlchemyStore.close`; to be awaited before the event loop ends."""
-        await AsyncDriver.call(self._records.link.close)
+        """Like :meth:`SqlAlchemyStore.close`. Await it before the event loop ends."""
+        await AsyncDriver.call(self._records.pool.close)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} in {self._records!r}>"
 
 
 class Records:
-    """The operations, in plain text for both kinds.
+    """The operations of both stores, as synchronous code.
 
     Args:
-        link: to the database.
+        pool: where connections come from.
     """
 
-    def __init__(self, link: Link) -> None:
-        self.link = link
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
         self._checked = False
 
     def read(self, key: str) -> bytes | None:
         """Return a value."""
+        sql = self.pool.sql
 
-        def work(session: Session) -> bytes | None:
-            [(stale, value)] = session.ask(self.link.sql.reading(key))
+        def work(connection: Connection) -> bytes | None:
+            [(stale, value)] = connection.execute(sql.read(key))
             if stale:
-                raise StoreError(f"this {self.link.sql.database} is a replica, or read-only; its records may be old")
+                raise StoreError(f"this {sql.database} is a replica or read-only; its records may be old")
             return None if value is None else bytes(value)
 
         return self._run(work)
 
     def update(self, keys: Sequence[str], change: Change[T]) -> T:
-        """Make an update."""
+        """Run an update."""
         keys = list(keys)
-        sql = self.link.sql
+        sql = self.pool.sql
 
-        def work(session: Session) -> T:
-            session.begin()
-            session.ask_all(sql.locking(keys))
-            values = {
-                _text(key): bytes(value) for key, value in session.ask_all(sql.selecting(keys)) if value is not None
-            }
-            said, outcome = change(values)
-            writes = _checked(said, keys)
+        def work(connection: Connection) -> T:
+            connection.begin()
+            connection.execute_all(sql.lock(keys))
+            rows = connection.execute_all(sql.select(keys))
+            values = {as_text(key): bytes(value) for key, value in rows if value is not None}
+            written, outcome = change(values)
+            writes = _checked(written, keys)
             if writes:
-                self._write(session, [key for key in keys if key not in values], writes)
-                session.commit()
+                self._write(connection, [key for key in keys if key not in values], writes)
+                connection.commit()
             return outcome
 
         return self._run(work)
 
     def create_schema(self) -> None:
-        """Make what is absent."""
+        """Create the table and its index if they are missing."""
 
-        def work(session: Session) -> None:
-            session.begin()
-            session.make(self.link.sql.table)
-            session.commit()
+        def work(connection: Connection) -> None:
+            connection.begin()
+            connection.create(self.pool.sql.table)
+            connection.commit()
 
-        self.link.run(self._check)
-        self.link.run(work)
+        self._check()
+        self.pool.run(work)
 
     def ping(self) -> None:
-        """Look at the table, and see whether an update could be made."""
-        self.link.run(self._check)
+        """Check the table, and whether updates are possible."""
+        self._check()
         self.update(["ping"], lambda _: ({}, None))
 
     def purge(self, limit: int) -> int:
-        """Delete what has expired."""
+        """Delete expired entries."""
         if limit < 1:
             raise ValueError("limit: at least 1")
 
-        def work(session: Session) -> int:
-            session.begin()
-            keys = [_text(key) for (key,) in session.ask(self.link.sql.expired(limit))]
-            session.ask_all(self.link.sql.deleting(keys))
-            session.commit()
+        def work(connection: Connection) -> int:
+            connection.begin()
+            keys = [as_text(key) for (key,) in connection.execute(self.pool.sql.expired(limit))]
+            connection.execute_all(self.pool.sql.delete(keys))
+            connection.commit()
             return len(keys)
 
         return self._run(work)
 
     def __repr__(self) -> str:
-        return f"{self.link.sql.table} of {self.link.sql.database}"
+        return f"{self.pool.sql.table} of {self.pool.sql.database}"
 
-    def _run(self, work: Callable[[Session], T]) -> T:
+    def _run(self, work: Callable[[Connection], T]) -> T:
         if not self._checked:
-            self.link.run(self._check)
-        return self.link.run(work)
+            self._check()
+        return self.pool.run(work)
 
-    def _check(self, session: Session) -> None:
+    def _check(self) -> None:
+        """Check the table. While it is absent, it is checked again at each use."""
         self._checked = False
-        self._checked = self.link.sql.check(lambda text, **values: session.ask((text, values)))
+        self._checked = self.pool.run(lambda connection: self.pool.sql.check(connection.execute))
 
-    def _write(self, session: Session, absent: Sequence[str], writes: Mapping[str, Entry | None]) -> None:
-        """Write entries, and delete what is to be deleted, with what was there only to be locked."""
-        sql = self.link.sql
+    def _write(self, connection: Connection, absent: Sequence[str], writes: Mapping[str, Entry | None]) -> None:
+        """Write entries, and delete keys, among them the rows that existed only to be locked."""
+        sql = self.pool.sql
         entries = {key: entry for key, entry in writes.items() if entry is not None}
-        gone = [key for key, entry in writes.items() if entry is None]
-        session.ask_all(sql.deleting([*gone, *(key for key in absent if sql.lock and key not in writes)]))
-        session.ask_all(sql.writing(entries))
+        deleted = [key for key, entry in writes.items() if entry is None]
+        connection.execute_all(
+            sql.delete([*deleted, *(key for key in absent if sql.lock_template and key not in writes)])
+        )
+        connection.execute_all(sql.write(entries))
 
 
-def _checked(said: Mapping[str, Entry | None], keys: Sequence[str]) -> dict[str, Entry | None]:
-    """Return what a change wants to write, before any of it is sent."""
-    writes = dict(said)
+def _checked(written: Mapping[str, Entry | None], keys: Sequence[str]) -> dict[str, Entry | None]:
+    """Return the writes of a change, checked before any of them is sent."""
+    writes = dict(written)
     for key, entry in writes.items():
         check_write(key, entry, keys)
     return writes
-
-
-def _text(key: str | bytes) -> str:
-    """Return a key as text: some databases have it as bytes."""
-    return key if isinstance(key, str) else str(key, "ascii")

@@ -1,4 +1,4 @@
-"""The table."""
+"""Create the table."""
 
 from typing import Any, ClassVar
 
@@ -8,7 +8,7 @@ import smsmfa.stores.django.models
 
 
 class Migration(migrations.Migration):
-    """Makes it."""
+    """Creates the table."""
 
     initial: ClassVar[bool | None] = True
     operations: ClassVar[Any] = [

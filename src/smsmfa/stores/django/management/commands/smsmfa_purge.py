@@ -1,4 +1,4 @@
-"""``manage.py smsmfa_purge``, to be run once a day."""
+"""``manage.py smsmfa_purge``: run it once a day."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -9,16 +9,16 @@ from ...store import DjangoStore
 
 
 class Command(BaseCommand):
-    """Deletes expired records, in transactions of 1,000, until there are none."""
+    """Deletes all expired records, 1,000 in a transaction."""
 
     help = "Deletes expired records of the SMS second factor."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the database, as other commands do."""
-        parser.add_argument("--database", help="its alias; by default the one that the project's routers name")
+        """Add the option for the database, as other commands have it."""
+        parser.add_argument("--database", help="the alias of the database; by default, the routers choose it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Purge, and say how many records it was."""
+        """Delete, and print the number of records."""
         store = DjangoStore(using=options["database"])
         deleted = sum(iter(store.purge, 0))
         self.stdout.write(f"{deleted} expired records deleted")
