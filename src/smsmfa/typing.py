@@ -115,6 +115,8 @@ class Message:
             channel raises :class:`~smsmfa.SenderMisconfigured`.
         locale: the language that the application asked for, or ``None``.
         language: the language of the text, for a voice; ``None``: unknown, since one text serves all languages.
+        details: the details that the text shows, as pairs. A sender that sends something other than the text must show
+            them, or raise :class:`~smsmfa.SenderMisconfigured`.
     """
 
     to: PhoneNumber
@@ -126,6 +128,7 @@ class Message:
     channel: str = SMS
     locale: str | None = None
     language: str | None = None
+    details: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
 
 
 @attrs.frozen

@@ -7,6 +7,7 @@ import msgspec
 
 from ..exceptions import ProofRequired, SenderMisconfigured
 from ..limiter import remaining
+from ..texts.messages import shown_details
 from ..typing import Message
 from ..values import Challenge, EnrolledPhone, Enrollment, Status, Verification, instant
 from . import proofs
@@ -47,6 +48,7 @@ def message_of(operation: Operation, reply: Reply, challenge: Challenge) -> Mess
         channel=issued.channel,
         locale=issued.locale,
         language=config.texts.language(issued.purpose, issued.locale),
+        details=shown_details(issued.details) if issued.details else (),
     )
 
 

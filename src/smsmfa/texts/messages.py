@@ -200,14 +200,19 @@ _NOT_SHOWN = (
 )
 
 
+def shown_details(details: Details) -> Details:
+    """Return the details that a text shows. Those whose names begin with ``_`` are bound and never shown."""
+    return tuple((key, value) for key, value in details if not key.startswith("_"))
+
+
 def _values(details: Details, locale: str | None) -> dict[str, str]:
-    """Return the values that a template can show. Details whose names begin with ``_`` are bound and never shown."""
-    return {"locale": locale or ""} | {f"details.{key}": value for key, value in details if not key.startswith("_")}
+    """Return the values that a template can show."""
+    return {"locale": locale or ""} | {f"details.{key}": value for key, value in shown_details(details)}
 
 
 def _hidden(details: Details, body: str) -> list[str]:
     """Return the names of the details that should be seen and are not (RTS (EU) 2018/389, Art. 5(1)(a))."""
-    return [key for key, value in details if not key.startswith("_") and (not value or value not in body)]
+    return [key for key, value in shown_details(details) if not value or value not in body]
 
 
 def _check_shown(details: Details, body: str, purpose: str) -> None:

@@ -66,6 +66,15 @@ def test_whatsapp_text():
     assert ("/Messages", form | {"ProvideFeedback": "true"}) == posted(WHATSAPP)
 
 
+def test_whatsapp_template_shows_no_details():
+    """T32: a template that shows only the code is not sent for a payment whose details nobody would see."""
+    origin = attrs.evolve(ORIGIN, content_sid=CONTENT)
+    message = a_message(WHATSAPP, details=(("payee", "Ann"),))
+
+    with pytest.raises(SenderMisconfigured, match="shows only the code"):
+        form_of(message, origin, 0)
+
+
 def test_whatsapp_template():
     """A WhatsApp message with a content template has no text: the template's variable 1 is the code."""
     path, form = posted(WHATSAPP, attrs.evolve(ORIGIN, content_sid=CONTENT, whatsapp={"MessagingServiceSid": "MG"}))

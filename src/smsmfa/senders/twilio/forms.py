@@ -87,6 +87,10 @@ def _whatsapp(message: Message, origin: Origin, now: int) -> dict[str, str]:
     form = {"To": f"whatsapp:{message.to.e164}", **origin.whatsapp} | _common(message, origin, now)
     if origin.content_sid is None:
         return form | {"Body": message.text}
+    if message.details:
+        raise SenderMisconfigured(
+            "the WhatsApp template shows only the code, so nobody would see the details; use another channel"
+        )
     return form | {"ContentSid": origin.content_sid, "ContentVariables": json.dumps({"1": message.code.reveal()})}
 
 
