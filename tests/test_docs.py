@@ -1,4 +1,4 @@
-"""What the documentation lists, held to what the package has."""
+"""The lists, tables and drawings of the documentation agree with the package."""
 
 import importlib.util
 import os
@@ -26,7 +26,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def rows(document: str, *, below: str) -> list[list[str]]:
-    """Return the cells of the first table after a line that begins so."""
+    """Return the cells of the first table after a line that begins with ``below``."""
     _, found, rest = (DOCS / document).read_text(encoding="utf-8").partition(f"\n{below}")
     assert found
     lines = rest[rest.index("\n|") + 1 :].split("\n\n")[0].splitlines()
@@ -46,7 +46,7 @@ def subclasses(kind: type) -> set[type]:
 
 
 def test_errors_of_the_tutorial():
-    """The tutorial's table of errors has the code and the status of every error that reaches an application."""
+    """The tutorial lists every error that reaches an application, with its code and status."""
     listed = {
         (name, code, int(status)) for name, code, status, *_ in rows("tutorial/login.md", below="Call every page")
     }
@@ -61,14 +61,14 @@ def test_errors_of_the_tutorial():
     [(FactorConfig, "## Arguments"), (Limits, "## Limits")],
 )
 def test_arguments_of_the_configuration(kind, heading):
-    """The page on the configuration lists every argument."""
+    """The configuration page lists every argument."""
     listed = [name.strip("`") for name, *_ in rows("reference/configuration.md", below=heading)]
 
     assert [field.name for field in attrs.fields(kind) if field.init] == listed
 
 
 def test_profiles_of_the_configuration():
-    """The page on the configuration lists every profile."""
+    """The configuration page lists every profile."""
     listed = [name.strip("`") for name, *_ in rows("reference/configuration.md", below="## Profiles")]
 
     assert sorted(profiles.__all__) == sorted(listed[1:])
@@ -82,7 +82,7 @@ def test_profiles_of_the_configuration():
     ],
 )
 def test_variables(document, heading, variables, more):
-    """The pages list every variable that is read, with its argument."""
+    """The pages list every environment variable with its argument."""
     listed = {(name.strip("`"), argument.strip("`")) for name, argument, _ in rows(document, below=heading)}
 
     assert {(name, argument) for argument, (name, _) in variables.items()} | {
@@ -91,7 +91,7 @@ def test_variables(document, heading, variables, more):
 
 
 def test_findings_of_the_doctor():
-    """What the page about Twilio shows of the doctor is what the doctor says."""
+    """The Twilio page shows the doctor's real output."""
     page = (DOCS / "how-to/twilio.md").read_text(encoding="utf-8")
     shown = page.partition("$ python -m smsmfa doctor\n")[2].partition("```")[0]
     texts = [
@@ -105,7 +105,7 @@ def test_findings_of_the_doctor():
 
 
 def test_names_of_events():
-    """The page on events has every name that an event can have, and no other."""
+    """The events page lists exactly the names of events."""
     page = (DOCS / "how-to/events.md").read_text(encoding="utf-8")
     source = Path(audit.__file__).read_text(encoding="utf-8")
 
@@ -113,7 +113,7 @@ def test_names_of_events():
 
 
 def test_tests_of_the_login(tmp_path):
-    """The tests that the page on testing shows pass as they stand there, each file put together from its blocks."""
+    """The tests on the testing page pass, each file put together from its blocks."""
     page = (DOCS / "how-to/test-your-login.md").read_text(encoding="utf-8")
     for name, block in re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
         with (tmp_path / name).open("a", encoding="utf-8") as file:
@@ -143,7 +143,7 @@ def test_names_of_the_api():
 
 
 def test_signatures():
-    """The API page shows the signatures of the source: if this fails, run ``python docs/signatures.py``."""
+    """The API page shows the signatures of the source. If this fails, run ``python docs/signatures.py``."""
     script = script_of_docs("signatures")
     page = script.PAGE.read_text(encoding="utf-8")
 
@@ -152,7 +152,7 @@ def test_signatures():
 
 @pytest.mark.parametrize("name", ["demo", "layers", "pages", "sequence", "states"])
 def test_drawings(name, monkeypatch):
-    """Each drawing is what its script draws: if this fails, run ``python docs/draw.py``."""
+    """Each drawing is up to date. If this fails, run ``python docs/draw.py``."""
     monkeypatch.setenv("COLUMNS", "80")
     script = script_of_docs("draw")
     drawn = (DOCS / "_static" / f"{name}.svg").read_text(encoding="utf-8")
@@ -169,7 +169,7 @@ def test_drawings(name, monkeypatch):
     ],
 )
 def test_layers_refuse(layers, message, monkeypatch):
-    """The layers cannot be drawn if a module is missing, or imports from a layer above its own."""
+    """Drawing the layers fails if a module is missing, or imports from a higher layer."""
     script = script_of_docs("draw")
     monkeypatch.setattr(script, "LAYERS", script.LAYERS[::-1] if layers == "reversed" else layers)
 
@@ -178,7 +178,7 @@ def test_layers_refuse(layers, message, monkeypatch):
 
 
 def test_names_of_fixtures():
-    """The page on testing lists every fixture, and no other."""
+    """The testing page lists exactly the fixtures."""
     listed = {
         name
         for names, _ in rows("how-to/test-your-login.md", below="One line")
@@ -189,7 +189,7 @@ def test_names_of_fixtures():
 
 
 def test_number_of_languages():
-    """Wherever the number of languages is told, it is that of the built-in texts."""
+    """Every page gives the right number of languages."""
     pages = [*DOCS.rglob("*.md"), DOCS.parent / "README.md", DOCS.parent / "CHANGELOG.md"]
     told = {page.name: re.findall(r"(\d+) languages", page.read_text(encoding="utf-8")) for page in pages}
 
