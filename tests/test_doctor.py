@@ -63,12 +63,21 @@ def test_languages():
     [long] = found("text enrollment", LEAST | {"SMSMFA_APP_NAME": "A" * 59, "SMSMFA_LANGUAGES": "en,el"})
 
     assert "1 segment in each of 2 languages" == short.detail
-    assert ("warning", "2 segments of UCS-2 in el, and each is paid for") == (long.level, long.detail)
+    assert ("warning", "2 segments of UCS-2 in el; you pay for each segment") == (long.level, long.detail)
 
 
-def test_every_country():
-    """Open geography is reported as every country."""
-    assert "every country" in found("settings", LEAST | {"SMSMFA_REGIONS": "*"})[0].detail
+@pytest.mark.parametrize(
+    "regions, words",
+    [
+        ("*", "every country"),
+        ("*,001", "every country, numbers of no country"),
+        ("001", "numbers of no country"),
+        ("US, CA, 001", "CA, US, numbers of no country"),
+    ],
+)
+def test_regions(regions, words):
+    """The countries are listed. Open geography is reported as every country."""
+    assert f"Acme, codes of 6 digits, {words}" == found("settings", LEAST | {"SMSMFA_REGIONS": regions})[0].detail
 
 
 @pytest.mark.parametrize(
@@ -104,10 +113,10 @@ def test_long_text(texts):
     texts(enrollment="{{ code }} " + "x" * 160, verification="{{ code }}’ " + "x" * 70)
     [gsm], [ucs] = found("text enrollment", LEAST), found("text verification", LEAST)
 
-    assert ("warning", "2 segments of GSM-7, and each is paid for") == (gsm.level, gsm.detail)
+    assert ("warning", "2 segments of GSM-7; you pay for each segment") == (gsm.level, gsm.detail)
     assert "shorten the text, app_name or origin" == gsm.advice
-    assert ("warning", "2 segments of UCS-2, and each is paid for") == (ucs.level, ucs.detail)
-    assert "shorten the text, app_name or origin, or take out '’', which forces UCS-2" == ucs.advice
+    assert ("warning", "2 segments of UCS-2; you pay for each segment") == (ucs.level, ucs.detail)
+    assert "shorten the text, app_name or origin, or remove '’', which forces UCS-2" == ucs.advice
 
 
 def test_text_with_details(texts):
@@ -186,8 +195,8 @@ def test_memory(kind, acme):
     """A store in memory works, sync or async, and is a warning. A class is called to make the store."""
     assert [
         ("ok", f"{kind.__name__} wrote, read and deleted a record"),
-        ("warning", "records in memory end with the"),
-    ] == [(finding.level, finding.detail.removesuffix(" process")) for finding in store_of(acme, kind)]
+        ("warning", "records in memory are lost when the"),
+    ] == [(finding.level, finding.detail.removesuffix(" process ends")) for finding in store_of(acme, kind)]
 
 
 class Broken(MemoryStore):
@@ -215,8 +224,8 @@ class AsyncBroken(AsyncMemoryStore):
     [
         (Broken(StoreError("the server is gone")), "Broken does not answer: the server is gone"),
         (Broken(OSError("password=hunter2")), "Broken does not answer: OSError"),
-        (Broken(None), "Broken lost a record at once"),
-        (AsyncBroken(), "AsyncBroken lost a record at once"),
+        (Broken(None), "Broken did not keep a record"),
+        (AsyncBroken(), "AsyncBroken did not keep a record"),
     ],
 )
 def test_broken_store(store, detail, acme):
@@ -251,7 +260,7 @@ def test_silent_store(acme, monkeypatch):
         ("acme_of_the_tests", "AttributeError"),
         (":store", "ValueError"),
         ("acme_of_the_tests:number", "TypeError"),
-        ("acme_of_the_tests:not_a_store", "it is no store"),
+        ("acme_of_the_tests:not_a_store", "it is not a store"),
         ("acme_of_the_tests:refuses", "say where"),
     ],
 )

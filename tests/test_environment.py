@@ -46,6 +46,7 @@ def test_all():
             "SMSMFA_ORIGIN": "acme.example",
             "SMSMFA_LANGUAGES": "en, sv",
             "SMSMFA_ANDROID_HASH": "FA+9qCX9VSu",
+            "SMSMFA_NAMESPACE": "acme-eu",
         }
     )
 
@@ -64,6 +65,7 @@ def test_all():
         "origin": "acme.example",
         "languages": ("en", "sv"),
         "android_hash": "FA+9qCX9VSu",
+        "namespace": "acme-eu",
     }
     assert expected == {name: getattr(config, name) for name in FACTOR}
     assert (SECRET, OTHER_SECRET) == tuple(config.secret.reveal())
@@ -117,12 +119,12 @@ def test_flag(word, expected):
         ({"SMSMFA_SECRET": ""}, "SMSMFA_SECRET is not set; make one with python -c"),
         ({"SMSMFA_SECRET": SECRET[:31]}, "secret: one str or bytes of at least 32 bytes"),
         ({"SMSMFA_PREVIOUS_SECRET": SECRET}, "secret: the same secret is listed twice"),
-        ({"SMSMFA_DIGITS": "six"}, "SMSMFA_DIGITS: a whole number"),
-        ({"SMSMFA_DIGITS": "-6"}, "SMSMFA_DIGITS: a whole number"),
-        ({"SMSMFA_DIGITS": "٦"}, "SMSMFA_DIGITS: a whole number"),
+        ({"SMSMFA_DIGITS": "six"}, "SMSMFA_DIGITS must be a whole number"),
+        ({"SMSMFA_DIGITS": "-6"}, "SMSMFA_DIGITS must be a whole number"),
+        ({"SMSMFA_DIGITS": "٦"}, "SMSMFA_DIGITS must be a whole number"),
         ({"SMSMFA_DIGITS": "5"}, "digits: from 6 to 10"),
-        ({"SMSMFA_LIFETIME": "9" * 5000}, "SMSMFA_LIFETIME: a whole number"),
-        ({"SMSMFA_ENABLED": "maybe"}, "SMSMFA_ENABLED: true or false"),
+        ({"SMSMFA_LIFETIME": "9" * 5000}, "SMSMFA_LIFETIME must be a whole number"),
+        ({"SMSMFA_ENABLED": "maybe"}, "SMSMFA_ENABLED must be true or false"),
     ],
 )
 def test_wrong(changes, words):
@@ -139,9 +141,9 @@ def test_wrong(changes, words):
     [
         ({"TWILIO_ACCOUNT_SID": ""}, "TWILIO_ACCOUNT_SID is not set"),
         ({"TWILIO_AUTH_TOKEN": ""}, "TWILIO_AUTH_TOKEN is not set"),
-        ({"TWILIO_FROM_NUMBER": ""}, "give either from_number or messaging_service_sid"),
+        ({"TWILIO_FROM_NUMBER": ""}, "give from_number or messaging_service_sid, and not both"),
         ({"TWILIO_ACCOUNT_SID": "AC1"}, "account_sid must be AC and 32 hexadecimal digits"),
-        ({"TWILIO_TIMEOUT": "soon"}, "TWILIO_TIMEOUT: a whole number"),
+        ({"TWILIO_TIMEOUT": "soon"}, "TWILIO_TIMEOUT must be a whole number"),
         ({"TWILIO_STATUS_CALLBACK": "http://acme.example"}, "status_callback must be an https URL"),
     ],
 )

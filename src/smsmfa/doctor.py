@@ -1,4 +1,4 @@
-"""``python -m smsmfa doctor``: find what is wrong with the settings before the first user does."""
+"""``python -m smsmfa doctor``: find what is wrong with the settings before a user does."""
 
 import asyncio
 import json
@@ -14,22 +14,23 @@ import attrs
 from .config import FactorConfig
 from .environment import TWILIO, opened
 from .exceptions import ConfigurationError, SmsMfaError
+from .phone import GLOBAL
 from .stores.memory import AsyncMemoryStore, MemoryStore
 from .texts.segments import culprit, segments
 from .typing import Entry
 from .values import LEVELS, Finding
 
-#: The variable that says where the store is, ``package.module:name``.
+#: The variable that names the store, as ``package.module:name``.
 STORE = "SMSMFA_STORE"
-#: Seconds that a store has for one record.
+#: How many seconds the store may take to write, read and delete one record.
 _PATIENCE = 10.0
 
 
 def examine(environment: Mapping[str, str] | None = None) -> list[Finding]:
-    """Look at everything that the environment names: the settings, the account at Twilio, the store.
+    """Check everything that the environment names: the settings, the Twilio account and the store.
 
     Args:
-        environment: names and values; ``None``: those of the process.
+        environment: names and values; ``None`` means the environment of the process.
     """
     hidden = opened(environment)
     del environment
@@ -37,19 +38,19 @@ def examine(environment: Mapping[str, str] | None = None) -> list[Finding]:
 
 
 def failed(findings: Iterable[Finding]) -> bool:
-    """Tell whether something has to be mended."""
+    """Return whether anything must be fixed."""
     return any(finding.level == "error" for finding in findings)
 
 
 def as_json(findings: Iterable[Finding]) -> str:
-    """Return findings for a program, and the worst of their levels."""
+    """Return the findings and their worst level as JSON."""
     found = list(findings)
     worst = max((one.level for one in found), key=LEVELS.index, default=LEVELS[0])
     return json.dumps({"worst": worst, "findings": [attrs.asdict(one) for one in found]}, indent=2)
 
 
 def as_table(findings: Iterable[Finding]) -> str:
-    """Return findings for a person: a line each, and below it what to do."""
+    """Return the findings as text: a line each, with advice below it."""
     found = list(findings)
     wide = max((len(finding.subject) for finding in found), default=0)
     lines = []
@@ -64,7 +65,9 @@ def _settings(environment: Mapping[str, str]) -> Iterator[Finding]:
     try:
         config = FactorConfig.from_env(environment)
     except ConfigurationError as error:
-        yield Finding("settings", "error", str(error), "set the variable, or mend its value; the rest is not read yet")
+        yield Finding(
+            "settings", "error", str(error), "set the variable or fix its value; the other settings were not checked"
+        )
         return
     yield Finding("settings", "ok", f"{config.app_name}, codes of {config.digits} digits, {_places(config)}")
     samples = [(purpose, language, text) for purpose, language, way, text in config.texts.samples() if way == "sms"]
@@ -73,31 +76,32 @@ def _settings(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _places(config: FactorConfig) -> str:
-    return "every country" if "*" in config.regions else ", ".join(sorted(config.regions))
+    countries = ["every country"] if "*" in config.regions else sorted(config.regions - {GLOBAL})
+    return ", ".join([*countries, *(["numbers of no country"] if GLOBAL in config.regions else [])])
 
 
 def _text(config: FactorConfig, purpose: str, texts: Mapping[str, str]) -> Finding:
-    """Count the segments of a text in each language (``""``: in all), with a code that nobody was sent."""
+    """Count the segments of a text in each language (``""`` means all languages), with a made-up code."""
     long = {language: text for language, text in texts.items() if segments(text).count > 1}
     if not long:
         return _short(config, purpose, texts)
     characters = {character: None for text in long.values() if (character := culprit(text)) is not None}
     where = "" if "" in long else f" in {', '.join(long)}"
-    because = f", or take out {next(iter(characters))!r}, which forces UCS-2" if len(characters) == 1 else ""
+    because = f", or remove {next(iter(characters))!r}, which forces UCS-2" if len(characters) == 1 else ""
     size = segments(next(iter(long.values())))
-    detail = f"{size.count} segments of {size.encoding}{where}, and each is paid for"
+    detail = f"{size.count} segments of {size.encoding}{where}; you pay for each segment"
     return Finding(f"text {purpose}", "warning", detail, f"shorten the text, app_name or origin{because}")
 
 
 def _short(config: FactorConfig, purpose: str, texts: Mapping[str, str]) -> Finding:
-    """Return what is said of texts that fit into one segment, as far as they are known without a challenge."""
+    """Return the finding about texts of one segment. Details are known only once there is a challenge."""
     subject, kind = f"text {purpose}", "enrollment" if purpose == "enrollment" else "verification"
     several = f"in each of {len(texts)} languages" if len(texts) > 1 else f"of {segments(*texts.values()).encoding}"
     try:
         config.texts.render(kind, purpose, "0" * config.digits, (), None)
     except ValueError:
-        detail = f"1 segment {several} without the details that only a challenge has"
-        return Finding(subject, "not checked", detail, "keep them short")
+        detail = f"1 segment {several}, not counting the details that a challenge adds"
+        return Finding(subject, "not checked", detail, "keep the details short")
     return Finding(subject, "ok", f"1 segment {several}")
 
 
@@ -105,33 +109,38 @@ def _twilio(environment: Mapping[str, str]) -> Iterator[Finding]:
     from .senders.twilio.sender import TwilioSender
 
     if not any(environment.get(name) for name, _ in TWILIO.values()):
-        advice = "set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM_NUMBER or TWILIO_MESSAGING_SERVICE_SID"
-        yield Finding("twilio", "not checked", "no variable names an account", advice)
+        advice = (
+            "to use Twilio, set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, and TWILIO_FROM_NUMBER or "
+            "TWILIO_MESSAGING_SERVICE_SID"
+        )
+        yield Finding("twilio", "not checked", "no Twilio account is set", advice)
         return
     try:
         sender = TwilioSender.from_env(environment)
     except ConfigurationError as error:
-        yield Finding("twilio", "error", str(error), "set the variable TWILIO_ and that name, or mend its value")
+        yield Finding(
+            "twilio", "error", str(error), "set the variable of that name that starts with TWILIO_, or fix its value"
+        )
         return
     yield from sender.check()
 
 
 def _store(place: str) -> Iterator[Finding]:
     if not place:
-        advice = f"set {STORE} to where your program keeps it, for example acme.factor:store"
-        yield Finding("store", "not checked", "no variable names a store", advice)
+        advice = f"set {STORE} to the place of your store, for example acme.factor:store"
+        yield Finding("store", "not checked", "no store is set", advice)
         return
     try:
         store = _load(place)
     except Exception as error:
         why = str(error) if isinstance(error, SmsMfaError) else type(error).__name__
-        advice = f"{STORE} has to be package.module:name, of a store or of a function that makes one"
+        advice = f"set {STORE} to package.module:name; the name must be a store or a function that returns one"
         yield Finding("store", "error", f"{place} cannot be loaded: {why}", advice)
         return
     yield _answer(store)
     if isinstance(store, MemoryStore | AsyncMemoryStore):
-        advice = "use a store that outlives the process, and that all processes share"
-        yield Finding("store", "warning", "records in memory end with the process", advice)
+        advice = "use a store that keeps records after the process ends and that all processes share"
+        yield Finding("store", "warning", "records in memory are lost when the process ends", advice)
 
 
 def _load(place: str) -> Any:
@@ -139,7 +148,7 @@ def _load(place: str) -> Any:
     found = getattr(import_module(module), name)
     store = found if hasattr(found, "update") and not isinstance(found, type) else found()
     if not hasattr(store, "update"):
-        raise ConfigurationError("it is no store")
+        raise ConfigurationError("it is not a store")
     return store
 
 
@@ -151,10 +160,10 @@ def _answer(store: Any) -> Finding:
     worker.join(_PATIENCE)
     if outcome:
         return outcome[0]
-    return Finding("store", "error", f"no answer within {_PATIENCE:g} seconds", _MEND_STORE)
+    return Finding("store", "error", f"no answer within {_PATIENCE:g} seconds", _FIX_STORE)
 
 
-_MEND_STORE = "see that the server runs, that this machine reaches it, and that its schema was created"
+_FIX_STORE = "check that the server runs, that this machine can reach it, and that its schema exists"
 
 
 def _tried(store: Any) -> Finding:
@@ -162,10 +171,10 @@ def _tried(store: Any) -> Finding:
         kept = asyncio.run(_round_async(store)) if iscoroutinefunction(store.update) else _round(store)
     except Exception as error:
         why = str(error) if isinstance(error, SmsMfaError) else type(error).__name__
-        return Finding("store", "error", f"{type(store).__name__} does not answer: {why}", _MEND_STORE)
+        return Finding("store", "error", f"{type(store).__name__} does not answer: {why}", _FIX_STORE)
     if kept:
         return Finding("store", "ok", f"{type(store).__name__} wrote, read and deleted a record")
-    return Finding("store", "error", f"{type(store).__name__} lost a record at once", "use another store")
+    return Finding("store", "error", f"{type(store).__name__} did not keep a record", "use another store")
 
 
 def _round(store: Any) -> bool:
@@ -186,6 +195,6 @@ _MARK = b"smsmfa doctor"
 
 
 def _steps() -> tuple[str, Callable[[Any], Any], Callable[[Any], Any]]:
-    """Return a key that nothing else has, and what to do with it first and last."""
+    """Return a key that nobody else uses, the change that writes it, and the change that deletes it."""
     key = f"doctor:{uuid4().hex}"
     return key, lambda _: ({key: Entry(_MARK, 60)}, None), lambda values: ({key: None}, values.get(key))

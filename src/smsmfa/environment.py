@@ -1,4 +1,4 @@
-"""Settings from environment variables: what each is called, and how it is read."""
+"""Settings from environment variables: their names, and how they are read."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from .phone import ALL_REGIONS
 
 def _whole(name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise ConfigurationError(f"{name}: a whole number")
+        raise ConfigurationError(f"{name} must be a whole number")
     return int(text)
 
 
@@ -22,7 +22,7 @@ def _seconds(name: str, text: str) -> timedelta:
 
 def _flag(name: str, text: str) -> bool:
     if text.lower() not in {"true", "false", "1", "0"}:
-        raise ConfigurationError(f"{name}: true or false")
+        raise ConfigurationError(f"{name} must be true or false")
     return text.lower() in {"true", "1"}
 
 
@@ -38,7 +38,7 @@ def _text(name: str, text: str) -> str:
     return text
 
 
-#: What sets each argument of a ``FactorConfig``, and how it is read. Times are in seconds, sets have commas.
+#: The variable of each argument of ``FactorConfig``, and how it is read: times in seconds, sets with commas.
 FACTOR: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
     "app_name": ("SMSMFA_APP_NAME", _text),
     "regions": ("SMSMFA_REGIONS", _codes),
@@ -54,12 +54,13 @@ FACTOR: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
     "origin": ("SMSMFA_ORIGIN", _text),
     "languages": ("SMSMFA_LANGUAGES", _tags),
     "android_hash": ("SMSMFA_ANDROID_HASH", _text),
+    "namespace": ("SMSMFA_NAMESPACE", _text),
 }
 _FACTOR_NEEDS = ("app_name", "regions")
-#: The secret, and the one before it while it is being changed.
+#: The secret, and the previous one during a rotation.
 SECRETS = "SMSMFA_SECRET", "SMSMFA_PREVIOUS_SECRET"
 
-#: What sets each argument of a ``TwilioSender``.
+#: The variable of each argument of ``TwilioSender``, and how it is read.
 TWILIO: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
     "account_sid": ("TWILIO_ACCOUNT_SID", _text),
     "auth_token": ("TWILIO_AUTH_TOKEN", _text),
@@ -76,15 +77,15 @@ _TWILIO_NEEDS = ("account_sid", "auth_token")
 
 
 def opened(environment: Mapping[str, str] | None) -> Opaque[Mapping[str, str]]:
-    """Return an environment, by default that of the process, so that no traceback with locals shows it."""
+    """Return an environment, by default that of the process, hidden from tracebacks with locals."""
     return Opaque(os.environ if environment is None else environment)
 
 
 def factor_arguments(environment: Opaque[Mapping[str, str]], given: Opaque[dict[str, Any]]) -> Opaque[dict[str, Any]]:
-    """Return the arguments of a ``FactorConfig``; what is ``given`` counts instead of a variable.
+    """Return the arguments of a ``FactorConfig``. A ``given`` argument takes precedence over its variable.
 
     Raises:
-        ConfigurationError: a variable is missing, or cannot be read.
+        ConfigurationError: a variable is missing or cannot be read.
     """
     read = _read(environment, given, FACTOR, _FACTOR_NEEDS)
     if "secret" not in given.reveal():
@@ -96,10 +97,10 @@ def factor_arguments(environment: Opaque[Mapping[str, str]], given: Opaque[dict[
 
 
 def twilio_arguments(environment: Opaque[Mapping[str, str]], given: Opaque[dict[str, Any]]) -> Opaque[dict[str, Any]]:
-    """Return the arguments of a ``TwilioSender``; what is ``given`` counts instead of a variable.
+    """Return the arguments of a ``TwilioSender``. A ``given`` argument takes precedence over its variable.
 
     Raises:
-        ConfigurationError: a variable is missing, or cannot be read.
+        ConfigurationError: a variable is missing or cannot be read.
     """
     return _read(environment, given, TWILIO, _TWILIO_NEEDS)
 
