@@ -1,4 +1,4 @@
-"""What must not be sent, and the joiners that may, because a word is spelled with them."""
+"""Content that must not be sent, and the joiners that some spellings need."""
 
 from unicodedata import normalize
 
@@ -11,13 +11,13 @@ from smsmfa.texts.content import body_problem, digit_runs, text_problem, value_p
 ZWNJ, ZWJ = "\u200c", "\u200d"
 #: Persian, Hindi, Marathi, Bengali, Kannada, Sinhala, Malayalam as it was written before Unicode 5.1.
 SPELLED = ["می‌خواهم", "خانه‌ها", "क्‌ष", "क्‍ष", "र्‍य", "র‍্যাব", "ರ‍್ಯ", "ශ්‍රී", "അവന്‍ വന്നു", "അവന്‍"]
-#: What turns the direction of a text, or hides in it.
+#: Characters that turn the direction of a text, or hide in it.
 BIDI = [chr(point) for point in (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF, 0xAD)]
 
 
 @pytest.mark.parametrize("word", SPELLED)
 def test_joiner_of_a_spelling(word):
-    """A joiner that the spelling of a word needs is allowed."""
+    """A joiner is allowed if the spelling of a word needs it."""
     assert {ZWNJ, ZWJ} & set(word)
     assert text_problem(word) is None
     assert body_problem(f"012345 {word}.") is None
@@ -37,13 +37,13 @@ def test_joiner_elsewhere(around):
 
 
 def test_joiner_before_virama():
-    """Before the sign that takes a vowel away a joiner is spelling, as in Bengali; a non-joiner there is none."""
+    """Before a virama a joiner is allowed, as in Bengali, and a non-joiner is refused."""
     assert text_problem(f"র{ZWJ}্য") is None
     assert "no line break" in text_problem(f"র{ZWNJ}্য")
 
 
 def test_joiner_in_arabic():
-    """In Arabic script a non-joiner parts letters; a joiner between them changes nothing and is refused."""
+    """Between Arabic letters a non-joiner is allowed, and a joiner is refused because it changes nothing."""
     assert text_problem(f"می{ZWNJ}خ") is None
     assert "no line break" in text_problem(f"می{ZWJ}خ")
 
@@ -62,7 +62,7 @@ def test_direction(around):
     st.characters(exclude_categories=["Mn", "Mc"]),
 )
 def test_joiner_after_what_joins_nothing(joiner, before, after):
-    """T16: no joiner stands between a digit, a letter with case, punctuation or a space and a character of its own."""
+    """T16: a joiner after a digit, a letter with case, punctuation or a space is refused."""
     assert text_problem(f"{before}{joiner}{after}") is not None
 
 
@@ -74,18 +74,18 @@ def test_link(link):
 
 @pytest.mark.parametrize("text", ["", "a", "a\xa0b", "日本 😀", "a.b/c", "wwww"])
 def test_plain_text(text):
-    """What shows is allowed."""
+    """Visible text is allowed."""
     assert text_problem(text) is None
 
 
 def test_last_line():
-    """T16: a text that begins like an autofill line is refused, and one that has it elsewhere is not."""
+    """T16: a text is refused if it begins like an autofill line, and not if such a line stands elsewhere."""
     assert "autofill" in body_problem("@x #1")
     assert body_problem("x @x #1") is None
 
 
 def test_digit_runs():
-    """Runs of decimal digits are found in any script, from the length of a code on."""
+    """Runs of at least as many decimal digits as the code are found in any script."""
     assert ["123456", "1234567", "١٢٣٤٥٦"] == digit_runs("123456 12345 1234567 ١٢٣٤٥٦ ²³¹²³¹", 6)
 
 

@@ -1,4 +1,4 @@
-"""What goes around a text, and what fits."""
+"""The frame around a text, and its size."""
 
 import pytest
 from wicg import autofill
@@ -14,12 +14,12 @@ def frame(host=None, android_hash=None, digits=6):
 
 
 def problem(source, channel="sms", **arguments):
-    """Return what is wrong with a template."""
+    """Return the problem of a template."""
     return frame(**arguments).problem(compiled(source, {}), channel, "en", "0")
 
 
 def test_spoken():
-    """A code is spoken digit by digit, leading zeros too; elsewhere it stays together, for a phone to find."""
+    """A code is spoken digit by digit, including leading zeros. Elsewhere it is one word, so that phones find it."""
     assert "0, 1, 2, 3, 4, 5" == spoken("012345") == as_shown("012345", "voice")
     assert "012345" == as_shown("012345", "sms") == as_shown("012345", "whatsapp")
 
@@ -34,7 +34,7 @@ def test_spoken():
     ],
 )
 def test_last_line(host, android_hash, ending):
-    """An SMS ends with the line of the origin, with the hash of the app, or with both in one; others do not."""
+    """An SMS ends with the origin, the app's hash or both on one line, and other channels do not."""
     made = frame(host, android_hash)
 
     assert f"text{ending}" == made.finished("text", "012345", "sms")
@@ -52,18 +52,18 @@ def test_last_line(host, android_hash, ending):
     ],
 )
 def test_said_twice(body, expected):
-    """What is spoken says the code twice, in its own words or all over again, and has no last line."""
+    """A spoken text says the code twice, by itself or by repeating everything, and has no last line."""
     assert expected == frame("example.com", HASH).finished(body, "012345", "voice")
 
 
 @pytest.mark.parametrize("channel", ["sms", "voice", "whatsapp"])
 def test_no_problem(channel):
-    """A plain template is fine for every channel, its details yet to come."""
+    """A plain template with details has no problem on any channel."""
     assert problem("{{ code }} to {{ details.to }} {{ locale }}", channel) is None
 
 
 class Broken:
-    """A template that gives no text, or the same for every code."""
+    """A template that gives no text, or the same text for every code."""
 
     shows = frozenset({"locale"})
 
@@ -78,7 +78,7 @@ class Broken:
 
 
 def test_broken():
-    """A template that gives no text, for one code or for another, has a problem."""
+    """A template that gives no text for some code has a problem."""
     assert "breaks in fr" == frame().problem(Broken(None), "sms", "fr", "de")
     for channel, code in [("sms", "000000"), ("voice", "0, 0, 0, 0, 0, 0")]:
         for texts in (["none"], [code, code], [code, None]):
@@ -87,7 +87,7 @@ def test_broken():
 
 @pytest.mark.parametrize("source", ["{{ code }}1", "{{ code }} 123456", "000000 {{ code }}", "999999 {{ code }}"])
 def test_digits(source):
-    """Digits that a phone could take for the code are a problem; to a listener they are none."""
+    """Digits that a phone could read as the code are a problem, except in a spoken text."""
     assert "digits touch the code, or 6 in a row" in problem(source)
     assert problem(source, "voice") is None
 
@@ -104,7 +104,7 @@ def test_digits(source):
     ],
 )
 def test_size(room, character, arguments, size):
-    """A text fills two segments, or the 140 bytes of the Retriever, to the last unit; a longer one is a problem."""
+    """A text may fill two segments, or the 140 bytes of Android's SMS Retriever, and one unit more is a problem."""
     assert problem(character * (room - 1) + " {{ code }}", **arguments) is None
     told = problem(character * room + " {{ code }}", **arguments)
     assert size in told
@@ -113,7 +113,7 @@ def test_size(room, character, arguments, size):
 
 @pytest.mark.parametrize("channel, room", [("whatsapp", 1000 - 6), ("voice", 498 - 16)])
 def test_size_of_others(channel, room):
-    """What is no SMS has at most 1,000 characters, all that is spoken counted."""
+    """A text for another channel has at most 1,000 characters, including everything that is spoken."""
     assert problem("я" * (room - 1) + " {{ code }}", channel) is None
     assert "characters, and 1000 are allowed" in problem("я" * room + " {{ code }}", channel)
 

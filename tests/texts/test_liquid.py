@@ -1,4 +1,4 @@
-"""The described system's Liquid templates: taken unchanged, and bounded."""
+"""The described system's Liquid templates work unchanged, and within limits."""
 
 import re
 import sys
@@ -37,7 +37,7 @@ CHANNELS = """
 
 @pytest.fixture(autouse=True)
 def _forget():
-    """Let each test build the environment, and not find what an earlier one left in a cache."""
+    """Clear the cache, so that each test builds the environment."""
     liquid._environment.cache_clear()
 
 
@@ -52,7 +52,7 @@ def rendered(source, locale="", *, voice=False, **details):
 
 
 def why(source, **details):
-    """Return why a template has no text, which it has to have none of."""
+    """Return why a template gives no text, and fail if it gives one."""
     template = compiled(source)
     values = {"code": CODE, "locale": ""} | {f"details.{key}": value for key, value in details.items()}
     assert template.text(values) is None
@@ -89,19 +89,19 @@ def refused(source):
     ],
 )  # fmt: skip
 def test_text(source, locale, voice, expected):
-    """A template of the described system becomes what it becomes there, on one line."""
+    """A template gives the same text as in the described system, on one line."""
     assert expected == rendered(source, locale, voice=voice)
 
 
 def test_default_locale():
-    """A call without a locale gets the default language."""
+    """Without a locale the default language is used."""
     assert "012345 de de" == compiled("{{ code }} {{ locale }} {{ requestInfo.lang }}", locale="de").text(
         {"code": CODE, "locale": ""}
     )
 
 
 def test_shows():
-    """What a template may show of a call is known; the locale always may decide its text."""
+    """``shows`` names everything that a template may show, always including the locale."""
     assert frozenset({"locale"}) == compiled(DEFAULT).shows
     assert (
         frozenset({"locale", "details.to", "details.amount", "details"})
@@ -115,7 +115,7 @@ def test_shows():
     )
 )
 def test_values_are_not_templates(value):
-    """T16: what a value says is shown as it is, whatever it looks like, but for white space."""
+    """T16: a value is shown unchanged except for white space, even if it looks like a template."""
     assert f"012345 to [{re.sub(' +', ' ', value)}]" == rendered("{{ code }} to [{{ details.payee }}]", payee=value)
 
 
@@ -138,7 +138,7 @@ def test_values_are_not_templates(value):
     ],
 )
 def test_refused(source, hint):
-    """T16: what is no Liquid, includes another template, or is beyond a limit, is refused at once."""
+    """T16: a template with wrong syntax, an include or a broken limit is refused at once."""
     assert hint in refused(source)
 
 
@@ -160,20 +160,20 @@ def test_refused(source, hint):
     ],
 )
 def test_no_text(source, hint):
-    """T16: what is not defined, an attribute, a group of values, the clock, and what grows too large, make no text."""
+    """T16: undefined names, attributes, groups of values, the clock and output that grows too large give no text."""
     assert why(source).startswith("cannot be rendered: ")
     assert hint in why(source)
 
 
 def test_list_is_bounded():
-    """A list that a filter makes is no longer than a text."""
+    """A list made by a filter is at most as long as a text."""
     assert "OverflowError" in why(
         "{% assign y = 'a,b' | split: ',' %}{{ details.x | split: '' | concat: y | join }}", x="a" * 1999
     )
 
 
 def test_no_value_is_told():
-    """T12: why there is no text shows no value, of a detail or a code, not even to who reads the traceback."""
+    """T12: the reason for a missing text shows neither details nor the code, and leaves no traceback."""
     template = compiled("{{ code | slice: details.secret }}")
     values = {"code": CODE, "locale": "", "details.secret": "hush"}
 
@@ -184,7 +184,7 @@ def test_no_value_is_told():
 
 
 def test_depends_on_code():
-    """A template that fails for some codes only says so, without the code."""
+    """If a template fails only for some codes, the reason says so without showing a code."""
     template = compiled("{% if code == '012345' %}{{ nothing }}{% endif %}{{ code }}")
 
     assert template.text({"code": CODE, "locale": ""}) is None
@@ -192,7 +192,7 @@ def test_depends_on_code():
 
 
 def test_not_installed(monkeypatch):
-    """Without python-liquid a template raises, and says what to install; an import of this module needs none."""
+    """Without python-liquid a template raises and says what to install, and importing the module works."""
     monkeypatch.setitem(sys.modules, "liquid", None)
 
     assert "Liquid needs python-liquid: pip install 'smsmfa[liquid]'" == refused(DEFAULT)

@@ -1,4 +1,4 @@
-"""The texts: what they say, and what a configuration or a call may not put into them."""
+"""The texts, and what a configuration or a call must not put into them."""
 
 import re
 import traceback
@@ -25,13 +25,13 @@ CODES = st.integers(6, 10).flatmap(lambda digits: st.from_regex(f"[0-9]{{{digits
 
 
 def messages(templates=None, **arguments):
-    """Return the texts of a configuration that says no more than a test needs."""
+    """Return the texts of a minimal configuration."""
     plain = {"app_name": "Acme", "digits": 6, "lifetime": timedelta(minutes=5), "origin": None}
     return Messages(templates, **plain | arguments)
 
 
 def rendered(template, details=(), *, locale=None, channel="sms", **options):
-    """Return what a template for logins becomes."""
+    """Return the text of a template for logins."""
     texts = messages({"login": template}, **options)
     texts.check("login", details, locale, channel=channel)
     return texts.render("verification", "login", CODE, details, locale, channel=channel)
@@ -53,7 +53,7 @@ def test_default_texts(kind, expected):
 
 
 def test_template_is_chosen_by_purpose():
-    """A purpose has its own text or the general one; an enrolment always has the text of enrolments."""
+    """A purpose has its own text or the general text, and an enrolment always has the enrolment text."""
     texts = messages({"payment": "Pay: {{ code }}", "verification": "Any: {{ code }}", "enrollment": "New: {{ code }}"})
 
     assert "Pay: 012345" == texts.render("verification", "payment", CODE, (), None)
@@ -62,7 +62,7 @@ def test_template_is_chosen_by_purpose():
 
 
 def test_every_name_is_replaced():
-    """All names of the language stand for their values, with or without spaces inside the braces."""
+    """Every name of the template language is replaced, with or without spaces in the braces."""
     template = "{{code}} {{  app_name }} {{minutes }} {{ locale}} {{ details.to_2 }} {{ code }}."
 
     assert "012345 Acme 5 fr Bob 012345." == rendered(template, (("to_2", "Bob"),), locale="fr")
@@ -70,14 +70,14 @@ def test_every_name_is_replaced():
 
 @pytest.mark.parametrize("seconds, expected", [(1, "1"), (60, "1"), (61, "2"), (300, "5"), (600, "10")])
 def test_minutes_are_rounded_up(seconds, expected):
-    """The minutes are never fewer than the code lives."""
+    """The minutes are rounded up from the lifetime of the code."""
     text = rendered("{{ code }}, {{ minutes }} min", lifetime=timedelta(seconds=seconds))
 
     assert f"012345, {expected} min" == text
 
 
 def test_no_locale_shows_as_nothing():
-    """A call without a locale leaves its place empty."""
+    """Without a locale its place in the text stays empty."""
     assert "012345 []" == rendered("{{ code }} [{{ locale }}]")
 
 
@@ -87,7 +87,7 @@ def test_no_locale_shows_as_nothing():
     ).map("".join)
 )
 def test_values_are_not_templates(value):
-    """T16: what a value says is shown as it is, whatever it looks like."""
+    """T16: a value is shown unchanged, even if it looks like a template."""
     assert f"012345 to {value}!" == rendered("{{ code }} to {{ details.payee }}!", (("payee", value),))
 
 
@@ -117,7 +117,7 @@ def test_values_are_not_templates(value):
     ],
 )
 def test_malformed_template_is_refused(template, hint):
-    """T16: what is not of the language raises, with the name of the template and what to mend."""
+    """T16: a malformed template raises, and the error names the template and the problem."""
     with pytest.raises(ConfigurationError, match=re.escape("messages['login']: ") + ".*" + re.escape(hint)):
         messages({"login": template})
 
@@ -127,13 +127,13 @@ def test_malformed_template_is_refused(template, hint):
     ["{{ code }}", ["{{ code }}"], {1: "{{ code }}"}, {"login": None}, {"login": b"{{ code }}"}, {"login": str.upper}],
 )
 def test_wrong_types_are_refused(templates):
-    """Templates are a mapping of str to str and nothing else."""
+    """Anything but a mapping of templates raises."""
     with pytest.raises(ConfigurationError, match=r"^messages"):
         messages(templates)
 
 
 def test_enrollment_has_no_details():
-    """The text of an enrolment may show the locale, but no details: there never are any."""
+    """An enrolment text may show the locale, but not details, because an enrolment has none."""
     texts = messages({"enrollment": "{{ code }} {{ locale }}"})
     texts.check("enrollment", (), "en")
 
@@ -144,7 +144,7 @@ def test_enrollment_has_no_details():
 
 @given(INVISIBLE, st.sampled_from(["{}a", "a{}b", "a{}"]))
 def test_invisible_characters_are_refused(character, around):
-    """T16: no line break, control or format character gets into a text, by whichever way."""
+    """T16: templates, names, details and locales with line breaks, control or format characters are refused."""
     text = around.format(character)
     texts = messages({"login": "{{ code }} {{ locale }} {{ details.payee }}"})
 
@@ -160,13 +160,13 @@ def test_invisible_characters_are_refused(character, around):
 
 @given(VISIBLE)
 def test_visible_characters_are_accepted(character):
-    """Every other character, a no-break space or an emoji among them, may stand in a text."""
+    """Every visible character is accepted, including no-break spaces and emoji."""
     assert f"012345 {character}" == rendered("{{ code }} {{ details.payee }}", (("payee", character),))
 
 
 @pytest.mark.parametrize("link", LINKS)
 def test_links_are_refused(link):
-    """No link gets into a text, by whichever way."""
+    """Templates, names, details and locales with links are refused."""
     texts = messages({"login": "{{ code }} {{ locale }} {{ details.payee }}"})
 
     with pytest.raises(ConfigurationError, match=r"messages\['login'\]: no link"):
@@ -180,7 +180,7 @@ def test_links_are_refused(link):
 
 
 def test_link_in_parts_is_refused():
-    """A link is found when two values make it, or a template and the application's name."""
+    """A link is refused even if two values, or a template and the application name, form it together."""
     texts = messages({"login": "{{ code }} {{ details.a }}{{ details.b }}"})
 
     with pytest.raises(ValueError, match="locale: no link"):
@@ -206,13 +206,13 @@ def test_link_in_parts_is_refused():
     ],
 )
 def test_digits_like_a_code_are_refused(template):
-    """Nothing but the code has as many digits in a row, and none touch it: a phone's autofill would err."""
+    """Digits that touch the code, or are as many as the code, are refused, because they confuse autofill."""
     with pytest.raises(ConfigurationError, match=r"messages\['login'\]: (digits|letters) touch the code"):
         messages({"login": template}, app_name="3Com")
 
 
 def test_fewer_digits_are_accepted():
-    """Runs of digits that are shorter than the code do no harm."""
+    """Runs of digits that are shorter than the code are accepted."""
     assert "012345 12345 4711" == rendered("{{ code }} 12345 4711")
     messages({"login": "{{ code }} 1234567"}, digits=8, app_name="1234567 Inc.")
 
@@ -236,14 +236,14 @@ def test_fewer_digits_are_accepted():
     ],
 )
 def test_app_name_is_refused(app_name):
-    """T16: an application's name that is empty, long or more than a name raises."""
+    """T16: an application name that is empty, long or not a name raises."""
     with pytest.raises(ConfigurationError, match="app_name: "):
         messages(app_name=app_name)
 
 
 @pytest.mark.parametrize("app_name", ["x" * 60, "Ærø & Søn", "Яндекс", "12345", "{x}"])
 def test_app_name_is_accepted(app_name):
-    """An application's name of any script, up to 60 characters, stands in the texts as it is."""
+    """An application name in any script, up to 60 characters, appears unchanged in the texts."""
     text = messages({"enrollment": "{{ code }}"}, app_name=app_name).render("verification", "login", CODE, (), None)
 
     assert f"012345 is your verification code for {app_name}" == text
@@ -254,7 +254,7 @@ def test_app_name_is_accepted(app_name):
     [("a", 306 - 6, None), ("я", 134 - 6, None), ("a", 306 - 6 - 21, "example.com"), ("я", 134 - 27, "example.com")],
 )
 def test_two_segments_are_the_limit(filler, room, origin):
-    """Two segments are accepted to the last unit, the autofill line counted, and not one unit more."""
+    """A text of exactly two segments, including the autofill line, is accepted, and one unit more raises."""
     text = rendered(filler * (room - 1) + " {{ code }}", origin=origin)
 
     assert filler * (room - 1) + f" {CODE}" == text.partition("\n")[0]
@@ -263,7 +263,7 @@ def test_two_segments_are_the_limit(filler, room, origin):
 
 
 def test_locale_counts_as_two_letters():
-    """A template that shows the locale has to leave room for one like ``en``."""
+    """A template that shows the locale must leave room for two letters."""
     messages({"login": "{{ code }} {{ locale }}" + "a" * (306 - 9)})
 
     with pytest.raises(ConfigurationError, match="it takes 3 segments"):
@@ -271,7 +271,7 @@ def test_locale_counts_as_two_letters():
 
 
 def test_what_forces_ucs2_is_named():
-    """A text that is too long for the sake of one character says which."""
+    """If one character makes a text too long, the error names it."""
     with pytest.raises(ConfigurationError, match=r"3 segments of UCS-2, .* \('’', U\+2019, forces UCS-2\); shorten it"):
         messages({"login": "Don’t share {{ code }}. " + "a" * 134})
     with pytest.raises(ConfigurationError, match=r"3 segments of GSM-7, and 2 are allowed; shorten it"):
@@ -291,7 +291,7 @@ def test_what_forces_ucs2_is_named():
     ],
 )
 def test_origin_is_normalised(origin, host):
-    """A host is taken in any case and written in lower case."""
+    """A host is accepted in any case, and written in lower case."""
     texts = messages({"enrollment": "{{ code }}"}, origin=origin)
     text = texts.render("enrollment", "login", CODE, (), None)
 
@@ -336,14 +336,14 @@ def test_origin_is_normalised(origin, host):
     ],
 )
 def test_origin_is_refused(origin):
-    """T25: what is not the ASCII host of a site alone raises, look-alikes and what lower case makes ASCII included."""
+    """T25: anything but an ASCII host raises, including look-alikes and letters whose lower case is ASCII."""
     with pytest.raises(ConfigurationError, match="origin: the ASCII host"):
         messages(origin=origin)
 
 
 @given(HOST, CODES, st.sampled_from(["enrollment", "verification"]), st.sampled_from(["login", "payment"]))
 def test_last_line_is_for_autofill(host, code, kind, purpose):
-    """T16: with an origin every text ends with the line that binds the code to it, by the grammar of the WICG."""
+    """T16: with an origin every text ends with the line of the WICG grammar that binds the code to it."""
     texts = messages({"payment": "{{ code }} pays {{ details.payee }}"}, digits=len(code), origin=host)
     details = (("payee", "@evil.com #1"),) if (kind, purpose) == ("verification", "payment") else ()
     text = texts.render(kind, purpose, code, details, None)
@@ -358,7 +358,7 @@ def test_last_line_is_for_autofill(host, code, kind, purpose):
     st.sampled_from([": ", " #", "#", ""]),
 )
 def test_without_origin_nothing_is_for_autofill(value, between):
-    """T16: without an origin no text is bound to a site, whatever a value at its beginning says."""
+    """T16: without an origin no text is bound to a site, even if it begins with a hostile value."""
     texts = messages({"login": "{{ details.payee }}" + between + "x {{ code }}"})
     try:
         texts.check("login", (("payee", value),), None)
@@ -371,13 +371,13 @@ def test_without_origin_nothing_is_for_autofill(value, between):
 
 @pytest.mark.parametrize("template", ["@evil.com #{{ code }}", "@{{ app_name }} #1 is not {{ code }}"])
 def test_autofill_line_of_a_template_is_refused(template):
-    """T16: a template cannot bind the code to a site; that takes an origin."""
+    """T16: a template cannot bind the code to a site."""
     with pytest.raises(ConfigurationError, match=r"messages\['login'\]: it begins like an autofill line"):
         messages({"login": template})
 
 
 def test_autofill_line_of_a_detail_is_refused():
-    """T16: a value at the beginning of the text cannot bind the code to a site; elsewhere it may look so."""
+    """T16: a value that looks like an autofill line is refused at the beginning of the text only."""
     details = (("payee", "@evil.com #1"),)
 
     assert "012345 to @evil.com #1" == rendered("{{ code }} to {{ details.payee }}", details)
@@ -387,7 +387,7 @@ def test_autofill_line_of_a_detail_is_refused():
 
 @given(st.text(VISIBLE, min_size=1, max_size=60), CODES, st.sampled_from(["enrollment", "verification"]))
 def test_default_texts_have_one_run_of_digits(app_name, code, kind):
-    """Whatever the application is called, only the code looks like a code in the default texts."""
+    """With any application name only the code looks like a code in the default texts."""
     try:
         texts = messages(app_name=app_name, digits=len(code))
     except ConfigurationError:
@@ -398,7 +398,7 @@ def test_default_texts_have_one_run_of_digits(app_name, code, kind):
 
 
 def test_missing_detail_is_named():
-    """R24: a detail that the text shows and the call does not give raises before anything is charged."""
+    """R24: a missing detail that the text shows raises before anything is charged."""
     texts = messages({"payment": "{{ code }} {{ details.amount }} {{ details.payee }}"})
 
     with pytest.raises(ValueError, match=r"for purpose 'payment' shows details\.amount, details\.payee, which"):
@@ -440,13 +440,13 @@ def test_detail_in_a_branch_that_is_not_taken():
 
 
 def test_locale_that_is_not_shown():
-    """A locale that the text does not show is no concern of it: it may come from the browser."""
+    """A locale that the text does not show is not checked, because it may come from the browser."""
     messages().check("login", (), "\n")
     messages().check("login", (("_amount", "10 EUR"),), "\n")
 
 
 def test_long_details_are_refused():
-    """Details and locale may fill two segments, the autofill line counted, to the last unit."""
+    """Details and locale may fill two segments exactly, including the autofill line."""
     texts = messages({"login": "{{ code }} {{ details.a }}{{ locale }}"}, origin="a.example")
     room = 306 - len("012345 \n@a.example #012345")
     texts.check("login", (("a", "a" * room),), None)
@@ -460,7 +460,7 @@ def test_long_details_are_refused():
 @pytest.mark.parametrize("value", ["hunter2\n", "hunter2 www.", "hunter2 ✓" * 99, "@hunter2 #1"])
 @pytest.mark.parametrize("given_as", ["details", "locale"])
 def test_errors_show_no_value(value, given_as):
-    """What a call gave is in no error text."""
+    """No error shows a value from the call."""
     texts = messages({"login": "{{ details.a }}{{ locale }} {{ code }}"})
     detail, locale = (value, None) if given_as == "details" else ("", value)
 
@@ -470,7 +470,7 @@ def test_errors_show_no_value(value, given_as):
 
 
 def test_render_refuses_to_leave_a_detail_out():
-    """T12: a detail lost since the check raises instead of sending, and no frame of the traceback has the code."""
+    """T12: rendering without a needed detail raises, and no frame of the traceback shows the code."""
     texts = messages({"payment": "{{ code }} {{ details.amount }}"})
 
     with pytest.raises(ValueError, match=r"shows details\.amount") as caught:
@@ -481,16 +481,16 @@ def test_render_refuses_to_leave_a_detail_out():
 
 
 def test_repr_is_short():
-    """The repr says which texts there are and not what they say."""
+    """The repr lists the names of the texts, not their contents."""
     assert "<Messages for enrollment, verification, login>" == repr(messages({"login": "{{ code }} x"}))
 
 
 class TestLanguages:
-    """Which text a user gets."""
+    """The choice of a text by language."""
 
     @pytest.fixture(autouse=True)
     def _forget(self):
-        """Let each test compile the built-in texts."""
+        """Clear the cache, so that each test compiles the built-in texts."""
         _built_in.cache_clear()
 
     @pytest.mark.parametrize(
@@ -504,20 +504,20 @@ class TestLanguages:
     )
     @pytest.mark.parametrize("purpose", ["login", "anything"])
     def test_built_in(self, purpose, locale, language, expected):
-        """Without templates the text is the built-in one of the user's language, or English."""
+        """Without templates a user gets the built-in text of their language, or English."""
         texts = messages()
 
         assert language == texts.language(purpose, locale)
         assert expected == texts.render("verification", purpose, CODE, (), locale)
 
     def test_built_in_enrollment(self):
-        """A number is confirmed in the user's language too."""
+        """An enrolment text is in the user's language too."""
         assert "012345 — код для подтверждения номера в Acme" == messages().render(
             "enrollment", "enrollment", CODE, (), "ru"
         )
 
     def test_some(self):
-        """With ``languages`` the first listed is everybody's who reads none of them."""
+        """With ``languages`` the first one is for users who read none of them."""
         texts = messages(languages=["fr", "de"])
 
         assert ("fr", "de", "fr") == tuple(texts.language("login", locale) for locale in (None, "de-CH", "en"))
@@ -525,7 +525,7 @@ class TestLanguages:
         assert texts.render("verification", "login", CODE, (), "en").startswith("012345 est votre code")
 
     def test_long_host(self):
-        """Of all languages there are, those whose texts no longer fit fall back to English; one asked for raises."""
+        """A language whose texts do not fit falls back to English, and raises if it was listed explicitly."""
         origin = "a-host-with-a-very-long-name.of.a.company.that-likes.example.com"
         texts = messages(origin=origin, app_name="Acme Online Bank of the North")
 
@@ -536,14 +536,14 @@ class TestLanguages:
             messages(origin=origin, app_name="Acme Online Bank of the North", languages=["de", "el"])
 
     def test_too_long_for_all(self):
-        """English has to fit."""
+        """English texts that do not fit raise."""
         with pytest.raises(
             ConfigurationError, match=r"^languages: the text in 'en' for 'enrollment': it takes 3 segments"
         ):
             messages(origin="a." * 110 + "com")
 
     def test_own(self):
-        """Templates can be given by language; the first is for everybody else; other purposes keep their texts."""
+        """Templates can be given by language, the first one for all other users. Other purposes keep their texts."""
         texts = messages({"payment": {"en": "Pay: {{ code }}", "fr": "Payer : {{ code }}"}})
 
         assert "Pay: 012345" == texts.render("verification", "payment", CODE, (), None)
@@ -553,14 +553,14 @@ class TestLanguages:
         assert "de" == texts.language("login", "de")
 
     def test_one_for_all(self):
-        """A template without a language is for all, and of none that is known."""
+        """A template without a language is for all users, and its language is unknown."""
         texts = messages({"verification": "Any: {{ code }}"})
 
         assert "Any: 012345" == texts.render("verification", "login", CODE, (), "de")
         assert texts.language("login", "de") is None
 
     def test_built_in_and_own(self):
-        """The built-in texts can be given with one of them in other words."""
+        """An application can replace one of the built-in texts and keep the others."""
         merged = {language: of["verification"] for language, of in built_in().items()} | {"de": "Code: {{ code }}"}
         texts = messages({"verification": merged})
 
@@ -586,10 +586,10 @@ class TestLanguages:
 
 
 class TestChannels:
-    """What is sent by which way."""
+    """The texts of the channels."""
 
     def test_built_in(self):
-        """A voice has the built-in text for voices, with the code apart and twice; WhatsApp that of the SMS, alone."""
+        """Voice has its own text with the spelled code twice, and WhatsApp has the SMS text without its last line."""
         texts = messages(origin="example.com", android_hash="FA+9qCX9VSu")
         spoken = "0, 1, 2, 3, 4, 5"
 
@@ -615,7 +615,7 @@ class TestChannels:
         ],
     )
     def test_one_template(self, channel, expected):
-        """One template serves every channel: a voice says all of it twice, and the last line is for an SMS."""
+        """One template serves every channel: voice says it twice, and only SMS has the last line."""
         assert expected == rendered("Pay with {{ code }}", channel=channel, origin="example.com")
 
     @pytest.mark.parametrize(
@@ -623,13 +623,13 @@ class TestChannels:
         [("sms", "S 012345"), ("voice", "V 0, 1, 2, 3, 4, 5! V 0, 1, 2, 3, 4, 5!"), ("whatsapp", "S 012345")],
     )
     def test_own(self, channel, expected):
-        """A template can be given for a channel; a channel without one has that of the SMS."""
+        """A template can be given for a channel, and other channels use the SMS template."""
         wording = {"en": {"sms": "S {{ code }}", "voice": "V {{ code }}!"}}
 
         assert expected == rendered(wording, channel=channel)
 
     def test_every_channel_is_checked(self):
-        """Details have to suit every channel, since the next message of the challenge may take another."""
+        """Details must suit every channel, because the next message may use another one."""
         both, one = "{{ code }} {{ details.a }} {{ details.b }}", "{{ code }} {{ details.a }}"
         texts = messages({"pay": {"en": {"sms": one, "voice": both}}})
 
@@ -643,7 +643,7 @@ class TestChannels:
             texts.check("pay", (("a", "1"), ("b", "2")), None)
 
     def test_samples(self):
-        """Every text can be looked at: each purpose, language and channel once."""
+        """The samples show every purpose, language and channel once."""
         texts = messages(
             {"pay": {"en": "{{ code }} {{ details.a }}", "fr": Liquid("{{code}} {{ locale }}")}}, languages=["de", "it"]
         )
@@ -658,7 +658,7 @@ class TestChannels:
 
 
 class TestLiquid:
-    """The described system's templates, among the others."""
+    """Liquid templates among the others."""
 
     BRANCHES = Liquid("{% if locale contains 'fr' %}Voici {{code}}{% else %}Here is {{code}}{% endif %}")
     CHANNELS = Liquid(
@@ -667,7 +667,7 @@ class TestLiquid:
 
     @pytest.mark.parametrize("locale, expected", [(None, "Here is 012345"), ("fr-CA", "Voici 012345")])
     def test_branches(self, locale, expected):
-        """A template that branches by the locale is one for all languages."""
+        """A template that branches by locale serves all languages."""
         assert expected == rendered(self.BRANCHES, locale=locale)
 
     def test_default_language(self):
@@ -684,7 +684,7 @@ class TestLiquid:
         ],
     )
     def test_channels(self, channel, expected):
-        """A template that branches by the kind of message is one for all channels."""
+        """A template that branches by message type serves all channels."""
         assert expected == rendered(self.CHANNELS, channel=channel)
 
     @pytest.mark.parametrize("wrong", ["x" * 320, "123456", "{{ nothing }}", "https://x"], ids=lambda text: text[:13])
@@ -701,7 +701,7 @@ class TestLiquid:
         assert [] == [language for language in built_in() if accepted(language)]
 
     def test_details(self):
-        """Details show in Liquid too; one that is missing raises, and an enrolment has none."""
+        """Liquid shows details, a missing one raises, and an enrolment cannot show any."""
         template = Liquid("{{code}} pays {{ details.amount }}{% if details.to %} to {{ details.to }}{% endif %}")
 
         assert "012345 pays 1" == rendered(template, (("amount", "1"),))
@@ -712,7 +712,7 @@ class TestLiquid:
             messages({"enrollment": template})
 
     def test_code_is_not_in_an_error(self):
-        """T12: a text that cannot be made shows the code nowhere, whoever reads the traceback."""
+        """T12: if a text cannot be rendered, the traceback does not show the code."""
         texts = messages({"pay": Liquid("{{code}} {{ details.to }}")})
         with pytest.raises(ValueError, match="cannot be rendered") as caught:
             texts.render("verification", "pay", CODE, (), None)
@@ -724,6 +724,6 @@ class TestLiquid:
 
 @pytest.mark.parametrize("detail", ["علی می‌خواهد", "क्‌ष", "র‍্যাব"])
 def test_joiners_of_a_spelling(detail):
-    """A detail, a name or a template may have the joiners that its words are spelled with."""
+    """A detail, an application name or a template may contain the joiners of its spelling."""
     assert f"012345 {detail}" == rendered("{{ code }} {{ details.payee }}", (("payee", detail),))
     assert f"{detail} 012345 {detail}" == rendered(f"{detail} {{{{ code }}}} {{{{ app_name }}}}", app_name=detail)

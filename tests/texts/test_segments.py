@@ -1,4 +1,4 @@
-"""Segments: which alphabet a text needs, and what it costs."""
+"""Segments: the alphabet that a text needs, and the number of segments that it costs."""
 
 import random
 import string
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smsmfa.texts.segments import Segments, culprit, segments
 
-#: 3GPP TS 23.038, 6.2.1, once more and by name; the module under test has the characters themselves.
+#: The alphabet of 3GPP TS 23.038, 6.2.1, by name. The module under test has the characters themselves.
 NAMES = """
 POUND SIGN, YEN SIGN, CURRENCY SIGN, SECTION SIGN, INVERTED EXCLAMATION MARK, INVERTED QUESTION MARK,
 LATIN SMALL LETTER E WITH GRAVE, LATIN SMALL LETTER E WITH ACUTE, LATIN SMALL LETTER U WITH GRAVE,
@@ -36,7 +36,7 @@ TRAPS = ["`", "’", "“", "–", "\xa0", "ç", "\t", "\x1b"]
 
 
 def reference(text: str) -> Segments:
-    """Put the text on the wire, and cut that at every full segment or one unit before it."""
+    """Encode the text for the air, and cut it at every full segment, or one unit earlier inside a pair."""
     units: list[int] = []
     if ONE_SEPTET | TWO_SEPTETS >= set(text):
         encoding, alone, each, opening = "GSM-7", 160, 153, range(27, 28)
@@ -57,24 +57,24 @@ basic = st.sampled_from(sorted(ONE_SEPTET))
 extension = st.sampled_from(sorted(TWO_SEPTETS))
 wide = st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]) | st.sampled_from(TRAPS)
 astral = st.characters(min_codepoint=0x10000)
-#: A high one is left out: before a low one it would make a pair on the wire.
+#: High surrogates are left out, because before a low surrogate they would form a pair.
 lone = st.characters(min_codepoint=0xDC00, max_codepoint=0xDFFF, categories=["Cs"])
 
 
 def texts(characters: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Runs of a character, so that texts reach and straddle the ends of segments."""
+    """Return texts of runs of one character, which reach across the ends of segments."""
     runs = st.builds(str.__mul__, characters, st.integers(1, 160))
     return st.lists(runs, max_size=6).map("".join)
 
 
 @given(texts(basic | extension) | texts(basic | extension | wide | astral | lone))
 def test_segments_agree_with_wire(text):
-    """The count is that of cutting what goes over the air, whole pairs kept."""
+    """The count equals the number of pieces on the air, without splitting pairs."""
     assert reference(text) == segments(text)
 
 
 def drawn(count: int) -> Iterator[str]:
-    """Draw texts, the same in each run: of either alphabet, long and short, many just around the end of a segment."""
+    """Yield the same texts in each run, in both alphabets, of many lengths, often near the end of a segment."""
     source = random.Random(23040)
     basic, extension = sorted(ONE_SEPTET), sorted(TWO_SEPTETS)
     wide = [*"яжЩ你好שلاไทย한글ñ’–ç`\xa0", *TRAPS]
@@ -90,7 +90,7 @@ def drawn(count: int) -> Iterator[str]:
 
 @pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.thorough)])
 def test_many_texts(count):
-    """Texts of all kinds and lengths are counted as they are cut for the air."""
+    """The count of drawn texts equals the number of pieces on the air."""
     seen = set()
     for text in drawn(count):
         counted = segments(text)
@@ -102,7 +102,7 @@ def test_many_texts(count):
 
 
 def test_alphabet_is_that_of_the_specification():
-    """Of the basic plane just the 127 of the alphabet take one septet, and the 10 of its extension two."""
+    """Exactly 127 characters take one septet, and exactly the 10 of the extension take two."""
     every = [chr(point) for point in range(0x10000)]  # GSM-7 has nothing beyond the basic plane
     gsm = {character: segments(character).units for character in every if culprit(character) is None}
 
@@ -137,18 +137,18 @@ def test_alphabet_is_that_of_the_specification():
     ],
 )
 def test_segments_at_limits(text, expected):
-    """Each limit holds to the unit, and a pair that would straddle two segments moves to the next."""
+    """Each limit is exact to the unit, and a pair that would be split moves to the next segment."""
     assert expected == segments(text)
 
 
 @pytest.mark.parametrize("trap", TRAPS)
 def test_one_character_forces_ucs2(trap):
-    """One character outside the alphabet makes the whole text UCS-2, and is named."""
+    """One character outside the alphabet makes the whole text UCS-2, and ``culprit`` names it."""
     assert "UCS-2" == segments(f"123456 is your code{trap}").encoding
     assert trap == culprit(f"123456 is your code{trap} я")
 
 
 @given(texts(basic | extension))
 def test_no_culprit_in_gsm(text):
-    """A text of the alphabet has no such character."""
+    """A GSM-7 text has no culprit."""
     assert culprit(text) is None

@@ -1,4 +1,4 @@
-"""The language of the templates."""
+"""The template language."""
 
 import re
 
@@ -9,7 +9,7 @@ from smsmfa.texts.templates import compiled, has_syntax
 
 
 def test_text():
-    """What is the same in every message is put in once, the rest for each."""
+    """Constants are filled in once, and the other names in each message."""
     template = compiled("{{ code }} {{app_name}} {{ details.to }}{{ locale }}", {"app_name": "Acme", "minutes": "5"})
 
     assert frozenset({"details.to", "locale"}) == template.shows
@@ -17,7 +17,7 @@ def test_text():
 
 
 def test_missing():
-    """A text that lacks a value is none, and why has no value in it."""
+    """If a value is missing there is no text, and the reason shows no values."""
     template = compiled("{{ code }} {{ details.to }} {{ details.amount }}", {})
     values = {"code": "012345", "details.to": "Bob"}
 
@@ -36,12 +36,12 @@ def test_missing():
     ],
 )
 def test_refused(source, hint):
-    """What is not of the language raises, and says what to mend."""
+    """A malformed template raises, and the error names the problem."""
     with pytest.raises(ConfigurationError, match=re.escape(hint)):
         compiled(source, {})
 
 
 @pytest.mark.parametrize("text, expected", [("{{", True), ("}}", True), ("{%", True), ("%}", True), ("{x} %", False)])
 def test_has_syntax(text, expected):
-    """Braces in pairs, and tags, are syntax."""
+    """Double braces and tags are syntax."""
     assert expected is has_syntax(text)

@@ -1,4 +1,4 @@
-"""What an operator decides about the texts, and what is none."""
+"""The operator's settings for texts, and wrong ones."""
 
 import pytest
 
@@ -28,7 +28,7 @@ LIQUID = Liquid("{{code}}")
     ],
 )
 def test_templates(given, expected):
-    """A template is for all, for a language, or for a channel of a language."""
+    """A template is for all users, for a language, or for a channel of a language."""
     assert expected == checked_templates(given)
 
 
@@ -51,13 +51,13 @@ def test_templates(given, expected):
     ],
 )
 def test_wrong_templates(given, hint):
-    """Anything else raises, and says where and what it has to be."""
+    """Anything else raises, and the error says where and what is expected."""
     with pytest.raises(ConfigurationError, match=hint):
         checked_templates(given)
 
 
 def test_languages():
-    """The languages are all, or some in an order, each once."""
+    """The languages are all languages, or some in the given order without duplicates."""
     assert tuple(texts()) == checked_languages(None)
     assert ("fr", "en") == checked_languages(["fr", "en", "fr"])
 
@@ -66,40 +66,40 @@ def test_languages():
     "languages", ["en", b"en", [], ["EN"], ["en", "tlh"], ["pt"], 1, iter(["en"]), [None], [["en"]]]
 )
 def test_wrong_languages(languages):
-    """A language without a text, and what is no collection, raises, and says which there are."""
+    """A language without a text, or anything but a collection, raises, and the error lists the languages."""
     with pytest.raises(ConfigurationError, match=r"^languages: some of en, af, .*, the one for everybody else first"):
         checked_languages(languages)
 
 
 @pytest.mark.parametrize("name", ["Acme", "x" * 60, "نام‌ها"])
 def test_app_name(name):
-    """The name of an application may be of any script, joiners of its spelling included."""
+    """An application name may be in any script, including joiners of its spelling."""
     assert name == checked_app_name(name, 6)
 
 
 @pytest.mark.parametrize("name", ["", " ", None, "x" * 61, "a\nb", "a\u200db", "{{", "123456"])
 def test_wrong_app_name(name):
-    """What is empty, long, invisible, a template or a code is no name."""
+    """An application name that is empty, long, invisible, a template or a code raises."""
     with pytest.raises(ConfigurationError, match=r"^app_name: "):
         checked_app_name(name, 6)
 
 
 @pytest.mark.parametrize("origin, host", [(None, None), ("Login.Example.com", "login.example.com")])
 def test_host(origin, host):
-    """A host is written in lower case, and there may be none."""
+    """A host is optional, and is written in lower case."""
     assert host == checked_host(origin)
 
 
 @pytest.mark.parametrize("origin", ["", "com", "https://example.com", "bücher.example", 443, "a." * 125 + "comm"])
 def test_wrong_host(origin):
-    """T25: what is not the ASCII host of a site alone raises."""
+    """T25: anything but an ASCII host raises."""
     with pytest.raises(ConfigurationError, match=r"^origin: the ASCII host"):
         checked_host(origin)
 
 
 @pytest.mark.parametrize("android_hash", [None, "FA+9qCX9VSu", "01234567890", "///////////"])
 def test_android_hash(android_hash):
-    """A hash is 11 characters of Base64, and there may be none."""
+    """A hash is optional, and has 11 characters of Base64."""
     assert android_hash == checked_android_hash(android_hash)
 
 
@@ -107,6 +107,6 @@ def test_android_hash(android_hash):
     "android_hash", ["", "FA+9qCX9VS", "FA+9qCX9VSu=", "FA-9qCX9VSu", "FA+9qCX9VSu\n", b"FA+9qCX9VSu", 1]
 )
 def test_wrong_android_hash(android_hash):
-    """Anything else raises, and says where to find it."""
+    """Anything else raises, and the error says where to find the hash."""
     with pytest.raises(ConfigurationError, match=r"^android_hash: the 11 characters"):
         checked_android_hash(android_hash)
