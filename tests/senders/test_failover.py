@@ -643,7 +643,7 @@ class TestConfiguration:
             ([ONE], {"pause": timedelta(0)}, "pause: a timedelta above zero, at most one day"),
             ([ONE], {"pause": timedelta(days=1, microseconds=1)}, "pause: a timedelta"),
             ([ONE], {"pause": 30}, "pause: a timedelta"),
-            ([ONE], {"clock": None}, "clock: "),
+            ([ONE], {"clock": 7}, "clock: "),
             ([ONE], {"clock": lambda: 1.5}, "clock: "),
         ],
     )

@@ -291,7 +291,7 @@ class TestConfiguration:
             ("short", {}, "secret: give at least 24 bytes, as text or bytes"),
             (None, {}, "secret: give"),
             (SECRET, {"timeout": timedelta(0)}, "timeout: "),
-            (SECRET, {"clock": None}, "clock: "),
+            (SECRET, {"clock": 7}, "clock: "),
         ],
     )
     def test_wrong(self, secret, options, words):
@@ -332,3 +332,19 @@ class TestConfiguration:
 
         assert [] == leaks("\n".join(log))
         assert logging.DEBUG < logging.getLogger().level
+
+
+@pytest.mark.parametrize(
+    "url, direct",
+    [
+        ("http://localhost:8080/sms", True),
+        ("http://127.0.0.1/sms", True),
+        ("https://127.1.2.3/sms", True),
+        ("http://[::1]:8080/sms", True),
+        ("https://gateway.example/sms", False),
+        ("https://localhost.example/sms", False),
+    ],
+)
+def test_no_proxy_for_loopback(url, direct):
+    """T37: codes for a gateway on this machine go to it directly, whatever proxy the environment names."""
+    assert direct is not HttpSender(url, SECRET)._session().trust_env

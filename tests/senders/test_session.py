@@ -178,3 +178,15 @@ class TestFailure:
     def test_others(self, error):
         """After any other error the message may have been sent."""
         assert DeliveryUncertain is type(failure_of(error, "the carrier"))
+
+
+@pytest.mark.parametrize("direct, expected", [(True, {}), (False, {"http": "http://proxy.example:3128"})])
+def test_proxies(monkeypatch, direct, expected):
+    """T37: a direct session asks no proxy, whatever the environment names; another one uses those."""
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    session = BoundedSession(1.0, direct=direct)
+
+    settings = session.merge_environment_settings("http://gateway.example/", {}, True, None, None)
+    assert expected == {scheme: proxy for scheme, proxy in settings["proxies"].items() if scheme == "http"}

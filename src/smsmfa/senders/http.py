@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -51,10 +50,11 @@ class _Http(BaseSender):
     _carrier = "http"
     _host = ""  # shown in a traceback with locals if __init__ fails
 
-    def __init__(self, url: str, secret: Secret, *, timeout: timedelta = TIMEOUT, clock: Clock = time.time_ns) -> None:
+    def __init__(self, url: str, secret: Secret, *, timeout: timedelta = TIMEOUT, clock: Clock | None = None) -> None:
         address, hidden = Opaque(url), Opaque[object](secret)
         del url, secret  # a traceback with locals shows neither, even if they are swapped
         self._host = _checked_host(address)
+        self._is_loopback = _LOOPBACK.fullmatch(urlsplit(self._host).hostname or "") is not None
         self._url, self._key = address.reveal(), key_of(hidden)
         self._seconds = checked_timeout(timeout)
         self._clock = checked_clock(clock)
@@ -66,7 +66,7 @@ class _Http(BaseSender):
     def _new_session(self) -> "BoundedSession":
         from .session import BoundedSession
 
-        return BoundedSession(self._seconds)
+        return BoundedSession(self._seconds, direct=self._is_loopback)
 
     def _outcome(self, message: Message) -> Receipt | SmsMfaError:
         session = self._session()
@@ -108,7 +108,7 @@ class HttpSender(_Http, Runner):
             base64 of as many. No ``repr``, log line, traceback or pickle shows it.
         timeout: how long the gateway may take to accept a connection (at each of its addresses), and again to answer
             in full; above zero, at most an hour. Resolving the name takes as long as the system's resolver takes.
-        clock: nanoseconds since the epoch, like :func:`time.time_ns`.
+        clock: nanoseconds since the epoch, like :func:`time.time_ns`, the default.
 
     Raises:
         ConfigurationError: an argument is wrong; the message says how to fix it.

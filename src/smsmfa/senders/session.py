@@ -31,10 +31,12 @@ class BoundedSession(Session):
 
     Args:
         timeout: seconds for connecting (to each address of the host), and again for the whole answer.
+        direct: whether no proxy may see the requests, whatever the environment names (``HTTP_PROXY`` and others).
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, *, direct: bool = False) -> None:
         super().__init__()
+        self.trust_env = not direct
         self._timeouts = timeout, timeout
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         for scheme in ("https://", "http://"):

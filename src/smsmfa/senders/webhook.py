@@ -15,11 +15,11 @@ import hmac
 import json
 import re
 import secrets
-import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeAlias
 
+from ..core.arguments import checked_clock
 from ..core.opaque import Opaque
 from ..exceptions import ConfigurationError, SmsMfaError
 from ..typing import Clock
@@ -75,7 +75,7 @@ def read_webhook(
     secret: Secret | Sequence[Secret],
     *,
     tolerance: timedelta = timedelta(minutes=5),
-    clock: Clock = time.time_ns,
+    clock: Clock | None = None,
 ) -> dict[str, Any]:
     """Verify a request from :class:`~smsmfa.senders.http.HttpSender` and return its fields. Call it in your gateway.
 
@@ -87,7 +87,7 @@ def read_webhook(
         headers: the headers of the request. The case of their names does not matter.
         secret: the sender's secret, or a list of secrets while you change it.
         tolerance: the largest accepted difference between the time of signing and now.
-        clock: nanoseconds since the epoch, like :func:`time.time_ns`.
+        clock: nanoseconds since the epoch, like :func:`time.time_ns`, the default.
 
     Raises:
         WebhookRejected: a header is missing, the signature is wrong, or the time of signing is too far from now.
@@ -103,7 +103,7 @@ def read_webhook(
     seconds = named[_TIME]
     if not _SECONDS.fullmatch(seconds):
         raise WebhookRejected(f"{_TIME} is not a number of seconds")
-    if abs(int(seconds) * 10**9 - clock()) > tolerance // timedelta(microseconds=1) * 1000:
+    if abs(int(seconds) * 10**9 - checked_clock(clock)()) > tolerance // timedelta(microseconds=1) * 1000:
         raise WebhookRejected(f"{_TIME} is too far from now: the request was repeated, or a clock is wrong")
     # A header may have several signatures. Only version v1 is symmetric.
     signatures = [_from_base64(text[3:]) for text in named[_SIGNATURE].split(" ") if text.startswith("v1,")]

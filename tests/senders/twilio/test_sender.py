@@ -440,7 +440,7 @@ class TestConfiguration:
             ({"auth_token": TOKEN + "ö"}, "auth_token must be text of 16 or more ASCII characters"),
             ({"messaging_service_sid": SERVICE}, "give from_number or messaging_service_sid, and not both"),
             ({"timeout": 10}, "timeout: "),
-            ({"clock": None}, "clock must be a function like time.time_ns"),
+            ({"clock": 7}, "clock: a function like time.time_ns"),
             ({"risk_check": True}, 'risk_check must be "enable", "disable" or None'),
             ({"content_retention": "never"}, 'content_retention must be "retain", "discard" or None'),
             ({"status_callback": "http://acme.example/"}, "status_callback must be an https URL"),

@@ -4,12 +4,11 @@ The SDK is imported when the first message is sent.
 """
 
 import re
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Self
 
-from ...core.arguments import checked_timeout
+from ...core.arguments import checked_clock, checked_timeout
 from ...core.opaque import Opaque
 from ...environment import opened, twilio_arguments
 from ...exceptions import DeliveryError, DeliveryUncertain, SmsMfaError
@@ -26,7 +25,6 @@ from .arguments import (
     checked_voice,
     checked_whatsapp,
     fits,
-    require,
 )
 from .forms import Origin, form_of
 
@@ -59,13 +57,12 @@ class _Twilio(BaseSender):
         address_retention: str | None = None,
         provide_feedback: bool = False,
         timeout: timedelta = TIMEOUT,
-        clock: Clock = time.time_ns,
+        clock: Clock | None = None,
     ) -> None:
         account, token = Opaque(account_sid), Opaque(auth_token)
         del account_sid, auth_token  # a traceback with locals shows neither, even if they are swapped
         check_credentials(account, token)
         sender, self._shown = checked_sender(from_number, messaging_service_sid)
-        require(callable(clock), "clock must be a function like time.time_ns")
         self._origin = Origin(
             sender=sender,
             options=checked_options(content_retention, address_retention, provide_feedback),
@@ -76,7 +73,7 @@ class _Twilio(BaseSender):
             status_callback=checked_callback(status_callback),
         )
         self._seconds = checked_timeout(timeout)
-        self._clock = clock
+        self._clock = checked_clock(clock)
         self._api = Api(account, token, self._seconds)
 
     @classmethod
@@ -154,7 +151,7 @@ class TwilioSender(_Twilio, Runner):
         provide_feedback: whether you will call :meth:`confirm` for messages whose code came back.
         timeout: how long Twilio may take to accept a connection (at each of its addresses), and again to answer in
             full; above zero, at most an hour. Resolving the name takes as long as the system's resolver takes.
-        clock: nanoseconds since the epoch, like :func:`time.time_ns`.
+        clock: nanoseconds since the epoch, like :func:`time.time_ns`, the default.
 
     Raises:
         ConfigurationError: an argument is wrong; the message says how to fix it.

@@ -5,7 +5,6 @@ A report says whether a message arrived. It has no effect on logins.
 
 import hashlib
 import hmac
-import time
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -122,13 +121,13 @@ class StatusCallback:
 
     Args:
         secrets: the account's auth token, or the secrets of shared keys; several while you change them.
-        clock: nanoseconds since the epoch, like :func:`time.time_ns`.
+        clock: nanoseconds since the epoch, like :func:`time.time_ns`, the default.
 
     Raises:
         ConfigurationError: there is no secret, or it is not text.
     """
 
-    def __init__(self, *secrets: str, clock: Clock = time.time_ns) -> None:
+    def __init__(self, *secrets: str, clock: Clock | None = None) -> None:
         self._secrets = [Opaque(secret) for secret in secrets]
         del secrets  # a traceback with locals must not show them
         if not self._secrets or not all(_usable(secret.reveal()) for secret in self._secrets):
