@@ -182,7 +182,7 @@ def test_recovery(browser, outbox, recovery_code):
     replacement = re.search(r"<code>(.*?)</code>", browser.post("/recovery", code=recovery_code)[1])[1]
     assert replacement != recovery_code
     assert "••••72" in enrol(browser, outbox, "+14155552672")
-    assert 403 == browser.post("/recovery", code=recovery_code)[0]
+    assert 409 == browser.post("/recovery", code=recovery_code)[0]
 
 
 def test_change_of_number_without_proof(browser, recovery_code):

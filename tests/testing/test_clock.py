@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from support import SECRET
+
 from smsmfa import FactorConfig, MemoryStore, Verifier
 from smsmfa.testing import FakeClock, RecordingSender
 
@@ -58,6 +60,6 @@ def test_datetime():
 
 def test_is_a_clock():
     """A verifier accepts it as its clock."""
-    config = FactorConfig(app_name="Acme", secret="s" * 32, regions={"US"})
+    config = FactorConfig(app_name="Acme", secret=SECRET, regions={"US"})
 
     assert not Verifier(config, MemoryStore(), RecordingSender(), clock=FakeClock()).status("alice").enrolled

@@ -67,7 +67,7 @@ from smsmfa import FactorConfig
 
 @pytest.fixture
 def sms_config():
-    return FactorConfig(app_name="Own", secret="s" * 32, regions={"US"}, digits=8)
+    return FactorConfig(app_name="Own", secret="a secret of these tests, long enough", regions={"US"}, digits=8)
 
 def test_own_configuration(sms_enroller, sms_outbox):
     sms_enroller.start("alice", "+14155552671")
@@ -77,7 +77,8 @@ def test_own_configuration(sms_enroller, sms_outbox):
 class TestOthers:
     @pytest.fixture
     def sms_config(self):
-        return FactorConfig(app_name="Other", secret="s" * 32, regions={"US"}, lifetime=timedelta(minutes=1))
+        secret = "a secret of these tests, long enough"
+        return FactorConfig(app_name="Other", secret=secret, regions={"US"}, lifetime=timedelta(minutes=1))
 
     def test_other_configuration(self, sms_enroller, sms_outbox):
         sms_enroller.start("alice", "+14155552671")

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from support import SECRET
 
 from smsmfa import Enroller, FactorConfig, MemoryStore, codes
 from smsmfa.codes import new_id, new_recovery_code
@@ -35,7 +36,7 @@ def test_code_of_an_enrolment():
 
     def code():
         outbox = RecordingSender()
-        config = FactorConfig(app_name="Acme", secret="s" * 32, regions={"US"})
+        config = FactorConfig(app_name="Acme", secret=SECRET, regions={"US"})
         with deterministic(7):
             Enroller(config, MemoryStore(), outbox).start("alice", "+14155552671")
         return outbox.last_code

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from support import SECRET
 
 from smsmfa import DeliveryRejected, DeliveryUncertain, Enroller, FactorConfig, MemoryStore, PhoneNumber, Verifier
 from smsmfa.testing import AsyncRecordingSender, AsyncScriptedSender, RecordingSender, ScriptedSender
@@ -104,7 +105,7 @@ class TestScripted:
 
     def test_end_is_no_uncertain_delivery(self):
         """The library does not mistake the end of the list for an uncertain delivery."""
-        config = FactorConfig(app_name="Acme", secret="s" * 32, regions={"US"})
+        config = FactorConfig(app_name="Acme", secret=SECRET, regions={"US"})
         store, receipts = MemoryStore(), RecordingSender()
         enroller = Enroller(config, store, receipts)
         enroller.confirm("alice", enroller.start("alice", "+14155552671").id, receipts.last_code)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from functools import cache
+from hashlib import shake_256
 from typing import Any
 
 import phonenumbers
@@ -90,10 +91,11 @@ def phone_aliases(regions: Collection[str] = ALL_REGIONS) -> SearchStrategy[tupl
 
 
 def hostile_phone_numbers() -> SearchStrategy[object]:
-    """Values that are not phone numbers in any region: :class:`~smsmfa.PhoneNumberError` must refuse each.
+    """Values that are not phone numbers in any region: ``PhoneNumber.parse`` refuses each as a ``PhoneNumberError``.
 
     They include control characters and lone surrogates, extensions, characters that only look like digits, numbers that
-    are too short, too long or in no country, and objects that are not text.
+    are too short, too long or in no country, and objects that are not text. An enroller refuses objects that are not
+    text with a ``TypeError``.
     """
     junk = st.builds(_insert, phone_numbers({"US", "GB", "IN"}), st.sampled_from(_JUNK), st.integers(0, 13))
     return st.one_of(st.sampled_from(_NO_NUMBERS), st.sampled_from(_NO_TEXTS), _without_digits(), junk)
@@ -154,7 +156,7 @@ def _configs(draw: st.DrawFn, fixed: Mapping[str, Any]) -> FactorConfig:
     lifetime = fixed.get("lifetime") or draw(st.timedeltas(shortest, timedelta(minutes=10)))
     arguments = {
         "app_name": st.sampled_from(("Acme", "Müller & Söhne", "銀行")),
-        "secret": st.lists(st.binary(min_size=32, max_size=64), min_size=1, max_size=3, unique=True),
+        "secret": st.lists(_secrets(), min_size=1, max_size=3, unique=True),
         "regions": st.just(ALL_REGIONS) | st.sets(st.sampled_from(("US", "CA", "GB", "DE", "IN")), min_size=1),
         "digits": st.integers(6, 10),
         "resend_gap": st.timedeltas(timedelta(0), lifetime),
@@ -172,6 +174,13 @@ def _configs(draw: st.DrawFn, fixed: Mapping[str, Any]) -> FactorConfig:
     return FactorConfig(**{"lifetime": lifetime, **drawn, **fixed})
 
 
+def _secrets() -> SearchStrategy[bytes]:
+    """Return secrets of any valid length that do not repeat themselves: the library refuses those that do."""
+    return st.builds(
+        lambda seed, size: shake_256(seed).digest(size), st.binary(min_size=1, max_size=8), st.integers(32, 64)
+    )
+
+
 def _limits() -> SearchStrategy[Limits]:
     """Return the limits of a configuration: buckets of any size that refill in any time, or never."""
     bucket = st.builds(
@@ -181,6 +190,8 @@ def _limits() -> SearchStrategy[Limits]:
         Limits,
         user=bucket,
         number=st.none() | bucket,
+        unverified=st.none() | bucket,
+        refunds=bucket,
         total=st.none() | bucket,
         guesses=bucket,
         recovery=bucket,

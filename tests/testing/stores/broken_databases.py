@@ -1,6 +1,7 @@
 """Stores in a file, on a server and for asyncio, correct and broken; see :mod:`testing.stores.broken`."""
 
 import asyncio
+import os
 import sqlite3
 from contextlib import closing, contextmanager, suppress
 from multiprocessing.connection import Client, Listener
@@ -242,12 +243,13 @@ class SharesItsConnection(Remote):
 
     def __init__(self, address):
         super().__init__(address)
-        self.lock, self.connection = Lock(), Client(address)
+        self.lock, self.connection, self.made_in = Lock(), Client(address), os.getpid()
 
     def call(self, question):
         with self.lock:
             self.connection.send(question)
-            sleep(0.002)  # the way to the server, on which the other process comes between
+            # Give the other process time to come between. Different times, or both would always ask the same question.
+            sleep(0.002 if os.getpid() == self.made_in else 0.003)
             return self.connection.recv()
 
 

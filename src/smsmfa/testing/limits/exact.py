@@ -9,7 +9,6 @@ from ...limiter import Decision, Limit
 from ...typing import Clock
 from .strategies import MICROSECOND, ZERO, as_tuple, microseconds
 
-
 #: By how much the clocks of hosts may differ (microseconds).
 _SKEW = 60_000_000
 

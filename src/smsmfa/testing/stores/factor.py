@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from ...config import FactorConfig, Limits
 from ...enroller import Enroller
-from ...exceptions import CodeExpired, CodeRejected, DeliveryRejected
+from ...exceptions import CodeExpired, CodeRejected, SenderMisconfigured
 from ...limiter import Limit, RateLimiter
 from ...typing import Receipt, Store
 from ...values import Enrollment
@@ -107,13 +107,13 @@ class FactorChecks(Suite):
 
     @check(1)
     def test_message_not_sent(self) -> None:
-        """A message that was not sent is charged neither to the user nor to the number."""
-        factor = Factor(self.handles(), Receipt(), *[DeliveryRejected("no")] * 3 * _SENDS)
+        """A message that could not be sent through the operator's fault is charged to neither user nor number."""
+        factor = Factor(self.handles(), Receipt(), *[SenderMisconfigured("no")] * 3 * _SENDS)
         factor.enrol()
         for _ in range(3 * _SENDS):
             try:
                 factor.verifier.challenge(factor.user)
-            except DeliveryRejected:
+            except SenderMisconfigured:
                 continue
         expect(_SENDS - 1, factor.verifier.status(factor.user).sends_left, "the messages left for the user")
         factor.challenge()
@@ -125,7 +125,7 @@ class FactorChecks(Suite):
         factor.enrol()
         challenge, code = factor.challenge()
         outcomes = factor.many(lambda verifier, _: verifier.verify(factor.user, challenge, code), self.time_limit)
-        expect({"Verification": 1, "CodeRejected": _MANY - 1}, dict(outcomes), "the results for the right code")
+        expect({"Verification": 1, "CodeUsed": _MANY - 1}, dict(outcomes), "the results for the right code")
 
     @check(2)
     def test_wrong_codes_at_once(self) -> None:
@@ -175,7 +175,7 @@ class FactorChecks(Suite):
         factor = Factor(self.handles())
         [code] = factor.enrol().recovery_codes
         outcomes = factor.many(lambda verifier, _: verifier.recover(factor.user, code), self.time_limit)
-        refused = {"CodeRejected", "RateLimited"}
+        refused = {"CodeRejected", "CodeUsed", "RateLimited"}
         expect(1, outcomes["Verification"], f"how many of {dict(outcomes)} succeeded")
         expect(set(), {*outcomes} - {"Verification"} - refused, "the other results, except refusals")
 
