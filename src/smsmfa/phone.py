@@ -46,22 +46,25 @@ class _Reading(dict[int, str]):
         return compact(chr(character))
 
 
-#: The separators of libphonenumber that :func:`compact` keeps, and the full-width plus sign.
-_READING = _Reading(dict.fromkeys(map(ord, " -()[]./~（）［］．／～⁓∼−ー"), "") | {ord("＋"): "+"})
+#: The separators of libphonenumber that :func:`compact` keeps, and full-width digits, which are common.
+_READING = _Reading(
+    dict.fromkeys(map(ord, " -()[]./~（）［］．／～⁓∼−ー"), "")
+    | dict(zip(map(ord, "＋０１２３４５６７８９"), "+0123456789", strict=True))
+)
 
-#: Second E.164 forms of a number, by calling code, and the form that replaces each. A form is only replaced if the
-#: result is a valid number. The page "Configuration" gives the sources, and the forms that are left alone.
+#: Second E.164 forms of a number, by calling code, with the calling code and national number that replace each. A form
+#: is replaced only if the result is valid. The page "Configuration" has the sources, and the forms that are left alone.
 _ALIASES = {
-    39: ((re.compile(r"\+39(0549\d{6})"), r"+378\1"),),  # San Marino, through Italy
-    52: ((re.compile(r"\+521(\d{10})"), r"+52\1"),),  # Mexico: mobile numbers had a 1 until 2019
-    54: ((re.compile(r"\+54(\d{10})"), r"+549\1"),),  # Argentina: people leave out the 9 of mobile numbers
+    39: ((re.compile(r"\+39(0549\d{6})"), 378, r"\1"),),  # San Marino, through Italy
+    52: ((re.compile(r"\+521(\d{10})"), 52, r"\1"),),  # Mexico: mobile numbers had a 1 until 2019
+    54: ((re.compile(r"\+54(\d{10})"), 54, r"9\1"),),  # Argentina: people leave out the 9 of mobile numbers
     241: (  # Gabon: 8 digits with a 0 until 2019, and 7 when people left out the 0
-        (re.compile(r"\+2410?([256]\d{6})"), r"+2416\1"),
-        (re.compile(r"\+2410?([47]\d{6})"), r"+2417\1"),
-        (re.compile(r"\+2410(1\d{6})"), r"+2411\1"),
-        (re.compile(r"\+2410(3\d{6})"), r"+241\1"),
+        (re.compile(r"\+2410?([256]\d{6})"), 241, r"6\1"),
+        (re.compile(r"\+2410?([47]\d{6})"), 241, r"7\1"),
+        (re.compile(r"\+2410(1\d{6})"), 241, r"1\1"),
+        (re.compile(r"\+2410(3\d{6})"), 241, r"\1"),
     ),
-    972: ((re.compile(r"\+972(5[69]\d{7})"), r"+970\1"),),  # Palestinian mobile numbers, through Israel
+    972: ((re.compile(r"\+972(5[69]\d{7})"), 970, r"\1"),),  # Palestinian mobile numbers, through Israel
 }
 
 
@@ -286,8 +289,10 @@ def _folded(parsed: "Opaque[phonenumbers.PhoneNumber]") -> "Opaque[phonenumbers.
     """Return the other form of a number that two E.164 forms reach, or None."""
     import phonenumbers
 
-    for form, better in _ALIASES.get(parsed.reveal().country_code or 0, ()):
+    for form, code, better in _ALIASES.get(parsed.reveal().country_code or 0, ()):
         e164 = Opaque(phonenumbers.format_number(parsed.reveal(), phonenumbers.PhoneNumberFormat.E164))
         if form.fullmatch(e164.reveal()):
-            return Opaque(phonenumbers.parse(form.sub(better, e164.reveal())))
+            national = Opaque(form.sub(better, e164.reveal()))
+            zero = national.reveal().startswith("0")  # of San Marino
+            return Opaque(phonenumbers.PhoneNumber(code, int(national.reveal()), italian_leading_zero=zero))
     return None
