@@ -9,6 +9,7 @@ import pytest
 from support import NUMBER, OTHER_NUMBER, SECRET, AsyncFactor, Factor, a_config, limited, rejected, wrong
 
 from smsmfa import (
+    AlreadyEnrolled,
     CodeExpired,
     CodeGenerator,
     CodeMalformed,
@@ -19,7 +20,11 @@ from smsmfa import (
     Locked,
     MemoryStore,
     NotEnrolled,
+    ProofRequired,
+    RateLimited,
 )
+from smsmfa.core.records import user_key
+from smsmfa.typing import Entry
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NEXT_SECRET = "the next secret of the tests, long enough to be one"
@@ -67,6 +72,13 @@ def left(factor, user_id="alice"):
     """Return how many messages and guesses a user has left."""
     status = factor.verifier.status(user_id)
     return status.sends_left, status.guesses_left
+
+
+def copy_user(one, other):
+    """Copy the record of alice from one tenant to another."""
+    value = one.store.read(user_key("alice", one.config.key_prefix))
+    key = user_key("alice", other.config.key_prefix)
+    other.store.update([key], lambda _: ({key: Entry(value)}, None))
 
 
 class Counting(MemoryStore):
@@ -349,6 +361,24 @@ class TestSendLimits:
         factor.clock.move(hours=1)
         assert factor.verifier.challenge("alice").sent
 
+    @pytest.mark.parametrize("skew", [1, 30, 59, 60])
+    @pytest.mark.parametrize("name", ["user", "number", "total"])
+    def test_other_clocks(self, new, name, skew):
+        """T30: hosts whose clocks differ by up to a minute admit together what the limit allows, and no more."""
+        capacity, refill, minutes = 10, timedelta(seconds=20), 10
+        many = {"user": Limit(10_000, HOUR), "number": None, "unverified": None, "total": None}
+        arguments = {"limits": Limits(**many | {name: Limit(capacity, refill)}), "resend_gap": timedelta(0)}
+        slow = enrolled(new(a_config(**arguments)))
+        fast = type(slow)(slow.config, store=slow.store, clock=type(slow.clock)(slow.clock.now + skew * 10**9))
+        admitted = 0
+        for number in range(minutes * 30):
+            for host in slow, fast:
+                with suppress(RateLimited):
+                    admitted += host.verifier.challenge("alice", purpose=f"purpose {number % 7}").sent
+                host.clock.move(seconds=2)
+
+        assert admitted <= capacity + (timedelta(minutes=minutes) + timedelta(seconds=skew)) // refill
+
     @pytest.mark.parametrize("jump", [-1, 87600])
     def test_clock_gives_nothing(self, factor, jump):
         """T17: a clock that jumps back gives no message back, and one that jumps ten years ahead no more than fit."""
@@ -360,6 +390,26 @@ class TestSendLimits:
 
 class TestResend:
     """The same code goes out once more, or a dead one is renewed."""
+
+    @pytest.mark.parametrize("seconds", [10, 59, 60, 61, 89, 3600])
+    def test_clock_set_back(self, factor, seconds):
+        """T17: after the clock was set back, ``resend_at`` is the instant from which a resend works."""
+        challenge = factor.verifier.challenge("alice")
+        factor.clock.move(minutes=1)
+        factor.verifier.resend("alice", challenge.id)
+        factor.clock.move(seconds=-seconds)
+        [shown] = factor.verifier.status("alice").challenges or [None]
+        if shown is None:  # the code itself is from the future
+            rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code, error=CodeExpired)
+            return
+        wait = shown.resend_at - factor.clock.datetime
+        assert wait <= timedelta(seconds=90)
+        if wait:
+            assert ("resend", wait) == limited(factor.verifier.resend, "alice", challenge.id)
+            assert not factor.verifier.challenge("alice").sent
+            factor.clock.move(seconds=wait.total_seconds())
+
+        assert factor.verifier.resend("alice", challenge.id).sent
 
     def test_gap(self, factor):
         """Within the gap a resend is refused, with the exact wait; nothing is sent or charged."""
@@ -508,7 +558,7 @@ class TestVerify:
         assert (8, 20) == left(factor)
 
     def test_used_for_whom(self, new):
-        """R5, T8: only the user, purpose and details of the accepted code learn that it was used, and free of charge."""
+        """R5, T8: only the user, purpose and details of the accepted code learn that it was used, at no cost."""
         factor = enrolled(new(limits(guesses=Limit(1, HOUR))))
         bound = {"purpose": "payment", "details": {"_amount": "10"}}
         challenge = factor.verifier.challenge("alice", **bound)
@@ -915,8 +965,273 @@ class TestRecover:
         assert over(factor, secret=NEXT_SECRET).verifier.recover("alice", factor.enrollment.recovery_codes[0])
 
 
+class TestCheckProof:
+    """An application asks whether a proof is good for a sensitive page of its own."""
+
+    def test_returns_instant(self, factor):
+        """A good proof is answered with the instant at which it was given."""
+        factor.clock.move(minutes=1)
+        given = factor.clock.datetime
+        token = factor.log_in().token
+        factor.clock.move(minutes=5)
+
+        assert given == factor.verifier.check_proof("alice", token)
+
+    @pytest.mark.parametrize("purpose", ["login", "manage"])
+    def test_purposes(self, factor, purpose):
+        """Proofs for login and for managing count, and so do an enrolment's and a recovery's."""
+        tokens = [factor.enrollment.verification.token, factor.log_in(purpose=purpose).token]
+        tokens.append(factor.verifier.recover("alice", factor.enrollment.recovery_codes[0]).token)
+
+        assert [factor.clock.datetime] * 3 == [factor.verifier.check_proof("alice", token) for token in tokens]
+
+    @pytest.mark.parametrize("proof", [None, "", "no token", b"bytes", 7, "A" * 1_000_000])
+    def test_missing(self, factor, proof):
+        """R17, R21: without a proof, and with anything else, it is required."""
+        rejected(factor.verifier.check_proof, "alice", proof, error=ProofRequired)
+
+    @pytest.mark.parametrize("about", [{"purpose": "payment"}, {"details": {"_amount": "10"}}])
+    def test_other_purpose(self, factor, about):
+        """R17: a verification for something else, or with details, is no proof."""
+        rejected(factor.verifier.check_proof, "alice", factor.log_in(**about).token, error=ProofRequired)
+
+    def test_other_user(self, factor):
+        """R17, T8: another user's proof is no proof."""
+        others = factor.enrol("bob").verification.token
+
+        rejected(factor.verifier.check_proof, "alice", others, error=ProofRequired)
+
+    @pytest.mark.parametrize("max_age", [timedelta(0), timedelta(seconds=90), timedelta(minutes=10)])
+    def test_max_age(self, factor, max_age):
+        """R17: a proof is good until it has exactly the age that is asked for."""
+        token = factor.log_in().token
+        factor.clock.move(seconds=max_age.total_seconds())
+        assert factor.verifier.check_proof("alice", token, max_age=max_age)
+        factor.clock.move(microseconds=1)
+
+        rejected(factor.verifier.check_proof, "alice", token, max_age=max_age, error=ProofRequired)
+
+    def test_default_age(self, factor):
+        """R17: by default a proof is good for ten minutes."""
+        token = factor.log_in().token
+        factor.clock.move(minutes=10)
+        assert factor.verifier.check_proof("alice", token)
+        factor.clock.move(microseconds=1)
+
+        rejected(factor.verifier.check_proof, "alice", token, error=ProofRequired)
+
+    @pytest.mark.parametrize("max_age", [timedelta(minutes=10, microseconds=1), timedelta(seconds=-1), 60, None])
+    def test_wrong_age(self, factor, max_age):
+        """A greater age than ten minutes, a negative one, or a bare number is a mistake of the program."""
+        token = factor.log_in().token
+
+        rejected(factor.verifier.check_proof, "alice", token, max_age=max_age, error=ValueError)
+
+    def test_future(self, factor):
+        """R17, T17: a proof of a host whose clock is up to a minute ahead counts, and no other from the future."""
+        token = factor.log_in().token
+        factor.clock.move(minutes=-1)
+        assert factor.verifier.check_proof("alice", token, max_age=timedelta(0))
+        factor.clock.move(microseconds=-1)
+
+        rejected(factor.verifier.check_proof, "alice", token, error=ProofRequired)
+
+    def test_no_numbers(self, factor):
+        """R17: a user who has no numbers, or whose number still waits, has no proof that counts."""
+        token = factor.enrollment.verification.token
+        factor.enroller.remove("alice", factor.enrollment.phone.id, proof=token)
+        pending = factor.enroller.start("bob", NUMBER)
+
+        for user in "alice", "bob", "nobody":
+            rejected(factor.verifier.check_proof, user, token, error=ProofRequired)
+            rejected(factor.verifier.check_proof, user, pending.id, error=ProofRequired)
+
+    @pytest.mark.parametrize("how", ["change", "remove", "adopt", "reset"])
+    def test_after_a_change(self, new, how):
+        """R17: a proof from before the numbers changed is no proof."""
+        factor = enrolled(new(a_config(max_phones=2)))
+        second = factor.enrol(number=OTHER_NUMBER, proof=factor.enrollment.verification.token)
+        token = second.verification.token
+        if how == "change":
+            factor.enrol(number="+14155552674", replace=second.phone.id, proof=token)
+        elif how == "remove":
+            factor.enroller.remove("alice", second.phone.id, proof=token)
+        elif how == "adopt":
+            factor.enroller.adopt("alice", "+14155552674", replace=second.phone.id)
+        else:
+            factor.enroller.reset("alice")
+            factor.enroller.adopt("alice", NUMBER)
+
+        rejected(factor.verifier.check_proof, "alice", token, error=ProofRequired)
+
+    def test_kept(self, new):
+        """Another order of the numbers, new recovery codes and a pending number leave a proof good."""
+        factor = enrolled(new(a_config(max_phones=2)))
+        second = factor.enrol(number=OTHER_NUMBER, proof=factor.enrollment.verification.token)
+        token = second.verification.token
+        factor.enroller.prefer("alice", second.phone.id, proof=token)
+        factor.enroller.new_recovery_codes("alice", proof=token)
+        rejected(factor.enroller.start, "alice", "+14155552674", proof=token, error=AlreadyEnrolled)
+        factor.enroller.start("alice", "+14155552674", replace=second.phone.id, proof=token)
+
+        assert factor.verifier.check_proof("alice", token)
+
+    def test_touches_nothing(self, new):
+        """It is one read, charges nothing, and works with the factor turned off."""
+        factor = enrolled(new(store=Counting()))
+        token = factor.log_in().token
+        before = left(factor)
+        factor.store.calls.clear()
+
+        assert over(factor, enabled=False).verifier.check_proof("alice", token)
+        assert ["read"] == factor.store.calls
+        assert before == left(factor)
+
+
+class TestTwoStores:
+    """One secret over two stores: what is true in one says nothing in the other."""
+
+    def test_proofs(self, new):
+        """T28: with one secret over two stores, a token of user 7 here changes nothing of user 7 there."""
+        here, there = new(), new()
+        for factor in here, there:
+            factor.enrollment = factor.enrol(7)
+            factor.token = factor.log_in(7).token
+
+        for factor, others in (here, there.token), (there, here.token), (there, here.enrollment.verification.token):
+            rejected(factor.verifier.check_proof, 7, others, error=ProofRequired)
+            rejected(factor.enroller.start, 7, OTHER_NUMBER, proof=others, error=ProofRequired)
+            rejected(factor.enroller.new_recovery_codes, 7, proof=others, error=ProofRequired)
+            rejected(factor.enroller.remove, 7, factor.enrollment.phone.id, proof=others, error=ProofRequired)
+            rejected(factor.enroller.prefer, 7, factor.enrollment.phone.id, proof=others, error=ProofRequired)
+            assert factor.verifier.check_proof(7, factor.token)
+
+    def test_recreated(self, factor):
+        """T28, R17: a token says nothing to a record that was recreated, even after the same steps."""
+        token = factor.log_in().token
+        fresh = enrolled(type(factor)(clock=factor.clock))
+        fresh.log_in()
+
+        rejected(fresh.verifier.check_proof, "alice", token, error=ProofRequired)
+
+
+class TestNamespace:
+    """Tenants that share a store and a secret share nothing else."""
+
+    @pytest.fixture
+    def tenants(self, new):
+        """Two factors over one store, with one secret and one clock; alice is enrolled in the first."""
+        config = {"max_users_per_number": 1, "limits": Limits(total=Limit(20, HOUR), guesses=Limit(2, HOUR))}
+        one = enrolled(new(a_config(namespace="one", **config)))
+        return one, *(new(a_config(namespace=name, **config), store=one.store, clock=one.clock) for name in ("two", ""))
+
+    def test_users_and_numbers(self, tenants):
+        """T35: a user of one tenant is a stranger to the others, and their number is free there."""
+        one, *others = tenants
+        for other in others:
+            assert not other.verifier.status("alice").enrolled
+            rejected(other.verifier.challenge, "alice", error=NotEnrolled)
+            rejected(other.verifier.recover, "alice", one.enrollment.recovery_codes[0], error=NotEnrolled)
+            assert other.enrol("bob")
+            other.enroller.reset("alice")
+
+        assert one.verifier.status("alice").enrolled
+
+    def test_codes(self, tenants):
+        """T35: a code or a challenge of one tenant is of no use to the other, even with the same record."""
+        one, other, _ = tenants
+        other.enrol()
+        challenge = one.verifier.challenge("alice")
+        rejected(other.verifier.verify, "alice", challenge.id, one.outbox.code)
+        rejected(other.verifier.resend, "alice", challenge.id)
+        own = other.verifier.challenge("alice")
+
+        assert other.outbox.code != one.outbox.code
+        assert other.verifier.verify("alice", own.id, other.outbox.code)
+        assert one.verifier.verify("alice", challenge.id, one.outbox.code)
+
+    def test_same_record(self, new):
+        """T35: the namespace is in the code and the proof themselves, so a copied record betrays neither."""
+        one, other = (enrolled(new(a_config(namespace=name))) for name in ("one", "two"))
+        challenge = one.verifier.challenge("alice")
+        token = one.log_in(purpose="manage").token
+        copy_user(one, other)
+
+        assert [challenge.id] == [live.id for live in other.verifier.status("alice").challenges]
+        code = one.outbox.messages[0].code.reveal()
+        rejected(other.verifier.verify, "alice", challenge.id, code)
+        rejected(other.verifier.check_proof, "alice", token, error=ProofRequired)
+        assert one.verifier.check_proof("alice", token)
+
+    def test_limits(self, tenants):
+        """T35: messages, guesses, recovery attempts and the total are counted for each tenant."""
+        one, other, _ = tenants
+        other.enrol()
+        for n in range(9):
+            one.verifier.challenge("alice", purpose=f"purpose {n}")
+        guess_wrong(one, one.verifier.status("alice").challenges[-1], 2, purpose="purpose 8")
+        rejected(one.verifier.recover, "alice", NO_RECOVERY_CODE)
+
+        assert (0, 0) == left(one)
+        assert (9, 2) == left(other)
+        assert 9 == rejected(other.verifier.recover, "alice", NO_RECOVERY_CODE).attempts_left
+        for number in range(19):
+            other.enroller.start(f"user {number}", f"+1415555{2600 + number}")
+        assert "total" == limited(other.enroller.start, "one more", OTHER_NUMBER)[0]
+        assert one.enroller.start("one more", OTHER_NUMBER).sent
+
+    def test_proofs(self, tenants):
+        """T28, T35: a proof of one tenant is none for another, though the user has the same name and number there."""
+        one, *others = tenants
+        token = one.log_in().token
+        for other in others:
+            other.enrol()
+            rejected(other.verifier.check_proof, "alice", token, error=ProofRequired)
+            rejected(other.enroller.start, "alice", OTHER_NUMBER, proof=token, error=ProofRequired)
+
+        assert one.verifier.check_proof("alice", token)
+
+    @pytest.mark.parametrize("name", ["", "one", "two", "one:", "Zoë", "\ud800", "x" * 10_000])
+    def test_any_name(self, new, name):
+        """A namespace is any text, and names that differ are different tenants."""
+        factor = enrolled(new(a_config(namespace=name)))
+        other = new(a_config(namespace=name + " "), store=factor.store, clock=factor.clock)
+
+        assert factor.log_in()
+        assert not other.verifier.status("alice").enrolled
+
+
 class TestStatus:
     """One call says how things stand for a user."""
+
+    def test_challenge(self, factor):
+        """A page finds its own challenge again by its id, while it lives."""
+        challenge = factor.verifier.challenge("alice")
+        found = factor.verifier.status("alice").challenge(challenge.id)
+
+        assert (challenge.id, challenge.resend_at) == (found.id, found.resend_at)
+        for unknown in "nobody's", "", None, 7:
+            assert factor.verifier.status("alice").challenge(unknown) is None
+        assert factor.verifier.status("nobody").challenge(challenge.id) is None
+        factor.verifier.verify("alice", challenge.id, factor.outbox.code)
+        assert factor.verifier.status("alice").challenge(challenge.id) is None
+
+    def test_attempts_left(self, new):
+        """Each listed challenge says how many wrong codes it and the guess budget still allow."""
+        factor = enrolled(new(limits(guesses=Limit(6, HOUR))))
+        login, payment = (factor.verifier.challenge("alice", purpose=purpose) for purpose in ("login", "payment"))
+        assert (None, None) == (login.attempts_left, payment.attempts_left)
+        pending = factor.enroller.start("alice", OTHER_NUMBER, proof=factor.enrollment.verification.token)
+        code = wrong(factor.outbox.messages[0].code.reveal())
+        attempts = lambda: [one.attempts_left for one in factor.verifier.status("alice").challenges]  # noqa: E731
+
+        assert [5, 5, 5] == attempts()
+        rejected(factor.verifier.verify, "alice", login.id, code)
+        assert [4, 5, 5] == attempts()
+        rejected(factor.verifier.verify, "alice", login.id, code)
+        assert [3, 4, 4] == attempts()
+        rejected(factor.enroller.confirm, "alice", pending.id, wrong(factor.outbox.code))
+        assert [3, 3, 3] == attempts()
 
     def test_stranger(self, new):
         """A user that nothing is known about is not enrolled, not locked, and has full buckets."""
