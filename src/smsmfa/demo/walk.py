@@ -119,10 +119,10 @@ def ask_number(acme: Acme, country: Country) -> Challenge:
     """Ask for a number until one is accepted, and send a code to it."""
     acme.terminal.say(f'>>> enroller.start("alice", number, region="{country.region}")')
     suggestion = f", or Enter for {country.example}" if country.example else ""
+    question = f"Mobile number{suggestion}: "
     while True:
-        number = acme.terminal.ask(f"Mobile number{suggestion}: ") or country.example
         try:
-            return acme.enroller.start(USER, number, region=country.region)
+            return acme.enroller.start(USER, acme.terminal.ask(question) or country.example, region=country.region)
         except PhoneNumberError as error:
             refuse(acme.terminal, error)
 
