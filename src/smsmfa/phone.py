@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
@@ -14,7 +14,9 @@ from .exceptions import PhoneNumberError
 if TYPE_CHECKING:
     import phonenumbers
 
-#: Pass as ``regions`` to accept numbers of every country. Decide on it: open geography is how SMS pumping starts.
+    AnyNumber: TypeAlias = "str | PhoneNumber | phonenumbers.PhoneNumber"
+
+#: Pass as ``regions`` to accept numbers of every country. Think twice: SMS pumping needs open geography.
 ALL_REGIONS = frozenset({"*"})
 
 #: Name this in ``regions`` to accept numbers of no country: satellite phones and global services (+800, +870, +881,
