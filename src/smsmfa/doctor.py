@@ -119,7 +119,10 @@ def _twilio(environment: Mapping[str, str]) -> Iterator[Finding]:
         sender = TwilioSender.from_env(environment)
     except ConfigurationError as error:
         yield Finding(
-            "twilio", "error", str(error), "set the variable of that name that starts with TWILIO_, or fix its value"
+            "twilio",
+            "error",
+            str(error),
+            "set the variable or fix its value; the variable of account_sid is TWILIO_ACCOUNT_SID",
         )
         return
     yield from sender.check()
