@@ -1,6 +1,6 @@
 """Enrolment: what it takes to make a number the user's, to change it and to drop it. Both twins pass every test."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import phonenumbers
 import pytest
@@ -830,6 +830,291 @@ class Noting(MemoryStore):
         return b"".join(self.read(key) or b"" for key in self.keys)
 
 
+def enrolled_numbers(factor, user_id="alice"):
+    """Return the numbers of a user, in their order."""
+    return [phone.e164 for phone in factor.verifier.status(user_id).phones]
+
+
+class TestAdopt:
+    """The operator enrols a number that was verified elsewhere."""
+
+    def test_fresh_user(self, factor):
+        """A user's first adopted number is enrolled without a message, with recovery codes and no verification."""
+        enrollment = factor.enroller.adopt("alice", NUMBER)
+
+        assert ("alice", NUMBER, None) == (enrollment.user_id, enrollment.phone.e164, enrollment.verification)
+        assert (factor.clock.datetime, None, False) == (
+            enrollment.phone.enrolled_at, enrollment.phone.last_used_at, enrollment.repeated,
+        )  # fmt: skip
+        assert (enrollment.phone,) == factor.verifier.status("alice").phones
+        assert (0, 10) == (factor.outbox.calls, factor.verifier.status("alice").sends_left)
+        assert factor.verifier.recover("alice", *enrollment.recovery_codes)
+
+    def test_works(self, factor):
+        """An adopted number logs its user in, and only then is there a proof to change it."""
+        factor.enroller.adopt("alice", NUMBER)
+        rejected(factor.enroller.start, "alice", OTHER_NUMBER, proof=None, error=ProofRequired)
+        token = factor.log_in().token
+
+        assert OTHER_NUMBER == factor.enrol(number=OTHER_NUMBER, proof=token).phone.e164
+
+    @pytest.mark.parametrize("when", [datetime(2020, 2, 29, 12, tzinfo=UTC), datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)])
+    def test_enrolled_at(self, factor, when):
+        """The instant at which the number was verified elsewhere is kept."""
+        assert when == factor.enroller.adopt("alice", NUMBER, enrolled_at=when).phone.enrolled_at
+        assert when == factor.verifier.status("alice").phones[0].enrolled_at
+
+    @pytest.mark.parametrize("when", [datetime(2020, 1, 1), 0, "2020-01-01"])  # noqa: DTZ001
+    def test_no_instant(self, factor, when):
+        """What is no instant with a time zone is a mistake of the program, and enrols nothing."""
+        rejected(factor.enroller.adopt, "alice", NUMBER, enrolled_at=when, error=TypeError)
+
+        assert not factor.verifier.status("alice").enrolled
+
+    @pytest.mark.parametrize("recovery_codes", [0, 1, 3])
+    def test_recovery_codes(self, new, recovery_codes):
+        """As many recovery codes as configured are handed out with the first number, and none with another."""
+        factor = new(a_config(recovery_codes=recovery_codes, max_phones=2))
+        first, second = (factor.enroller.adopt("alice", number) for number in (NUMBER, OTHER_NUMBER))
+
+        assert (recovery_codes, ()) == (len(set(first.recovery_codes)), second.recovery_codes)
+        assert recovery_codes == factor.verifier.status("alice").recovery_codes_left
+        for code in first.recovery_codes:
+            assert factor.verifier.recover("alice", code)
+
+    def test_replaces_one(self, factor):
+        """R19: with one number allowed an adopted one replaces it, in one step, and the recovery codes stay."""
+        first = factor.enrol()
+        login = factor.verifier.challenge("alice")
+        second = factor.enroller.adopt("alice", OTHER_NUMBER)
+
+        assert ([OTHER_NUMBER], ()) == (enrolled_numbers(factor), second.recovery_codes)
+        rejected(factor.verifier.verify, "alice", login.id, factor.outbox.code)
+        rejected(factor.verifier.check_proof, "alice", first.verification.token, error=ProofRequired)
+        assert factor.verifier.recover("alice", first.recovery_codes[0])
+
+    def test_replaces_named(self, new):
+        """Where several are allowed one is added; with ``replace`` it takes that one's place, and its order."""
+        factor = new(a_config(max_phones=2))
+        first = factor.enroller.adopt("alice", NUMBER)
+        second = factor.enroller.adopt("alice", OTHER_NUMBER)
+        rejected(factor.enroller.adopt, "alice", THIRD_NUMBER, error=AlreadyEnrolled)
+        rejected(factor.enroller.adopt, "alice", THIRD_NUMBER, replace="nobody's", error=NotEnrolled)
+        rejected(factor.enroller.adopt, "alice", NUMBER, replace=second.phone.id, error=AlreadyEnrolled)
+        assert [NUMBER, OTHER_NUMBER] == enrolled_numbers(factor)
+        factor.enroller.adopt("alice", THIRD_NUMBER, replace=first.phone.id)
+
+        assert [THIRD_NUMBER, OTHER_NUMBER] == enrolled_numbers(factor)
+
+    @pytest.mark.parametrize("most", [1, 2])
+    def test_repeated(self, new, most):
+        """Adopted again, nothing changes: the same number, no codes, and proofs and recovery codes stay good."""
+        factor = new(a_config(max_phones=most))
+        first = factor.enroller.adopt("alice", NUMBER)
+        token, before = factor.log_in().token, factor.verifier.status("alice")
+        factor.clock.move(minutes=1)
+        for replace in None, first.phone.id:
+            when = factor.clock.datetime
+            again = factor.enroller.adopt("alice", "+1 (415) 555-2671", replace=replace, enrolled_at=when)
+            assert (before.phones[0], (), None) == (again.phone, again.recovery_codes, again.verification)
+
+        assert before.phones == factor.verifier.status("alice").phones
+        assert factor.verifier.check_proof("alice", token)
+        assert factor.verifier.recover("alice", first.recovery_codes[0])
+
+    def test_after_an_enrolment(self, factor):
+        """A number that the user enrolled already is left as it is, with its challenges."""
+        enrollment = factor.enrol()
+        login = factor.verifier.challenge("alice")
+        again = factor.enroller.adopt("alice", NUMBER)
+
+        assert (enrollment.phone, ()) == (again.phone, again.recovery_codes)
+        assert factor.verifier.verify("alice", login.id, factor.outbox.code)
+
+    @pytest.mark.parametrize("most", [1, 2])
+    def test_disabled(self, new, most):
+        """R6: a disabled number is enrolled anew, in its place."""
+        factor = new(a_config(max_phones=most, limits=Limits(consecutive=1)))
+        factor.enrol()
+        disable(factor)
+        factor.enroller.adopt("alice", NUMBER)
+
+        assert [NUMBER] == enrolled_numbers(factor)
+        assert not factor.verifier.status("alice").locked
+        assert factor.log_in()
+
+    def test_in_use(self, new):
+        """R16: as many users as allowed may have a number, adopted or not, and a refusal costs no message."""
+        factor = new(a_config(max_users_per_number=2))
+        factor.enrol("bob")
+        factor.enroller.adopt("carol", NUMBER)
+        rejected(factor.enroller.adopt, "alice", NUMBER, error=PhoneInUse)
+        rejected(factor.enroller.start, "alice", NUMBER, error=PhoneInUse)
+        assert (False, 9) == (
+            factor.verifier.status("alice").enrolled, factor.verifier.status("alice").sends_left,
+        )  # fmt: skip
+        factor.enroller.reset("carol")
+
+        assert factor.enroller.adopt("alice", NUMBER)
+
+    def test_frees(self, new):
+        """R16: a number that an adopted one replaced is free for others."""
+        factor = new(a_config(max_users_per_number=1))
+        factor.enroller.adopt("alice", NUMBER)
+        factor.enroller.adopt("alice", OTHER_NUMBER)
+
+        assert factor.enroller.adopt("bob", NUMBER)
+        rejected(factor.enroller.adopt, "bob", OTHER_NUMBER, error=PhoneInUse)
+
+    def test_disabled_factor(self, new, factor):
+        """Numbers are adopted before the factor is turned on, and work once it is."""
+        off = over(new, factor, enabled=False)
+        assert off.enroller.adopt("alice", NUMBER).recovery_codes
+
+        assert factor.log_in()
+
+    @pytest.mark.parametrize("guesses, consecutive", [(1, 100), (100, 1)])
+    def test_locked(self, new, guesses, consecutive):
+        """No limit holds an operator back, and none is refilled."""
+        limits = Limits(user=Limit(2, HOUR), guesses=Limit(guesses, HOUR), consecutive=consecutive)
+        factor = new(a_config(limits=limits))
+        factor.enrol()
+        challenge = factor.verifier.challenge("alice")
+        rejected(factor.verifier.verify, "alice", challenge.id, wrong(factor.outbox.code))
+        factor.enroller.adopt("alice", OTHER_NUMBER)
+        status = factor.verifier.status("alice")
+
+        assert (0, guesses - 1) == (status.sends_left, status.guesses_left)
+        assert [OTHER_NUMBER] == enrolled_numbers(factor)
+
+    @pytest.mark.parametrize(
+        "number, reason",
+        [("", "malformed"), ("4155552671", "no_region"), ("+442083661177", "region"), ("+18005551212", "type")],
+    )
+    def test_refuses_number(self, factor, number, reason):
+        """A number that could not enrol cannot be adopted."""
+        assert reason == rejected(factor.enroller.adopt, "alice", number, error=PhoneNumberError).reason
+        assert not factor.verifier.status("alice").enrolled
+
+    @pytest.mark.parametrize("parse", [PhoneNumber.parse, phonenumbers.parse])
+    def test_parsed_number(self, factor, parse):
+        """A number that was parsed already can be adopted."""
+        assert NUMBER == factor.enroller.adopt("alice", parse(NUMBER)).phone.e164
+
+    @pytest.mark.parametrize("number", [None, 14155552671, b"+14155552671"])
+    def test_refuses_type(self, factor, number):
+        """What is neither text nor a parsed number is a mistake of the program."""
+        rejected(factor.enroller.adopt, "alice", number, error=TypeError)
+
+    def test_drops_pending(self, new):
+        """R17: a number that waits since before the adoption needed no proof then, so its code confirms nothing."""
+        factor = new(a_config(max_phones=2))
+        pending = factor.enroller.start("alice", OTHER_NUMBER)
+        factor.enroller.adopt("alice", NUMBER)
+        rejected(factor.enroller.confirm, "alice", pending.id, factor.outbox.code)
+        rejected(factor.enroller.resend, "alice", pending.id)
+
+        assert [NUMBER] == enrolled_numbers(factor)
+
+    def test_keeps_pending(self, new):
+        """An adoption that changes nothing, or is refused, leaves a number that waits alone."""
+        factor = new(a_config(max_phones=2, max_users_per_number=1))
+        token = factor.enrol().verification.token
+        factor.enrol("bob", THIRD_NUMBER)
+        pending = factor.enroller.start("alice", OTHER_NUMBER, proof=token)
+        factor.enroller.adopt("alice", NUMBER)
+        rejected(factor.enroller.adopt, "alice", THIRD_NUMBER, error=PhoneInUse)
+
+        assert OTHER_NUMBER == factor.enroller.confirm("alice", pending.id, factor.outbox.code).phone.e164
+
+    def test_renumbering(self, new):
+        """Stored numbers follow a country's renumbering: adopt each number's successor in place of it."""
+        factor = new(a_config(max_phones=2))
+        factor.enroller.adopt("alice", NUMBER)
+        factor.enroller.adopt("alice", OTHER_NUMBER)
+        moved = {NUMBER: "+12135552671", OTHER_NUMBER: "+12135552672"}
+        for _ in range(2):
+            for phone in factor.verifier.status("alice").phones:
+                if phone.e164 in moved:
+                    factor.enroller.adopt("alice", moved[phone.e164], replace=phone.id, enrolled_at=phone.enrolled_at)
+
+        assert list(moved.values()) == enrolled_numbers(factor)
+        assert 1 == factor.verifier.status("alice").recovery_codes_left
+
+
+class TestPrefer:
+    """The user chooses the number to which codes go."""
+
+    @pytest.fixture
+    def factor(self, new):
+        """A factor with three numbers of alice, and a proof."""
+        factor = new(a_config(max_phones=3))
+        token = None
+        for number in NUMBER, OTHER_NUMBER, THIRD_NUMBER:
+            enrollment = factor.enrol(number=number, proof=token)
+            token = enrollment.verification.token
+        factor.token = token
+        factor.ids = [phone.id for phone in factor.verifier.status("alice").phones]
+        return factor
+
+    @pytest.mark.parametrize(
+        "place, expected",
+        [
+            (0, [NUMBER, OTHER_NUMBER, THIRD_NUMBER]),
+            (1, [OTHER_NUMBER, NUMBER, THIRD_NUMBER]),
+            (2, [THIRD_NUMBER, NUMBER, OTHER_NUMBER]),
+        ],
+    )
+    def test_first(self, factor, place, expected):
+        """The number becomes the first, the others keep their order, and codes go to it."""
+        assert factor.enroller.prefer("alice", factor.ids[place], proof=factor.token) is None
+
+        assert expected == enrolled_numbers(factor)
+        assert expected[0] == factor.verifier.challenge("alice").phone.e164
+
+    def test_keeps(self, factor):
+        """Challenges, recovery codes and proofs stay good, and nothing is sent or charged."""
+        login = factor.verifier.challenge("alice")
+        before = factor.verifier.status("alice")
+        factor.enroller.prefer("alice", factor.ids[2], proof=factor.token)
+        factor.enroller.prefer("alice", factor.ids[1], proof=factor.token)
+        after = factor.verifier.status("alice")
+
+        assert (before.challenges, before.sends_left, before.recovery_codes_left) == (
+            after.challenges, after.sends_left, after.recovery_codes_left,
+        )  # fmt: skip
+        assert factor.verifier.verify("alice", login.id, factor.outbox.code)
+
+    @pytest.mark.parametrize("phone_id", ["nobody's", "", None, 7])
+    def test_unknown(self, factor, phone_id):
+        """A number that the user does not have cannot be the first."""
+        rejected(factor.enroller.prefer, "alice", phone_id, proof=factor.token, error=NotEnrolled)
+
+        assert [NUMBER, OTHER_NUMBER, THIRD_NUMBER] == enrolled_numbers(factor)
+
+    def test_others_number(self, factor):
+        """T8: another user's number cannot be the first, and another user's proof is none."""
+        other = factor.enrol("bob")
+        rejected(factor.enroller.prefer, "alice", other.phone.id, proof=factor.token, error=NotEnrolled)
+
+        rejected(factor.enroller.prefer, "alice", factor.ids[1], proof=other.verification.token, error=ProofRequired)
+
+    def test_stranger(self, factor):
+        """A user without numbers has none to prefer."""
+        rejected(factor.enroller.prefer, "nobody", factor.ids[0], proof=None, error=NotEnrolled)
+
+    def test_disabled(self, new):
+        """R6: a disabled number that is the first stays disabled, and codes go to the next."""
+        factor = new(a_config(max_phones=2, limits=Limits(consecutive=1)))
+        first = factor.enrol()
+        factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
+        disable(factor)
+        token = factor.verifier.recover("alice", first.recovery_codes[0]).token
+        factor.enroller.prefer("alice", first.phone.id, proof=token)
+
+        assert OTHER_NUMBER == factor.verifier.challenge("alice").phone.e164
+
+
 class TestReset:
     """The operator makes a user new."""
 
@@ -906,12 +1191,17 @@ def remove(factor, token):
     return factor.enroller.remove("alice", factor.verifier.status("alice").phones[0].id, proof=token)
 
 
+def prefer(factor, token):
+    """Make the number of alice the first."""
+    return factor.enroller.prefer("alice", factor.verifier.status("alice").phones[0].id, proof=token)
+
+
 def new_codes(factor, token):
     """Draw new recovery codes for alice."""
     return factor.enroller.new_recovery_codes("alice", proof=token)
 
 
-@pytest.mark.parametrize("change", [start, remove, new_codes])
+@pytest.mark.parametrize("change", [start, remove, prefer, new_codes])
 class TestProof:
     """Once a user has a number, changing anything takes a proof."""
 
@@ -1003,7 +1293,7 @@ class TestProof:
         rejected(change, retired, token, error=ProofRequired)
 
 
-@pytest.mark.parametrize("name", ["start", "resend", "confirm", "new_recovery_codes"])
+@pytest.mark.parametrize("name", ["start", "resend", "confirm", "prefer", "new_recovery_codes"])
 def test_disabled_factor(new, factor, name):
     """With the factor turned off nothing is sent, checked or handed out, and nothing is charged."""
     token = factor.enrol().verification.token
@@ -1013,11 +1303,14 @@ def test_disabled_factor(new, factor, name):
         "start": (off.enroller.start, "alice", NUMBER),
         "resend": (off.enroller.resend, "alice", pending.id),
         "confirm": (off.enroller.confirm, "alice", pending.id, factor.outbox.code),
+        "prefer": (off.enroller.prefer, "alice", factor.verifier.status("alice").phones[0].id),
         "new_recovery_codes": (off.enroller.new_recovery_codes, "alice"),
     }
     before = factor.verifier.status("alice")
 
-    rejected(*calls[name], error=FactorDisabled, **({"proof": token} if name == "new_recovery_codes" else {}))
+    rejected(
+        *calls[name], error=FactorDisabled, **({"proof": token} if name in {"prefer", "new_recovery_codes"} else {})
+    )
     assert before == factor.verifier.status("alice")
     assert 0 == off.outbox.calls
 

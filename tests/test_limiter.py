@@ -489,6 +489,22 @@ class TestArguments:
         with pytest.raises(ConfigurationError, match=r"^scope: a str"):
             make(scope=scope)
 
+    def test_clock_is_looked_up(self, monkeypatch):
+        """Who freezes time after a limiter was made freezes the limiter's time too."""
+        limiters = [
+            RateLimiter(MemoryStore(), LIMIT),
+            Awaited(AsyncRateLimiter(AsyncMemoryStore(), LIMIT, clock=None)),
+        ]
+        frozen = Clock()
+        monkeypatch.setattr(time, "time_ns", frozen)
+        for limiter in limiters:
+            limiter.take("key", 3)
+        frozen.move(hours=1)
+
+        assert [(1, HOUR * 2)] * 2 == [
+            (decision.remaining, decision.full_after) for decision in (limiter.peek("key") for limiter in limiters)
+        ]
+
     @pytest.mark.parametrize("clock", [5, time.time])
     def test_no_clock(self, clock):
         """A clock counts nanoseconds as an integer."""

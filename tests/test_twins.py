@@ -17,6 +17,7 @@ from smsmfa import (
     AsyncVerifier,
     CodeRejected,
     CodeUsed,
+    CodeUsed,
     DeliveryRejected,
     Enroller,
     Limit,

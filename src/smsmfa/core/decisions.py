@@ -113,6 +113,7 @@ def adopt(book: Book, *, phone: Phone, replace: str | None, recovery: list[bytes
         return replaces
     if refusal := rules.in_use_refusal(book, phone.number):
         return refusal
+    user.pending = None  # it was started without a proof, or under an earlier one
     gone = [old for old in user.phones if old.id == replaces or old.number == phone.number]
     return Enrolled(stamp, _NO_ANSWER, phone=phone, shows_codes=_enrol(book, phone, gone, recovery, stamp))
 
