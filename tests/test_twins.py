@@ -17,7 +17,6 @@ from smsmfa import (
     AsyncVerifier,
     CodeRejected,
     CodeUsed,
-    CodeUsed,
     DeliveryRejected,
     Enroller,
     Limit,
