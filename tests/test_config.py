@@ -172,7 +172,7 @@ class TestAccepted:
         numbers = [PhoneNumber.parse(text) for text in ("+14155552671", "+358457123456", "+870773111632")]
         config = a_config(regions=regions)
 
-        assert allowed == {number.region for number in numbers if config.allows(number)}
+        assert allowed == {number.region for number in numbers if config.allows(number.region)}
 
     @pytest.mark.parametrize("collect", [list, tuple, dict.fromkeys])
     def test_languages(self, collect):

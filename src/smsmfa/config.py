@@ -13,7 +13,7 @@ from .codes import KeyRing, Secret
 from .core.opaque import Opaque
 from .exceptions import ConfigurationError
 from .limiter import Limit
-from .phone import ALL_REGIONS, GLOBAL, NUMBER_TYPES, SMS_TYPES, PhoneNumber, numbers_of, supported_regions
+from .phone import ALL_REGIONS, GLOBAL, NUMBER_TYPES, SMS_TYPES, numbers_of, supported_regions
 
 if TYPE_CHECKING:
     from .core.records import Issued
@@ -173,6 +173,8 @@ class FactorConfig:
 
     #: What the engine works with.
     keys: KeyRing = attrs.field(init=False, repr=False)
+    #: Tells whether messages may go to the numbers of a region.
+    allows: Callable[[str], bool] = attrs.field(init=False, repr=False)
     texts: "Messages" = attrs.field(init=False, repr=False)
     key_prefix: str = attrs.field(init=False, repr=False)
     lifetime_us: int = attrs.field(init=False, repr=False)
@@ -210,6 +212,8 @@ class FactorConfig:
             languages=self.languages, android_hash=self.android_hash,
         ))  # fmt: skip
         put("keys", KeyRing(self.secret.reveal(), self.digits))
+        others = frozenset({GLOBAL}) - self.regions
+        put("allows", (lambda region: region not in others) if "*" in self.regions else self.regions.__contains__)
         put("key_prefix", key_prefix(self.namespace))
         put("lifetime_us", self.lifetime // _MICROSECOND)
         put("resend_gap_us", self.resend_gap // _MICROSECOND)
@@ -239,10 +243,6 @@ class FactorConfig:
         generator = self.keys.get(issued.key_id) or self.keys.newest
         details = chain.from_iterable(issued.details)
         return generator.code(issued.id, user_key, kind, issued.purpose, str(number), *details)
-
-    def allows(self, number: PhoneNumber) -> bool:
-        """Return whether messages may go to a number, going by its region alone."""
-        return number.region in self.regions or ("*" in self.regions and number.region != GLOBAL)
 
     def guess_risk(self, period: timedelta) -> float:
         """Return the worst-case chance that someone who has the password guesses a code in ``period``.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .core.records import Phone
     from .core.request import Request
     from .core.transaction import Decide
+    from .phone import AnyNumber
     from .values import Challenge, Enrollment
 
 
@@ -32,7 +33,7 @@ class EnrollerBase(Base):
         self._config.texts.check(ENROLLMENT, (), locale, channel=channel)
         return locale, channel
 
-    def _read_number(self, text: Opaque[str], region: str | None) -> PhoneNumber:
+    def _read_number(self, text: Opaque[Any], region: str | None) -> PhoneNumber:
         number = read_number(text, region)
         if self._config.regions != ALL_REGIONS and number.region not in self._config.regions:
             raise PhoneNumberError("region")
@@ -40,7 +41,7 @@ class EnrollerBase(Base):
             raise PhoneNumberError("type")
         return number
 
-    def _pending(self, operation: Operation, text: Opaque[str], region: str | None) -> Phone:
+    def _pending(self, operation: Operation, text: Opaque[Any], region: str | None) -> Phone:
         number = self._read_number(text, region)
         operation.phone = phone = core.records.Phone(
             id=new_id(), number=int(number.e164[1:]), region=number.region, type=number.type
@@ -90,7 +91,7 @@ class Enroller(EnrollerBase, Shell):
     """
 
     def start(
-        self, user_id: object, number: str, *, region: str | None = None, replace: str | None = None,
+        self, user_id: object, number: AnyNumber, *, region: str | None = None, replace: str | None = None,
         proof: str | None = None, locale: str | None = None, channel: str = SMS,
     ) -> Challenge:  # fmt: skip
         """Send a code to a number that the user wants to enrol. The number is pending until :meth:`confirm`.
@@ -99,7 +100,7 @@ class Enroller(EnrollerBase, Shell):
 
         Args:
             user_id: a ``str``, ``int`` or ``UUID``.
-            number: as the user typed it.
+            number: as the user typed it, or a ``PhoneNumber`` of ours or of ``phonenumbers``.
             region: ISO code of the country that the number is dialled from, if it does not begin with ``+``.
             replace: the id of the number that it will replace, if users may have several.
             proof: the ``token`` of a fresh :class:`~smsmfa.Verification`, once the user has a number.
@@ -211,7 +212,7 @@ class Enroller(EnrollerBase, Shell):
             self._run(operation, decide)
 
     def adopt(
-        self, user_id: object, number: PhoneNumber | str, *, replace: str | None = None,
+        self, user_id: object, number: AnyNumber, *, replace: str | None = None,
         enrolled_at: datetime | None = None,
     ) -> Enrollment:  # fmt: skip
         """For operators: enrol a number that was verified elsewhere, without a message. The factor may be turned off.
@@ -220,7 +221,7 @@ class Enroller(EnrollerBase, Shell):
 
         Args:
             user_id: a ``str``, ``int`` or ``UUID``.
-            number: with ``+`` and the country code, or a ``PhoneNumber``.
+            number: with ``+`` and the country code, or a ``PhoneNumber`` of ours or of ``phonenumbers``.
             replace: the id of the number that it will replace, if users may have several.
             enrolled_at: when the number was verified; ``None``: now.
 
@@ -283,7 +284,7 @@ class AsyncEnroller(EnrollerBase, AsyncShell):
     """:class:`Enroller` for asyncio."""
 
     async def start(
-        self, user_id: object, number: str, *, region: str | None = None, replace: str | None = None,
+        self, user_id: object, number: AnyNumber, *, region: str | None = None, replace: str | None = None,
         proof: str | None = None, locale: str | None = None, channel: str = SMS,
     ) -> Challenge:  # fmt: skip
         """Like :meth:`Enroller.start`."""
@@ -339,7 +340,7 @@ class AsyncEnroller(EnrollerBase, AsyncShell):
             await self._run(operation, decide)
 
     async def adopt(
-        self, user_id: object, number: PhoneNumber | str, *, replace: str | None = None,
+        self, user_id: object, number: AnyNumber, *, replace: str | None = None,
         enrolled_at: datetime | None = None,
     ) -> Enrollment:  # fmt: skip
         """Like :meth:`Enroller.adopt`."""

@@ -82,6 +82,7 @@ class Verifier(VerifierBase, Shell):
         Raises:
             NotEnrolled: the user has no number, or no such number.
             Locked: the number is disabled.
+            PhoneNumberError: the configuration dropped its country (``"region"``).
             RateLimited: a limit refuses; see ``scope`` and ``retry_after``.
             DeliveryRejected: the message was not sent, and not charged.
             FactorDisabled: the factor is turned off.
@@ -93,7 +94,8 @@ class Verifier(VerifierBase, Shell):
         self._config.texts.check(purpose, bound, language, channel=channel)
         with self._operation("challenge", user_id, VERIFICATION, purpose=purpose) as operation:
             decide = self._challenge(phone_id, purpose, bound, language, channel)
-            return self._request(operation, decide, partial(core.rules.locate_phone, phone_id=phone_id))
+            locate = partial(core.rules.locate_phone, phone_id=phone_id, config=self._config)
+            return self._request(operation, decide, locate)
 
     def resend(self, user_id: object, challenge_id: str, *, channel: str | None = None) -> Challenge:
         """Send the same code once more, under the same expiry and attempts. Renew a challenge that is dead.
@@ -113,7 +115,7 @@ class Verifier(VerifierBase, Shell):
         """
         channel = None if channel is None else checked_channel(channel)
         with self._operation("resend", user_id, VERIFICATION, challenge_id=challenge_id) as operation:
-            locate = partial(core.rules.locate_challenge, challenge_id=challenge_id)
+            locate = partial(core.rules.locate_challenge, challenge_id=challenge_id, config=self._config)
             return self._request(operation, self._resend(challenge_id, channel), locate)
 
     def verify(
@@ -236,13 +238,14 @@ class AsyncVerifier(VerifierBase, AsyncShell):
         self._config.texts.check(purpose, bound, language, channel=channel)
         with self._operation("challenge", user_id, VERIFICATION, purpose=purpose) as operation:
             decide = self._challenge(phone_id, purpose, bound, language, channel)
-            return await self._request(operation, decide, partial(core.rules.locate_phone, phone_id=phone_id))
+            locate = partial(core.rules.locate_phone, phone_id=phone_id, config=self._config)
+            return await self._request(operation, decide, locate)
 
     async def resend(self, user_id: object, challenge_id: str, *, channel: str | None = None) -> Challenge:
         """Like :meth:`Verifier.resend`."""
         channel = None if channel is None else checked_channel(channel)
         with self._operation("resend", user_id, VERIFICATION, challenge_id=challenge_id) as operation:
-            locate = partial(core.rules.locate_challenge, challenge_id=challenge_id)
+            locate = partial(core.rules.locate_challenge, challenge_id=challenge_id, config=self._config)
             return await self._request(operation, self._resend(challenge_id, channel), locate)
 
     async def verify(

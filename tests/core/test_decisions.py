@@ -16,6 +16,7 @@ from smsmfa import (
     Locked,
     NotEnrolled,
     PhoneInUse,
+    PhoneNumberError,
     ProofRequired,
     RateLimited,
 )
@@ -185,6 +186,16 @@ class TestRules:
 
 class TestStart:
     """A number begins to wait."""
+
+    def test_dropped_region(self):
+        """T23: once a configuration drops a country, nothing is sent there, to pending and enrolled numbers alike."""
+        world = World(phone())
+        world.challenge()
+        world.start(OTHER_NUMBER, new_id="another")
+        world.config, world.now = a_config(regions={"CA"}), world.now + 30 * SECOND
+
+        for refusal in world.challenge(), world.resend(), world.resend_pending("another"):
+            assert ("region", PhoneNumberError) == (refusal.reason, type(refusal))
 
     def test_waits(self):
         """R17, T9: the number waits beside the enrolled ones, which stay as they were, and one message is charged."""

@@ -15,6 +15,7 @@ from smsmfa import (
     Locked,
     NotEnrolled,
     PhoneInUse,
+    PhoneNumberError,
     ProofRequired,
     RateLimited,
 )
@@ -213,28 +214,49 @@ class TestFind:
     @pytest.mark.parametrize(
         "phone_id, expected", [(None, "on"), ("on", "on"), ("off", Locked), ("waits", NotEnrolled)]
     )
-    def test_usable(self, phone_id, expected):
-        """R6: a message goes to the number that is named, or the first that is not disabled."""
+    def test_recipient(self, phone_id, expected):
+        """R6: a message goes to the number that is named, or to the first that is not disabled."""
+        found = rules.recipient_or_refusal(a_config(), self.USER, phone_id)
+
+        assert expected == (found.id if isinstance(found, Phone) else type(found))
+
+    def test_no_recipient(self):
+        """Without a number there is no recipient, and with disabled ones only the user is locked."""
+        assert isinstance(rules.recipient_or_refusal(a_config(), User(), None), NotEnrolled)
+        assert isinstance(rules.recipient_or_refusal(a_config(), User(phones=[phone(disabled=True)]), None), Locked)
+
+    def test_dropped_region(self):
+        """T23: once a configuration drops a country, no message goes there. Another number is used if there is one."""
+        config = a_config(regions={"CA"})
+        canadian = Phone("ca", 16135550123, "CA", "mobile")
+
+        assert "region" == rules.recipient_or_refusal(config, User(phones=[phone()]), None).reason
+        assert canadian is rules.recipient_or_refusal(config, User(phones=[phone(), canadian]), None)
+        assert isinstance(
+            rules.recipient_or_refusal(config, User(phones=[phone(), canadian]), "phone"), PhoneNumberError
+        )
+
+    @pytest.mark.parametrize("phone_id, expected", [("on", "on"), ("off", Locked), ("waits", NotEnrolled)])
+    def test_answered(self, phone_id, expected):
+        """A code that was sent to a number is good while that number is enrolled and not disabled."""
         found = rules.phone_or_refusal(self.USER, phone_id)
 
         assert expected == (found.id if isinstance(found, Phone) else type(found))
 
-    def test_usable_of_none(self):
-        """Without a number nothing is usable, and with disabled ones only the user is locked."""
-        assert isinstance(rules.phone_or_refusal(User(), None), NotEnrolled)
-        assert isinstance(rules.phone_or_refusal(User(phones=[phone(disabled=True)]), None), Locked)
-
     def test_about(self):
-        """An operation locates the numbers that its decision will ask for, and no others."""
+        """A transaction covers the numbers that its decision will ask for, and no others."""
 
-        def ids(phones):
-            return [one.id for one in phones]
+        def phone_to(phone_id):
+            return [one.id for one in rules.locate_phone(self.USER, phone_id, a_config())]
 
-        assert (["on"], []) == (ids(rules.locate_phone(self.USER, None)), ids(rules.locate_phone(self.USER, "off")))
-        assert ["on"] == ids(rules.locate_challenge(self.USER, "second"))
-        assert [] == ids(rules.locate_challenge(self.USER, "first")) == ids(rules.locate_challenge(self.USER, "x"))
-        assert (["waits"], []) == (ids(rules.locate_pending(self.USER)), ids(rules.locate_pending(User())))
-        assert ["off", "on", "waits"] == ids(rules.locate_all(self.USER))
+        def phone_of(challenge_id):
+            return [one.id for one in rules.locate_challenge(self.USER, challenge_id, a_config())]
+
+        assert (["on"], []) == (phone_to(None), phone_to("off"))
+        assert (["on"], [], []) == (phone_of("second"), phone_of("first"), phone_of("x"))
+        assert ["waits"] == [one.id for one in rules.locate_pending(self.USER)]
+        assert [] == rules.locate_pending(User())
+        assert ["off", "on", "waits"] == [one.id for one in rules.locate_all(self.USER)]
 
 
 class TestChallenges:

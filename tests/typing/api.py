@@ -176,7 +176,7 @@ def enrol(store: Store, sender: Sender) -> Enrollment:
     assert_type(enrolled.user_id, str)
     assert_type(enrolled.phone, EnrolledPhone)
     assert_type(enrolled.recovery_codes, tuple[str, ...])
-    assert_type(enrolled.verification, Verification)
+    assert_type(enrolled.verification, Verification | None)
     return enrolled
 
 

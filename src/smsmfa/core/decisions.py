@@ -24,7 +24,7 @@ RTS (EU) 2018/389, Art. 4 and 5.
 from datetime import timedelta
 from hmac import compare_digest
 
-from ..exceptions import AlreadyEnrolled, CodeRejected, CodeUsed, NotEnrolled, RateLimited
+from ..exceptions import AlreadyEnrolled, CodeRejected, CodeUsed, NotEnrolled, PhoneNumberError, RateLimited
 from ..limiter import give_back, remaining, take, wait
 from ..typing import ENROLLMENT, VERIFICATION
 from . import answers, rules
@@ -68,6 +68,8 @@ def resend_pending(book: Book, *, new_id: str, challenge_id: str, channel: str |
         return CodeRejected()
     old, phone = pending.issued, pending.phone
     book.phone = phone
+    if not book.config.allows(phone.region):
+        return PhoneNumberError("region")
     dead = rules.closed_refusal(book, old)
     if dead is None:
         return _repeat(book, old, phone, channel, confirmed=rules.is_confirmed(user, phone.number))
@@ -181,7 +183,7 @@ def challenge(
     user = book.user
     if refusal := rules.guesses_refusal(book):
         return refusal
-    phone = rules.phone_or_refusal(user, phone_id)
+    phone = rules.recipient_or_refusal(book.config, user, phone_id)
     if isinstance(phone, Refusal):
         return phone
     book.phone = phone
@@ -200,7 +202,7 @@ def resend(book: Book, *, new_id: str, challenge_id: str, channel: str | None) -
     old = rules.find_challenge(book.user, challenge_id)
     if old is None:
         return CodeRejected()
-    phone = rules.phone_or_refusal(book.user, old.phone_id)
+    phone = rules.recipient_or_refusal(book.config, book.user, old.phone_id)
     if isinstance(phone, Refusal):
         return phone
     book.phone = phone

@@ -16,6 +16,7 @@ from ..exceptions import (
     Locked,
     NotEnrolled,
     PhoneInUse,
+    PhoneNumberError,
     ProofRequired,
     RateLimited,
 )
@@ -89,7 +90,10 @@ def replaced_or_refusal(book: Book, number: int, replace: str | None) -> str | R
 
 def find_phone(user: User, phone_id: str) -> Phone | None:
     """Return the enrolled number with this id."""
-    return next((phone for phone in user.phones if phone.id == phone_id), None)
+    for phone in user.phones:
+        if phone.id == phone_id:
+            return phone
+    return None
 
 
 def is_confirmed(user: User, number: int) -> bool:
@@ -113,27 +117,38 @@ def find_by_purpose(user: User, purpose: str) -> Issued | None:
     return None
 
 
-def phone_or_refusal(user: User, phone_id: str | None) -> Phone | Refusal:
-    """Return the number to send to: the one named, or the first that is not disabled."""
-    locked = False
+def recipient_or_refusal(config: FactorConfig, user: User, phone_id: str | None) -> Phone | Refusal:
+    """Return the number to send to: the one named, or the first that may get messages."""
+    refusal: Refusal | None = None
     for phone in user.phones:
         if phone_id is None or phone.id == phone_id:
-            if not phone.disabled:
+            if phone.disabled:
+                refusal = Locked()
+            elif config.allows(phone.region):
                 return phone
-            locked = True
-    return Locked() if locked else NotEnrolled()
+            else:
+                refusal = PhoneNumberError("region")
+    return refusal or NotEnrolled()
 
 
-def locate_phone(user: User, phone_id: str | None) -> list[Phone]:
+def phone_or_refusal(user: User, phone_id: str) -> Phone | Refusal:
+    """Return the number to which a code was sent, unless it is disabled."""
+    for phone in user.phones:
+        if phone.id == phone_id:
+            return Locked() if phone.disabled else phone
+    return NotEnrolled()
+
+
+def locate_phone(user: User, phone_id: str | None, config: FactorConfig) -> list[Phone]:
     """Find the number that a challenge will go to."""
-    phone = phone_or_refusal(user, phone_id)
+    phone = recipient_or_refusal(config, user, phone_id)
     return [phone] if isinstance(phone, Phone) else []
 
 
-def locate_challenge(user: User, challenge_id: str) -> list[Phone]:
+def locate_challenge(user: User, challenge_id: str, config: FactorConfig) -> list[Phone]:
     """Find the number that a challenge went to."""
     issued = find_challenge(user, challenge_id)
-    return locate_phone(user, issued.phone_id) if issued else []
+    return locate_phone(user, issued.phone_id, config) if issued else []
 
 
 def locate_pending(user: User) -> list[Phone]:
