@@ -37,7 +37,7 @@ _WORKERS = 4
 #: The longest time that a process works before it is killed (seconds).
 _LONGEST_LIFE = 0.02
 #: A process that nobody ended ends itself after this time (seconds).
-_ALARM = 60
+_ALARM = 300
 
 MANY = Limit(10**6, None)
 Opener = Callable[[], Store]
@@ -46,6 +46,7 @@ Opener = Callable[[], Store]
 class Hammer(Suite):
     """Tests to mix into a subclass of a conformance suite. By default only a right code and a few kills are tried."""
 
+    time_limit = 300.0  # seconds, because a busy machine takes long to start processes
     #: How many processes the thorough tests kill, and how many the default tests.
     kills, few_kills = 300, 10
 
@@ -61,13 +62,13 @@ class Hammer(Suite):
 
     @pytest.mark.thorough
     def test_messages_to_one_number(self) -> None:
-        """If eight processes request codes for users who share a number, they send as many as the limit allows."""
+        """If eight processes request codes for users who share a number, they send as many as its limit allows."""
         crowd = Crowd(self.opened(), users=16, number=Limit(40, None))
         outcomes = self._hammer(_ask, crowd.limits, crowd.users, 1)
         total = sum(map(Counter, outcomes.values()), Counter())
-        expect({"Challenge": 24, "RateLimited": 104}, total, "the outcomes of 128 calls with 24 messages left")
-        expect(40, sum(crowd.charged()), "the messages charged to the users")
-        expect(40, crowd.charged_to_number(), "the messages charged to the number")
+        expect({"Challenge": 40, "RateLimited": 88}, total, "the outcomes of 128 calls with 40 messages left")
+        expect(16 + 40, sum(crowd.charged()), "the messages charged to the users")
+        expect(16 + 40, crowd.charged_to_number(), "the messages charged to the number")
 
     def test_right_code(self) -> None:
         """If eight processes answer with the right code, exactly one is let in."""
@@ -161,7 +162,7 @@ class Crowd:
     ) -> None:
         self.users = [uuid4().hex for _ in range(users)]
         self.number = f"+1415{2_000_000 + randbelow(8_000_000)}"
-        self.limits = Limits(user=user, number=number, guesses=guesses)
+        self.limits = Limits(user=user, number=number, unverified=MANY, guesses=guesses)
         self._store, self._sender = store, RecordingSender()
         shared = _config(self.limits), store, self._sender
         self.verifier, enroller = Verifier(*shared, clock=FakeClock()), Enroller(*shared, clock=FakeClock())
@@ -181,8 +182,9 @@ class Crowd:
         return [-record.sends for record in self.records()]
 
     def charged_to_number(self) -> int:
-        """Return how many messages the number was charged."""
-        return -decode(Number, self._store.read(number_key(int(self.number[1:])))).sends
+        """Return how many messages the number was charged, before and after it was confirmed."""
+        record = decode(Number, self._store.read(number_key(int(self.number[1:]))))
+        return -record.sends - record.unverified
 
 
 def _config(limits: Limits) -> FactorConfig:

@@ -13,7 +13,7 @@ from stores.hammer import Hammer
 from stores.redis.server import redis_server, wait_until
 from support import Factor, rejected
 
-from smsmfa import ConfigurationError, StoreError
+from smsmfa import CodeUsed, ConfigurationError, StoreError
 from smsmfa.stores.redis import AsyncRedisStore, RedisStore
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
 from smsmfa.testing.stores.loop import Blocking
@@ -383,7 +383,7 @@ class TestServer:
             server.start()
             values = {key: int(value) for key, value in look(store, keys).items()}
             assert factor.verifier.verify("alice", challenge.id, factor.outbox.code)
-            rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code)
+            rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code, error=CodeUsed)
             store.update(keys, increment(*keys))
             store.close()
 

@@ -15,7 +15,7 @@ import pytest
 from stores.hammer import Hammer
 from support import Factor, rejected
 
-from smsmfa import ConfigurationError, StoreContention, StoreError
+from smsmfa import CodeUsed, ConfigurationError, StoreContention, StoreError
 from smsmfa.stores.sqlite import AsyncSqliteStore, SqliteStore, sql
 from smsmfa.stores.sqlite import store as sqlite
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
@@ -474,5 +474,5 @@ def test_nobody_is_let_in(path, broken):
         store.close()
     assert 2 == len(factor.outbox.messages)
     factor.verifier.verify("alice", challenge.id, factor.outbox.code)
-    rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code)
+    rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code, error=CodeUsed)
     store.close()
