@@ -202,8 +202,8 @@ class Verifier(VerifierBase, Shell):
         del proof
         most = checked_age(max_age)
         operation = self._operation("check proof", user_id).operation
-        value = self._store.read(operation.user_key)
-        return core.results.proven_at(operation, value, self._read_proof(operation, token), most)
+        user = core.records.decode(core.records.User, self._store.read(operation.user_key))
+        return core.results.proven_at(operation, user, self._read_proof(operation, token), most)
 
     def unlock(self, user_id: object) -> None:
         """For operators: refill the guess and recovery buckets. A disabled number stays disabled.
@@ -222,7 +222,8 @@ class Verifier(VerifierBase, Shell):
             StoreError: the store failed.
         """
         operation = self._operation("status", user_id).operation
-        return core.results.status_of(operation, self._store.read(operation.user_key))
+        user = core.records.decode(core.records.User, self._store.read(operation.user_key))
+        return core.results.status_of(operation, user)
 
 
 class AsyncVerifier(VerifierBase, AsyncShell):
@@ -284,8 +285,8 @@ class AsyncVerifier(VerifierBase, AsyncShell):
         del proof
         most = checked_age(max_age)
         operation = self._operation("check proof", user_id).operation
-        value = await self._store.read(operation.user_key)
-        return core.results.proven_at(operation, value, self._read_proof(operation, token), most)
+        user = core.records.decode(core.records.User, await self._store.read(operation.user_key))
+        return core.results.proven_at(operation, user, self._read_proof(operation, token), most)
 
     async def unlock(self, user_id: object) -> None:
         """Like :meth:`Verifier.unlock`."""
@@ -295,4 +296,5 @@ class AsyncVerifier(VerifierBase, AsyncShell):
     async def status(self, user_id: object) -> Status:
         """Like :meth:`Verifier.status`."""
         operation = self._operation("status", user_id).operation
-        return core.results.status_of(operation, await self._store.read(operation.user_key))
+        user = core.records.decode(core.records.User, await self._store.read(operation.user_key))
+        return core.results.status_of(operation, user)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import attrs
+import msgspec
 import pytest
 from support import Clock, Factor, Outbox, wrong
 
@@ -29,6 +30,7 @@ from smsmfa.exceptions import DeliveryRejected, DeliveryUncertain
 PACKAGE = str(Path(smsmfa.__file__).parent)
 SECRET = "the-secret-of-these-tests-is-7Hq2 and long enough"
 OLDER = "an-older-secret-is-Xw93 and it is long enough, too"
+RETRY_KEY = "the-key-of-one-form-is-Bv81"
 NUMBERS = "+14155552671", "+14155552672", "+14155552673"
 ARGUMENTS = {
     "app_name": "Acme",
@@ -89,7 +91,7 @@ class Journey:
     def __init__(self):
         self.config = FactorConfig(**ARGUMENTS)
         self.store, self.outbox, self.clock = FailingStore(), Talkative(), Clock()
-        self.values, self.errors, self.events, self.secrets = [], [], [], {SECRET, OLDER}
+        self.values, self.errors, self.events, self.secrets = [], [], [], {SECRET, OLDER, RETRY_KEY}
         shared = self.config, self.store, self.outbox
         self.enroller = Enroller(*shared, on_event=self.listen, clock=self.clock)
         self.verifier = Verifier(*shared, on_event=self.listen, clock=self.clock)
@@ -182,7 +184,15 @@ class Journey:
             {"details": "x"},
         ):
             self.do(self.verifier.verify, "alice", challenge.id, code, **about)
-        self.do(self.verifier.verify, "alice", challenge.id, code, details={"_payee": "Ann"})
+        about = {"details": {"_payee": "Ann"}, "retry_key": RETRY_KEY}
+        for key in (RETRY_KEY[:15], RETRY_KEY * 5, RETRY_KEY.encode(), RETRY_KEY + "\n"):
+            self.do(self.verifier.verify, "alice", challenge.id, code, retry_key=key)
+        for _ in range(2):
+            self.do(self.verifier.verify, "alice", challenge.id, wrong(code), **about)
+        self.store.due = 1
+        self.do(self.verifier.verify, "alice", challenge.id, code, **about)
+        for _ in range(2):
+            self.do(self.verifier.verify, "alice", challenge.id, code, **about)
         self.do(self.verifier.verify, "alice", challenge.id, code, details={"_payee": "Ann"})
         late = self.do(self.verifier.challenge, "alice")
         self.clock.move(minutes=5)
@@ -191,6 +201,9 @@ class Journey:
 
     def recover(self, first):
         code, other, last = first.recovery_codes
+        for key in (RETRY_KEY, RETRY_KEY, RETRY_KEY[:15]):
+            again = self.do(self.verifier.recover, "alice", code, retry_key=key)
+            code = code if again is None or not again.repeated else again.recovery_codes[0]
         for typed in (code + "0", code.replace("-", "") + "!", code[:-1], code.encode(), None, "0" * 24):
             self.do(self.verifier.recover, "alice", typed)
         self.do(self.verifier.recover, None, code)
@@ -221,6 +234,10 @@ class Journey:
             lambda: self.enroller.remove("alice", second.phone.id, proof=token),
             lambda: self.enroller.new_recovery_codes("alice", proof=token),
             lambda: self.enroller.reset("alice"),
+            lambda: self.enroller.adopt("alice", NUMBERS[2], replace=second.phone.id),
+            lambda: self.enroller.adopt("bob", PhoneNumber.parse(NUMBERS[2])),
+            lambda: self.enroller.prefer("alice", second.phone.id, proof=token),
+            lambda: self.enroller.new_recovery_codes("alice", proof=token, retry_key=RETRY_KEY),
         ):
             self.store.due = 1
             self.do(act)
@@ -238,6 +255,16 @@ class Journey:
             self.do(self.enroller.start, "alice", NUMBERS[2], proof=proof)
             self.do(self.enroller.remove, "alice", "no such number", proof=proof)
             self.do(self.enroller.new_recovery_codes, "alice", proof=proof)
+            self.do(self.enroller.prefer, "alice", "no such number", proof=proof)
+            self.do(self.verifier.check_proof, "alice", proof)
+        for number in (int(NUMBERS[2]), NUMBERS[2].encode(), NUMBERS[2] + "x", [NUMBERS[2]]):
+            self.do(self.enroller.adopt, "bob", number)
+        self.do(self.enroller.adopt, "bob", NUMBERS[2], enrolled_at=7)
+        self.do(self.enroller.adopt, "bob", NUMBERS[2])
+        self.do(self.enroller.adopt, "bob", NUMBERS[2], replace="no such number")
+        self.do(self.enroller.prefer, "alice", "no such number", proof=token)
+        self.do(self.verifier.check_proof, "alice", token)
+        self.do(self.verifier.check_proof, "alice", token, max_age=7)
         self.do(self.enroller.remove, None, "no such number", proof=token)
         self.do(self.enroller.new_recovery_codes, None, proof=token)
         self.do(self.limiter.take, "key")
@@ -294,6 +321,7 @@ def found(journey, text, *, numbers=True):
     """Return the secrets and whole numbers that ``text`` shows."""
     text = text if isinstance(text, str) else repr(text)
     whole = [form for number in NUMBERS for form in (number[1:], number[2:], PhoneNumber.parse(number).national)]
+    whole += [repr(int(number).to_bytes(5, "big"))[2:-1] for number in NUMBERS]  # in a record's bytes
     return [secret for secret in [*journey.secrets, *(whole if numbers else [])] if secret in text]
 
 
@@ -316,6 +344,8 @@ def test_the_journey_went_everywhere(journey):
     } <= kinds  # fmt: skip
     assert [SECRET] == found(journey, f"so {SECRET} would be found")
     assert 1 < len(found(journey, NUMBERS[0]))
+    assert found(journey, [int(NUMBERS[0])])
+    assert found(journey, [msgspec.msgpack.encode(int(NUMBERS[0]))])
 
 
 def test_values_show_nothing(journey):

@@ -145,6 +145,7 @@ def on_event(event: Event) -> None:
     assert_type(event.encoding, str | None)
     assert_type(event.challenge_id, str | None)
     assert_type(event.purpose, str | None)
+    assert_type(event.repeated, bool)
 
 
 def clock() -> int:
@@ -177,6 +178,10 @@ def enrol(store: Store, sender: Sender) -> Enrollment:
     assert_type(enrolled.phone, EnrolledPhone)
     assert_type(enrolled.recovery_codes, tuple[str, ...])
     assert_type(enrolled.verification, Verification | None)
+    assert_type(enrolled.repeated, bool)
+    assert_type(enroller.confirm("alice", pending.id, "123456", retry_key="a key of one form"), Enrollment)
+    assert_type(enroller.adopt("alice", pending.phone, replace="p", enrolled_at=pending.expires_at), Enrollment)
+    assert_type(enroller.adopt("alice", "+14155552671"), Enrollment)
     return enrolled
 
 
@@ -196,6 +201,11 @@ def log_in(store: Store, sender: Sender) -> Verification:
     assert_type(proof.purpose, str)
     assert_type(proof.recovery_codes, tuple[str, ...])
     assert_type(proof.token, str)
+    assert_type(proof.repeated, bool)
+    assert_type(verifier.verify("alice", challenge.id, "123456", retry_key="a key of one form"), Verification)
+    assert_type(verifier.recover("alice", "ABCD", retry_key="a key of one form"), Verification)
+    assert_type(verifier.check_proof("alice", proof.token), datetime)
+    assert_type(verifier.check_proof("alice", None, max_age=timedelta(minutes=1)), datetime)
     return verifier.recover("alice", "ABCD-EFGH-JKMN-PQRS-TVWX-YZ01")
 
 
@@ -203,6 +213,7 @@ def manage(enroller: Enroller, verifier: Verifier, proof: Verification) -> None:
     """Change an enrolment, and look at it."""
     enroller.start("alice", "+14155552671", region=None, replace="p", proof=proof.token, locale="en")
     enroller.remove("alice", "p", proof=proof.token)
+    enroller.prefer("alice", "p", proof=proof.token)
     enroller.reset("alice")
     verifier.unlock("alice")
     assert_type(enroller.new_recovery_codes("alice", proof=proof.token), tuple[str, ...])
@@ -211,6 +222,8 @@ def manage(enroller: Enroller, verifier: Verifier, proof: Verification) -> None:
     assert_type(status.enrolled, bool)
     assert_type(status.phones, tuple[EnrolledPhone, ...])
     assert_type(status.challenges, tuple[Challenge, ...])
+    assert_type(status.challenge("id"), Challenge | None)
+    assert_type(status.challenges[0].attempts_left, int | None)
     assert_type(status.sends_left, int)
     assert_type(status.guesses_left, int)
     assert_type(status.locked, bool)
@@ -250,6 +263,9 @@ async def asynchronously(store: AsyncStore, sender: AsyncSender) -> None:
     assert_type(await verifier.recover("alice", "ABCD-EFGH-JKMN-PQRS-TVWX-YZ01"), Verification)
     assert_type(await verifier.status("alice"), Status)
     assert_type(await enroller.new_recovery_codes("alice", proof=proof.token), tuple[str, ...])
+    assert_type(await verifier.check_proof("alice", proof.token), datetime)
+    assert_type(await enroller.adopt("alice", "+14155552671"), Enrollment)
+    await enroller.prefer("alice", "p", proof=proof.token)
     await enroller.remove("alice", "p", proof=proof.token)
     await enroller.reset("alice")
     await verifier.unlock("alice")

@@ -153,6 +153,7 @@ def decode(kind: type[R], value: bytes | None) -> R:
         return record
     except (msgspec.MsgspecError, UnicodeDecodeError):
         pass  # raised below, so that the decoder's error, which may quote the value, is not chained
+    del value  # it may hold whole numbers, which a traceback with locals must not show
     raise StoreError(f"a stored {kind.__name__} record does not decode; was it written by a newer release?")
 
 

@@ -16,7 +16,7 @@ from .opaque import Opaque
 from .operation import Operation
 from .outcomes import Accepted, Enrolled, Reply
 from .proofs import Proof
-from .records import Issued, Phone, User, decode
+from .records import Issued, Phone, User
 from .rules import gap_end, is_alive, is_proof
 
 #: The purposes whose verification may change an enrolment.
@@ -88,19 +88,18 @@ def verification_of(
     )
 
 
-def proven_at(operation: Operation, value: bytes | None, proof: Proof | None, max_age: int) -> datetime:
+def proven_at(operation: Operation, user: User, proof: Proof | None, max_age: int) -> datetime:
     """Return when a proof was given that could change the user's numbers now.
 
     Args:
         operation: the call.
-        value: the stored record of the user.
+        user: the record of the user.
         proof: the proof, or ``None``.
         max_age: how old it may be (microseconds).
 
     Raises:
         ProofRequired: there is no such proof, or the user has no numbers.
     """
-    user = decode(User, value)
     if proof is None or not user.phones or not is_proof(user, proof, operation.now, max_age):
         raise ProofRequired
     return instant(proof.at)
@@ -135,9 +134,9 @@ def enrolled_phone(phone: Phone, *, new: bool = False) -> EnrolledPhone:
     )
 
 
-def status_of(operation: Operation, value: bytes | None) -> Status:
-    """Return how things stand, from the stored record of the user."""
-    user, config = decode(User, value), operation.config
+def status_of(operation: Operation, user: User) -> Status:
+    """Return how things stand, from the record of the user."""
+    config = operation.config
     book = Book(operation, {}, {}, user)
     guesses = remaining(config.limits.guesses, user.guesses, book.now)
     phones = {phone.id: phone for phone in user.phones}

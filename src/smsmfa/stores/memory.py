@@ -63,15 +63,18 @@ class MemoryStore:
                 self._updating = False
 
     def _update(self, keys: Sequence[str], change: Change[T]) -> T:
+        writes, outcome = change(self._current(keys))  # not bound to a name, which a traceback with locals would show
+        if writes:
+            self._write(keys, writes)
+        return outcome
+
+    def _current(self, keys: Sequence[str]) -> dict[str, bytes]:
         values = {}
         for key in keys:
             value = self._get(key)
             if value is not None:
                 values[key] = value
-        writes, outcome = change(values)
-        if writes:
-            self._write(keys, writes)
-        return outcome
+        return values
 
     def _get(self, key: str) -> bytes | None:
         index = hash(key) % _SHARDS
