@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from functools import partial
 
@@ -12,17 +12,30 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support import START, Clock, a_config, wrong
 
-from smsmfa import Challenge, DeliveryRejected, DeliveryUncertain, Enroller, Limit, Limits, MemoryStore, Verifier
+from smsmfa import (
+    Challenge,
+    DeliveryRejected,
+    DeliveryUncertain,
+    Enroller,
+    Limit,
+    Limits,
+    MemoryStore,
+    SenderMisconfigured,
+    Verifier,
+)
 from smsmfa.exceptions import CodeRejected, RateLimited, SmsMfaError
 from smsmfa.typing import Receipt
 
-US = timedelta(microseconds=1)
+US, EPOCH = timedelta(microseconds=1), datetime(1970, 1, 1, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = 10**6, 60 * 10**6, 3600 * 10**6, 86_400 * 10**6
-LIFETIME, GAP, SKEW, PROOF_LIFETIME = 5 * MINUTE, 30 * SECOND, MINUTE, 10 * MINUTE
+LIFETIME, GAP, SKEW, PROOF_LIFETIME, USED = 5 * MINUTE, 30 * SECOND, MINUTE, 10 * MINUTE, 10 * MINUTE
+MOST_USED = 8
 ATTEMPTS, CONSECUTIVE, RECOVERY_CODES = 3, 4, 2
 LIMITS = Limits(
     user=Limit(5, timedelta(minutes=10)),
     number=Limit(6, timedelta(minutes=9)),
+    unverified=Limit(4, timedelta(minutes=8)),
+    refunds=Limit(2, timedelta(minutes=30)),
     total=Limit(12, timedelta(minutes=3)),
     guesses=Limit(5, timedelta(minutes=20)),
     recovery=Limit(2, timedelta(hours=1)),
@@ -31,7 +44,7 @@ LIMITS = Limits(
 USERS = ("alice", "bob", "carol")
 NUMBERS = ("+14155552671", "+14155552672", "+14155552673")
 PURPOSES = ("login", "manage", "payment")
-DETAILS = (None, {"payee": "Ann"}, {"payee": "Bob"})
+DETAILS = (None, {"_payee": "Ann"}, {"_payee": "Bob"})
 
 
 # --- the model
@@ -98,14 +111,24 @@ class Code:
 
 
 @dataclass
+class Used:
+    """A code that was accepted: what it was for, and when."""
+
+    about: tuple
+    at: int
+
+
+@dataclass
 class Person:
     sends: Bucket
     guesses: Bucket
     recoveries: Bucket
+    refunds: Bucket
     phones: list = field(default_factory=list)
     codes: dict = field(default_factory=dict)
     pending: Code | None = None
     recovery: set = field(default_factory=set)
+    used: list = field(default_factory=list)
     changes: int = 0
 
 
@@ -125,7 +148,8 @@ class Model:
         self.time, self.max_phones, self.max_users = time, max_phones, max_users
         self.total = Bucket(LIMITS.total, time)
         self.numbers = {number: Bucket(LIMITS.number, time) for number in NUMBERS}
-        buckets = LIMITS.user, LIMITS.guesses, LIMITS.recovery
+        self.unverified = {number: Bucket(LIMITS.unverified, time) for number in NUMBERS}
+        buckets = LIMITS.user, LIMITS.guesses, LIMITS.recovery, LIMITS.refunds
         self.people = {user: Person(*(Bucket(limit, time) for limit in buckets)) for user in USERS}
 
     def alive(self, code):
@@ -143,14 +167,31 @@ class Model:
         return only("RateLimited", "guesses", wait) if wait else None
 
     def unproven(self, user, proof):
-        if not self.people[user].phones:
-            return None
-        if proof:
-            owner, at, changes, manages = proof
-            fresh = -SKEW <= self.time.us - at <= PROOF_LIFETIME
-            if owner == user and manages and fresh and changes == self.people[user].changes:
-                return None
-        return only("ProofRequired")
+        proven = not self.people[user].phones or self.is_proof(user, proof, PROOF_LIFETIME)
+        return None if proven else only("ProofRequired")
+
+    def is_proof(self, user, proof, max_age):
+        if not proof:
+            return False
+        owner, at, changes, manages = proof
+        fresh = -SKEW <= self.time.us - at <= max_age
+        return owner == user and manages and fresh and changes == self.people[user].changes
+
+    def check_proof(self, user, proof, max_age):
+        proven = self.people[user].phones and self.is_proof(user, proof, max_age)
+        return ([("datetime",)], nothing) if proven else only("ProofRequired")
+
+    def recent(self, person):
+        return [used for used in person.used if -SKEW <= self.time.us - used.at <= USED]
+
+    def use(self, person, *about):
+        """Remember that a code was accepted."""
+        person.used = [*self.recent(person)[1 - MOST_USED :], Used(about, self.time.us)]
+
+    def unknown(self, person, *about):
+        """Expect that a code that was accepted within ten minutes is told from one that never existed."""
+        used = about in [used.about for used in self.recent(person)]
+        return only("CodeUsed" if used else "CodeRejected", 0)
 
     def in_use(self, person, number):
         others = [other for other in self.people.values() if other is not person]
@@ -163,14 +204,26 @@ class Model:
         return usable[0] if usable else only("Locked" if phones else "NotEnrolled")
 
     def sending(self, person, number, carrier, effect):
-        """Expect a message, or the limit with the longest wait. A message that was not sent changes nothing."""
-        buckets = {"user": person.sends, "number": self.numbers[number], "total": self.total}
+        """Expect a message, or the limit with the longest wait.
+
+        A message that was not sent changes nothing if the carrier or the operator is at fault. Otherwise it costs the
+        user a refund, or as much as any message once there are no refunds left.
+        """
+        confirmed = any(phone.number == number for phone in person.phones)
+        lane = self.numbers if confirmed else self.unverified
+        buckets = {"user": person.sends, "number": lane[number], "total": self.total}
         waits = {scope: bucket.wait() for scope, bucket in buckets.items()}
         longest = max(waits.values())
         if longest:
             return [("RateLimited", scope, longest) for scope, wait in waits.items() if wait == longest], nothing
+        if carrier in EXCUSED:
+            return [EXCUSED[carrier]], nothing
+
+        def refused(value, code):
+            (person.refunds if person.refunds.left() >= 1 else person.sends).take()
+
         if carrier == "rejected":
-            return only("DeliveryRejected")
+            return [("DeliveryRejected",)], refused
 
         def sent(value, code):
             for bucket in buckets.values():
@@ -179,22 +232,38 @@ class Model:
 
         return [("Challenge", True, carrier != "sent")], sent
 
+    def sending_to_confirm(self, person, number, carrier, effect):
+        """Expect the same for a number that somebody wants. That others have it costs the user a message to know."""
+        expected, sent = self.sending(person, number, carrier, effect)
+        if expected[0][0] == "RateLimited" and expected[0][1] != "carrier":
+            return expected, sent
+
+        def charged(value, code):
+            person.sends.take()
+
+        refusal = self.in_use(person, number)
+        return (refusal[0], charged) if refusal else (expected, sent)
+
+    def replaced(self, person, number, replace):
+        """Return the id of the number that another will replace, or a refusal."""
+        same = next((phone for phone in person.phones if phone.number == number), None)
+        if replace is not None and replace not in {phone.id for phone in person.phones}:
+            return only("NotEnrolled")
+        if same and not same.disabled and same.id != replace:
+            return only("AlreadyEnrolled")
+        if replace is None and same:
+            return same.id
+        if replace is None and len(person.phones) >= self.max_phones:
+            return person.phones[0].id if self.max_phones == 1 else only("AlreadyEnrolled")
+        return replace
+
     def start(self, user, number, proof, replace, carrier):
         person = self.people[user]
         if refusal := self.spent(person) or self.unproven(user, proof):
             return refusal
-        named = [phone for phone in person.phones if phone.id == replace]
-        same = [phone for phone in person.phones if phone.number == number]
-        if replace is not None and not named:
-            return only("NotEnrolled")
-        if replace is None and same and same[0].disabled:
-            replace = same[0].id
-        elif replace is None and self.max_phones == 1 and person.phones:
-            replace = person.phones[0].id
-        elif replace is None and len(person.phones) >= self.max_phones:
-            return only("AlreadyEnrolled")
-        if same and not same[0].disabled and same[0].id != replace:
-            return only("AlreadyEnrolled")
+        replace = self.replaced(person, number, replace)
+        if isinstance(replace, tuple):
+            return replace
         old = person.pending
         if old and old.phone.number == number and self.alive(old) and self.early(old) > 0:
 
@@ -208,7 +277,7 @@ class Model:
             now = self.time.us
             person.pending = Code(value.id, code, "enrollment", None, Phone("", number), now, now, replace)
 
-        return self.in_use(person, number) or self.sending(person, number, carrier, waits)
+        return self.sending_to_confirm(person, number, carrier, waits)
 
     def resend_enrolment(self, user, challenge_id, carrier):
         person = self.people[user]
@@ -226,7 +295,7 @@ class Model:
             now = self.time.us
             person.pending = Code(value.id, code, "enrollment", None, old.phone, now, now, old.replaces)
 
-        return self.in_use(person, old.phone.number) or self.sending(person, old.phone.number, carrier, renewed)
+        return self.sending_to_confirm(person, old.phone.number, carrier, renewed)
 
     def repeat(self, person, old, carrier):
         if self.early(old) > 0:
@@ -244,7 +313,7 @@ class Model:
         if refusal := self.spent(person):
             return refusal
         if pending is None or pending.id != challenge_id:
-            return only("CodeRejected", 0)
+            return self.unknown(person, "confirm", challenge_id)
         if refusal := self.closed(pending):
             return refusal
         if submitted != pending.code:
@@ -261,16 +330,41 @@ class Model:
             return refusal[0], dropped
 
         def enrolled(value, code):
-            assert phone.number == value.phone.e164
-            person.pending, phone.id = None, value.phone.id
-            place = person.phones.index(gone[0]) if gone else len(person.phones)
-            self.let_go(person, gone)
-            person.phones.insert(place, phone)
-            person.changes += 1
-            assert (0 if person.recovery else RECOVERY_CODES) == len(value.recovery_codes)
-            person.recovery |= set(value.recovery_codes)
+            person.pending = None
+            self.enrol(person, phone, gone, value)
+            self.use(person, "confirm", challenge_id)
 
         return [("Enrollment",)], enrolled
+
+    def enrol(self, person, phone, gone, value):
+        assert (phone.number, False) == (value.phone.phone.e164, value.repeated)
+        phone.id = value.phone.id
+        place = person.phones.index(gone[0]) if gone else len(person.phones)
+        self.let_go(person, gone)
+        person.phones.insert(place, phone)
+        person.changes += 1
+        assert (0 if person.recovery else RECOVERY_CODES) == len(value.recovery_codes)
+        person.recovery |= set(value.recovery_codes)
+
+    def adopt(self, user, number, replace):
+        person = self.people[user]
+        same = next((phone for phone in person.phones if phone.number == number and not phone.disabled), None)
+
+        def known(value, code):
+            assert (same.id, (), None) == (value.phone.id, value.recovery_codes, value.verification)
+
+        if same and replace in {None, same.id}:
+            return [("Enrollment",)], known
+        replace = self.replaced(person, number, replace)
+        if isinstance(replace, tuple):
+            return replace
+        gone = [phone for phone in person.phones if phone.id == replace or phone.number == number]
+
+        def enrolled(value, code):
+            assert value.verification is None
+            self.enrol(person, Phone("", number), gone, value)
+
+        return self.in_use(person, number) or ([("Enrollment",)], enrolled)
 
     def let_go(self, person, gone):
         person.phones = [phone for phone in person.phones if phone not in gone]
@@ -308,12 +402,22 @@ class Model:
 
         return self.unproven(user, proof) or (([("None",)], removed) if gone else only("NotEnrolled"))
 
+    def prefer(self, user, phone_id, proof):
+        person = self.people[user]
+        named = [phone for phone in person.phones if phone.id == phone_id]
+
+        def preferred(value, code):
+            person.phones = named + [phone for phone in person.phones if phone not in named]
+
+        return self.unproven(user, proof) or (([("None",)], preferred) if named else only("NotEnrolled"))
+
     def new_recovery_codes(self, user, proof):
         person = self.people[user]
 
         def replaced(value, code):
             assert RECOVERY_CODES == len(set(value) - person.recovery)
             person.recovery = set(value)
+            self.use(person, "new recovery codes")
 
         if not person.phones:
             return only("NotEnrolled")
@@ -322,8 +426,10 @@ class Model:
     def reset(self, user):
         def emptied(value, code):
             person = self.people[user]
-            person.phones, person.codes, person.pending, person.recovery = [], {}, None, set()
-            person.changes += 1
+            if person.phones or person.pending:
+                person.phones, person.codes, person.pending, person.recovery = [], {}, None, set()
+                person.used = []
+                person.changes += 1
 
         return [("None",)], emptied
 
@@ -363,7 +469,13 @@ class Model:
             }
 
         expected, effect = self.sending(person, phone.number, carrier, made)
-        return expected, forgotten if carrier == "rejected" and expected == only("DeliveryRejected")[0] else effect
+
+        def taken_back(value, code):
+            effect(value, code)
+            forgotten(value, code)
+
+        undone = expected[0] in {("DeliveryRejected",), *EXCUSED.values()}
+        return expected, taken_back if undone else effect
 
     def resend(self, user, challenge_id, carrier):
         person = self.people[user]
@@ -385,8 +497,9 @@ class Model:
         if refusal := self.spent(person):
             return refusal
         code = person.codes.get(purpose)
+        about = "verify", challenge_id, purpose, tuple(sorted((details or {}).items()))
         if code is None or (code.id, code.details) != (challenge_id, details):
-            return only("CodeRejected", 0)
+            return self.unknown(person, *about)
         if code.phone.disabled:
             return only("Locked")
         if refusal := self.closed(code):
@@ -397,6 +510,7 @@ class Model:
         def let_in(value, _):
             del person.codes[purpose]
             code.phone.failures = 0
+            self.use(person, *about)
 
         return [("Verification",)], let_in
 
@@ -410,13 +524,20 @@ class Model:
         def let_in(value, code):
             person.recovery.remove(submitted)
             person.recovery.update(value.recovery_codes)
+            self.use(person, "recover", submitted)
 
         def charged(value, code):
             person.recoveries.take()
 
         if submitted in person.recovery:
             return [("Verification",)], let_in
+        if self.unknown(person, "recover", submitted) == only("CodeUsed", 0):
+            return only("CodeUsed", 0)
         return [("CodeRejected", int(person.recoveries.left()) - 1)], charged
+
+
+#: What is not the user's fault, and how it is reported.
+EXCUSED = {"misconfigured": ("SenderMisconfigured",), "busy": ("RateLimited", "carrier", 1)}
 
 
 # --- the traces
@@ -432,6 +553,10 @@ class Carrier:
         self.messages.append(message)
         if self.behaves == "rejected":
             raise DeliveryRejected("no such number")
+        if self.behaves == "misconfigured":
+            raise SenderMisconfigured("no such account")
+        if self.behaves == "busy":
+            raise RateLimited("carrier", US)
         if self.behaves == "uncertain":
             raise DeliveryUncertain("no answer")
         if self.behaves == "broken":
@@ -456,9 +581,10 @@ recently = st.integers(0, 3)
 phones = st.sampled_from([None] * 6 + [0, 1, 2])
 users = st.sampled_from(USERS)
 tokens = st.sampled_from(["own", "own", "own", "older", "another's", "none"])
-carriers = st.sampled_from(["sent", "sent", "sent", "uncertain", "broken", "rejected"])
+carriers = st.sampled_from(["sent"] * 4 + ["uncertain", "broken", "rejected", "rejected", *EXCUSED])
 exactly = st.sampled_from([1, SECOND, GAP - 1, GAP, GAP, MINUTE, LIFETIME - 1, LIFETIME, PROOF_LIFETIME, HOUR, DAY])
 jumps = st.one_of(exactly, st.integers(1, MINUTE), st.integers(1, 30 * MINUTE))
+ages = st.sampled_from([0, 1, SECOND, MINUTE, PROOF_LIFETIME, PROOF_LIFETIME])
 
 
 def recent(things, which):
@@ -499,15 +625,17 @@ class Traces(RuleBasedStateMachine):
                 actual += value.sent, value.uncertain
         except RateLimited as error:
             actual = "RateLimited", error.scope, error.retry_after // US
-            self.wait_for = actual[2]
+            self.wait_for = actual[2] if error.scope != "carrier" else 0
         except CodeRejected as error:
             actual = type(error).__name__, error.attempts_left
         except SmsMfaError as error:
             actual = (type(error).__name__,)
         if not self.time.turned_back:
             assert actual in expected
-        elif actual[0] == "RateLimited" and actual[1] != "resend":
-            assert actual[2] <= getattr(LIMITS, actual[1]).refill // US  # nobody waits for more than one refill
+        elif actual[0] == "RateLimited" and actual[1] not in {"resend", "carrier"}:
+            refills = {LIMITS.number.refill, LIMITS.unverified.refill} if actual[1] == "number" else set()
+            longest = max(refills or {getattr(LIMITS, actual[1]).refill}) // US
+            assert actual[2] <= longest + SKEW  # nobody waits for more than one refill and what clocks may differ
             return None
         else:
             assert actual[0] in {name for name, *_ in expected}
@@ -525,7 +653,8 @@ class Traces(RuleBasedStateMachine):
             sent = Sent(user, code, message.kind, purpose, details, number, message.expires_at)
             assert sent == self.ledger.setdefault(challenge.id, sent)
         elif handed:
-            assert ("rejected", 1) == (carrier, len(handed))
+            assert carrier in {"rejected", *EXCUSED}
+            assert 1 == len(handed)
 
     def proof(self, user, whose):
         """Return a token and its claims."""
@@ -616,7 +745,7 @@ class Traces(RuleBasedStateMachine):
     def come_back(self, user, too_early):
         """Come back exactly when a refusal says, and perhaps once earlier. Then the same limit does not refuse."""
         for _ in range(3 + too_early):  # once for the guesses, once for the messages, and once for success
-            self.challenge(user, None, "come back", {"at": f"{self.time.us}"}, "sent")
+            self.challenge(user, None, "come back", {"_at": f"{self.time.us}"}, "sent")
             if not self.wait_for:
                 return
             self.time.go(self.wait_for // (1 + too_early))
@@ -648,7 +777,7 @@ class Traces(RuleBasedStateMachine):
         user = USERS[USERS.index(sent.user) - (twist == "user")]
         purpose = "login" if sent.kind == "enrollment" else sent.purpose
         purpose = purpose if twist != "purpose" else "other"
-        details = sent.details if twist != "details" else {"payee": "Eve"}
+        details = sent.details if twist != "details" else {"_payee": "Eve"}
         code = {"right": sent.code, "wrong": wrong(sent.code)}.get(guess, self.ledger[next(iter(self.ledger))].code)
         if (sent.kind == "enrollment") != (twist == "kind"):
             plan = self.model.confirm(user, challenge_id, code)
@@ -689,16 +818,19 @@ class Traces(RuleBasedStateMachine):
             self.keep(value, manages=True)
 
     @rule(
-        user=users, what=st.sampled_from(["remove", "remove", "codes", "reset", "unlock"]), which=phones, proof=tokens
+        user=users,
+        what=st.sampled_from(["remove", "remove", "prefer", "codes", "reset", "unlock"]),
+        which=phones,
+        proof=tokens,
     )
     def manage(self, user, what, which, proof):
-        """Remove a number, replace the recovery codes, reset or unlock."""
+        """Remove or prefer a number, replace the recovery codes, reset or unlock."""
         token, claims = self.proof(user, proof)
-        if what == "remove":
+        if what in {"remove", "prefer"}:
             own = [phone.id for phone in self.model.people[user].phones]
             phone_id = recent(own, 0) if which is None and own else recent(self.phone_ids, which or 0)
-            plan = self.model.remove(user, phone_id, claims)
-            self.check(plan, partial(self.enroller.remove, user, phone_id, proof=token))
+            plan = getattr(self.model, what)(user, phone_id, claims)
+            self.check(plan, partial(getattr(self.enroller, what), user, phone_id, proof=token))
         elif what == "codes":
             plan = self.model.new_recovery_codes(user, claims)
             codes = self.check(plan, partial(self.enroller.new_recovery_codes, user, proof=token))
@@ -707,6 +839,25 @@ class Traces(RuleBasedStateMachine):
             self.check(self.model.reset(user), partial(self.enroller.reset, user))
         else:
             self.check(self.model.unlock(user), partial(self.verifier.unlock, user))
+
+    @rule(user=users, number=st.sampled_from(NUMBERS), replace=phones)
+    def adopt(self, user, number, replace):
+        """Enrol a number that was verified elsewhere."""
+        phone_id = recent(self.phone_ids, replace)
+        plan = self.model.adopt(user, number, phone_id)
+        value = self.check(plan, partial(self.enroller.adopt, user, number, replace=phone_id))
+        if value:
+            self.recovery_codes[user] += value.recovery_codes
+            self.phone_ids.append(value.phone.id)
+
+    @rule(user=users, proof=tokens, max_age=ages)
+    def check_proof(self, user, proof, max_age):
+        """Show a proof, which is also checked when something is changed."""
+        token, claims = self.proof(user, proof)
+        plan = self.model.check_proof(user, claims, max_age)
+        at = self.check(plan, partial(self.verifier.check_proof, user, token, max_age=max_age * US))
+        if at:
+            assert claims[1] == (at - EPOCH) // US
 
     @rule(jump=jumps)
     def wait(self, jump):
