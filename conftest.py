@@ -7,8 +7,8 @@ import coverage
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from sybil import Sybil
-from sybil.integration.pytest import SybilItem
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
+from xdist.scheduler import LoadScopeScheduling
 
 from smsmfa import ConsoleSender
 
@@ -59,12 +59,21 @@ pytest_collect_file = Sybil(
 ).pytest()
 
 
-def pytest_itemcollected(item):
-    """Keep some items in one worker: blocks of a document share a namespace, and tests of Redis flush its scripts."""
-    if isinstance(item, SybilItem):
-        item.add_marker(pytest.mark.xdist_group(str(item.path)))
-    elif "redis" in item.nodeid.lower():
-        item.add_marker(pytest.mark.xdist_group("redis"))
+class Scheduling(LoadScopeScheduling):
+    """Keep in one worker each class, the rest of each module, each document, and all tests of Redis.
+
+    The blocks of a document share a namespace, and tests of Redis make the server forget its scripts. (Marks named
+    ``xdist_group`` do nothing with pytest 9.2.)
+    """
+
+    def _split_scope(self, nodeid):
+        return "redis" if "redis" in nodeid.lower() else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Use our scheduling, whatever ``--dist`` says."""
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)

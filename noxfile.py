@@ -19,9 +19,9 @@ WORKERS = 2 * (os.cpu_count() or 1)
 PROJECT = nox.project.load_toml("pyproject.toml")
 #: The files that the tests read, besides the package.
 TESTED = ("tests", "docs", "examples", "benchmarks", "conftest.py", "pyproject.toml", "LICENSE", *Path().glob("*.md"))
-#: Run the tests in parallel. Many wait for a server or a process, so there are more workers than cores. Tests of one
-#: ``xdist_group`` share a worker.
-PARALLEL = ("-n", str(WORKERS), "--dist", "loadgroup")
+#: Run the tests in parallel, as ``conftest.py`` schedules them. Many wait for a server or a process, so there are more
+#: workers than cores.
+PARALLEL = ("-n", str(WORKERS))
 
 
 def group(name: str) -> list[str]:
