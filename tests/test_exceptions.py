@@ -95,6 +95,7 @@ def test_tree_is_drawn():
         (CodeRejected, "code_rejected", 403),
         (CodeExpired, "code_expired", 403),
         (CodeMalformed, "code_malformed", 422),
+        (CodeUsed, "code_used", 409),
         (Locked, "locked", 423),
         (DeliveryError, "delivery_error", 502),
         (DeliveryRejected, "delivery_rejected", 502),
@@ -152,6 +153,7 @@ def test_own_message(error):
     "reason, words",
     [
         ("malformed", "not a phone number"),
+        ("no_region", "the country is missing"),
         ("impossible", "too short or too long"),
         ("invalid", "no such phone number"),
         ("region", "of this country are not accepted"),
@@ -196,7 +198,9 @@ def test_rate_limited_message(error, expected):
     assert expected == str(error)
 
 
-@pytest.mark.parametrize("error, expected", [(CodeRejected(3), 3), (CodeExpired(), 0), (CodeMalformed(), None)])
+@pytest.mark.parametrize(
+    "error, expected", [(CodeRejected(3), 3), (CodeExpired(), 0), (CodeUsed(), 0), (CodeMalformed(), None)]
+)
 def test_attempts_left(error, expected):
     """A rejected code says what is left: nothing of a dead challenge, and ``None`` where nothing was charged."""
     assert expected == error.attempts_left
