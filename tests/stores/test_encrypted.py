@@ -98,16 +98,9 @@ class OnFile(Wrapping):
             store.purge()
 
 
-class TestOverSqlite(OnFile, StoreConformance):
-    processes = False
-
-    def make_store(self):
-        return prepared(SqliteStore(self.path))
-
-
 @pytest.mark.thorough
-class TestOverSqliteThoroughly(OnFile, Hammer, StoreConformance):
-    rounds, examples, fork = 10, 10, True
+class TestOverSqlite(OnFile, Hammer, StoreConformance):
+    fork = True
 
     def make_store(self):
         return prepared(SqliteStore(self.path))

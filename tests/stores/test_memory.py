@@ -455,7 +455,7 @@ class TestInventedKeys:
         assert 1 + 1 + 10 == held(factor.store)
 
     def test_numbers_that_reject(self, factor):
-        """T19: a rejected message leaves only the user's refunds, and a number leaves nothing once the total is used up."""
+        """T19: a rejected message leaves only the user's refunds; a number leaves nothing once the total is used up."""
         for number in range(100):
             factor.outbox.outcomes = [DeliveryRejected("no such number")]
             with pytest.raises(DeliveryRejected):
