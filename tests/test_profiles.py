@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from support import a_config
 
-from smsmfa import FactorConfig, Limit, Limits, profiles
+from smsmfa import Limit, Limits, profiles
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -35,7 +35,7 @@ def test_two_readers(name):
 
 def test_profile_leaves_the_rest_open():
     """Arguments that a profile leaves open can be given beside it."""
-    config = FactorConfig(app_name="Acme", secret="a secret of the tests, long enough to be one", regions={"US"}, max_phones=3, **profiles.PSD2)
+    config = a_config(max_phones=3, **profiles.PSD2)
 
     assert (3, 5) == (config.max_phones, config.attempts)
 
