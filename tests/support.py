@@ -162,8 +162,8 @@ class Records:
     def run(self, decide, *, user_id: str = "alice"):
         """Run a decision that may be about any number of the tests, store what it writes, return what came of it."""
         operation = Operation("challenge", self.config, user_id, self.now, "verification")
-        numbers = [int(number[1:]) for number in (NUMBER, OTHER_NUMBER, THIRD_NUMBER)]
-        writes, outcome = Transaction(operation, decide, numbers).change(dict(self.values))
+        phones = [Phone("", int(number[1:]), "", "") for number in (NUMBER, OTHER_NUMBER, THIRD_NUMBER)]
+        writes, outcome = Transaction(operation, decide, phones).change(dict(self.values))
         self.about = operation.phone
         self.values |= {key: entry.value for key, entry in writes.items() if entry is not None}
         for key in [key for key, entry in writes.items() if entry is None]:

@@ -28,9 +28,9 @@ def operation(kind="", **limits):
     return Operation("challenge", a_config(limits=Limits(**limits)), "alice", NOW, kind)
 
 
-def transaction(decide=done, *, about=None, numbers=(NUMBER_AS_INT,)):
+def transaction(decide=done, *, about=None, phones=(PHONE,)):
     """Return a transaction on alice that covers her number."""
-    return Transaction(about or operation(), decide, numbers)
+    return Transaction(about or operation(), decide, phones)
 
 
 class TestKeys:
@@ -38,11 +38,11 @@ class TestKeys:
 
     def test_user(self):
         """A transaction covers the record of its user."""
-        assert [USER_KEY] == transaction(numbers=()).keys
+        assert [USER_KEY] == transaction(phones=()).keys
 
     def test_numbers(self):
         """A transaction covers the numbers that it is given, each once."""
-        assert [USER_KEY, NUMBER_KEY] == transaction(numbers=[NUMBER_AS_INT, NUMBER_AS_INT]).keys
+        assert [USER_KEY, NUMBER_KEY] == transaction(phones=[PHONE, PHONE]).keys
 
     @pytest.mark.parametrize(
         "kind, total, expected",
@@ -54,7 +54,7 @@ class TestKeys:
 
     def test_plan(self):
         """A transaction covers the numbers that are located in the user's record."""
-        one = transaction(numbers=())
+        one = transaction(phones=())
         one.plan(lambda user: user.phones, None)
         assert [USER_KEY] == one.keys
         one.plan(lambda user: user.phones, encode(User(phones=[PHONE])))
@@ -95,7 +95,7 @@ class TestChange:
             book.user.sends = LATER + 7
             return book.number(NUMBER_AS_INT)
 
-        one = transaction(decide, numbers=())
+        one = transaction(decide, phones=())
         writes, outcome = one.change({})
         assert ({}, Missing) == (writes, type(outcome))
         assert one.result(outcome) is None

@@ -32,9 +32,9 @@ def is_used(book: Book, request: Request) -> bool:
     return bool(accepted) and request.about in [answer.about for answer in accepted]
 
 
-def accept(book: Book, request: Request, method: str, phone_id: str = "", *, shows_codes: bool = False) -> Answer:
+def accept(book: Book, request: Request, method: str, *, shows_codes: bool = False) -> Answer:
     """Keep the answer to a request that is accepted, and return it."""
-    answer = request.answer(book.now, method, phone_id, shows_codes=shows_codes)
+    answer = request.answer(book.now, method, shows_codes=shows_codes)
     book.user.accepted = [*_recent(book, book.user.accepted)[1 - _MOST_ANSWERS :], answer]
     return answer
 
@@ -42,23 +42,23 @@ def accept(book: Book, request: Request, method: str, phone_id: str = "", *, sho
 def refuse(book: Book, request: Request, refusal: Refusal) -> Refusal:
     """Keep a refusal, if the request can be repeated, and return it."""
     if request.retry_key is not None:
-        answer = request.answer(book.now, "", book.phone.id if book.phone else "", refusal=refusal.code)
+        answer = request.answer(book.now, "", refusal=refusal.code)
         book.user.refused = [*_recent(book, book.user.refused)[1 - _MOST_ANSWERS :], answer]
     return refusal
 
 
 def accepted_again(book: Book, request: Request, answer: Answer) -> Accepted | Refusal:
     """Return what a request got before: the user was let in, or was refused."""
-    book.phone = rules.find_phone(book.user, answer.phone_id)
     if answer.refusal:
         return _refused_again(book, request, answer)
+    book.phone = next((phone for phone in book.user.phones if phone.last_used_at == answer.at), None)
     return Accepted(_stamp(book), answer, repeated=True)
 
 
 def enrolled_again(book: Book, request: Request, answer: Answer) -> Enrolled | Refusal:
     """Return what a request got before: the number was enrolled, or was refused."""
-    book.phone = phone = rules.find_phone(book.user, answer.phone_id)
-    if phone is None:
+    book.phone = phone = next((phone for phone in book.user.phones if phone.enrolled_at == answer.at), None)
+    if answer.refusal or phone is None:
         return _refused_again(book, request, answer)
     return Enrolled(_stamp(book), answer, repeated=True, phone=phone, shows_codes=bool(answer.seed))
 
@@ -73,8 +73,10 @@ def _refused_again(book: Book, request: Request, answer: Answer) -> Refusal:
         return CodeRejected(remaining(limits.recovery, user.recoveries, book.now))
     pending = user.pending.issued if user.pending and user.pending.issued.id == request.id else None
     issued = pending or rules.find_challenge(user, request.id)
-    if issued is None or (book.phone is not None and book.phone.disabled):
+    phone = rules.find_phone(user, issued.phone_id) if issued else None
+    if issued is None or (phone is not None and phone.disabled):
         return CodeRejected()
+    book.phone = phone
     return rules.wrong_code(book, issued)
 
 

@@ -100,8 +100,9 @@ class Book:
         limits, now = self.config.limits, self.now
         self._write(writes, self.user_key, self.user, self._user_keep_for())
         for number, record in self._numbers.items():
-            buckets = (limits.number, record.sends), (limits.unverified, record.unverified)
-            keep = None if record.holders else _longest(buckets, now)
+            keep = None
+            if not record.holders:
+                keep = _longest(((limits.number, record.sends), (limits.unverified, record.unverified)), now)
             self._write(writes, self._keys[number], record, keep)
         if self._total is not None:
             key, bucket = total_key(self.config.key_prefix), (limits.total, self._total.sends)

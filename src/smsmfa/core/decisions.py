@@ -24,6 +24,7 @@ RTS (EU) 2018/389, Art. 4 and 5.
 from datetime import timedelta
 from hmac import compare_digest
 
+from ..codes import STAMP_BYTES
 from ..exceptions import AlreadyEnrolled, CodeRejected, CodeUsed, NotEnrolled, PhoneNumberError, RateLimited
 from ..limiter import give_back, remaining, take, wait
 from ..typing import ENROLLMENT, VERIFICATION
@@ -99,7 +100,7 @@ def confirm(book: Book, *, request: Request, recovery: list[bytes], stamp: bytes
     if refusal := rules.in_use_refusal(book, phone.number):
         return answers.refuse(book, request, refusal)
     shows_codes = _enrol(book, phone, gone, recovery, stamp)
-    answer = answers.accept(book, request, pending.issued.channel, phone.id, shows_codes=shows_codes)
+    answer = answers.accept(book, request, pending.issued.channel, shows_codes=shows_codes)
     return Enrolled(stamp, answer, phone=phone, shows_codes=shows_codes)
 
 
@@ -263,7 +264,7 @@ def verify(book: Book, *, request: Request) -> Accepted | Refusal:
     if rules.charge_and_compare(book, VERIFICATION, issued, phone, request.code):
         user.issued.remove(issued)
         phone.failures, phone.last_used_at = 0, book.now
-        return Accepted(_stamp_for(book, request), answers.accept(book, request, issued.channel, phone.id))
+        return Accepted(_stamp_for(book, request), answers.accept(book, request, issued.channel))
     phone.failures += 1
     phone.disabled = phone.failures >= book.config.limits.consecutive
     return answers.refuse(book, request, CodeRejected() if phone.disabled else rules.wrong_code(book, issued))
@@ -370,7 +371,7 @@ def _stamp_for(book: Book, request: Request) -> bytes:
     """Return the stamp of the user's numbers. A record from before stamps gets one, as random as the challenge's id."""
     stamp = book.user.stamp
     if isinstance(stamp, int):
-        book.user.stamp = stamp = request.about
+        book.user.stamp = stamp = request.about.ljust(STAMP_BYTES, b"\0")
     return stamp
 
 

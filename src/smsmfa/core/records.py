@@ -84,7 +84,6 @@ class Answer(Record):
     key_id: int = 0
     #: The channel of the code, or ``"recovery"``.
     method: str = ""
-    phone_id: str = ""
     #: With the retry key and the secret, it gives the recovery codes that the answer showed.
     seed: bytes = b""
     #: The ``code`` of the error that refused the request.

@@ -11,11 +11,12 @@ from hmac import compare_digest
 
 import msgspec
 
-from ..codes import STAMP_BYTES, CodeGenerator, KeyRing, new_recovery_code, read_recovery_code, recovery_code
+from ..codes import CodeGenerator, KeyRing, new_recovery_code, read_recovery_code, recovery_code
 from .opaque import Opaque
 from .records import Answer, Details
 
-_MARK_BYTES, _ABOUT_BYTES = 12, STAMP_BYTES
+#: Few, since a record keeps them: nobody can try many.
+_MARK_BYTES, _ABOUT_BYTES = 8, 8
 _NO_KEY = Opaque("")
 
 
@@ -49,14 +50,14 @@ class Request(msgspec.Struct):
         """A hash of what was asked for, without the code. A record keeps it."""
         return sha256(repr((self.kind, self.id, self.purpose, self.details)).encode()).digest()[:_ABOUT_BYTES]
 
-    def answer(self, now: int, method: str, phone_id: str, *, shows_codes: bool = False, refusal: str = "") -> Answer:
+    def answer(self, now: int, method: str, *, shows_codes: bool = False, refusal: str = "") -> Answer:
         """Return the answer to this request as a record keeps it, without what only a repetition would need."""
         if self.retry_key is None:
             return Answer(about=self.about, at=now, method=method)
         generator = self.keys.newest
         return Answer(
             about=self.about, at=now, mark=self._mark(generator), key_id=generator.key_id, method=method,
-            phone_id=phone_id, seed=self.seed if shows_codes else b"", refusal=refusal,
+            seed=self.seed if shows_codes else b"", refusal=refusal,
         )  # fmt: skip
 
     def repeats(self, answer: Answer) -> bool:

@@ -27,12 +27,12 @@ class Transaction(Generic[O]):
     Args:
         operation: what the decision is about.
         decide: the decision.
-        numbers: phone numbers whose records it will ask for. If it asks for more, it is run again.
+        phones: numbers whose records it will ask for. If it asks for more, it is run again.
     """
 
     __slots__ = ("_decide", "_numbers", "_operation", "_outcome", "_planned", "keys")
 
-    def __init__(self, operation: Operation, decide: Decide[O], numbers: Iterable[int] = ()) -> None:
+    def __init__(self, operation: Operation, decide: Decide[O], phones: Iterable[Phone] = ()) -> None:
         self._operation, self._decide, self._outcome = operation, decide, _NOTHING
         self._planned: tuple[bytes | None, User] | None = None
         #: The numbers that are covered, each with its store key.
@@ -40,8 +40,8 @@ class Transaction(Generic[O]):
         self.keys = [operation.user_key]
         if operation.kind and operation.config.limits.total is not None:
             self.keys.append(total_key(operation.config.key_prefix))
-        for number in numbers:
-            self._cover(number)
+        for phone in phones:
+            self._cover(phone.number)
 
     def plan(self, locate: Locate, value: bytes | None) -> None:
         """Cover the numbers that the user's record names. It may change before the decision sees it."""
@@ -75,12 +75,12 @@ class Transaction(Generic[O]):
         expected, self._outcome = self._outcome, _NOTHING
         if outcome is not expected:
             raise StoreError("the store did not return the outcome of its last change; see smsmfa.typing.Store")
-        if isinstance(outcome, Missing):
-            self._cover(outcome.number)
-            return None
+        if isinstance(outcome, Outcome):
+            return outcome
         if isinstance(outcome, Refusal):
             raise outcome
-        return outcome
+        self._cover(outcome.number)
+        return None
 
     def _cover(self, number: int) -> None:
         if number not in self._numbers:
