@@ -1,7 +1,7 @@
 """One decision on its way through the store: its keys, its values, and what it returned."""
 
 import pytest
-from support import NUMBER, START, a_config
+from support import NUMBER, START, a_config, shown
 
 from smsmfa import CodeRejected, Limit, Limits, NotEnrolled, StoreError
 from smsmfa.core.book import Missing
@@ -128,9 +128,15 @@ class TestChange:
         assert before == values
 
     def test_undecodable(self):
-        """A stored value that is no record is an error."""
-        with pytest.raises(StoreError):
-            transaction().change({USER_KEY: b"garbage"})
+        """T12: a stored value that is no record is an error, which is raised where the value is out of sight."""
+        one = transaction()
+        one.plan(lambda user: user.phones, b"garbage")
+        writes, outcome = one.change({USER_KEY: b"garbage"})
+        assert ({}, StoreError) == (writes, type(outcome))
+        with pytest.raises(StoreError) as caught:
+            one.result(outcome)
+
+        assert "garbage" not in shown(caught.value)
 
 
 class TestResult:

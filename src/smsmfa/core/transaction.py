@@ -45,7 +45,10 @@ class Transaction(Generic[O]):
 
     def plan(self, locate: Locate, value: bytes | None) -> None:
         """Cover the numbers that the user's record names. It may change before the decision sees it."""
-        user = decode(User, value)
+        try:
+            user = decode(User, value)
+        except StoreError:
+            return  # the change will meet it too
         for phone in locate(user):
             self._cover(phone.number)
         self._planned = value, user
@@ -53,15 +56,16 @@ class Transaction(Generic[O]):
     def change(self, values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], Result[O]]:
         """Run the decision on stored values, as a :data:`~smsmfa.typing.Change`."""
         operation = self._operation
-        book = Book(operation, self._numbers, values, self._user(values.get(operation.user_key)))
         outcome: Result[O]
         writes: Mapping[str, Entry | None]
         try:
+            book = Book(operation, self._numbers, values, self._user(values.get(operation.user_key)))
             outcome = self._decide(book)
             writes = book.writes()
-        except Missing as missing:
-            outcome, writes = missing, {}
-        operation.phone = book.phone or operation.phone
+            operation.phone = book.phone or operation.phone
+        except (Missing, StoreError) as error:
+            # Raised later: a traceback with locals must not show what is stored.
+            outcome, writes = error.with_traceback(None), {}
         self._outcome = outcome
         return writes, outcome
 
