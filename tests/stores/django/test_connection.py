@@ -528,7 +528,7 @@ class TestSqlite:
             os.waitpid(child, 0)
             return increment("k")(values)
 
-        with pytest.raises(StoreError, match="may not fork"):
+        with pytest.raises(StoreError, match="must not fork"):
             store.update(["k"], change)
         assert store.read("k") is None
 

@@ -23,6 +23,7 @@ from django.views.debug import ExceptionReporter
 from services import MARIADB, POSTGRES
 from stores.django import project as project
 from stores.hammer import Hammer
+from stores.short import short
 from support import Factor, rejected, wrong
 
 from smsmfa import CodeRejected, CodeUsed, ConfigurationError, StoreContention, StoreError
@@ -48,9 +49,10 @@ def mariadb():
 
 
 class OnDjango:
-    """What all suites have in common: a database of their own, and a sweeper beside it."""
+    """A database for the checks of a class, and a purge beside them."""
 
-    shared = processes = True
+    shared = processes = fork = True
+    rounds, examples, patience = 5, 5, 0.05
     database = None
     store = DjangoStore
 
@@ -110,8 +112,13 @@ class OnSqlite(OnDjango):
         self.database = project.on_sqlite(tmp_path / "db.sqlite3", init_command="PRAGMA journal_mode = WAL")
 
 
+class OnALoop(OnPostgres):
+    fork = False
+    store = AsyncDjangoStore
+
+
 class Hammered(Hammer):
-    """Has a process connect before it is at work: that takes longer than it lives before it is killed."""
+    """Makes a process connect before it starts work: connecting takes longer than the process lives."""
 
     def make_store(self):
         store = super().make_store()
@@ -119,24 +126,42 @@ class Hammered(Hammer):
         return store
 
 
-class TestPostgres(Hammered, OnPostgres, StoreConformance):
-    fork = True
-    kills = 100
+class TestPostgres(OnPostgres, StoreConformance):
+    test_process_ends = test_processes_meet = test_processes_race = None  # slow to start: thorough
 
 
-class TestMariadb(Hammered, OnMariadb, StoreConformance):
-    fork = True
-    rounds, kills = 10, 20
+class TestAsyncPostgres(OnALoop, AsyncStoreConformance):
+    processes = False
 
 
-class TestSqlite(Hammered, OnSqlite, StoreConformance):
-    fork = True
-    rounds, kills = 10, 20
+@short
+class TestMariadb(OnMariadb, StoreConformance):
+    pass
 
 
-class TestAsyncPostgres(OnPostgres, AsyncStoreConformance):
-    store = AsyncDjangoStore
-    rounds = 10
+@short
+class TestSqlite(OnSqlite, StoreConformance):
+    pass
+
+
+@pytest.mark.thorough
+class TestPostgresThoroughly(Hammered, OnPostgres, StoreConformance):
+    rounds, examples, patience, kills = 20, 25, 0.2, 100
+
+
+@pytest.mark.thorough
+class TestAsyncPostgresThoroughly(OnALoop, AsyncStoreConformance):
+    rounds, examples, patience = 20, 25, 0.2
+
+
+@pytest.mark.thorough
+class TestMariadbThoroughly(Hammered, OnMariadb, StoreConformance):
+    rounds, examples, patience, kills = 10, 25, 0.2, 20
+
+
+@pytest.mark.thorough
+class TestSqliteThoroughly(Hammered, OnSqlite, StoreConformance):
+    rounds, examples, patience, kills = 10, 25, 0.2, 20
 
 
 @pytest.fixture

@@ -38,18 +38,19 @@ PATIENCE = 30
 PAGE = Path(__file__).parents[3] / "docs/how-to/stores/postgres.md"
 
 
-class OnPostgres(Hammer):
-    """A database for each class, and a sweeper that cuts connections beside it."""
+class OnPostgres:
+    """A database for each class, and a purge and lost connections beside it."""
 
-    shared = processes = True
+    shared = processes = fork = True
     server = POSTGRES.address
+    rounds, examples, patience = 5, 5, 0.05
 
     @pytest.fixture(autouse=True)
     def _url(self, url):
         self.url = url
 
     def disturb(self):
-        """Sweep, and end every connection at a moment when none can be about to commit."""
+        """Purge, and end every connection at a moment when none is about to commit."""
         with a_store(self.url) as store:
             store.purge()
         with psycopg.connect(self.url) as connection:
@@ -63,16 +64,6 @@ class OnPostgres(Hammer):
             yield
             connection.rollback()
 
-
-def at(address, url):
-    """Return the URL of a database, but for the address."""
-    return POSTGRES.at(address, database=url.rpartition("/")[2])
-
-
-class TestPostgresStore(OnPostgres, StoreConformance):
-    fork = True
-    kills = 200
-
     def make_store(self):
         return self.make_store_at(*POSTGRES.address)
 
@@ -84,8 +75,8 @@ class TestPostgresStore(OnPostgres, StoreConformance):
         store._pool._source.close()
 
 
-class TestAsyncPostgresStore(OnPostgres, AsyncStoreConformance):
-    kills = 50
+class OnALoop(OnPostgres):
+    fork = False
 
     async def make_store(self):
         return await self.make_store_at(*POSTGRES.address)
@@ -98,6 +89,29 @@ class TestAsyncPostgresStore(OnPostgres, AsyncStoreConformance):
     async def close_store(self, store):
         await store.close()
         await store._pool._source.close()
+
+
+def at(address, url):
+    """Return the URL of a database at another address."""
+    return POSTGRES.at(address, database=url.rpartition("/")[2])
+
+
+class TestPostgresStore(OnPostgres, Hammer, StoreConformance):
+    kills = 200
+
+
+class TestAsyncPostgresStore(OnALoop, AsyncStoreConformance):
+    processes = False
+
+
+@pytest.mark.thorough
+class TestPostgresStoreThoroughly(OnPostgres, StoreConformance):
+    rounds, examples, patience = 20, 25, 0.2
+
+
+@pytest.mark.thorough
+class TestAsyncPostgresStoreThoroughly(OnALoop, Hammer, AsyncStoreConformance):
+    rounds, examples, patience, kills = 20, 25, 0.2, 50
 
 
 # --- what it costs

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.schema import CreateIndex, CreateTable
 from stores.hammer import Hammer
+from stores.short import short
 from stores.sqlalchemy.databases import at, counted, end_idle, engine_of, mariadb, postgres, session, sqlite
 from support import Factor, rejected
 
@@ -47,16 +48,17 @@ def database_url(request):
 
 
 class OnDatabase:
-    """A database for the checks of a class, and a sweeper beside them."""
+    """A database for the checks of a class, and a purge beside them."""
 
     shared = processes = True
+    rounds, examples, patience = 5, 5, 0.05
 
     @pytest.fixture(autouse=True)
     def _database(self, database_url):
         self.url = database_url
 
     def disturb(self):
-        """Sweep."""
+        """Purge."""
         with closing(SqlAlchemyStore(create_engine(self.url))) as store:
             store.purge()
 
@@ -91,46 +93,96 @@ class Async(OnDatabase):
         return AsyncSqlAlchemyStore(create_async_engine(at(self.url, (host, port)).set(drivername=self.driver)))
 
 
-class TestMariaDb(Plain, Hammer, StoreConformance):
+class OnMariaDb(Plain):
     database = staticmethod(mariadb)
     server = MARIADB.address
     fork = True
-    rounds, examples, kills = 10, 10, 50
 
 
-class TestAiomysql(Async, Hammer, AsyncStoreConformance):
+class OnAiomysql(Async):
     database = staticmethod(mariadb)
     server = MARIADB.address
     driver = "mysql+aiomysql"
-    rounds, examples, kills = 5, 5, 20
 
 
-class TestPostgres(Plain, Hammer, StoreConformance):
+class OnPostgres(Plain):
     database = staticmethod(postgres)
     server = POSTGRES.address
     fork = True
-    rounds, examples, kills = 5, 5, 20
 
 
-class TestAsyncpg(Async, AsyncStoreConformance):
+class OnAsyncpg(Async):
     database = staticmethod(postgres)
     server = POSTGRES.address
     driver = "postgresql+asyncpg"
-    processes = False  # what they do is the same as above
-    rounds, examples = 5, 5
 
 
-class TestSqlite(Plain, Hammer, StoreConformance):
+class OnSqlite(Plain):
     database = staticmethod(sqlite)
-    enclosing_transaction = StoreConformance.enclosing_transaction  # one writes at a time
-    rounds, examples, kills = 5, 5, 20
+    enclosing_transaction = StoreConformance.enclosing_transaction  # only one transaction writes at a time
 
 
-class TestAiosqlite(Async, AsyncStoreConformance):
+class OnAiosqlite(Async):
     database = staticmethod(sqlite)
     driver = "sqlite+aiosqlite"
+
+
+class TestMariaDb(OnMariaDb, StoreConformance):
+    test_process_ends = test_processes_meet = test_processes_race = None  # slow to start: thorough
+
+
+class TestAiomysql(OnAiomysql, AsyncStoreConformance):
     processes = False
-    rounds, examples = 5, 5
+
+
+@short
+class TestPostgres(OnPostgres, StoreConformance):
+    pass
+
+
+@short
+class TestAsyncpg(OnAsyncpg, AsyncStoreConformance):
+    processes = False
+
+
+@short
+class TestSqlite(OnSqlite, StoreConformance):
+    pass
+
+
+@short
+class TestAiosqlite(OnAiosqlite, AsyncStoreConformance):
+    processes = False
+
+
+@pytest.mark.thorough
+class TestMariaDbThoroughly(OnMariaDb, Hammer, StoreConformance):
+    rounds, examples, patience, kills = 20, 25, 0.2, 50
+
+
+@pytest.mark.thorough
+class TestAiomysqlThoroughly(OnAiomysql, Hammer, AsyncStoreConformance):
+    patience, kills = 0.2, 20
+
+
+@pytest.mark.thorough
+class TestPostgresThoroughly(OnPostgres, Hammer, StoreConformance):
+    patience, kills = 0.2, 20
+
+
+@pytest.mark.thorough
+class TestAsyncpgThoroughly(OnAsyncpg, AsyncStoreConformance):
+    patience = 0.2
+
+
+@pytest.mark.thorough
+class TestSqliteThoroughly(OnSqlite, Hammer, StoreConformance):
+    patience, kills = 0.2, 20
+
+
+@pytest.mark.thorough
+class TestAiosqliteThoroughly(OnAiosqlite, AsyncStoreConformance):
+    patience = 0.2
 
 
 @pytest.fixture(params=DATABASES, ids=lambda database: database.__name__)
