@@ -16,7 +16,7 @@ from stores.hammer import Hammer
 from support import Factor, rejected
 
 from smsmfa import CodeUsed, ConfigurationError, StoreContention, StoreError
-from smsmfa.stores.sqlite import AsyncSqliteStore, SqliteStore, sql
+from smsmfa.stores.sqlite import AsyncSqliteStore, SqliteStore
 from smsmfa.stores.sqlite import store as sqlite
 from smsmfa.testing import AsyncStoreConformance, StoreConformance
 from smsmfa.testing.stores.suite import put
@@ -300,15 +300,6 @@ def test_purge(store, path, monkeypatch):
     assert {"0", "1", "2", "later", "never"} == {*rows_of(path)}
     assert [3, 0] == [store.purge(), store.purge()]
     assert {"later", "never"} == {*rows_of(path)}
-
-
-def test_purge_is_bounded(store, path):
-    """A purge reads no row that it does not delete."""
-    store.create_schema()
-    with database(path) as db:
-        plan = str(db.execute(f"EXPLAIN QUERY PLAN {sql.PURGE}", (0, 1)).fetchall())
-    assert "USING COVERING INDEX smsmfa_expires (expires<?)" in plan
-    assert "SCAN smsmfa" not in plan
 
 
 @pytest.mark.parametrize("number", range(4))
