@@ -21,7 +21,7 @@ from support import shown
 from smsmfa import ConfigurationError, StoreError
 from smsmfa.codes import EXAMPLE_SECRET
 from smsmfa.core.opaque import Opaque
-from smsmfa.core.records import TOTAL_KEY, number_key, user_key
+from smsmfa.core.records import number_key, total_key, user_key
 from smsmfa.stores import sealing
 from smsmfa.stores.sealing import MARK, Sealer
 from smsmfa.typing import Entry
@@ -250,7 +250,7 @@ def test_name():
 def test_name_says_nothing():
     """R31: a name shows nothing of its key: neither a prefix that tells users from numbers nor a plain hash."""
     one = sealer()
-    for key in (user_key("alice"), number_key(14155552671), TOTAL_KEY, "l:=alice"):
+    for key in (user_key("alice"), number_key(14155552671), total_key(), "l:=alice"):
         name = one.name(key)
         assert ":" not in name
         assert name not in {key, key[2:]}
