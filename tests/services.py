@@ -1,7 +1,7 @@
-"""The servers that the tests use: where they are, and a database or a prefix there that is dropped afterwards.
+"""The servers that the tests use, and databases or key prefixes on them that are deleted afterwards.
 
-Each has its address in an environment variable. A test is skipped where its server is absent, and fails
-there with ``SMSMFA_REQUIRE_SERVICES=1``.
+Each server's address is in an environment variable. If the server is absent, its tests are skipped, or fail with
+``SMSMFA_REQUIRE_SERVICES=1``.
 """
 
 import os
@@ -19,18 +19,18 @@ import pytest
 
 
 def absent(why: str) -> NoReturn:
-    """Skip the running test; with ``SMSMFA_REQUIRE_SERVICES=1`` fail it."""
+    """Skip the running test, or fail it with ``SMSMFA_REQUIRE_SERVICES=1``."""
     pytest.fail(why) if os.environ.get("SMSMFA_REQUIRE_SERVICES") == "1" else pytest.skip(why)
 
 
 class Service:
-    """One server.
+    """A server.
 
     Args:
-        name: what a skipped test calls it.
-        variable: the environment variable with its URL.
-        default: its URL where that is not set.
-        driver: the module that its tests speak to it with.
+        name: its name in the messages of skipped tests.
+        variable: the environment variable for its URL.
+        default: the URL if the variable is not set.
+        driver: the module that its tests connect with.
     """
 
     def __init__(self, name: str, variable: str, default: str, driver: str) -> None:
@@ -42,7 +42,7 @@ class Service:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port."""
+        """The host and the port."""
         return str(self._parts.hostname), int(self._parts.port or self._default.port or 0)
 
     @property
@@ -54,14 +54,14 @@ class Service:
         return self._parts.password or ""
 
     def at(self, address: tuple[str, int] | None = None, *, database: str | None = None) -> str:
-        """Return its URL, but for another address (that of a wire) or another database."""
+        """Return the server's URL with another address, such as a wire's, or another database."""
         host, port = address or self.address
         login = self._parts.netloc.rpartition("@")[0]
         path = self._parts.path if database is None else f"/{database}"
         return self._parts._replace(netloc=f"{login}@{host}:{port}" if login else f"{host}:{port}", path=path).geturl()
 
     def driver(self) -> ModuleType:
-        """Return its driver; skip the running test, or fail it, if the driver or the server is absent."""
+        """Return the driver. If it or the server is absent, skip or fail the running test."""
         if self._absence:
             absent(f"{self._absence}; set {self.variable}")
         return import_module(self._driver)
@@ -85,7 +85,7 @@ REDIS = Service("Redis", "SMSMFA_TEST_REDIS", "redis://127.0.0.1:6379/0", driver
 
 @contextmanager
 def postgres_database() -> Iterator[str]:
-    """Make a database on PostgreSQL, yield its name for :meth:`Service.at`, and drop it with what is connected."""
+    """Create a database on PostgreSQL, yield its name for :meth:`Service.at`, and drop it with its connections."""
     name = _name()
     with POSTGRES.driver().connect(POSTGRES.url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
@@ -97,7 +97,7 @@ def postgres_database() -> Iterator[str]:
 
 @contextmanager
 def mariadb_database() -> Iterator[str]:
-    """Make a database on MariaDB, yield its name for :meth:`Service.at`, and drop it."""
+    """Create a database on MariaDB, yield its name for :meth:`Service.at`, and drop it."""
     name, (host, port) = _name(), MARIADB.address
     connect = MARIADB.driver().connect
     with closing(connect(host=host, port=port, user=MARIADB.user, password=MARIADB.password)) as connection:
@@ -112,7 +112,7 @@ def mariadb_database() -> Iterator[str]:
 
 @contextmanager
 def redis_prefix() -> Iterator[str]:
-    """Yield a prefix that no key on Redis has, and delete every key that has it in its name afterwards."""
+    """Yield a new prefix for keys on Redis, and delete every key that contains it afterwards."""
     prefix = _name()
     with closing(REDIS.driver().Redis.from_url(REDIS.url)) as client:
         try:

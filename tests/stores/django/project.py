@@ -1,7 +1,7 @@
-"""A Django project for the tests: its settings are the process's, so there is one, and databases are added to it.
+"""A Django project for the tests. A process has only one, so databases are added to it.
 
-A module that imports this has Django set up. Whoever needs a database takes :func:`a_database`, whose settings can be
-pickled, so that another process adds it by :func:`add`.
+Importing this module sets Django up. The settings of a database can be pickled, so that another process can add it with
+:func:`add`.
 """
 
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ _PERSISTENT = {"CONN_MAX_AGE": None}
 
 
 class Router:
-    """Sends the app where the test says, and lets it be migrated nowhere else."""
+    """Sends the app to the database that the test chooses, and allows its migrations only there."""
 
     alias: str | None = None
-    #: Where everything else goes.
+    #: The database for everything else.
     others: str | None = None
     reads: str | None = None
 
@@ -39,7 +39,7 @@ class Router:
 
 
 def set_up() -> None:
-    """Set Django up, once."""
+    """Set Django up once."""
     if settings.configured:
         return
     settings.configure(
@@ -80,12 +80,12 @@ def set_up() -> None:
         USE_TZ=True,
     )
     django.setup()
-    for backend in ("mysql", "postgresql", "sqlite3"):  # so that a forked process need not
+    for backend in ("mysql", "postgresql", "sqlite3"):  # so that a forked process need not do it
         import_module(f"django.db.backends.{backend}.base")
 
 
 def add(database: Settings) -> str:
-    """Make a database known to the project; return its alias."""
+    """Add a database to the project, and return its alias."""
     alias = f"db_{uuid4().hex}"
     filled = connections.configure_settings({"default": {}, alias: {**database, "OPTIONS": {**database["OPTIONS"]}}})
     connections.settings[alias] = filled[alias]
@@ -93,7 +93,7 @@ def add(database: Settings) -> str:
 
 
 def forget(alias: str) -> None:
-    """Close this thread's connections to a database, and take it out of the project."""
+    """Close this thread's connections to a database, and remove it from the project."""
     from smsmfa.stores.django.connection import _thread
 
     for kept in (_thread.connections.pop(alias, None), connections[alias]):
@@ -105,7 +105,7 @@ def forget(alias: str) -> None:
 
 @contextmanager
 def routed(alias: str, *, others: str | None = None) -> Iterator[str]:
-    """Send the app to a database meanwhile, and all other apps to it or to another."""
+    """Send the app to one database, and all other apps to the same or another one."""
     Router.alias, Router.others = alias, others or alias
     try:
         yield alias
@@ -115,7 +115,7 @@ def routed(alias: str, *, others: str | None = None) -> Iterator[str]:
 
 @contextmanager
 def known(database: Settings) -> Iterator[str]:
-    """Make a database known meanwhile."""
+    """Add a database to the project, and remove it at the end."""
     alias = add(database)
     try:
         yield alias
@@ -142,14 +142,14 @@ def _server(engine: str, service: Any, name: str, address: tuple[str, int], opti
 
 @contextmanager
 def on_postgres(**options: Any) -> Iterator[Settings]:
-    """Make a database on PostgreSQL with the store's table, and drop it."""
+    """Create a database on PostgreSQL with the store's table, and drop it."""
     with postgres_database() as name:
         yield _migrated(postgres_settings(name, **options))
 
 
 @contextmanager
 def on_mariadb(**options: Any) -> Iterator[Settings]:
-    """Make a database on MariaDB with the store's table, and drop it."""
+    """Create a database on MariaDB with the store's table, and drop it."""
     with mariadb_database() as name:
         yield _migrated(mariadb_settings(name, **options))
 
@@ -163,7 +163,7 @@ def _migrated(database: Settings) -> Settings:
 
 
 def on_sqlite(path: Path, **options: Any) -> Settings:
-    """Make a SQLite file with the store's table."""
+    """Create a SQLite file with the store's table."""
     return _migrated(sqlite_settings(path, **options))
 
 

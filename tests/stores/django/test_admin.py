@@ -1,4 +1,4 @@
-"""The page of the admin site: what it shows, and what it does not let anybody do."""
+"""The page of the admin site: what it shows, and what nobody can do there."""
 
 import pytest
 from django.contrib import admin
@@ -22,7 +22,7 @@ LIST = "/admin/smsmfa/record/"
 
 @pytest.fixture
 def alias(tmp_path):
-    """The alias of a database with all tables, where the routers send all models, and with records of each kind."""
+    """The alias of a database for all models, with all tables and a record of each kind."""
     database = project.sqlite_settings(tmp_path / "admin.sqlite3")
     with project.known(database) as alias, project.routed(alias), override_settings(ROOT_URLCONF=__name__):
         call_command("migrate", database=alias, verbosity=0)
@@ -40,7 +40,7 @@ def client(alias):
 
 
 def test_list(client):
-    """The list says of which kind, size and age records are, and shows neither value nor key."""
+    """The list shows the kind, size and lifetime of records, and neither their values nor their keys."""
     page = client.get(LIST).content.decode()
 
     for shown in ("user", "number", "total", "limiter", "encrypted", "12", "5195", "forever"):
@@ -76,7 +76,7 @@ def test_nothing_can_be_done(client):
 
 
 def test_strangers(alias):
-    """Staff without the permission see nothing."""
+    """Staff without the permission cannot see the list."""
     client = Client()
     client.force_login(get_user_model().objects.create_user("staff", is_staff=True))
 

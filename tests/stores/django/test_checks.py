@@ -1,4 +1,4 @@
-"""What a database is refused for: at the first use of it, and by every ping."""
+"""What is refused of a database: at its first use, by each ping, and by Django's commands."""
 
 from contextlib import contextmanager
 
@@ -15,7 +15,7 @@ from smsmfa.testing.stores.suite import put
 
 @contextmanager
 def counted(monkeypatch):
-    """Yield a list that gets the first word of each statement of stores."""
+    """Yield a list that receives the first word of each statement of stores."""
     run, said = Connection.execute, []
 
     def counting(ours, statement, parameters=None):
@@ -33,7 +33,7 @@ def alter(alias, statement):
 
 
 def refused(alias, said):
-    """Check that every call on a database is refused, a ping too if it was good before."""
+    """Check that every call on a database is refused, and ping() too if the database was good before."""
     store = DjangoStore(using=alias)
     with pytest.raises(ConfigurationError, match=said):
         store.ping()
@@ -61,7 +61,7 @@ def sqlite(tmp_path):
 
 class TestOnce:
     def test_good(self, sqlite, postgres, mariadb, monkeypatch):
-        """What was found good is looked at by a ping, and by nothing else."""
+        """A database that was found good is checked again only by ping()."""
         for database in (sqlite, postgres, mariadb):
             with project.known(database) as alias:
                 store = DjangoStore(using=alias)
@@ -71,7 +71,7 @@ class TestOnce:
                 assert ["SELECT"] == said
 
     def test_absent(self, monkeypatch):
-        """A table that is not there yet is looked for again."""
+        """While the table is absent, it is looked for again at each use."""
         with mariadb_database() as name, project.known(project.mariadb_settings(name)) as alias:
             store = DjangoStore(using=alias)
             for _ in range(2):
@@ -86,7 +86,7 @@ class TestMariadb:
         [("ENGINE = MyISAM", "InnoDB"), ("ENGINE = Aria", "InnoDB"), ("MODIFY `key` VARCHAR(250)", "varbinary")],
     )
     def test_table(self, mariadb, change, said):
-        """A table without transactions, or with keys that have a collation, is refused until it is mended."""
+        """A table without transactions, or whose keys have a collation, is refused until it is fixed."""
         with project.known(mariadb) as alias:
             alter(alias, f"ALTER TABLE smsmfa_record {change}")
             refused(alias, said)
@@ -97,7 +97,7 @@ class TestMariadb:
             alter(alias, "ALTER TABLE smsmfa_record ENGINE = InnoDB, MODIFY `key` VARBINARY(250)")
 
     def test_migrated_without_transactions(self):
-        """Where tables are made without transactions the migration's own is refused as soon as it is made."""
+        """If tables are created without transactions, even the migration's own is refused immediately."""
         myisam = {"init_command": "SET default_storage_engine = MyISAM"}
         with mariadb_database() as name, project.known(project.mariadb_settings(name, **myisam)) as alias:
             with pytest.raises(ConfigurationError, match="InnoDB"):
@@ -107,7 +107,7 @@ class TestMariadb:
 
 class TestPostgres:
     def test_unlogged(self, postgres):
-        """A table that a crash empties is refused until it is mended."""
+        """A table that a crash empties is refused until it is fixed."""
         with project.known(postgres) as alias:
             alter(alias, "ALTER TABLE smsmfa_record SET UNLOGGED")
             refused(alias, "UNLOGGED")
@@ -115,7 +115,7 @@ class TestPostgres:
             DjangoStore(using=alias).read("a")
 
     def test_keys(self, postgres):
-        """A table whose keys are blank-padded text, which makes some equal, is refused."""
+        """A table whose keys are padded with blanks, which makes some of them equal, is refused."""
         with project.known(postgres) as alias, connections[alias].cursor() as cursor:
             cursor.execute("ALTER TABLE smsmfa_record ALTER key TYPE char(250) USING encode(key, 'escape')")
             refused(alias, "key is character instead of bytea")
@@ -130,6 +130,6 @@ class TestSqlite:
 
     @pytest.mark.parametrize("journal", ["DELETE", "TRUNCATE", "PERSIST", "WAL"])
     def test_journals_on_the_disk(self, sqlite, journal):
-        """A file whose journal is on the disk is taken."""
+        """A file whose journal is on the disk is accepted."""
         with project.known({**sqlite, "OPTIONS": {"init_command": f"PRAGMA journal_mode = {journal}"}}) as alias:
             DjangoStore(using=alias).ping()

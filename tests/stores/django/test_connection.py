@@ -1,4 +1,4 @@
-"""The store's own connections: what they are copies of, when they are opened and closed, and what breaks them."""
+"""The store's own connections: their settings, when they are opened and closed, and their failures."""
 
 import gc
 import logging
@@ -68,14 +68,14 @@ def impatient(monkeypatch):
 
 
 def opened(alias):
-    """Return this thread's connection as the driver has it, or None."""
+    """Return this thread's connection of the driver, or None."""
     wrapper = connection_to(alias)._wrapper
     return wrapper and wrapper.connection
 
 
 @contextmanager
 def a_request():
-    """Have this thread serve a request."""
+    """Let this thread serve a request."""
     request_started.send(sender=None)
     yield
     request_finished.send(sender=None)
@@ -83,7 +83,7 @@ def a_request():
 
 class TestCopies:
     def test_is_another(self, alias):
-        """A store's connection is not the one that models use, and is of this thread alone."""
+        """The store's connection is not the models' connection, and belongs to one thread."""
         connections[alias].ensure_connection()
         DjangoStore(using=alias).ping()
         found = []
@@ -101,7 +101,7 @@ class TestCopies:
         assert mine is not connections[alias].connection
 
     def test_settings_stay(self, server):
-        """The project's settings are left as they are, and no alias is added to them."""
+        """The project's settings do not change, and no alias is added to them."""
         settings = connections[server].settings_dict
         before = {**settings, "OPTIONS": dict(settings["OPTIONS"])}, list(connections)
         DjangoStore(using=server).ping()
@@ -110,7 +110,7 @@ class TestCopies:
 
     @pytest.mark.parametrize("name", [":memory:", "file:shared?mode=memory&cache=shared"])
     def test_memory(self, name):
-        """A SQLite database in memory is refused, with what to do instead."""
+        """A SQLite database in memory is refused, and the error says what to use."""
         with (
             project.known(project.sqlite_settings(name)) as alias,
             pytest.raises(ConfigurationError, match="MemoryStor"),
@@ -118,21 +118,21 @@ class TestCopies:
             DjangoStore(using=alias).ping()
 
     def test_transaction_of_a_test(self, alias):
-        """Within the transaction of a TestCase a store is refused, with what to do instead."""
+        """In the transaction of a TestCase a store is refused, and the error says what to use."""
         block = transaction.atomic(using=alias)
         block._from_testcase = True
         with block, pytest.raises(ConfigurationError, match="TransactionTestCase"):
             DjangoStore(using=alias).ping()
 
     def test_other_databases(self):
-        """A database whose locks the store does not know is refused."""
+        """A database is refused if it is not known how it locks."""
         unknown = {"ENGINE": "django.db.backends.dummy", "OPTIONS": {}}
         with project.known(unknown) as alias, pytest.raises(ConfigurationError, match="MariaDB or SQLite, not unknown"):
             DjangoStore(using=alias).ping()
 
     @pytest.mark.parametrize("level", ["serializable", "repeatable read"])
     def test_isolation(self, postgres, mariadb, level):
-        """A store reads what is committed, whatever isolation the project wants for its models."""
+        """A store reads what is committed, whatever isolation level the project has."""
         number = {"serializable": 4, "repeatable read": 3}[level]
         for database, option, question in (
             (postgres, {"isolation_level": number}, "SHOW transaction_isolation"),
@@ -148,7 +148,7 @@ class TestCopies:
                 assert [("read committed",)] == ours.execute(question)
 
     def test_defaults_of_postgres(self, postgres):
-        """Connections that default to read-only, asynchronous transactions write, and wait for the disk."""
+        """With defaults of read-only, asynchronous transactions the store still writes, and waits for the disk."""
         options = "-c default_transaction_read_only=on -c synchronous_commit=off"
         with project.known({**postgres, "OPTIONS": {"options": options}}) as alias:
             put(DjangoStore(using=alias), {"k": b"1"})
@@ -158,14 +158,14 @@ class TestCopies:
 
     @pytest.mark.parametrize("setting", ["local", "remote_apply"])
     def test_other_waiting(self, postgres, setting):
-        """Whatever else a commit is to wait for, it waits for."""
+        """If commits wait for more than the disk, they still do."""
         options = {"options": f"-c synchronous_commit={setting}"}
         with project.known({**postgres, "OPTIONS": options}) as alias, connection_to(alias) as ours:
             ours.begin()
             assert [(setting,)] == ours.execute("SHOW synchronous_commit")
 
     def test_patience(self, postgres, mariadb):
-        """The servers are told to wait for a lock as long as an update may try, whatever the project has them told."""
+        """Servers wait for a lock as long as the deadline says, whatever the project's settings are."""
         for database, option, question, answer in (
             (postgres, {"options": "-c lock_timeout=60s"}, "SHOW lock_timeout", "5s"),
             (
@@ -180,14 +180,14 @@ class TestCopies:
                 assert [(answer,)] == ours.execute(question)
 
     def test_prepared_statements(self, postgres):
-        """A project that has psycopg prepare its statements may."""
+        """A project may let psycopg prepare its statements."""
         with project.known({**postgres, "OPTIONS": {"prepare_threshold": 0}}) as alias:
             store = DjangoStore(using=alias)
             store.update(["prepared"], increment("prepared"))
             assert 1 == store.update(["prepared"], increment("prepared"))
 
     def test_server_side_binding(self, postgres):
-        """A project that has PostgreSQL bind its parameters may."""
+        """A project may let PostgreSQL bind its parameters."""
         with project.known({**postgres, "OPTIONS": {"server_side_binding": True}}) as alias:
             store = DjangoStore(using=alias)
             put(store, {"bound": b"1", "bound too": b"\xff\x00"}, 10)
@@ -196,12 +196,12 @@ class TestCopies:
             assert {"bound": b"2", "bound too": b"\xff\x00"} == look(store, ["bound", "bound too"])
 
     def test_pool(self, postgres):
-        """A project with a pool of connections gets another for its stores, on both sides of a fork."""
+        """If a project has a connection pool, its stores have another, on both sides of a fork."""
         with project.known(
             {**postgres, "CONN_MAX_AGE": 0, "OPTIONS": {"pool": {"min_size": 1, "max_size": 1}}}
         ) as alias:
             store = DjangoStore(using=alias)
-            with connections[alias].cursor():  # the project's only one
+            with connections[alias].cursor():  # the only one of the project
                 before = store.update(["pooled"], increment("pooled"))
                 counts = forked(lambda: store.update(["pooled"], increment("pooled")), store.ping, 20)
             assert [before + 1, None] == counts
@@ -213,14 +213,14 @@ class TestCopies:
 class TestLife:
     @pytest.mark.parametrize("age", [0, 600, None])
     def test_outside_a_request(self, postgres, age):
-        """Outside a request a connection is closed after each use, or when the project says."""
+        """Outside a request a connection is closed after each use, or when the project's settings say so."""
         with project.known({**postgres, "CONN_MAX_AGE": age}) as alias:
             DjangoStore(using=alias).ping()
             assert (age == 0) == (opened(alias) is None)
 
     @pytest.mark.parametrize("age", [0, 600, None])
     def test_in_a_request(self, postgres, age):
-        """In a request it is kept to the end, or longer if the project says so."""
+        """In a request it is kept until the end, or longer if the project's settings say so."""
         with project.known({**postgres, "CONN_MAX_AGE": age}) as alias:
             with a_request():
                 DjangoStore(using=alias).ping()
@@ -230,7 +230,7 @@ class TestLife:
             assert (age == 0) == (opened(alias) is None)
 
     def test_thread_ends(self, server):
-        """A thread that ends leaves no connection behind."""
+        """A thread that ends leaves no open connection."""
         backends = []
 
         def work():
@@ -245,7 +245,7 @@ class TestLife:
         assert backends[0].closed
 
     def test_close(self, alias):
-        """A store that is closed opens its connection again."""
+        """A closed store opens its connection again."""
         store = DjangoStore(using=alias)
         store.ping()
         store.close()
@@ -254,7 +254,7 @@ class TestLife:
         assert opened(alias) is not None
 
     def test_health_check(self, postgres):
-        """With health checks a connection that died is replaced before the first statement of the next request."""
+        """With health checks, a dead connection is replaced before the first statement of the next request."""
         with project.known({**postgres, "CONN_HEALTH_CHECKS": True}) as alias:
             with a_request():
                 DjangoStore(using=alias).ping()
@@ -263,7 +263,7 @@ class TestLife:
                 DjangoStore(using=alias).ping()
 
     async def test_event_loop(self, alias):
-        """On an event loop the store for threads is refused by Django, and nothing is opened."""
+        """On an event loop Django refuses the synchronous store, and no connection is opened."""
         with pytest.raises(SynchronousOnlyOperation):
             DjangoStore(using=alias).read("k")
         with pytest.raises(SynchronousOnlyOperation):
@@ -273,7 +273,7 @@ class TestLife:
 class TestSilence:
     @override_settings(DEBUG=True)
     def test_no_log(self, alias, caplog):
-        """With DEBUG on, neither the log nor what debugging tools read has a value or a key."""
+        """With DEBUG, neither the log nor the queries that debugging tools read contain a value or a key."""
         caplog.set_level(logging.DEBUG)
         store = DjangoStore(using=alias)
         with a_request():
@@ -290,7 +290,7 @@ class TestSilence:
         )
 
     def test_no_password(self):
-        """An error of a server that cannot be reached does not say the password."""
+        """If the server cannot be reached, the error does not contain the password."""
         database = {**project.postgres_settings("nowhere", ("127.0.0.1", 1)), "PASSWORD": "open sesame"}
         with project.known(database) as alias, pytest.raises(StoreError) as raised:
             DjangoStore(using=alias).ping()
@@ -301,7 +301,7 @@ class TestSilence:
 
 class TestFaults:
     def test_in_use(self, alias):
-        """A change that uses its own store is refused, and its update changes nothing."""
+        """A change that uses its own store fails, and its update changes nothing."""
         store = DjangoStore(using=alias)
         for use in (store.ping, partial(store.read, "k"), partial(put, DjangoStore(using=alias), {"k": b"1"})):
             with pytest.raises(StoreError, match="its own store"):
@@ -309,7 +309,7 @@ class TestFaults:
             assert {} == look(store, ["nested"])
 
     def test_idle_connection_dies(self, server):
-        """A connection that the server closed while it was idle costs no error."""
+        """If the server has closed an idle connection, the next call succeeds."""
         store = DjangoStore(using=server)
         put(store, {"k": b"1"})
         for use in (store.ping, lambda: store.read("k"), lambda: store.update(["k"], increment("k"))):
@@ -319,7 +319,7 @@ class TestFaults:
         assert b"2" == store.read("k")
 
     def test_dies_in_a_change(self, alias):
-        """A connection that dies within an update is replaced, and the change made again."""
+        """A connection that dies during an update is replaced, and the change runs again."""
         store, calls = DjangoStore(using=alias), []
 
         def change(values):
@@ -346,14 +346,14 @@ class TestFaults:
         assert opened(server) is None
 
     def test_fails_in_another_way(self, alias):
-        """A statement that is wrong is not tried again, on whatever connection."""
+        """An invalid statement is not tried again."""
         DjangoStore(using=alias).ping()
         with pytest.raises((StoreError, Undone)) as raised, connection_to(alias) as ours:
             ours.execute("SELECT nothing")
         assert isinstance(raised.value.__cause__, DatabaseError)
 
     def test_interrupted(self, alias, monkeypatch):
-        """What is interrupted in the middle of a statement leaves a connection that is not used again."""
+        """A connection that was interrupted during a statement is not used again."""
         DjangoStore(using=alias).ping()
         before = opened(alias)
 
@@ -371,7 +371,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("where", ["rollback", "execute", "drop", "release"])
     def test_interrupted_at_the_end(self, alias, monkeypatch, where):
-        """Whatever interrupts the end of an update, the thread can go on, and the transaction has ended."""
+        """If the end of an update is interrupted, the transaction ends, and the thread can go on."""
         put(DjangoStore(using=alias), {"a": b"1"})
         real = getattr(Connection, where)
 
@@ -394,7 +394,7 @@ class TestFaults:
         "code, sqlstate", [(1213, None), (1205, None), ("", "40001"), ("", "40P01"), ("", "55P03")]
     )
     def test_contention(self, alias, code, sqlstate):
-        """A deadlock, a lock not granted, a serialization failure: the same connection can be used to try again."""
+        """After a deadlock, a refused lock or a serialization failure the same connection is used again."""
         DjangoStore(using=alias).ping()
         before = opened(alias)
         with pytest.raises(Undone):
@@ -403,13 +403,13 @@ class TestFaults:
         assert before is opened(alias)
 
     def test_contention_at_the_commit(self, alias):
-        """At the COMMIT the same is an error that is not tried again: whether it took effect is not known."""
+        """At the COMMIT such an error is not tried again, because the outcome is unknown."""
         with pytest.raises(StoreError, match="not known"):
             within_transaction(alias, partial(fail, 1213, "40001", committing=True))
         assert opened(alias) is None
 
     def test_rollback_fails(self, server):
-        """Where not even a ROLLBACK can be said the connection is closed."""
+        """If even ROLLBACK fails, the connection is closed."""
         with connection_to(server) as ours:
             ours.begin()
             opened(server).close()
@@ -424,7 +424,7 @@ def within_transaction(alias, work):
 
 
 def fail(code, sqlstate, ours, *, committing=False):
-    """Fail as a connection does whose driver raises an error."""
+    """Fail like a connection whose driver raises an error."""
     error = OperationalError(code, "no")
     error.__cause__ = Exception()
     error.__cause__.sqlstate = sqlstate
@@ -435,7 +435,7 @@ def fail(code, sqlstate, ours, *, committing=False):
 class TestRaces:
     @pytest.fixture(autouse=True)
     def _counted(self, monkeypatch):
-        """Count the errors of the database."""
+        """Count the database's errors."""
         self.failures, failure = [], Connection._failure
 
         def counted(connection, error):
@@ -446,7 +446,7 @@ class TestRaces:
 
     @pytest.mark.parametrize("turn", [1, 3])
     def test_no_deadlocks(self, server, turn):
-        """Updates of overlapping keys, absent at first, in whatever orders, wait for each other without a deadlock."""
+        """Updates of overlapping keys that are absent at first cannot deadlock, whatever their order is."""
 
         def work(number):
             for keys in rounds:
@@ -459,7 +459,7 @@ class TestRaces:
         assert [] == self.failures
 
     def test_nothing_is_held(self, server, monkeypatch):
-        """Who is about to wait for an absent row holds no lock that another could wait for."""
+        """An update that waits for an absent row holds no lock that another could wait for."""
         from smsmfa.stores.django.models import Record
 
         store, keys, run, free = DjangoStore(using=server), fresh("absent", "there"), Connection.execute, []
@@ -479,7 +479,7 @@ class TestRaces:
 
 class TestSqlite:
     def test_locked(self, file, impatient):
-        """A transaction of the application that holds the file's lock in this thread is waited for, and then named."""
+        """If the application's transaction in this thread has locked the file, the error says so after the deadline."""
         store = DjangoStore(using=file)
         with connections[file].cursor() as cursor:
             cursor.execute("BEGIN IMMEDIATE")
@@ -490,7 +490,7 @@ class TestSqlite:
         assert b"2" == store.read("k")
 
     def test_locked_at_the_commit(self, file, impatient):
-        """A reader that keeps a COMMIT waiting too long undoes it: nothing is changed, and it is certain."""
+        """If a reader keeps a COMMIT waiting too long, the update is undone, and that is certain."""
         store = DjangoStore(using=file)
         put(store, {"k": b"1"})
         with connections[file].cursor() as cursor:
@@ -502,7 +502,7 @@ class TestSqlite:
         assert b"1" == store.read("k")
 
     def test_waits(self, file):
-        """A lock that is given back in time costs no error."""
+        """A lock that is released in time causes no error."""
         store = DjangoStore(using=file)
         with connections[file].cursor() as cursor:
             cursor.execute("BEGIN IMMEDIATE")
@@ -513,13 +513,13 @@ class TestSqlite:
         assert b"1" == store.read("k")
 
     def test_fork_closes(self, file):
-        """A fork finds no connection to a SQLite file open, be it of another thread."""
+        """During a fork no connection to a SQLite file is open, not even in another thread."""
         store = DjangoStore(using=file)
         store.ping()
         assert [True, True] == forked(lambda: opened(file) is None, lambda: opened(file) is None, 20)
 
     def test_fork_in_a_change(self, file):
-        """A change that forks is refused, in parent and child."""
+        """A change that forks fails in the parent and in the child."""
         store = DjangoStore(using=file)
 
         def change(values):
@@ -533,7 +533,7 @@ class TestSqlite:
         assert store.read("k") is None
 
     def test_unseen_fork(self, file, monkeypatch):
-        """After a fork that Python knew nothing of the store is refused instead of losing updates."""
+        """After a fork that Python did not see, the store fails instead of losing updates."""
         store = DjangoStore(using=file)
         store.ping()
         before = opened(file)
@@ -546,7 +546,7 @@ class TestSqlite:
 
 
 def test_unseen_fork(server, monkeypatch):
-    """On a server the child of such a fork opens a connection of its own, and leaves its parent's as it is."""
+    """On a server, the child of such a fork opens its own connection and leaves its parent's alone."""
     store = DjangoStore(using=server)
     store.ping()
     before = opened(server)
@@ -561,7 +561,7 @@ def test_unseen_fork(server, monkeypatch):
 
 
 def test_never_opened():
-    """A connection that was never opened is closed without ado."""
+    """A connection that was never opened can be closed."""
     connection = Connection("default")
     connection.release()
     connection.drop()

@@ -1,4 +1,4 @@
-"""The package that Django imports before it has models."""
+"""The package that Django imports before models exist."""
 
 import subprocess
 import sys
@@ -35,17 +35,17 @@ def run(script):
 
 
 def test_early():
-    """A store can be made before there are settings, and the app installed afterwards."""
+    """A store can be made before settings exist and the app is installed."""
     assert "SMS second factor <DjangoStore>\n" == run(SCRIPT)
 
 
 def test_without_django():
-    """Without Django it is said what to install."""
+    """Without Django, the import error says what to install."""
     assert 'smsmfa.stores.django needs Django: pip install "smsmfa[django]"\n' == run(WITHOUT)
 
 
 def test_names():
-    """The package has the two stores, and no other name."""
+    """The package has the two stores and no other name."""
     assert [django.AsyncDjangoStore, django.DjangoStore] == [getattr(django, name) for name in django.__all__]
     with pytest.raises(AttributeError, match="NoStore"):
         django.NoStore  # noqa: B018

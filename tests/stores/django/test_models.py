@@ -1,4 +1,4 @@
-"""The model: what its table is made of, and how a record calls itself."""
+"""The model: the columns of its table, and the text of a record."""
 
 import pytest
 from stores.django import project as project
@@ -31,6 +31,6 @@ def test_key(settings, kind):
     ],
 )
 def test_name(key, text):
-    """A record shows the kind of its key, and nothing more of it."""
+    """A record shows the kind of its key and nothing else."""
     assert text == str(Record(key=key))
     assert f"<Record: {text}>" == repr(Record(key=key))

@@ -1,4 +1,4 @@
-"""The store in a database of a Django project: the kit on three databases, what it costs, and what may break."""
+"""The store in a database of a Django project: the test kit, the cost of an operation, and failures."""
 
 import os
 import re
@@ -80,7 +80,7 @@ class OnDjango:
 
 
 class Application:
-    """A transaction of the application on the same database, which it rolls back."""
+    """A transaction of the application on the same database that is rolled back."""
 
     @contextmanager
     def enclosing_transaction(self):
@@ -127,7 +127,7 @@ class Hammered(Hammer):
 
 
 class TestPostgres(OnPostgres, StoreConformance):
-    test_process_ends = test_processes_meet = test_processes_race = None  # slow to start: thorough
+    test_process_ends = test_processes_meet = test_processes_race = None  # slow to start, so only in the thorough tests
 
 
 class TestAsyncPostgres(OnALoop, AsyncStoreConformance):
@@ -171,7 +171,7 @@ def sqlite(tmp_path):
 
 @pytest.fixture(params=["sqlite", "postgres", "mariadb"])
 def alias(request):
-    """The alias of a database, where the routers send the app; it is empty."""
+    """The alias of an empty database to which the routers send the app."""
     with project.known(request.getfixturevalue(request.param)) as project.Router.alias:
         Record.objects.using(project.Router.alias).all().delete()
         yield project.Router.alias
@@ -184,21 +184,21 @@ def impatient(monkeypatch):
 
 
 def rows_of(alias):
-    """Return what is stored, as a model shows it."""
+    """Return the keys and times of expiry that are stored, read through the model."""
     return {bytes(row.key).decode(): row.expires for row in Record.objects.using(alias).all()}
 
 
 class TestSetUp:
     @pytest.mark.parametrize("using", [7, b"default", True])
     def test_no_alias(self, using):
-        """What is no alias is refused."""
+        """Anything but an alias is refused."""
         for cls in (DjangoStore, AsyncDjangoStore):
             with pytest.raises(ConfigurationError, match="using"):
                 cls(using=using)
 
     @pytest.mark.parametrize("using", ["nope", None])
     def test_unknown_alias(self, using):
-        """An alias that the project does not know, be it of a router, is refused when it is used."""
+        """An unknown alias, whether given or from a router, is refused at the first use."""
         store = DjangoStore(using=using)
         with project.routed("nope"):
             for call in (lambda: store.read("k"), lambda: put(store, {"k": b"1"}), store.create_schema, store.ping):
@@ -206,12 +206,12 @@ class TestSetUp:
                     call()
 
     def test_repr(self):
-        """A store says which database it uses, if it was told."""
+        """A store's repr shows the database if one was given."""
         assert "<DjangoStore>" == repr(DjangoStore())
         assert "<AsyncDjangoStore using replica>" == repr(AsyncDjangoStore(using="replica"))
 
     def test_twins(self):
-        """The twins take the same, and have the same methods with the same arguments."""
+        """Both stores take the same arguments, and have the same methods with the same arguments."""
         assert signature(DjangoStore) == signature(AsyncDjangoStore)
         for name in ("read", "update", "create_schema", "ping", "purge", "close"):
             one, other = getattr(DjangoStore, name), getattr(AsyncDjangoStore, name)
@@ -219,7 +219,7 @@ class TestSetUp:
             assert (False, True) == (iscoroutinefunction(one), iscoroutinefunction(other))
 
     def test_routers(self, alias, tmp_path):
-        """Reads and writes go where the routers write, at each operation, and never where they read."""
+        """At each operation, the routers choose the database for writes, and reads go there too."""
         store = DjangoStore()
         project.Router.reads = "default"
         try:
@@ -231,12 +231,12 @@ class TestSetUp:
             project.Router.reads = None
 
     def test_not_installed(self):
-        """A project that forgot to install the app is told so."""
+        """If the app is not installed, the error says so."""
         with override_settings(INSTALLED_APPS=[]), pytest.raises(ConfigurationError, match="INSTALLED_APPS"):
             DjangoStore().ping()
 
     def test_not_migrated(self, tmp_path):
-        """Where the table is not there yet every call is a StoreError, until it is."""
+        """Without the table every call raises StoreError. Once it is created, the store works."""
         with project.known(project.sqlite_settings(tmp_path / "new.sqlite3")) as alias:
             store = DjangoStore(using=alias)
             with pytest.raises(StoreError, match="no such table"):
@@ -249,13 +249,13 @@ class TestSetUp:
             store.ping()
 
     def test_migration_is_complete(self, alias):
-        """The migration makes what the model says."""
+        """The migration creates what the model describes."""
         call_command("makemigrations", "--check", "--dry-run", "smsmfa", verbosity=0)
         call_command("check", "smsmfa", database=[alias], stdout=StringIO())
 
 
 def sent_to_postgres(alias, call):
-    """Return the statements that a call has libpq send, as it traces them."""
+    """Return the first words of the statements that libpq sends during a call."""
     pq = connection_to(alias)._wrapper.connection.pgconn
     with TemporaryFile() as file:
         pq.trace(file.fileno())
@@ -268,7 +268,7 @@ def sent_to_postgres(alias, call):
 
 class TestCost:
     def test_postgres(self, postgres):
-        """On PostgreSQL a challenge is five statements and a check four; four more where a row is absent."""
+        """On PostgreSQL a challenge takes five statements and a check four, and four more for an absent row."""
         with project.known(postgres) as alias:
             factor = Factor(store=DjangoStore(using=alias))
             factor.enrol()
@@ -290,7 +290,7 @@ class TestCost:
             factor.store.update(["x"], lambda _: ({"x": None}, None))
 
     def test_others(self, alias, monkeypatch):
-        """Elsewhere it is the same."""
+        """Other databases take the same statements."""
         factor, said = Factor(store=DjangoStore()), []
         factor.enrol()
         run = connection.Connection.execute
@@ -306,7 +306,7 @@ class TestCost:
         assert ["SELECT", "BEGIN", "SELECT", "INSERT", "COMMIT", "BEGIN", "SELECT", "INSERT", "COMMIT"] == said
 
     def test_no_placeholder_stays(self, alias):
-        """What was made to be locked is gone, whatever came of the update."""
+        """Rows that were created only to be locked are deleted, whatever the outcome of the update is."""
         store = DjangoStore()
         store.update(["a", "b"], lambda _: ({}, None))
         store.update(["a", "b"], lambda _: ({"a": None}, None))
@@ -321,7 +321,7 @@ class TestCost:
 
 class TestHousekeeping:
     def test_expiry(self, alias):
-        """An entry is kept to an instant of the server's that is never early, or for ever; the last word counts."""
+        """An entry never expires early by the server's clock, and the last lifetime counts."""
         store, before = DjangoStore(), time.time()
         for lifetimes in ((None, 0, 10**11), (0, 10**11, None)):
             for key, keep_for in zip("abc", lifetimes, strict=True):
@@ -333,7 +333,7 @@ class TestHousekeeping:
         assert before + 10**11 <= rows["b"] <= after + 10**11
 
     def test_purge(self, alias):
-        """A purge deletes what has expired, the oldest first and no more than it was told, and nothing else."""
+        """A purge deletes expired entries, the oldest first and not more than the limit, and nothing else."""
         store = DjangoStore()
         for number in range(5):
             put(store, {f"{number}": b"1"}, 100)
@@ -348,7 +348,7 @@ class TestHousekeeping:
 
     @pytest.mark.parametrize("alias", ["postgres", "mariadb"], indirect=True)
     def test_purge_looks_again(self, alias, monkeypatch):
-        """What is given more time after a purge has seen that it has expired is kept."""
+        """An entry that is renewed while a purge runs is kept."""
         run = connection.Connection.execute
 
         def renewing(ours, statement, parameters=None):
@@ -365,7 +365,7 @@ class TestHousekeeping:
         assert {"a": 2**40} == rows_of(alias)
 
     def test_command(self, alias):
-        """The command purges until nothing is left to purge, where the routers say or it is told."""
+        """The command purges until no expired record is left, in the database of the routers or the given one."""
         for options in ({}, {"database": alias}):
             put(DjangoStore(), dict.fromkeys("abc", b"1"), 100)
             Record.objects.using(alias).update(expires=1)
@@ -375,12 +375,12 @@ class TestHousekeeping:
 
     @pytest.mark.parametrize("limit", [0, -1])
     def test_purge_of_nothing(self, limit):
-        """A purge of less than one entry is refused."""
+        """A limit below one is refused."""
         with pytest.raises(ValueError, match="at least 1"):
             DjangoStore().purge(limit)
 
     async def test_async(self, alias):
-        """The twin makes the table, writes, reads, purges and closes, and works again afterwards."""
+        """The store for asyncio creates the table, writes, reads, purges and closes, and works again afterwards."""
         store = AsyncDjangoStore()
         await store.create_schema()
         await store.ping()
@@ -395,14 +395,14 @@ class TestHousekeeping:
 
 
 class Boom(Exception):
-    """What goes wrong in a view, after a code was checked."""
+    """An error in a view after a code was checked."""
 
 
 class Site:
-    """A login with a page that checks a code, writes to the database, and fails."""
+    """A login with a view that checks a code, writes to the database, and fails."""
 
     factor = challenge = alias = None
-    #: What the page writes first.
+    #: The first statement of the view.
     before = "SELECT 1"
 
 
@@ -438,7 +438,7 @@ def site(request):
 
 class TestRequest:
     def test_later_failure(self, site):
-        """R3: under ATOMIC_REQUESTS a request that fails after a wrong code loses its own writes, and not the guess."""
+        """R3: with ATOMIC_REQUESTS, a request that fails after a wrong code loses its own writes, but not the guess."""
         client, code = Client(), site.factor.outbox.code
         for _ in range(2):
             with pytest.raises(Boom):
@@ -452,7 +452,7 @@ class TestRequest:
         rejected(site.factor.verifier.verify, "alice", site.challenge.id, code, error=CodeUsed)
 
     def test_request_that_has_written(self, site, impatient):
-        """That holds too after the request has written; but in one SQLite file it cannot, and the call says why."""
+        """The same holds if the request has written before. In one SQLite file that fails, and the error says why."""
         site.before = "INSERT INTO application VALUES (1)"
         client, code = Client(), site.factor.outbox.code
         if connections[site.alias].vendor == "sqlite":
@@ -467,7 +467,7 @@ class TestRequest:
 
     @pytest.mark.parametrize("site", ["sqlite"], indirect=True)
     def test_request_that_has_read(self, site, impatient):
-        """In one SQLite file a request that has only read keeps an update waiting too, but not with a log."""
+        """In one SQLite file an update waits even for a request that has only read, except with WAL."""
         site.before = "SELECT * FROM application"
         client, code = Client(), site.factor.outbox.code
         with pytest.raises(StoreContention, match="a file of its own"):
@@ -477,23 +477,23 @@ class TestRequest:
         assert 200 == client.get("/check", {"code": code}).status_code
 
     def test_connections_of_a_request(self, site):
-        """A request leaves no connection behind."""
+        """A request leaves no open connection."""
         Client().get("/check", {"code": site.factor.outbox.code})
         assert connection_to(site.alias)._wrapper is None
 
 
 def outcome(case):
-    """Run a Django test case; return what its tests raised, each with its text."""
+    """Run a Django test case, and return the text of each error."""
     result = unittest.TestResult()
     unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
     return [text for _, text in [*result.errors, *result.failures]]
 
 
 class TestTests:
-    """What users' own tests meet."""
+    """Django's test cases, as users write them."""
 
     def test_test_case(self, alias):
-        """Under a TestCase, whose transaction would not have what the store writes, it is refused with a way out."""
+        """In a TestCase, whose transaction would not see the store's writes, the store is refused with advice."""
 
         class Case(TestCase):
             databases = {alias}
@@ -506,7 +506,7 @@ class TestTests:
         assert "MemoryStore, or a TransactionTestCase" in text
 
     def test_transaction_test_case(self, alias):
-        """Under a TransactionTestCase it works, and leaves nothing behind."""
+        """In a TransactionTestCase the store works, and leaves nothing behind."""
 
         class Case(TransactionTestCase):
             databases = {alias}
@@ -521,7 +521,7 @@ class TestTests:
         assert {} == rows_of(alias)
 
     def test_simple_test_case(self, alias):
-        """A SimpleTestCase, which allows no database, allows the store none."""
+        """In a SimpleTestCase, which allows no database, the store cannot use one either."""
 
         class Case(SimpleTestCase):
             def test_it(self):
@@ -534,7 +534,7 @@ class TestTests:
 
 class TestFaults:
     def test_lost_again_and_again(self, alias, impatient):
-        """What loses every race is a StoreContention in the end, and has changed nothing."""
+        """An update that loses every race raises StoreContention in the end, and has changed nothing."""
         DjangoStore().ping()
         calls = []
 
@@ -549,14 +549,14 @@ class TestFaults:
         assert {} == rows_of(alias)
 
     def test_no_value(self, alias):
-        """A row without a value, whoever left it, is an absent entry."""
+        """A row without a value is an absent entry, whoever left it."""
         Record.objects.using(alias).create(key=b"k", value=None)
         assert DjangoStore().read("k") is None
         assert {} == DjangoStore().update(["k"], lambda values: ({"k": Entry(b"1")}, values))
         assert b"1" == DjangoStore().read("k")
 
     def test_error_page(self, alias, monkeypatch):
-        """T12: a mail about an error in an update shows no value, in whatever frame."""
+        """T12: an error report about an update shows no value in any frame."""
         store, vendor = DjangoStore(), connections[alias].vendor
         put(store, {"k": b"stored secret"})
         store.close()
@@ -584,7 +584,7 @@ call_command("test", "mysite", interactive=False)
 
 
 def test_page(tmp_path):
-    """The project that the page shows migrates, is purged, and passes its own tests as they stand there."""
+    """The project in the documentation migrates, is purged, and passes its own tests."""
     page = (Path(__file__).parents[3] / "docs/how-to/stores/django.md").read_text(encoding="utf-8")
     for name, block in re.findall(r"^```python\n# (\w+/\w+\.py)\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -604,7 +604,7 @@ def test_page(tmp_path):
 
 
 def test_without_django(monkeypatch):
-    """Without Django it is said what to install."""
+    """Without Django, the import error says what to install."""
     monkeypatch.setitem(sys.modules, "django.apps", None)
     monkeypatch.delitem(sys.modules, "smsmfa.stores.django.store")
     with pytest.raises(ModuleNotFoundError) as missing:

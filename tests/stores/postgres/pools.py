@@ -1,5 +1,6 @@
-"""Pools for the tests of the PostgreSQL store."""
+"""Pools for the tests of the store on PostgreSQL."""
 
+import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -13,13 +14,13 @@ from smsmfa.testing.stores.loop import Blocking
 
 @contextmanager
 def a_store(url, *, cls=ConnectionPool, table="smsmfa", **options):
-    """Yield a store on a pool of one connection, or of what the options say."""
+    """Yield a store on a pool of one connection, or with other options."""
     with cls(url, open=True, **{"min_size": 1, **options}) as pool:
         yield PostgresStore(pool, table=table)
 
 
 class Called(Blocking):
-    """The twin, with all its methods called as if it were none."""
+    """Calls the methods of a store for asyncio as if they were synchronous."""
 
     def __getattr__(self, name):
         method = getattr(self.store, name)
@@ -44,21 +45,31 @@ def an_async_store(url, *, cls=AsyncConnectionPool, table="smsmfa", **options):
 
 
 def connected(url, **options):
-    """Return a connection of somebody else."""
+    """Return a connection that is not the store's."""
     return POSTGRES.driver().connect(url, autocommit=True, **options)
 
 
 def end_all(db):
-    """End all connections but one."""
+    """End all other connections to the database."""
     db.execute(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid != pg_backend_pid()"
     )
 
 
+def await_waiting(db):
+    """Return when a transaction in this database waits for an advisory lock."""
+    due = time.monotonic() + 30
+    while not db.execute(
+        "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    ).fetchall():
+        assert time.monotonic() < due, "no transaction waits"
+
+
 @pytest.fixture(name="url", scope="module")
 def a_database():
-    """Where a database with the table is."""
+    """The URL of a database that has the table."""
     with postgres_database() as name:
         url = POSTGRES.at(database=name)
         with a_store(url) as store:
@@ -68,7 +79,7 @@ def a_database():
 
 @pytest.fixture(name="db")
 def an_empty_table(url):
-    """A connection of somebody else to an empty table."""
+    """Another program's connection to an empty table."""
     with connected(url) as db:
         db.execute("TRUNCATE smsmfa")
         yield db
@@ -76,7 +87,7 @@ def an_empty_table(url):
 
 @pytest.fixture(name="make", params=[a_store, an_async_store], ids=["threads", "asyncio"])
 def a_maker(request, url):
-    """What makes stores of either kind, with some options; they are closed at the end."""
+    """Return a function that makes stores of either kind, with any options. They are closed at the end."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(request.param(options.pop("url", url), **options))
 
@@ -87,7 +98,9 @@ def a_store_of_either_kind(make):
     return make(max_size=4)
 
 
-@pytest.fixture(name="short")
-def a_short_deadline(monkeypatch):
-    """Have operations wait for a fifth of a second only."""
-    monkeypatch.setattr(postgres_pool, "DEADLINE", 0.2)
+@contextmanager
+def short_deadline():
+    """Let operations wait for only half a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postgres_pool, "DEADLINE", 0.5)
+        yield

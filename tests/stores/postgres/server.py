@@ -1,4 +1,4 @@
-"""PostgreSQL servers of the tests' own: each a directory and a free port of this machine."""
+"""PostgreSQL servers for the tests, each with its own directory and port on this machine."""
 
 import os
 import pwd
@@ -13,17 +13,17 @@ from tempfile import mkdtemp
 
 from services import absent
 
-#: Where Debian keeps them, the newest last; elsewhere they are on the path.
+#: Where Debian installs them, the newest last. Other systems have them on the path.
 _DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
 INITDB = shutil.which("initdb") or (str(_DEBIAN[-1]) if _DEBIAN else None)
 
 
 class Server:
-    """A server that can be stopped, and started again on the same port and files.
+    """A server that can be stopped, and started again with the same port and files.
 
     Args:
-        folder: where it keeps its files.
-        user: the user as whom it runs, where that is another.
+        folder: the folder for its files.
+        user: the user that it runs as, if not the current one.
     """
 
     def __init__(self, folder: Path, user: str | None) -> None:
@@ -39,11 +39,11 @@ class Server:
         self._ctl("start", "-o", self._settings, "-l", self._folder / "log")
 
     def stop(self, mode: str = "immediate") -> None:
-        """Stop it; at once it leaves its files as a crash would."""
+        """Stop it. By default this is a crash: the server finishes nothing."""
         self._ctl("stop", "-m", mode)
 
     def become_standby(self) -> None:
-        """Stop it in good order, and start it as a standby of nobody."""
+        """Stop it properly, and start it as a standby without a primary."""
         self.stop("fast")
         (self._folder / "standby.signal").touch()
         self.start()
@@ -60,7 +60,7 @@ class Server:
 
 @contextmanager
 def postgres_server() -> Iterator[Server]:
-    """Start a server, and stop it at the end; skip or fail the test where that cannot be."""
+    """Start a server, and stop it at the end. If that is impossible, skip or fail the test."""
     user = None
     if INITDB is None:
         absent("no initdb here to make a PostgreSQL of the tests' own")
@@ -83,7 +83,7 @@ def postgres_server() -> Iterator[Server]:
 
 
 def _free_port() -> int:
-    """Return a free port that the system gives to nobody while the server is stopped."""
+    """Return a free port that the system does not give to others while the server is stopped."""
     while True:
         port = random.randrange(20_000, 32_000)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):

@@ -1,8 +1,8 @@
-"""One connection during one operation: how it is left, what is tried again, and what is not."""
+"""One connection during one operation: what is tried again, what is not, and how the connection is left."""
 
 import asyncio
 import contextlib
-from threading import Event
+from threading import Thread
 
 import psycopg
 import psycopg_pool
@@ -12,13 +12,14 @@ from services import POSTGRES
 from stores.postgres.pools import (  # noqa: F401
     a_database,
     a_maker,
-    a_short_deadline,
     a_store,
     a_store_of_either_kind,
     an_async_store,
     an_empty_table,
+    await_waiting,
     connected,
     end_all,
+    short_deadline,
 )
 
 from smsmfa import ConfigurationError, StoreContention, StoreError
@@ -27,7 +28,6 @@ from smsmfa.stores.postgres.connection import _first, check_connection
 from smsmfa.stores.postgres.sql import lock_numbers
 from smsmfa.stores.retries import Undone
 from smsmfa.testing.stores.suite import increment, look, put
-from smsmfa.testing.threads import all_of, at_once
 from smsmfa.typing import Entry
 
 PATIENCE = 30
@@ -47,7 +47,7 @@ CREATE CONSTRAINT TRIGGER {name} AFTER INSERT OR UPDATE ON smsmfa
 
 @contextlib.contextmanager
 def failing(db, state, *, times=1, when="IMMEDIATE"):
-    """Have the server fail so many writes: at once, or not before the commit."""
+    """Make the server fail a number of writes, either immediately or at the commit."""
     db.execute(FAULT.format(name="fault", state=state, times=times, when=when))
     try:
         yield
@@ -57,7 +57,7 @@ def failing(db, state, *, times=1, when="IMMEDIATE"):
 
 @contextlib.contextmanager
 def held(url, *statements):
-    """Hold the locks that some statements take, as others might."""
+    """Hold the locks that some statements take, as another program might."""
     with psycopg.connect(url) as connection:
         for statement in statements:
             connection.execute(statement)
@@ -66,7 +66,7 @@ def held(url, *statements):
 
 
 class Calls:
-    """A change that counts, and how often it is called; something may happen the first time."""
+    """A change that increments, and counts its calls. Something else may happen in the first call."""
 
     def __init__(self, first=lambda: None):
         self.times = 0
@@ -80,7 +80,7 @@ class Calls:
 
 
 def backends(db):
-    """Return the processes of the store that have a transaction open."""
+    """Return the process ids of the store's open transactions."""
     rows = db.execute(
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
     )
@@ -93,7 +93,7 @@ def backends(db):
 @pytest.mark.parametrize("when", ["IMMEDIATE", "DEFERRED"])
 @pytest.mark.parametrize("state", ["40001", "40P01", "55P03", "57014"])
 def test_rolled_back(store, db, state, when):
-    """What the server says it rolled back, even at the commit, is done again with fresh values, and counts once."""
+    """If the server rolled back, even at the commit, the update runs again with fresh values, and counts once."""
     put(store, {"a": b"1"})
     change = Calls()
     with failing(db, state, times=2, when=when):
@@ -103,20 +103,21 @@ def test_rolled_back(store, db, state, when):
     assert {"a": b"2", "b": b"1"} == look(store, ["a", "b"])
 
 
-def test_contention(store, db, short):
-    """A failure that does not end is StoreContention when the time is over, and changes nothing."""
-    with failing(db, "40001", times=10**6), pytest.raises(StoreContention) as raised:
+def test_contention(store, db):
+    """If it goes on failing, StoreContention is raised after the deadline, and nothing is changed."""
+    store.ping()
+    with failing(db, "40001", times=10**6), short_deadline(), pytest.raises(StoreContention) as raised:
         put(store, {"a": b"1"})
 
     assert "40001" == raised.value.__cause__.sqlstate
     assert None is store.read("a")
 
 
-def test_lock_is_kept(store, url, db, short):
-    """An update whose key is kept by another gives up when the time is over; a read waits for nobody."""
+def test_lock_is_kept(store, url, db):
+    """An update gives up after the deadline if another holds its key. A read does not wait."""
     put(store, {"a": b"1"})
     with held(url, f"SELECT pg_advisory_xact_lock({lock_numbers('a')[0]})"):
-        with pytest.raises(StoreContention) as raised:
+        with short_deadline(), pytest.raises(StoreContention) as raised:
             store.update(["b", "a"], increment("a", "b"))
         assert b"1" == store.read("a")
 
@@ -125,50 +126,47 @@ def test_lock_is_kept(store, url, db, short):
 
 
 @pytest.mark.parametrize("mode", ["ACCESS EXCLUSIVE", "SHARE"])
-def test_table_is_kept(store, url, db, short, mode):
-    """Nothing waits for longer for a table that somebody has locked, neither to read nor to write."""
+def test_table_is_kept(store, url, db, mode):
+    """If somebody has locked the table, neither reads nor writes wait longer than the deadline."""
     put(store, {"a": b"1"})
     with held(url, f"LOCK TABLE smsmfa IN {mode} MODE"):
-        with pytest.raises(StoreContention):
+        with short_deadline(), pytest.raises(StoreContention):
             put(store, {"a": b"2"})
-        with pytest.raises(StoreContention) if mode == "ACCESS EXCLUSIVE" else contextlib.nullcontext():
-            store.read("a")
+        if mode == "ACCESS EXCLUSIVE":
+            with short_deadline(), pytest.raises(StoreContention):
+                store.read("a")
+        else:
+            assert b"1" == store.read("a")
 
     assert b"1" == store.read("a")
 
 
 def test_deadlock(make, url, db):
-    """A deadlock with somebody who locks rows, which the store does not, is tried again, and the update made once."""
+    """A deadlock with a program that locks rows, unlike the store, is tried again, and the update counts once."""
     store, [number] = make(max_size=2, kwargs={"options": "-c deadlock_timeout=10ms"}), lock_numbers("a")
     put(store, {"a": b"1", "b": b"1"})
-    begun = Event()
+    with psycopg.connect(url) as other:
+        other.execute("SELECT FROM smsmfa WHERE key = 'a' FOR UPDATE")
 
-    def stand_in_the_way():
-        with psycopg.connect(url) as other:
-            other.execute("SELECT FROM smsmfa WHERE key = 'a' FOR UPDATE")
-            begun.set()
+        def stand_in_the_way():
             other.execute("SELECT pg_advisory_xact_lock(%s)", (number,))
             other.execute("UPDATE smsmfa SET value = '5' WHERE key = 'a'")
+            other.commit()
 
-    def until_it_waits():
-        begun.wait(PATIENCE)
-        while not db.execute("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchall():
-            pass
+        def meet():
+            thread.start()
+            await_waiting(db)
 
-    def begin_first():
-        until_locked.set()
-        until_it_waits()
+        thread, change = Thread(target=stand_in_the_way), Calls(meet)
+        assert 5 == store.update(["a", "b"], change)
+        thread.join(PATIENCE)
 
-    until_locked, change = Event(), Calls(begin_first)
-    others = [lambda: store.update(["a", "b"], change), lambda: until_locked.wait(PATIENCE) and stand_in_the_way()]
-
-    assert [5, None] == all_of(at_once(others, PATIENCE))
     assert 2 == change.times
     assert {"a": b"6", "b": b"2"} == look(store, ["a", "b"])
 
 
 def test_connections_were_lost(make, db):
-    """Connections that were closed in the pool cost no error: nothing had been said on them."""
+    """If the pool's connections were closed, no error is raised, because nothing had been sent on them."""
     store = make(min_size=4)
     put(store, {"a": b"1", "b": b"1"})
     for call in (lambda: store.update(["a", "b"], increment("a", "b")), lambda: store.read("a"), store.ping):
@@ -182,7 +180,7 @@ def test_connections_were_lost(make, db):
 
 
 def test_connection_is_lost_before_commit(store, db):
-    """When the connection is lost while the change runs, it is an error, nothing is changed, and the next one works."""
+    """If the connection is lost while the change runs, the update fails and changes nothing, and the next one works."""
     put(store, {"a": b"1"})
     change = Calls(lambda: end_all(db))
     with pytest.raises(StoreError, match="did not confirm") as raised:
@@ -194,7 +192,7 @@ def test_connection_is_lost_before_commit(store, db):
 
 
 def test_connection_is_lost_and_change_fails(store, db):
-    """An error of the change passes as it is, though the connection is lost meanwhile."""
+    """An error from the change is raised unchanged, even if the connection is lost at the same time."""
 
     def change(values):
         end_all(db)
@@ -206,7 +204,7 @@ def test_connection_is_lost_and_change_fails(store, db):
 
 
 class Losing(psycopg.Connection):
-    """A connection that is lost when the answers to a commit have come."""
+    """A connection that is lost just after the server has confirmed a commit."""
 
     @contextlib.contextmanager
     def pipeline(self):
@@ -235,26 +233,21 @@ def lose(connection, begun):
 
 @pytest.mark.parametrize("maker, cls", [(a_store, Losing), (an_async_store, AsyncLosing)])
 def test_connection_is_lost_after_commit(url, db, maker, cls):
-    """When the server's word that it committed has arrived, what is lost after it does not matter."""
+    """If the connection is lost after the server has confirmed the commit, the update succeeds."""
     with maker(url, connection_class=cls) as store:
         assert [0, 1] == [store.update(["a"], increment("a")) for _ in range(2)]
 
     assert [(b"2",)] == db.execute("SELECT value FROM smsmfa").fetchall()
 
 
-async def until_it_waits(db):
-    while not db.execute("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchall():  # noqa: ASYNC110
-        await asyncio.sleep(0)
-
-
 async def test_cancelled(url, db):
-    """A task that is cancelled while it waits for a lock leaves a pool whose connections are as they were."""
+    """If a task is cancelled while it waits for a lock, the pool's connections are as they were before."""
     [number] = lock_numbers("a")
     async with psycopg_pool.AsyncConnectionPool(url, open=False, min_size=1, max_size=1) as pool:
         store = AsyncPostgresStore(pool)
         with held(url, f"SELECT pg_advisory_xact_lock({number})"):
             task = asyncio.ensure_future(store.update(["a"], increment("a")))
-            await until_it_waits(db)
+            await asyncio.to_thread(await_waiting, db)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -265,7 +258,7 @@ async def test_cancelled(url, db):
 
 
 class AsyncCancelling(psycopg.AsyncConnection):
-    """A connection that puts another error in the place of a cancellation, as some releases of psycopg do."""
+    """A connection that replaces a cancellation by another error, as some releases of psycopg do."""
 
     @contextlib.asynccontextmanager
     async def pipeline(self):
@@ -277,7 +270,7 @@ class AsyncCancelling(psycopg.AsyncConnection):
 
 
 class AsyncCancelled(AsyncCancelling):
-    """A connection that is cancelled."""
+    """A connection whose task is cancelled."""
 
     @contextlib.asynccontextmanager
     async def pipeline(self):
@@ -288,7 +281,7 @@ class AsyncCancelled(AsyncCancelling):
 
 
 async def test_cancellation_is_hidden(url, db):
-    """A cancellation that the driver hides behind another error is one again, and nothing is tried again."""
+    """A cancellation that the driver hides behind another error is raised as one, and nothing is tried again."""
     calls = []
     pool = psycopg_pool.AsyncConnectionPool(url, open=False, min_size=1, connection_class=AsyncCancelled)
     async with pool:
@@ -301,7 +294,7 @@ async def test_cancellation_is_hidden(url, db):
 
 
 def test_error_of_another_kind(url, db):
-    """Whatever the driver raises is a StoreError."""
+    """Any error of the driver becomes a StoreError."""
 
     class Failing(psycopg.Connection):
         def pipeline(self):
@@ -315,7 +308,7 @@ def test_error_of_another_kind(url, db):
 
 @pytest.mark.parametrize("state", ["23514", "53100", "XX000"])
 def test_refused(store, db, state):
-    """Another failure is not tried again, and what the server says of it is not in the message."""
+    """Another failure is not tried again, and the error does not quote the server's message."""
     change = Calls()
     with failing(db, state), pytest.raises(StoreError) as raised:
         store.update(["a", "b"], change)
@@ -328,7 +321,7 @@ def test_refused(store, db, state):
 
 
 def test_no_table(make):
-    """Where there is no table the error says what to do."""
+    """Without the table, the error says what to do."""
     store = make(table="absent")
     for call in (store.ping, store.purge, lambda: store.read("a"), lambda: put(store, {"a": b"1"})):
         with pytest.raises(StoreError, match="create_schema"):
@@ -336,7 +329,7 @@ def test_no_table(make):
 
 
 def test_other_error(store, db):
-    """What the server refuses while an update reads is an error with its state."""
+    """If the server refuses to read, the error contains its code."""
     store.ping()
     db.execute("ALTER TABLE smsmfa RENAME COLUMN value TO other")
     try:
@@ -349,7 +342,7 @@ def test_other_error(store, db):
 
 
 def test_vanished(store, db):
-    """A client that vanishes in the middle of an update keeps its locks for five seconds and no longer."""
+    """If a client vanishes during an update, the server releases its locks after five seconds."""
     shown = []
 
     def change(values):
@@ -377,7 +370,7 @@ def test_vanished(store, db):
 
 @pytest.mark.parametrize("autocommit", [True, False])
 def test_as_it_was(make, db, autocommit):
-    """A connection goes back idle, with the settings it had, whatever came of the operation."""
+    """A connection is returned idle and with its own settings, whatever the outcome of the operation was."""
     kept = []
 
     def reset(connection):
@@ -405,7 +398,7 @@ def test_as_it_was(make, db, autocommit):
 
 
 def test_settings_are_local(make, db):
-    """What an operation sets for itself is gone after it."""
+    """The settings that an operation makes are gone after it."""
     store = make()
     put(store, {"a": b"1"})
     store.read("a")
@@ -429,11 +422,11 @@ def settings(store, names):
 
 
 class TestConnection:
-    """What is refused before anything is said."""
+    """What is refused before anything is sent."""
 
     @pytest.mark.parametrize("statement", ["SELECT 1", "SELECT 1/0"], ids=["open", "aborted"])
     def test_transaction(self, statement):
-        """A connection on which the application has a transaction, aborted or not, is left alone."""
+        """A connection with a transaction of the application, even an aborted one, is not touched."""
         with POSTGRES.driver().connect(POSTGRES.url) as connection:
             with contextlib.suppress(psycopg.Error):
                 connection.execute(statement)
@@ -444,7 +437,7 @@ class TestConnection:
             assert TransactionStatus.IDLE != before == connection.pgconn.transaction_status
 
     def test_closed(self):
-        """One that is closed is worth another try."""
+        """A closed connection is worth another attempt."""
         connection = connected(POSTGRES.url)
         connection.close()
         with pytest.raises(Undone):
@@ -454,7 +447,7 @@ class TestConnection:
         "parameters", [{b"crdb_version": b"CockroachDB"}, {b"server_version": b"11.2-YB-2.18.0.0-b0"}]
     )
     def test_other_servers(self, parameters):
-        """Servers that only speak like PostgreSQL, and have no advisory locks, are refused."""
+        """Servers that only imitate PostgreSQL, without advisory locks, are refused."""
 
         class Other:
             transaction_status = TransactionStatus.IDLE
@@ -465,7 +458,7 @@ class TestConnection:
 
 
 def test_first():
-    """Of the errors of a pipeline the first counts; one that says only that there was one, counts if it is alone."""
+    """The first error in a pipeline counts. PipelineAborted counts only if there is no other."""
     lost, aborted, alone = (
         psycopg.OperationalError(),
         psycopg.errors.PipelineAborted(),

@@ -1,4 +1,4 @@
-"""Where connections come from: pools of every kind, too small or closed, and pools that came through a fork."""
+"""Where connections come from: pools of every kind, too small or closed, and pools after a fork."""
 
 import asyncio
 import os
@@ -14,12 +14,12 @@ from psycopg_pool import AsyncConnectionPool, AsyncNullConnectionPool, Connectio
 from stores.postgres.pools import (  # noqa: F401
     a_database,
     a_maker,
-    a_short_deadline,
     a_store,
     an_async_store,
     an_empty_table,
     connected,
     end_all,
+    short_deadline,
 )
 
 from smsmfa import ConfigurationError, StoreContention, StoreError
@@ -33,19 +33,19 @@ PATIENCE = 30
 
 @pytest.mark.parametrize("pool", [None, "postgresql://", psycopg.Connection, AsyncConnectionPool("", open=False)])
 def test_no_pool(pool):
-    """What is no pool, or one of the other kind, is refused when the store is made."""
+    """Anything but a pool of the right kind is refused when the store is made."""
     with pytest.raises(ConfigurationError, match=r"pool: pass a psycopg_pool\.ConnectionPool, not"):
         PostgresStore(pool)
 
 
 def test_no_async_pool():
-    """The twin takes a pool of its kind."""
+    """The store for asyncio needs a pool for asyncio."""
     with pytest.raises(ConfigurationError, match=r"pool: pass a psycopg_pool\.AsyncConnectionPool, not"):
         AsyncPostgresStore(ConnectionPool("", open=False))
 
 
 def test_old_library(monkeypatch):
-    """Without pipelines nothing would be as documented: an old libpq is refused."""
+    """An old libpq is refused, because it has no pipelines."""
     monkeypatch.setattr(psycopg.Pipeline, "is_supported", lambda: False)
     with pytest.raises(ConfigurationError, match="libpq 14"):
         PostgresStore(ConnectionPool("", open=False))
@@ -64,7 +64,7 @@ def test_old_library(monkeypatch):
     ids=",".join,
 )
 def test_settings(make, db, kwargs):
-    """Connections of whatever settings do."""
+    """Connections with any settings work."""
     store = make(kwargs=kwargs)
     for count in range(8):
         assert count == store.update(["a", "b"], increment("a", "b"))
@@ -76,13 +76,13 @@ def test_settings(make, db, kwargs):
 
 @pytest.mark.parametrize("cursor", [psycopg.ClientCursor, psycopg.RawCursor])
 def test_cursors(url, db, cursor):
-    """A connection's own kind of cursor makes no difference."""
+    """The kind of cursor that a connection has makes no difference."""
     with a_store(url, kwargs={"cursor_factory": cursor}) as store:
         assert [0, 1] == [store.update(["a"], increment("a")) for _ in range(2)]
 
 
 def test_pool_that_resets_and_checks(url, db):
-    """A pool that checks connections before it lends them, and resets them after, does."""
+    """A pool may check connections, and reset them when they are returned."""
     seen = []
     with a_store(url, check=ConnectionPool.check_connection, configure=seen.append, reset=seen.append) as store:
         put(store, {"a": b"1"})
@@ -93,7 +93,7 @@ def test_pool_that_resets_and_checks(url, db):
 
 @pytest.mark.skipif(not hasattr(psycopg_pool.ConnectionPool("", open=False), "close_returns"), reason="an old pool")
 def test_close_returns(make, db):
-    """A pool whose connections return to it when they are closed gets none that is broken."""
+    """A pool whose connections return to it when they are closed gets no broken ones."""
     store = make(close_returns=True)
     put(store, {"a": b"1"})
     for _ in range(3):
@@ -104,31 +104,31 @@ def test_close_returns(make, db):
 
 
 def test_null_pool(url, db):
-    """A pool that keeps no connections does."""
+    """A pool that keeps no connections works."""
     with a_store(url, cls=NullConnectionPool, min_size=0, max_size=2) as store:
         assert [0, 1] == [store.update(["a"], increment("a")) for _ in range(2)]
         assert NullConnectionPool is type(store._pool._copy())
 
 
 class TestNoConnection:
-    """The pool has none."""
+    """The pool has no connection."""
 
-    def test_held(self, url, db, short):
-        """When the application holds all connections of the pool, the store waits for no longer than for others."""
+    def test_held(self, url, db):
+        """If the application uses all connections of the pool, the store gives up after the deadline."""
         with a_store(url, max_size=1) as store, store._pool._source.connection():
-            with pytest.raises(StoreError, match="too small") as raised:
+            with short_deadline(), pytest.raises(StoreError, match="too small") as raised:
                 store.read("a")
 
             assert isinstance(raised.value.__cause__, psycopg_pool.PoolTimeout)
 
-    async def test_held_on_a_loop(self, url, db, short):
-        """On an event loop it is the same."""
+    async def test_held_on_a_loop(self, url, db):
+        """The same holds on an event loop."""
         async with AsyncConnectionPool(url, open=False, min_size=1, max_size=1) as pool, pool.connection():
-            with pytest.raises(StoreError, match="too small"):
+            with short_deadline(), pytest.raises(StoreError, match="too small"):
                 await AsyncPostgresStore(pool).read("a")
 
     def test_closed(self, url):
-        """A pool that was closed is an error that says so."""
+        """A closed pool is an error that says so."""
         with a_store(url) as store:
             pass
         with pytest.raises(StoreError, match="closed") as raised:
@@ -136,32 +136,32 @@ class TestNoConnection:
 
         assert isinstance(raised.value.__cause__, psycopg_pool.PoolClosed)
 
-    def test_away(self, short):
-        """T12: a server that is away is an error, without the password."""
+    def test_away(self):
+        """T12: if the server cannot be reached, the error does not contain the password."""
         with a_store("postgresql://me:secret@127.0.0.1:1/none", reconnect_timeout=0) as store:
-            with pytest.raises(StoreError, match="away") as raised:
+            with short_deadline(), pytest.raises(StoreError, match="away") as raised:
                 store.ping()
 
             assert "secret" not in f"{raised.value} {raised.value.__cause__} {store!r}"
 
 
 class TestAgain:
-    """What failed and changed nothing is done again."""
+    """An operation that failed without changing anything is tried again."""
 
     def test_lost(self, make, db):
-        """An operation whose connections were lost before it gets another."""
+        """If connections were lost before an operation, it gets another one."""
         store = make(min_size=3)
         put(store, {"a": b"1"})
         end_all(db)
 
         assert b"1" == store.read("a")
 
-    def test_no_time(self, make, url, db, short):
-        """When the time is over what failed last is raised, from the error of the driver."""
+    def test_no_time(self, make, url, db):
+        """After the deadline the last failure is raised, with the driver's error as its cause."""
         store = make()
         with psycopg.connect(url) as other:
             other.execute("LOCK TABLE smsmfa")
-            with pytest.raises(StoreContention) as raised:
+            with short_deadline(), pytest.raises(StoreContention) as raised:
                 store.ping()
 
         assert isinstance(raised.value.__cause__, psycopg.errors.QueryCanceled)
@@ -175,19 +175,24 @@ def count(store, times=20):
 
 
 def in_child(call):
-    """Call in a child of a fork, and return what came of it."""
+    """Call a function in a forked child, and return its result."""
     return forked(call, int, PATIENCE)[0]
 
 
 def test_used_before(url, db):
-    """After a fork a store opens a pool like the one it has, and closes it; the parent's goes on."""
+    """After a fork a store opens a copy of its pool, and can close it. The parent's pool goes on."""
     with a_store(url, max_size=3, kwargs={"application_name": "here"}, timeout=7) as store:
         count(store)
 
         def child():
             seen = count(store)
             pool = store._pool._pools[os.getpid()]
-            names = [name for (name,) in db_of(url, "SELECT application_name FROM pg_stat_activity")]
+            names = [
+                name
+                for (name,) in db_of(
+                    url, "SELECT application_name FROM pg_stat_activity WHERE datname = current_database()"
+                )
+            ]
             store.close()
             shape = pool.min_size, pool.max_size, pool.timeout, pool.closed, names.count("here") >= 2
             return [seen, *shape, count(store, 1)]
@@ -200,7 +205,7 @@ def test_used_before(url, db):
 
 
 def test_used_before_on_a_loop(url, db):
-    """A store for asyncio does so too, in a loop of the child's, while the parent's goes on in its own."""
+    """A store for asyncio does the same in the child's event loop, while the parent goes on in its own."""
     with an_async_store(url) as store:
         count(store)
 
@@ -222,7 +227,7 @@ def db_of(url, statement):
 
 
 def test_pool_before_and_store_after(url, db):
-    """A pool that was opened before a fork, as under gunicorn's ``preload_app``, is not used after it."""
+    """A pool that was opened before a fork, as with gunicorn's ``preload_app``, is not used after it."""
     with ConnectionPool(url, open=True, min_size=1) as pool:
         put(PostgresStore(pool), {"a": b"5"})
 
@@ -234,18 +239,18 @@ def test_pool_before_and_store_after(url, db):
 
 
 def test_pool_opened_after(url, db):
-    """A pool that is opened after the fork only is used itself."""
+    """A pool that is opened only after the fork is used itself."""
     pool = ConnectionPool(url, open=False, min_size=1)
 
     def child():
         pool.open()
         return count(PostgresStore(pool)) and pool.get_stats()["requests_num"]
 
-    assert 21 == in_child(child)  # the first use looks at the table
+    assert 21 == in_child(child)  # the first use also checks the table
 
 
 def test_own_pool(url, db):
-    """The pool that is opened after a fork is closed with the store, and opened again when the store is used."""
+    """The pool opened after a fork is closed with the store, and opened again when the store is used."""
     with a_store(url) as store:
         source = store._pool._source
         store._pool._pools = {0: source}  # as in a child
@@ -258,7 +263,7 @@ def test_own_pool(url, db):
 
 
 async def test_fork_of_a_loop(url, db):
-    """On an event loop it is the same."""
+    """The same holds on an event loop."""
     async with AsyncConnectionPool(url, open=False, min_size=1) as pool:
         store = AsyncPostgresStore(pool)
         await store.update(["a"], increment("a"))
@@ -274,7 +279,7 @@ async def test_fork_of_a_loop(url, db):
 
 @contextmanager
 def outrun(pool):
-    """Have another thread be faster at opening a pool after a fork; yield those that were copied."""
+    """Let another thread open a pool first after a fork, and yield the copies."""
     copy, copies = pool._copy, []
 
     def slowly():
@@ -289,14 +294,14 @@ def outrun(pool):
 
 
 def test_threads_after_a_fork(url, db):
-    """Of threads that use the store at once after a fork all use the pool of the first, and close their own."""
+    """If several threads use the store after a fork, all use the first pool, and the other copies are closed."""
     with a_store(url) as store, outrun(store._pool) as copies:
         assert [0, 1] == count(store, 2)
         assert [True] == [copy.closed for copy in copies]
 
 
 async def test_tasks_after_a_fork(url, db):
-    """Of tasks too."""
+    """The same holds for tasks."""
     async with AsyncConnectionPool(url, open=False, min_size=1) as pool:
         store = AsyncPostgresStore(pool)
         with outrun(store._pool) as copies:
@@ -306,7 +311,7 @@ async def test_tasks_after_a_fork(url, db):
 
 
 def test_kinds():
-    """A copy is of the kind of the pool, and with all that it was made of."""
+    """A copy has the class and all options of the pool."""
     pool = AsyncNullConnectionPool("dbname=x", open=False, max_size=3, timeout=4, max_lifetime=5, kwargs={"port": 6})
     copy = AsyncPool(pool)._copy()
 
@@ -318,7 +323,7 @@ def test_kinds():
 
 
 def test_no_driver(monkeypatch):
-    """Without psycopg or its pool the import says what to install."""
+    """Without psycopg or its pool, the import error says what to install."""
     for driver in ("psycopg", "psycopg_pool"):
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, driver, None)

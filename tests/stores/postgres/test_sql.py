@@ -1,4 +1,4 @@
-"""What the store says to PostgreSQL: names, locks, and statements that are always the same text."""
+"""The SQL for PostgreSQL: names, locks, and the text of every statement."""
 
 from hashlib import sha256
 
@@ -14,7 +14,7 @@ KEYS = [f"u:{number}" for number in range(100)]
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered():
-    """Make every text anew, whatever other tests asked for before."""
+    """Forget the texts that other tests have asked for."""
     for made in postgres_sql._lock, postgres_sql._write, postgres_sql._marks:
         made.cache_clear()
 
@@ -24,20 +24,20 @@ def _nothing_remembered():
     ["", "a b", 'a"b', "a-b", "1a", "a.b.c", ".a", "a.", "a;b", "ä", "a%b", "a$1", "a\n", "a" * 56, None, 7, b"a"],
 )
 def test_no_table(table):
-    """What is no plain name of a table, or too long for that of its index, is refused."""
+    """An invalid name is refused, and one that leaves no room for the name of the index."""
     with pytest.raises(ConfigurationError, match="table"):
         Sql(table)
 
 
 @pytest.mark.parametrize("table, quoted", [("smsmfa", '"smsmfa"'), ("a.Table_1", '"a"."Table_1"'), ("user", '"user"')])
 def test_table(table, quoted):
-    """A name is quoted, so that it means what was written, and may be a word of SQL."""
+    """Names are quoted, so capital letters and reserved words work."""
     assert quoted == Sql(table).table
     assert all(quoted in statement for statement in Sql(table).schema())
 
 
 def test_lock_numbers():
-    """Locks are taken in one order, whatever that of the keys, and each once."""
+    """Locks are taken in the same order, whatever the order of the keys, and each only once."""
     numbers = lock_numbers(KEYS)
 
     assert sorted(set(numbers)) == numbers
@@ -47,13 +47,13 @@ def test_lock_numbers():
 
 
 def test_lock_numbers_never_change():
-    """The numbers are those of the first release: two releases have to see each other's locks."""
+    """The numbers are those of the first release, because two releases must see each other's locks."""
     assert [6131660875376385588] == lock_numbers(["u:alice"])
     assert [int.from_bytes(sha256(b"smsmfa u:alice").digest()[:8], "big", signed=True)] == lock_numbers(["u:alice"])
 
 
 def test_opening():
-    """An update locks in one statement and reads in the next; without keys it still asks for the table."""
+    """An update locks in one statement and reads in the next. Without keys it still reads the table."""
     sql = Sql("t")
     two, none = sql.begin(["a", "b"], 7), sql.begin([], 7)
 
@@ -64,7 +64,7 @@ def test_opening():
 
 
 def test_closing():
-    """All that is written is one statement, all that is deleted another, and nothing is none."""
+    """All writes are one statement, all deletions another, and without either there is only the commit."""
     sql = Sql("t")
     writes = {"a": Entry(b"1"), "b": None, "c": Entry(b"2", 10**11), "d": None}
     (write, rows), (delete, deleted), commit = sql.end(writes)
@@ -79,7 +79,7 @@ def test_closing():
 
 
 def test_others():
-    """What reads, purges and makes is bounded in time; what writes says so and begins on its own."""
+    """Every operation has a time limit. Those that write begin their own transaction."""
     sql = Sql("t")
     reading, purging, making = sql.read("a", 7), sql.purge(5, 7), sql.create(7)
     looking = sql.columns(7)

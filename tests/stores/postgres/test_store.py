@@ -1,4 +1,4 @@
-"""The PostgreSQL store: the whole conformance suite, exact round trips, hostile defaults, servers that come and go."""
+"""The store on PostgreSQL: the test kit, exact round trips, hostile defaults, and servers that fail."""
 
 import re
 from contextlib import contextmanager, suppress
@@ -14,7 +14,6 @@ from stores.hammer import Hammer
 from stores.postgres.pools import (  # noqa: F401
     a_database,
     a_maker,
-    a_short_deadline,
     a_store,
     a_store_of_either_kind,
     an_async_store,
@@ -118,7 +117,7 @@ class TestAsyncPostgresStoreThoroughly(OnALoop, Hammer, AsyncStoreConformance):
 
 
 class Wiretap:
-    """What a connection and its server say to each other, by the driver's own trace."""
+    """Records what a connection and its server say to each other, with the driver's trace."""
 
     def __init__(self, path):
         self.path = path
@@ -133,7 +132,7 @@ class Wiretap:
         self.pgconn = connection.pgconn
 
     def trips(self):
-        """Return the statements that were completed since, in a list for each round trip."""
+        """Return the statements completed since the last call, as one list for each round trip."""
         self.pgconn.untrace()
         text = self.path.read_text("latin-1")
         said, self.heard = text[self.heard :], len(text)
@@ -160,7 +159,7 @@ OPENING = ["BEGIN", "SELECT", "SELECT", "SELECT"]
 
 
 class TestRoundTrips:
-    """Exact on a warm connection: a read takes one round trip, an update two; the statements are counted too."""
+    """On a warm connection a read takes one round trip, and an update two. Statements are counted too."""
 
     def test_factor(self, url, db, wiretap):
         """A challenge takes three round trips and eight statements, a check two and six."""
@@ -183,7 +182,7 @@ class TestRoundTrips:
 
     @pytest.mark.parametrize("maker", ["connected", "connected_on_a_loop"])
     def test_operations(self, url, db, wiretap, maker):
-        """An update locks, reads, writes and deletes in as few statements, whatever the number of its keys."""
+        """An update takes the same number of statements for any number of keys."""
         make = a_store if maker == "connected" else an_async_store
         with make(url, configure=getattr(wiretap, maker)) as store:
             keys = [f"{number}" for number in range(20)]
@@ -201,7 +200,7 @@ class TestRoundTrips:
             assert [*READ, "BEGIN", "SELECT", "SELECT", "CREATE", "CREATE", "COMMIT"] == [*chain(*wiretap.trips())]
 
     def test_refusals_write_nothing(self, url, db):
-        """What writes nothing leaves no row, no dead row and no trace in a row, and has no number as writers have."""
+        """An update without writes leaves no row, no dead row and no mark on a row, and gets no transaction id."""
         rows = "SELECT key, ctid::text, xmin::text, xmax::text FROM smsmfa ORDER BY key"
         with a_store(url) as store:
             put(store, {"a": b"1"})
@@ -213,11 +212,11 @@ class TestRoundTrips:
 
         assert [(1, 0)] * 50 == numbers
         assert before == after
-        assert ("b", "(0,2)") == (key, place)  # next to the other: nothing was stored between them
+        assert ("b", "(0,2)") == (key, place)  # next to the other row: nothing was stored between them
 
 
 def numbered(db):
-    """Return how many others are in a transaction in this database, and how many of them have a number."""
+    """Return how many others are in a transaction in this database, and how many of those have a transaction id."""
     return db.execute(
         "SELECT count(*), count(backend_xid) FROM pg_stat_activity WHERE datname = current_database() "
         "AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
@@ -229,7 +228,7 @@ def numbered(db):
 
 @pytest.mark.parametrize("keep_for", [0, 1, 60, 10**11])
 def test_expiry(store, db, keep_for):
-    """T19: an entry is kept from its writing on, by the server's clock; what was said last counts."""
+    """T19: an entry's lifetime begins when it is written, by the server's clock. The last lifetime counts."""
     put(store, {"k": b"1"}, 5)
     put(store, {"k": b"2"})
     assert [(None,)] == db.execute("SELECT expires FROM smsmfa").fetchall()
@@ -243,7 +242,7 @@ def test_expiry(store, db, keep_for):
 
 
 def test_kept_from_its_writing(store, url, db):
-    """Time that an update waits for its locks is not taken from what it writes."""
+    """The time that an update waits for locks does not shorten lifetimes."""
 
     def change(values):
         [(changed,)] = db.execute("SELECT extract(epoch FROM clock_timestamp())").fetchall()
@@ -255,7 +254,7 @@ def test_kept_from_its_writing(store, url, db):
 
 
 def test_purge(store, db):
-    """A purge deletes what has expired, the oldest first and no more than it was told, and nothing else."""
+    """A purge deletes expired entries, the oldest first and not more than the limit, and nothing else."""
     for number in range(5):
         put(store, {f"{number}": b"1"}, 10 - number)
     put(store, {"later": b"1"}, 100)
@@ -273,13 +272,13 @@ def keys_of(db):
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_purge_of_nothing(store, limit):
-    """A purge of less than one entry is refused."""
+    """A limit below one is refused."""
     with pytest.raises(ValueError, match="at least 1"):
         store.purge(limit)
 
 
 def test_purge_waits_for_nobody(store, url, db):
-    """A purge leaves out what another has locked, and what was given more time meanwhile."""
+    """A purge skips locked rows, and entries that were renewed in the meantime."""
     put(store, {"a": b"1", "b": b"1"}, 0)
     with psycopg.connect(url) as other:
         other.execute("UPDATE smsmfa SET expires = now() + interval '1 hour' WHERE key = 'a'")
@@ -289,7 +288,7 @@ def test_purge_waits_for_nobody(store, url, db):
 
 
 def test_purge_in_an_update(store, url, db):
-    """What expires and is deleted while an update decides on it is written again if the update says so."""
+    """If an entry expires and is purged while an update decides, the update can still write it."""
     put(store, {"a": b"1", "b": b"1"}, 0)
     with a_store(url) as sweeper:
 
@@ -302,7 +301,7 @@ def test_purge_in_an_update(store, url, db):
 
 
 def test_purge_is_bounded(db):
-    """A purge looks for what has expired in the index of that, and at no row that it does not delete."""
+    """A purge uses the index on the time of expiry, and reads no row that it does not delete."""
     db.execute("INSERT INTO smsmfa SELECT n, '', now() + n * interval '1 s' FROM generate_series(-10, 10000) AS n")
     db.execute("ANALYZE smsmfa")
     statement = postgres.Sql("smsmfa").purge(5, 1)[2][0].replace("$1", "5")
@@ -316,12 +315,12 @@ def test_purge_is_bounded(db):
 
 
 def test_schema():
-    """The documentation has the statements that make the table."""
+    """The documentation shows the statements that create the table."""
     assert schema() in PAGE.read_text(encoding="utf-8")
 
 
 def test_made_at_once(make, db):
-    """Many processes may make the table at the same time, and again."""
+    """Many processes may create the table at the same time, and more than once."""
     stores = [make(table="made", max_size=2) for _ in range(4)]
     try:
         all_of(at_once([store.create_schema for store in stores * 3], PATIENCE))
@@ -331,7 +330,7 @@ def test_made_at_once(make, db):
 
 
 def test_tables(make, db):
-    """Stores with tables of their own share nothing, and one table may be known by two names."""
+    """Stores with different tables share nothing. One table may be known by two names."""
     db.execute("CREATE SCHEMA other")
     try:
         stores = [make(table=table) for table in ("smsmfa", "public.smsmfa", "other.smsmfa")]
@@ -348,7 +347,7 @@ def test_tables(make, db):
     [("SET UNLOGGED", "UNLOGGED"), ("ALTER key TYPE text COLLATE lax", "different keys equal")],
 )
 def test_table_that_is_not_fit(make, db, change, said):
-    """A table that a crash empties, or that takes some keys for equal, is refused by a ping and by create_schema()."""
+    """A table that a crash empties, or that makes different keys equal, is refused by ping() and create_schema()."""
     db.execute("CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
     store = make(table="made")
     store.create_schema()
@@ -362,7 +361,7 @@ def test_table_that_is_not_fit(make, db, change, said):
 
 
 def test_repr(url):
-    """T12: a store's text shows its table, and nothing of its password."""
+    """T12: a store's repr shows its table and no password."""
     pool, twin = ConnectionPool("password=secret", open=False), AsyncConnectionPool("password=secret", open=False)
 
     assert '<PostgresStore in "smsmfa">' == repr(PostgresStore(pool))
@@ -370,7 +369,7 @@ def test_repr(url):
 
 
 def test_permissions(make, url, db):
-    """A user who may do what the documentation lists can use the store; one who may not is told."""
+    """A user with the privileges that the documentation lists can use the store. For others the error says why."""
     [granted] = re.findall(r"`(GRANT [^`]+ ON smsmfa TO) \w+`", PAGE.read_text(encoding="utf-8"))
     role = f"{url.rpartition('/')[2]}_role"
     db.execute(f"CREATE ROLE {role}")
@@ -413,7 +412,7 @@ def test_permissions(make, url, db):
     ],
 )
 def test_defaults(make, url, db, setting):
-    """T19: whatever the defaults of the database are, no update is lost, and the factor works."""
+    """T19: whatever the database's defaults are, no update is lost, and a login works."""
     db.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET {setting}")
     try:
         store = make(min_size=4)
@@ -435,7 +434,7 @@ def count(store, keys):
 
 
 def test_encoding_of_bytes():
-    """In a database whose encoding is that of bytes keys are found."""
+    """Keys are found in a database with the encoding SQL_ASCII."""
     with postgres_database() as name, connected(POSTGRES.url) as db:
         db.execute(f"CREATE DATABASE {name}_ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
         try:
@@ -447,7 +446,7 @@ def test_encoding_of_bytes():
 
 
 def test_many_wait(make, url, db):
-    """Of 32 tasks or threads at one key none fails and none is called twice, with four connections."""
+    """If 32 tasks or threads update one key over four connections, none fails, and each change runs once."""
     store, calls = make(max_size=4), []
 
     def change(values):
@@ -471,7 +470,7 @@ def server():
 
 
 def heal(store):
-    """Wait until the pool has noticed that the server is back; it may cost an error."""
+    """Wait until the pool has noticed that the server is back, which may cost an error."""
     for _ in range(3):
         with suppress(StoreError):
             return store.ping()
@@ -480,7 +479,7 @@ def heal(store):
 
 @pytest.mark.parametrize("after", [1, 50])
 def test_stopped(server, monkeypatch, after):
-    """A server that stops as in a crash and starts again has lost nothing that was acknowledged, and halved nothing."""
+    """After a crash of the server no acknowledged update is lost, and none is half done."""
     options = {"max_size": 4, "reconnect_timeout": 1, "kwargs": {"options": "-c synchronous_commit=off"}}
     with a_store(server.url, **options) as store:
         keys, acknowledged = [f"{after}a", f"{after}b"], Semaphore(0)
@@ -500,7 +499,7 @@ def test_stopped(server, monkeypatch, after):
         def stop():
             for _ in range(after):
                 acknowledged.acquire()
-            monkeypatch.setattr(postgres_pool, "DEADLINE", 0.5)  # to wait no longer for what will not come
+            monkeypatch.setattr(postgres_pool, "DEADLINE", 0.5)  # the threads need not wait for a server that is gone
             server.stop()
             return 0
 
@@ -517,7 +516,7 @@ def test_stopped(server, monkeypatch, after):
 
 
 def test_standby(server):
-    """A standby, whose records may be old, is neither read nor written."""
+    """A standby is neither read nor written, because its records may be old."""
     server.become_standby()
     for make in (a_store, an_async_store):
         with make(server.url) as store:
@@ -527,6 +526,6 @@ def test_standby(server):
 
 
 def test_standby_that_reads():
-    """T19: a row that comes from a standby is not returned."""
+    """T19: a row from a standby is not returned."""
     with pytest.raises(StoreError, match="standby"):
         postgres._value([(True, b"1")])

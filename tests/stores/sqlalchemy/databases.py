@@ -1,4 +1,4 @@
-"""The databases that the tests of the store on SQLAlchemy use: URLs, and what is done on them beside the store."""
+"""The databases for the tests of the store on SQLAlchemy, and what other programs do with them."""
 
 import os
 from contextlib import contextmanager
@@ -14,21 +14,21 @@ from smsmfa.stores.sqlalchemy import SqlAlchemyStore
 
 @contextmanager
 def mariadb():
-    """Yield the URL of a database on MariaDB, which has the table."""
+    """Yield the URL of a database on MariaDB that has the table."""
     with mariadb_database() as name:
         yield with_table(make_url(MARIADB.at(database=name)).set(drivername="mysql+pymysql"))
 
 
 @contextmanager
 def postgres():
-    """Yield the URL of a database on PostgreSQL, which has the table."""
+    """Yield the URL of a database on PostgreSQL that has the table."""
     with postgres_database() as name:
         yield with_table(make_url(POSTGRES.at(database=name)).set(drivername="postgresql+psycopg"))
 
 
 @contextmanager
 def sqlite():
-    """Yield the URL of a SQLite file, which has the table, and a log."""
+    """Yield the URL of a SQLite file that has the table and uses WAL."""
     with TemporaryDirectory() as folder:
         url = make_url(f"sqlite:///{Path(folder, 'factor.db')}")
         with session(url) as execute:
@@ -51,7 +51,7 @@ def at(url, server):
 
 @contextmanager
 def session(url):
-    """Yield what executes a statement, as another program would, commits, and returns its rows."""
+    """Yield a function that executes a statement as another program would, commits, and returns the rows."""
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
 
@@ -63,13 +63,13 @@ def session(url):
 
 
 def engine_of(store):
-    """Return the engine of a store that has been used."""
+    """Return the engine of a store that was used before."""
     return store._records.pool._engines[os.getpid()]
 
 
 @contextmanager
 def counted(store):
-    """Yield a list that gets the first word of each statement that a store sends."""
+    """Yield a list that receives the first word of each statement that a store sends."""
     engine, sent = engine_of(store), []
     listeners = [
         ("before_cursor_execute", lambda connection, cursor, statement, *_: sent.append(statement.split()[0])),
@@ -84,7 +84,7 @@ def counted(store):
 
 
 def end_idle(url):
-    """End the connections of others to a database, where nobody waits for an answer."""
+    """End the idle connections of others to a database."""
     with session(url) as execute:
         if url.get_backend_name() == "mysql":
             for (number,) in execute(

@@ -46,7 +46,7 @@ def store(engine):
 
 
 class Broken(sqlite3.OperationalError):
-    """An error of the driver that says it is one of contention, or of another kind."""
+    """An error of the driver with a code."""
 
     def __init__(self, said, code=0):
         super().__init__(said)
@@ -54,7 +54,7 @@ class Broken(sqlite3.OperationalError):
 
 
 def failing(store, statement, *errors):
-    """Have the driver fail whenever a statement begins so, as long as there are errors."""
+    """Make the driver fail for each statement that begins with a text, as long as there are errors left."""
     left = list(errors)
 
     def fail(cursor, said, parameters, context):
@@ -65,7 +65,7 @@ def failing(store, statement, *errors):
 
 
 def closings(store):
-    """Return a list that gets each connection that a store closes."""
+    """Return a list that receives each connection that a store closes."""
     closed = []
     for name in ("close", "invalidate"):
         event.listen(engine_of(store).pool, name, lambda connection, *_: closed.append(connection))
@@ -73,7 +73,7 @@ def closings(store):
 
 
 def a_failure(store):
-    """Return an event that is set when the driver has failed."""
+    """Return an event that is set when the driver fails."""
     failed = asyncio.Event()
     event.listen(engine_of(store), "handle_error", lambda _: failed.set())
     return failed
@@ -83,7 +83,7 @@ def a_failure(store):
 
 
 def test_no_engine(engine, url):
-    """What is no engine is refused: a session and a connection have transactions of the application's."""
+    """Anything but an engine is refused: sessions and connections are in transactions of the application."""
     with engine.connect() as connection, OrmSession(engine) as orm:
         for no_engine in (connection, orm, sessionmaker(engine), url, str(url), None):
             for cls in (SqlAlchemyStore, AsyncSqlAlchemyStore):
@@ -92,7 +92,7 @@ def test_no_engine(engine, url):
 
 
 def test_engine_of_the_other_kind(engine, url):
-    """An engine of the other kind is refused, and which store takes it is said."""
+    """An engine of the other kind is refused, and the error names the right store."""
     twin = create_async_engine(url.set(drivername="sqlite+aiosqlite"))
     for wrong in (twin, twin.sync_engine):
         with pytest.raises(ConfigurationError, match="use AsyncSqlAlchemyStore"):
@@ -109,14 +109,14 @@ def test_engine_of_the_other_kind(engine, url):
     [("sqlite://", {}), ("sqlite:///a", {"poolclass": StaticPool}), ("sqlite:///a", {"poolclass": AssertionPool})],
 )
 def test_pool_that_shares(url, options):
-    """A pool that gives the same connection to the application and to others is refused."""
+    """A pool that shares one connection is refused."""
     with pytest.raises(ConfigurationError, match="QueuePool or NullPool"):
         SqlAlchemyStore(create_engine(url, **options))
 
 
 @pytest.mark.parametrize("pool", [QueuePool, NullPool])
 def test_pools(url, pool):
-    """Pools that give each a connection are taken, with the same settings."""
+    """The store's pool has the class of the engine's pool."""
     with closing(SqlAlchemyStore(create_engine(url, poolclass=pool))) as store:
         put(store, {"a": b"1"})
         assert b"1" == store.read("a")
@@ -127,7 +127,7 @@ def test_pools(url, pool):
 
 
 def test_application_has_its_own(engine, url):
-    """The application's pool lends nothing to the store, which works while all of it is in use."""
+    """The store does not take connections from the application's pool, and works even if that is empty."""
     small = create_engine(url, pool_size=1, max_overflow=0)
     with closing(SqlAlchemyStore(small)) as store, small.connect():
         put(store, {"a": b"1"})
@@ -137,7 +137,7 @@ def test_application_has_its_own(engine, url):
 
 
 def test_listeners_of_the_pool(url):
-    """What the application does to each new connection of its pool is done to the store's too."""
+    """The listeners of the application's pool also see the store's new connections."""
     prepared = []
     engine = create_engine(url)
     event.listen(engine, "connect", lambda connection, record: prepared.append(connection))
@@ -147,7 +147,7 @@ def test_listeners_of_the_pool(url):
 
 
 def test_close(store):
-    """A store that was closed has no connection, and opens others if it is used again."""
+    """A closed store has no connection. It opens new ones when it is used again."""
     engine = engine_of(store)
     assert 1 == engine.pool.checkedin()
     store.close()
@@ -157,7 +157,7 @@ def test_close(store):
 
 
 def test_pool_stays_in_use(url):
-    """When all connections stay in use it is a contention, and nothing is changed."""
+    """If all connections stay in use, StoreContention is raised, and nothing is changed."""
     with closing(SqlAlchemyStore(create_engine(url, pool_size=1, max_overflow=0, pool_timeout=0.01))) as store:
 
         def change(values):
@@ -170,7 +170,7 @@ def test_pool_stays_in_use(url):
 
 
 def test_no_server(tmp_path):
-    """A database that cannot be reached is an error, and none of the library's own."""
+    """If the database cannot be reached, StoreError is raised, with the driver's error as its cause."""
     store = SqlAlchemyStore(create_engine(f"sqlite:///{tmp_path}/absent/factor.db"))
     with pytest.raises(StoreError, match="no connection to SQLite") as failed:
         store.read("a")
@@ -182,14 +182,14 @@ def test_no_server(tmp_path):
 
 @pytest.mark.parametrize("statement", ["BEGIN", "SELECT", "INSERT"])
 def test_contention_is_tried_again(store, statement):
-    """What failed because of others before the COMMIT is tried again, and counts once."""
+    """Contention before the COMMIT is tried again, and the update counts once."""
     failing(store, statement, Broken("busy", sqlite3.SQLITE_BUSY), Broken("busy", sqlite3.SQLITE_BUSY | 512))
     assert 0 == store.update(["a"], increment("a"))
     assert b"1" == store.read("a")
 
 
 def test_transaction_is_tried_again(store, monkeypatch):
-    """Where the whole transaction is lost it is begun anew, and the change is called again with fresh values."""
+    """If the whole transaction is lost, it begins again, and the change runs again with fresh values."""
     monkeypatch.setattr(type(store._records.pool.sql), "had_no_effect", lambda sql, error: False)
     failing(store, "INSERT", *[Broken("deadlock", sqlite3.SQLITE_BUSY)] * 8)
     with counted(store) as sent:
@@ -198,7 +198,7 @@ def test_transaction_is_tried_again(store, monkeypatch):
 
 
 def test_contention_in_the_end(store, monkeypatch):
-    """When it has been tried for long enough it is a contention, from the driver's error, and nothing is changed."""
+    """After the deadline StoreContention is raised, with the driver's error as its cause, and nothing is changed."""
     monkeypatch.setattr("smsmfa.stores.sqlalchemy.pool.DEADLINE", 0.01)
     failing(store, "INSERT", *[Broken("busy", sqlite3.SQLITE_BUSY)] * 1000)
     with pytest.raises(StoreContention, match="SQLite: Broken: busy") as failed:
@@ -208,7 +208,7 @@ def test_contention_in_the_end(store, monkeypatch):
 
 
 def test_commit_is_not_repeated(store):
-    """Once COMMIT was sent nothing is tried again, whatever the failure says, and the connection is closed."""
+    """After COMMIT was sent, nothing is tried again, whatever the failure is, and the connection is closed."""
     failing(store, "COMMIT", Broken("I/O error", sqlite3.SQLITE_IOERR), Broken("never", sqlite3.SQLITE_IOERR))
     closed = closings(store)
     with counted(store) as sent, pytest.raises(StoreError, match="not known") as failed:
@@ -219,14 +219,14 @@ def test_commit_is_not_repeated(store):
 
 
 def test_file_that_is_read_at_the_commit(store):
-    """A COMMIT that SQLite refuses because of others did nothing, and is the one that may be said again."""
+    """If SQLite refuses COMMIT because the file is locked, nothing happened, so COMMIT is executed again."""
     failing(store, "COMMIT", *[Broken("busy", sqlite3.SQLITE_BUSY)] * 3)
     put(store, {"a": b"1"})
     assert b"1" == store.read("a")
 
 
 def test_lost_connection(store):
-    """A connection that turns out to be lost before the COMMIT is replaced once by a new one."""
+    """A connection that was lost before the COMMIT is replaced once."""
     lost = sqlite3.ProgrammingError("Cannot operate on a closed database.")
     failing(store, "SELECT", lost, lost)
     with pytest.raises(StoreError, match="closed database") as failed:
@@ -238,7 +238,7 @@ def test_lost_connection(store):
 
 
 def test_other_failures(store):
-    """Any other failure is an error that is not tried again, and closes the connection."""
+    """Any other failure is not tried again, and closes the connection."""
     failing(store, "INSERT", Broken("disk full", sqlite3.SQLITE_FULL), Broken("never"))
     closed = closings(store)
     with counted(store) as sent, pytest.raises(StoreError, match="disk full"):
@@ -248,7 +248,7 @@ def test_other_failures(store):
 
 
 def test_failing_rollback(store):
-    """A connection whose ROLLBACK fails is closed, and the change's own error passes."""
+    """A connection whose ROLLBACK fails is closed, and the error of the change is raised."""
     failing(store, "ROLLBACK", Broken("disk full", sqlite3.SQLITE_FULL))
     closed = closings(store)
     with pytest.raises(ZeroDivisionError):
@@ -259,7 +259,7 @@ def test_failing_rollback(store):
 
 @pytest.mark.parametrize("where", ["end", "_roll_back", "release"])
 def test_interrupted_at_the_end(store, monkeypatch, where):
-    """Whatever interrupts the end of an update, its transaction ends, and its connection is there for the next."""
+    """If the end of an update is interrupted, its transaction ends, and its connection is free for the next."""
     real = getattr(Connection, where)
 
     def interrupted(session):
@@ -275,7 +275,7 @@ def test_interrupted_at_the_end(store, monkeypatch, where):
 
 
 def test_values_are_not_shown(store, caplog):
-    """T12: neither errors nor logs, at whatever level, show a value, and the cause is the driver's error."""
+    """T12: neither errors nor logs show a value, and the cause is the driver's error."""
     caplog.set_level(logging.DEBUG, "sqlalchemy")
     put(store, {"a": b"secret"})
     assert {"a": b"secret"} == look(store, ["a"])
@@ -288,7 +288,7 @@ def test_values_are_not_shown(store, caplog):
 
 
 def test_only_the_first_line(store):
-    """Of what a database says only the first line is passed on: others may show the row."""
+    """Only the first line of a database's error is shown, because others may show the row."""
     failing(store, "INSERT", Broken("constraint\nDETAIL: row (secret)"))
     with pytest.raises(StoreError) as failed:
         put(store, {"a": b"1"})
@@ -299,7 +299,7 @@ def test_only_the_first_line(store):
 
 
 def test_first_use_at_once(engine):
-    """Threads that all find the store without an engine disturb each other in nothing."""
+    """Threads that use a new store at the same time do not disturb each other."""
     with switching(1e-6):
         for _ in range(100):
             with closing(SqlAlchemyStore(engine)) as store:
@@ -310,7 +310,7 @@ def test_first_use_at_once(engine):
 
 
 def test_fork_on_a_server():
-    """After a fork each side has connections of its own, and closes nothing of the other's."""
+    """After a fork each side has its own connections, and does not close those of the other."""
     with mariadb() as url, closing(SqlAlchemyStore(create_engine(url))) as store:
         put(store, {"a": b"0"})
         before = engine_of(store)
@@ -327,7 +327,7 @@ def test_fork_on_a_server():
 
 
 def test_fork_with_an_open_file(store):
-    """A SQLite file that was open during a fork is not used in the child, which would lose what others commit."""
+    """A SQLite file that was open during a fork is not used in the child, which would lose updates."""
 
     def use():
         with pytest.raises(StoreError, match="fork"):
@@ -338,7 +338,7 @@ def test_fork_with_an_open_file(store):
 
 
 def test_another_process(store, monkeypatch):
-    """Whether a file is open in another process is known by the number of the process."""
+    """The store recognises another process by its number."""
     monkeypatch.setattr("smsmfa.stores.sqlalchemy.pool.os.getpid", lambda: 0)
     with pytest.raises(StoreError, match="fork"):
         store.read("a")
@@ -347,7 +347,7 @@ def test_another_process(store, monkeypatch):
 
 
 def test_fork_with_a_closed_file(store):
-    """A store that was closed before a fork is opened on both sides."""
+    """A store that was closed before a fork opens on both sides."""
     store.close()
 
     def count():
@@ -361,7 +361,7 @@ def test_fork_with_a_closed_file(store):
 
 
 async def test_tasks_wait(url):
-    """A task that waits for a locked file leaves the loop to others."""
+    """A task that waits for a locked file does not stop the event loop."""
     store = AsyncSqlAlchemyStore(create_async_engine(url.set(drivername="sqlite+aiosqlite")))
     await store.ping()
     with session(url) as execute:
@@ -376,7 +376,7 @@ async def test_tasks_wait(url):
 
 
 async def test_cancelled_while_waiting(url):
-    """A task that is cancelled while it waits changes nothing, and its connection can be used."""
+    """If a task is cancelled while it waits, nothing is changed, and its connection can be used."""
     one = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0}
     store = AsyncSqlAlchemyStore(create_async_engine(url.set(drivername="sqlite+aiosqlite"), **one))
     await store.ping()

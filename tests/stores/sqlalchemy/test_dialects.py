@@ -1,5 +1,6 @@
-"""What the store on SQLAlchemy says to each database: in hostile surroundings, and to what it must refuse."""
+"""The SQL for each database: hostile settings, tables that are refused, and other programs in the way."""
 
+import time
 from contextlib import closing, contextmanager
 from threading import Thread
 
@@ -38,13 +39,13 @@ def url(request):
 
 
 def test_unknown_database():
-    """A database whose locks are not known is refused."""
+    """A database is refused if it is not known how it locks."""
     with pytest.raises(ConfigurationError, match="mssql"):
         sql_for(MSDialect(), "smsmfa_entries")
 
 
 def test_no_code_is_made_up():
-    """What has no code of a database has none."""
+    """An error without a code has none."""
     for code in (MySql.code, sqlalchemy_dialects.PostgreSql.code):
         assert None is code(None, ValueError())
     assert 0 == sqlalchemy_dialects.Sqlite.code(None, ValueError())
@@ -55,7 +56,7 @@ def test_no_code_is_made_up():
 
 @pytest.mark.parametrize("level", ["AUTOCOMMIT", "SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED"])
 def test_isolation_of_the_engine(url, level):
-    """Whatever the isolation level of the engine, first writes in opposite orders all count, each tried once."""
+    """With any isolation level of the engine, first writes in opposite orders all count, and each change runs once."""
     with a_store(url, isolation_level=level) as store, session(url) as execute:
         assert 40 == first_writes(store)
         if url.get_backend_name() == "mysql":
@@ -66,7 +67,7 @@ def test_isolation_of_the_engine(url, level):
 
 
 def first_writes(store):
-    """Have four threads count under fresh keys, in opposite orders; return how often a change was called."""
+    """Let eight threads count under new keys in opposite orders, and return how often a change ran."""
     calls = []
 
     def counted(number):
@@ -86,7 +87,7 @@ def first_writes(store):
 
 
 def test_defaults_of_postgres():
-    """Roles that default to serializable, read-only, asynchronous transactions without limits are overruled."""
+    """Defaults of serializable, read-only, asynchronous transactions without time limits are overridden."""
     with postgres() as url, session(url) as execute:
         for setting in (
             "default_transaction_isolation = 'serializable'",
@@ -117,7 +118,7 @@ def test_defaults_of_postgres():
 
 
 def test_defaults_of_mariadb():
-    """A server that cuts what is too long, and takes escapes literally, is told otherwise for these connections."""
+    """A server that truncates values and reads backslashes literally gets other settings on the store's connections."""
     hostile = "SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES,ANSI_QUOTES', autocommit = 1, tx_isolation = 'SERIALIZABLE'"
     with mariadb() as url, a_store(url, connect_args={"init_command": hostile}) as store:
         value = bytes(range(256)) + b"'\\\"`\\'"
@@ -131,7 +132,7 @@ def test_defaults_of_mariadb():
 
 @pytest.mark.parametrize("used", [True, False])
 def test_quotes_of_mariadb(used):
-    """A server that quotes names as the standard does keeps and finds records, whenever the engine saw that first."""
+    """With a server that quotes names as standard SQL does, records are kept and found."""
     with mariadb() as url:
         engine = create_engine(url, connect_args={"init_command": "SET SESSION sql_mode = 'ANSI_QUOTES'"})
         if used:
@@ -145,7 +146,7 @@ def test_quotes_of_mariadb(used):
 
 
 def test_value_too_long():
-    """A value that the server would cut is an error, and nothing is changed."""
+    """A value that the server would truncate is an error, and nothing is changed."""
     with mariadb() as url, session(url) as execute, a_store(url) as store:
         execute("ALTER TABLE smsmfa_entries MODIFY value BLOB")
         put(store, {"a": b"1"})
@@ -155,7 +156,7 @@ def test_value_too_long():
 
 
 def test_packet_too_large():
-    """A value that the server does not take is an error, which does not show it, and the store goes on."""
+    """A value that is too large for the server is an error that does not show it, and the store goes on."""
     with mariadb() as url, a_store(url, connect_args={"max_allowed_packet": 2**26}) as store:
         with pytest.raises(StoreError) as refused:
             put(store, {"a": b"secret" * 2**22})
@@ -172,7 +173,7 @@ def test_packet_too_large():
     [("ENGINE = MyISAM", "InnoDB"), ("ENGINE = Aria", "InnoDB"), ("MODIFY `key` VARCHAR(250)", "varbinary")],
 )
 def test_table_without_transactions(change, said):
-    """A table without transactions, or with keys that have a collation, is refused at the first use and by a ping."""
+    """A table without transactions, or whose keys have a collation, is refused at the first use and by ping()."""
     with mariadb() as url, session(url) as execute:
         execute(f"ALTER TABLE smsmfa_entries {change}")
         with a_store(url) as store:
@@ -195,7 +196,7 @@ LAX = "CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', determi
     ],
 )
 def test_table_of_postgres(table, change, undo, said):
-    """A table that a crash empties, or whose keys have a collation that makes some equal, is refused likewise."""
+    """A table that a crash empties, or whose collation makes different keys equal, is refused in the same way."""
     name = ".".join(f'"{part}"' for part in table.split("."))
     with postgres() as url, session(url) as execute, closing(SqlAlchemyStore(create_engine(url), table=table)) as store:
         execute("CREATE SCHEMA apart")
@@ -221,7 +222,7 @@ def test_memory(url):
 
 @pytest.mark.parametrize("setting", ["synchronous = OFF", "journal_mode = OFF", "journal_mode = MEMORY"])
 def test_no_durability(setting):
-    """A file that a power cut may destroy is refused at the first use, and by a ping."""
+    """A file that a power cut may destroy is refused at the first use and by ping()."""
     with sqlite() as url, session(url) as execute:
         execute("PRAGMA journal_mode = DELETE")
         engine = create_engine(url)
@@ -234,7 +235,7 @@ def test_no_durability(setting):
 
 @pytest.mark.parametrize("journal", ["DELETE", "TRUNCATE", "PERSIST", "WAL"])
 def test_journals_on_the_disk(journal):
-    """A file whose journal is on the disk is taken."""
+    """A file whose journal is on the disk is accepted."""
     with sqlite() as url:
         engine = create_engine(url)
         event.listen(engine, "connect", lambda connection, _: connection.execute(f"PRAGMA journal_mode = {journal}"))
@@ -248,7 +249,7 @@ def test_journals_on_the_disk(journal):
 
 @contextmanager
 def keeping(url, *keys):
-    """Yield a connection whose transaction keeps rows."""
+    """Yield a connection whose transaction locks rows."""
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
         for key in keys:
@@ -263,19 +264,20 @@ def touch(connection, key):
 
 
 def await_waiting(url):
-    """Return when a transaction waits for a lock."""
+    """Return when a transaction in this database waits for a lock."""
     where = {
         "mysql": "information_schema.innodb_trx JOIN information_schema.processlist ON id = trx_mysql_thread_id "
         "WHERE trx_state = 'LOCK WAIT' AND db = DATABASE()",
         "postgresql": "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
     }[url.get_backend_name()]
     with session(url) as execute:
+        due = time.monotonic() + PATIENCE
         while execute(f"SELECT count(*) FROM {where}") == [(0,)]:
-            pass
+            assert time.monotonic() < due, "no transaction waits"
 
 
 def test_lock_stays(url, monkeypatch):
-    """A row that stays locked is a contention in the end, and nothing is changed."""
+    """If a row stays locked, StoreContention is raised in the end, and nothing is changed."""
     monkeypatch.setattr(sqlalchemy_dialects, "LOCK_TIMEOUT", 1)
     monkeypatch.setattr("smsmfa.stores.sqlalchemy.pool.DEADLINE", 0.0)
     with a_store(url) as store:
@@ -288,8 +290,8 @@ def test_lock_stays(url, monkeypatch):
 
 
 def test_deadlock(url):
-    """An update that the server ends because of a deadlock is made again, and counts once."""
-    others = [f"{number}" for number in range(50)]  # MariaDB ends whoever has changed less
+    """An update that the server ends because of a deadlock runs again, and counts once."""
+    others = [f"{number}" for number in range(50)]  # MariaDB ends the transaction with fewer changes
     with a_store(url) as store:
         put(store, dict.fromkeys(["a", "b", *others], b"0"))
         with keeping(url, "b", *others) as connection:
@@ -303,7 +305,7 @@ def test_deadlock(url):
 
 
 def test_tables_are_made_in_turn(url):
-    """Eight that make the same table at once all succeed."""
+    """If eight processes create the same table at once, all succeed."""
     with a_store(url) as store, a_store(url) as other:
         for one in (store, other):
             one._records.pool.sql = sql_for(engine_dialect(one), "others")
@@ -315,7 +317,7 @@ def engine_dialect(store):
 
 
 def test_file_is_locked():
-    """A file that another program keeps locked is a contention after a while, and nothing is changed."""
+    """If another program keeps the file locked, StoreContention is raised in the end, and nothing is changed."""
     with sqlite() as url, a_store(url) as store, session(url) as execute:
         put(store, {"a": b"1"})
         execute("BEGIN IMMEDIATE")
@@ -328,7 +330,7 @@ def test_file_is_locked():
 
 
 def test_placeholders_are_deleted(url):
-    """What was there only to be locked is gone when something else was written, and when nothing was."""
+    """Rows that were created only to be locked are deleted, whether something else was written or not."""
     with a_store(url) as store, session(url) as execute:
         store.update(["a", "b", "c"], lambda _: ({"a": Entry(b"1"), "b": None}, None))
         store.update(["a", "d"], lambda _: ({}, None))

@@ -1,4 +1,4 @@
-"""The table of a store on SQLAlchemy, and what is said to a database that needs nothing special."""
+"""The table, and the SQL for a database without peculiarities."""
 
 import sys
 from contextlib import closing
@@ -20,7 +20,7 @@ from smsmfa.typing import Entry
 
 
 class Plain(Sql):
-    """Says no more than a database has to be told."""
+    """A database without peculiarities."""
 
     database = "a plain one"
     now = "100"
@@ -37,7 +37,7 @@ class Plain(Sql):
 
 @pytest.fixture
 def url(monkeypatch):
-    """The URL of a SQLite file, to which the store speaks as if to a plain database."""
+    """The URL of a SQLite file that the store uses like a database without peculiarities."""
     monkeypatch.setitem(sqlalchemy_dialects._SQL, "sqlite", Plain)
     with sqlite() as url:
         yield url
@@ -51,13 +51,13 @@ def store(url):
 
 @pytest.mark.parametrize("table", ["", "a b", "1a", "a.b.c", "a;b", 'a"b', "a`b", "a" * 56, "é", None, 7, b"a"])
 def test_no_name(table):
-    """A table's name is plain, or a schema's and a plain one."""
+    """An invalid name for a table is refused."""
     with pytest.raises(ConfigurationError, match="table"):
         schema(MetaData(), table)
 
 
 def test_one_order():
-    """Keys are locked in the same order by everybody, each once, and written in chunks."""
+    """Keys are locked in the same order, each once, and in chunks."""
     sql = sql_for(PGDialect(), "smsmfa_entries")
     [(_, values)] = sql.lock(["b", "c", "a", "b"])
     assert {"k0": "a", "k1": "b", "k2": "c"} == values
@@ -65,7 +65,7 @@ def test_one_order():
 
 
 def test_nothing_special(url, store):
-    """Entries are written, read, rolled back, deleted, and purged when their time is over."""
+    """Entries are written, read, rolled back, deleted, and purged after their lifetime."""
     put(store, {"a": b"1", "b": b"2"})
     store.update(["a", "c"], lambda _: ({"a": None, "c": Entry(b"3", 7)}, None))
     with pytest.raises(ZeroDivisionError):
@@ -79,7 +79,7 @@ def test_nothing_special(url, store):
 
 
 def test_failure_is_final(url, store):
-    """A statement that failed is not said again where it is not known to have done nothing."""
+    """A failed statement is not executed again if it may have had an effect."""
     with session(url) as execute:
         execute("DROP TABLE smsmfa_entries")
     with pytest.raises(StoreError, match="a plain one: OperationalError"):
@@ -99,7 +99,7 @@ def test_other_columns():
 
 
 def test_missing_package(monkeypatch):
-    """Without SQLAlchemy the import says what to install."""
+    """Without SQLAlchemy, the import error says what to install."""
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     monkeypatch.delitem(sys.modules, "smsmfa.stores.sqlalchemy.sql")
     with pytest.raises(ModuleNotFoundError) as missing:

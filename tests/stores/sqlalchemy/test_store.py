@@ -1,4 +1,4 @@
-"""The store on SQLAlchemy: the kit on three databases with six drivers, and what an operation costs."""
+"""The store on SQLAlchemy: the test kit on three databases with six drivers, and the cost of an operation."""
 
 import asyncio
 from contextlib import closing, contextmanager, suppress
@@ -28,7 +28,7 @@ from smsmfa.typing import Entry
 PAGE = Path(__file__).parents[3] / "docs/how-to/stores/sqlalchemy.md"
 DATABASES = [mariadb, postgres, sqlite]
 DRIVERS = {mariadb: "mysql+aiomysql", postgres: "postgresql+asyncpg", sqlite: "sqlite+aiosqlite"}
-#: How the statements of a challenge and of a check begin.
+#: The beginning of a challenge and of a check.
 LOCKED = ["INSERT", "SELECT"]
 COSTS = [
     (mariadb, ["SELECT", "ROLLBACK", *LOCKED, "REPLACE", "COMMIT"], [*LOCKED, "REPLACE", "COMMIT"]),
@@ -128,7 +128,7 @@ class OnAiosqlite(Async):
 
 
 class TestMariaDb(OnMariaDb, StoreConformance):
-    test_process_ends = test_processes_meet = test_processes_race = None  # slow to start: thorough
+    test_process_ends = test_processes_meet = test_processes_race = None  # slow to start, so only in the thorough tests
 
 
 class TestAiomysql(OnAiomysql, AsyncStoreConformance):
@@ -201,7 +201,7 @@ def store(url):
 
 
 def test_twins():
-    """The twins have the same methods with the same arguments."""
+    """Both stores have the same methods with the same arguments."""
     for name in ("read", "update", "create_schema", "ping", "purge", "close"):
         one, other = getattr(SqlAlchemyStore, name), getattr(AsyncSqlAlchemyStore, name)
         assert signature(one) == signature(other)
@@ -209,7 +209,7 @@ def test_twins():
 
 
 def test_repr():
-    """T12: a store's text shows its table and the kind of database, and nothing of its password."""
+    """T12: a store's repr shows its table and the kind of database, and no password."""
     engine = create_engine("mysql+pymysql://me:secret@127.0.0.1/db")
     assert "<SqlAlchemyStore in smsmfa_entries of MariaDB>" == repr(SqlAlchemyStore(engine))
     twin = AsyncSqlAlchemyStore(create_async_engine("sqlite+aiosqlite:///a"), table="x.y")
@@ -221,7 +221,7 @@ def test_repr():
 
 @pytest.mark.parametrize("database, challenge, check", COSTS, ids=lambda value: getattr(value, "__name__", ""))
 def test_statements(database, challenge, check):
-    """On MariaDB a challenge is six statements and a check four, on the others as many as are listed."""
+    """A challenge and a check take exactly the statements that are listed."""
     with database() as url, closing(SqlAlchemyStore(create_engine(url))) as store:
         factor = Factor(store=store)
         factor.enrol()
@@ -235,7 +235,7 @@ def test_statements(database, challenge, check):
 
 @pytest.mark.parametrize("database, challenge, check", COSTS, ids=lambda value: getattr(value, "__name__", ""))
 def test_statements_on_a_loop(database, challenge, check):
-    """The twin's are as many, with the drivers for asyncio."""
+    """The store for asyncio takes the same statements, with its own drivers."""
     with database() as url, on_a_loop(url.set(drivername=DRIVERS[database])) as store:
         factor = Factor(store=store)
         factor.enrol()
@@ -249,7 +249,7 @@ def test_statements_on_a_loop(database, challenge, check):
 
 @contextmanager
 def on_a_loop(url):
-    """Yield a store for asyncio, called like one of plain methods."""
+    """Yield a store for asyncio that is called like a synchronous one."""
     store = Blocking(lambda: AsyncSqlAlchemyStore(create_async_engine(url)))
     yield store
     store.loop.run(store.store.close())
@@ -258,7 +258,7 @@ def on_a_loop(url):
 
 @pytest.mark.parametrize("options", [{}, {"pool_pre_ping": True, "pool_reset_on_return": "commit"}])
 def test_round_trips(options, monkeypatch):
-    """The server of MariaDB counts as many, whatever else the application's pool says to it."""
+    """MariaDB counts the same number of round trips, whatever else the application's pool does."""
     with mariadb() as url:
         engine = create_engine(url, **options)
         monkeypatch.setattr(engine.dialect, "do_ping", lambda _: pytest.fail("a ping, which the server does not count"))
@@ -269,7 +269,7 @@ def test_round_trips(options, monkeypatch):
 
 
 def questions(store, factor):
-    """Return what the server was asked for a challenge and for a check, on the one connection of a store."""
+    """Return the number of round trips of a challenge and of a check, on the only connection of a store."""
 
     def count():
         with engine_of(store).connect() as connection:
@@ -280,12 +280,12 @@ def questions(store, factor):
     second = count()
     factor.verifier.verify("alice", challenge.id, factor.outbox.code)
     third = count()
-    beside = 2  # to ask for the count, and to roll back
+    beside = 2  # the question itself, and the rollback after it
     return [second - first - beside, third - second - beside]
 
 
 def test_nothing_to_try_again(store):
-    """With one thread no update is tried twice."""
+    """With one thread no change runs twice."""
     calls = []
 
     def change(values):
@@ -301,7 +301,7 @@ def test_nothing_to_try_again(store):
 
 
 def test_residue(store, url):
-    """A refusal, an error and a deletion of nothing leave no row behind, beside a write either."""
+    """A refusal, an error and a deletion of nothing leave no row behind, and neither does a write beside them."""
     store.update(["a", "b"], lambda _: ({}, None))
     with suppress(ZeroDivisionError):
         store.update(["a", "b"], lambda _: 1 / 0)
@@ -316,7 +316,7 @@ def rows(url, what, condition="1 = 1"):
 
 @pytest.mark.parametrize("keep_for", [0, 1, 60, 10**11])
 def test_expiry(store, url, keep_for):
-    """T19: an entry is kept to an instant of the server's clock that is never early, and what was said last counts."""
+    """T19: an entry never expires early by the server's clock, and the last lifetime counts."""
     now = store._records.pool.sql.now
     put(store, {"a": b"1"}, 7)
     [(before,)] = rows(url, now)
@@ -327,7 +327,7 @@ def test_expiry(store, url, keep_for):
 
 
 def test_purge(store, url):
-    """A purge deletes what has expired, the oldest first and no more than it was told, and nothing else."""
+    """A purge deletes expired entries, the oldest first and not more than the limit, and nothing else."""
     for number in range(5):
         put(store, {f"{number}": b"%d" % number}, 10 - number)
     put(store, {"later": b"later"}, 100)
@@ -342,7 +342,7 @@ def test_purge(store, url):
 
 @pytest.mark.parametrize("database", [mariadb, postgres])
 def test_purge_waits_for_nobody(database):
-    """A purge passes over a row that an update is about to write."""
+    """A purge skips a row that an update has locked."""
     with database() as url, closing(SqlAlchemyStore(create_engine(url))) as store:
         put(store, {"a": b"1", "b": b"1"}, 0)
         with session(url) as execute:
@@ -355,13 +355,13 @@ def test_purge_waits_for_nobody(database):
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_purge_of_nothing(store, limit):
-    """A purge of less than one entry is refused."""
+    """A limit below one is refused."""
     with pytest.raises(ValueError, match="at least 1"):
         store.purge(limit)
 
 
 def test_many_keys(store):
-    """An update of more keys than a statement takes gives each its own value."""
+    """An update with more keys than one statement takes writes each value under its key."""
     keys = [f"{number}" for number in range(1201)]
     values = {key: key.encode() for key in keys}
     put(store, values)
@@ -371,7 +371,7 @@ def test_many_keys(store):
 
 
 def test_large_value(store):
-    """A value of a mebibyte comes back as it went in."""
+    """A value of a mebibyte is returned unchanged."""
     value = bytes(range(256)) * 4096
     put(store, {"a": value})
     assert value == store.read("a")
@@ -379,7 +379,7 @@ def test_large_value(store):
 
 @pytest.mark.parametrize("driver", ["mysql+aiomysql", "postgresql+asyncpg", "sqlite+aiosqlite"])
 async def test_async(driver):
-    """The twin makes the table, writes, reads, purges and closes."""
+    """The store for asyncio creates the table, writes, reads, purges and closes."""
     [database] = [
         database for database in DATABASES if driver.startswith(database.__name__.replace("mariadb", "mysql"))
     ]
@@ -401,7 +401,7 @@ async def test_async(driver):
 
 
 def test_schema(url):
-    """What the application's metadata make of the table is what the store makes, index included."""
+    """The application's metadata creates the same table and index as the store."""
     metadata = MetaData()
     table = schema(metadata, "others")
     engine = create_engine(url)
@@ -421,7 +421,7 @@ def shape(engine, table):
 
 @pytest.mark.parametrize("dialect", [MySQLDialect, PGDialect, SQLiteDialect])
 def test_documented_schema(dialect):
-    """The page on the store has what is made."""
+    """The documentation shows the statements that create the table."""
     table = schema(MetaData())
     for made in (CreateTable(table), *map(CreateIndex, table.indexes)):
         assert plain(str(made.compile(dialect=dialect()))) in plain(PAGE.read_text(encoding="utf-8"))
@@ -432,7 +432,7 @@ def plain(statement):
 
 
 def test_no_table(store, url):
-    """Without the table each call raises, and a ping too; when it is made no restart is needed."""
+    """Without the table each call fails, and so does ping(). Once it is created, the store works."""
     with session(url) as execute:
         execute("DROP TABLE smsmfa_entries")
     for call in (store.ping, store.purge, lambda: store.read("a"), lambda: put(store, {"a": b"1"})):
@@ -445,7 +445,7 @@ def test_no_table(store, url):
 
 
 def test_another_schema():
-    """A table may be looked for in a schema by its name."""
+    """A table may be in another schema."""
     with postgres() as url, session(url) as execute:
         execute("CREATE SCHEMA apart")
         with closing(SqlAlchemyStore(create_engine(url), table="apart.Factor")) as store:
@@ -455,7 +455,7 @@ def test_another_schema():
 
 
 def test_table_of_another_store():
-    """A table that another store locks in another way is not written."""
+    """A table whose values cannot be NULL is not written."""
     with postgres() as url, session(url) as execute, closing(SqlAlchemyStore(create_engine(url))) as store:
         execute("DELETE FROM smsmfa_entries")
         execute("ALTER TABLE smsmfa_entries ALTER value SET NOT NULL")
@@ -467,7 +467,7 @@ def test_table_of_another_store():
 
 
 def test_replica(url, monkeypatch):
-    """A replica, whose records may be old, is not read."""
+    """A replica is not read, because its records may be old."""
     monkeypatch.setattr(type(SqlAlchemyStore(create_engine(url))._records.pool.sql), "stale", "1")
     with closing(SqlAlchemyStore(create_engine(url))) as store, pytest.raises(StoreError, match="replica"):
         store.read("a")
@@ -475,7 +475,7 @@ def test_replica(url, monkeypatch):
 
 @pytest.mark.parametrize("database", [mariadb, postgres])
 def test_transaction_of_the_application(database):
-    """What a transaction of the application rolls back, on the same engine, is not the store's."""
+    """A rollback of the application on the same engine does not undo an update of the store."""
     with database() as url:
         engine = create_engine(url, pool_size=1, max_overflow=0)
         store = SqlAlchemyStore(engine)
@@ -489,7 +489,7 @@ def test_transaction_of_the_application(database):
 
 @contextmanager
 def renamed(url):
-    """Have the table away."""
+    """Hide the table."""
     with session(url) as execute:
         execute("ALTER TABLE smsmfa_entries RENAME TO aside")
         yield
@@ -497,7 +497,7 @@ def renamed(url):
 
 
 def test_nobody_is_let_in(store, url):
-    """While the table cannot be used the right code lets nobody in; afterwards it is good, once."""
+    """While the table is hidden, the right code lets nobody in. Afterwards it is accepted once."""
     factor = Factor(store=store)
     factor.enrol()
     challenge = factor.verifier.challenge("alice")
@@ -512,7 +512,7 @@ def test_nobody_is_let_in(store, url):
 
 @pytest.mark.parametrize("database", [mariadb, postgres])
 def test_connections_ended(database):
-    """When the server has ended every connection, the next call makes new ones, and nobody sees an error."""
+    """If the server has ended every connection, the next call opens new ones without an error."""
     with database() as url, closing(SqlAlchemyStore(create_engine(url))) as store:
         store.update(["a"], increment("a"))
         for call in (lambda: store.update(["a"], increment("a")), lambda: store.read("a"), store.ping):
