@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Semaphore
 
+import fakeredis
 import pytest
 import redis
 import redis.asyncio
@@ -410,3 +411,34 @@ def test_cluster(tmp_path):
             assert {node.execute_command("CLUSTER KEYSLOT", "{smsmfa}:")} == {
                 node.execute_command("CLUSTER KEYSLOT", key) for key in node.keys("*")
             }
+
+
+@pytest.mark.thorough
+class TestFakeAsyncRedis(AsyncStoreConformance):
+    """The whole kit on fakeredis, which is no server but runs each script to its end on one event loop."""
+
+    async def make_store(self):
+        return AsyncRedisStore(fakeredis.FakeAsyncRedis())
+
+
+def test_fakeredis_for_threads():
+    """Threads lose updates on fakeredis, so it is refused with what to use."""
+    with pytest.raises(ConfigurationError, match="in tests use a MemoryStore"):
+        RedisStore(fakeredis.FakeRedis())
+
+
+def test_fakeredis_without_lua(monkeypatch):
+    """Without Lua fakeredis runs no script, which the error says."""
+    monkeypatch.setattr("smsmfa.stores.redis.store.find_spec", lambda name: None)
+
+    with pytest.raises(ConfigurationError, match=r"fakeredis\[lua\]"):
+        AsyncRedisStore(fakeredis.FakeAsyncRedis())
+
+
+async def test_ping_of_fakeredis():
+    """A fake has no ``INFO``, and its ping asks for none."""
+    store = AsyncRedisStore(fakeredis.FakeAsyncRedis())
+    await store.ping()
+
+    assert await store.update(["key"], lambda values: ({"key": Entry(b"value")}, "done")) == "done"
+    assert b"value" == await store.read("key")
