@@ -24,7 +24,7 @@ class GatewaySender:
         try:
             connection.connect()
         except OSError:
-            raise DeliveryRejected("the gateway cannot be reached") from None
+            raise DeliveryRejected("the gateway cannot be reached", outage=True) from None
         try:
             status, message_id = self._post(connection, message)
         except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
@@ -32,7 +32,7 @@ class GatewaySender:
         finally:
             connection.close()
         if status in {401, 403}:
-            raise SenderMisconfigured("the gateway does not accept our token")
+            raise SenderMisconfigured("the gateway does not accept our token", outage=True)
         if 400 <= status < 500:
             raise DeliveryRejected(f"the gateway refuses the message: HTTP {status}")
         if status >= 300:

@@ -156,7 +156,8 @@ class RateLimited(SmsMfaError):
     ``scope`` is ``"user"``, ``"number"``, ``"total"`` (messages), ``"resend"`` (the gap between two messages),
     ``"guesses"`` (wrong codes) or ``"recovery"`` (wrong recovery codes). ``retry_after`` is exact, or ``None`` if only
     the operator can help. Senders raise it with the scope ``"carrier"``: the carrier did not take the message and asks
-    for a pause, whose length is unknown if ``retry_after`` is ``None``.
+    for a pause, whose length is unknown if ``retry_after`` is ``None``. ``outage`` is as in :class:`DeliveryError`, and
+    true for the scope ``"carrier"`` unless the sender says otherwise.
     """
 
     code = "rate_limited"
@@ -164,10 +165,11 @@ class RateLimited(SmsMfaError):
 
     _shown = ("scope", "retry_after_seconds")
 
-    def __init__(self, scope: str, retry_after: timedelta | None = None) -> None:
+    def __init__(self, scope: str, retry_after: timedelta | None = None, *, outage: bool | None = None) -> None:
         super().__init__(scope, retry_after)
         self.scope = scope
         self.retry_after = retry_after
+        self.outage = scope == "carrier" if outage is None else outage
 
     @property
     def retry_after_seconds(self) -> int | None:
@@ -245,10 +247,25 @@ class Locked(SmsMfaError):
 
 
 class DeliveryError(SmsMfaError):
-    """A message was not delivered, or perhaps not. Senders raise a subclass with a plain message."""
+    """A message was not delivered, or perhaps not. Senders raise a subclass with a plain message.
+
+    Args:
+        words: what went wrong, in plain words.
+        outage: whether the reason has nothing to do with the recipient: no connection, a time-out, HTTP 5xx or 429,
+            wrong credentials, a suspended account. Only such errors make a ``FailoverSender`` skip a carrier, so that
+            nobody stops a carrier for others with numbers that it refuses. The default is true for
+            ``DeliveryUncertain``, and false for all other errors.
+    """
 
     code = "delivery_error"
     http_status = 502
+    #: Whether the reason has nothing to do with the recipient.
+    outage: bool = False
+
+    def __init__(self, *words: object, outage: bool | None = None) -> None:
+        super().__init__(*words)
+        if outage is not None:
+            self.outage = outage
 
 
 class DeliveryRejected(DeliveryError):
@@ -290,6 +307,7 @@ class DeliveryUncertain(DeliveryError):
     """The message may have been sent. The code stays valid and the charge stands."""
 
     code = "delivery_uncertain"
+    outage = True
 
 
 class StoreError(SmsMfaError):

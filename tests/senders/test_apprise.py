@@ -106,7 +106,7 @@ class TestSend:
         with logged() as log:
             error = failure(AppriseSender(url_of(gateway.url), timeout=SHORT if answer is hang else AMPLE), MESSAGE)
 
-        assert DeliveryUncertain is type(error)
+        assert (DeliveryUncertain, False) == (type(error), error.outage)
         assert "Apprise failed, and does not say whether the message was sent" == str(error)
         assert 1 == len(gateway.received())
         assert [] == [secret for secret in HIDDEN if secret in shown(error) + "\n".join(log)]
@@ -119,7 +119,7 @@ class TestSend:
         monkeypatch.setattr(notify, raises(RuntimeError(MESSAGE.text)))
         error = failure(kind(url_of("127.0.0.1:9")), MESSAGE)
 
-        assert DeliveryUncertain is type(error)
+        assert (DeliveryUncertain, False) == (type(error), error.outage)
         assert "Apprise raised RuntimeError" == str(error)
         assert [] == [secret for secret in HIDDEN if secret in shown(error)]
 

@@ -64,6 +64,6 @@ async def test_async_runner():
 
 def test_errors():
     """Errors name the carrier and say what to check."""
-    assert "SNS cannot be reached" == str(unreachable("SNS"))
+    assert ("SNS cannot be reached", True) == (str(unreachable("SNS")), unreachable("SNS").outage)
     expected = "the certificate of SNS is not trusted here: check CA certificates, proxy and clock"
-    assert expected == str(untrusted("SNS"))
+    assert (expected, True) == (str(untrusted("SNS")), untrusted("SNS").outage)

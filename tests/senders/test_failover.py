@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from itertools import count
 
 import attrs
 import pytest
@@ -47,13 +48,20 @@ MESSAGE = SenderConformance.message
 RECEIPT = Receipt("m1", "a carrier")
 PAUSE = timedelta(seconds=30)
 SECOND = timedelta(seconds=1)
-#: Errors after which the next carrier is tried.
-REFUSALS = [
-    DeliveryRejected("no connection"),
-    SenderMisconfigured("no credit"),
+#: Errors that have nothing to do with the recipient, after which the next carrier is tried.
+OUTAGES = [
+    DeliveryRejected("no connection", outage=True),
+    SenderMisconfigured("no credit", outage=True),
     RateLimited("carrier"),
     RateLimited("carrier", SECOND),
 ]
+#: The same, but they may be due to the recipient.
+REFUSED = [
+    DeliveryRejected("not this number"),
+    SenderMisconfigured("not to this country"),
+    RateLimited("carrier", SECOND, outage=False),
+]
+REFUSALS = [*OUTAGES, *REFUSED]
 #: Errors that stop and are raised unchanged.
 STOPS = [
     RecipientRejected("no such number"),
@@ -63,6 +71,9 @@ STOPS = [
 ]
 #: Other errors after which the message may have been sent.
 UNFORESEEN = [DeliveryError("?"), ConfigurationError("?"), TimeoutError("?"), RuntimeError("?"), ConnectionError]
+#: Errors that count against a carrier, and those that do not.
+COUNTED = [*OUTAGES, DeliveryUncertain("late"), UNFORESEEN[2], UNFORESEEN[4]]
+UNCOUNTED = [*REFUSED, *STOPS[:3], DeliveryUncertain("?", outage=False), *UNFORESEEN[:2], UNFORESEEN[3]]
 
 both = pytest.mark.parametrize("make", ["sync", "async"], indirect=True)
 
@@ -129,6 +140,11 @@ def make(request):
 def to(region, e164=NUMBER):
     """Return a message to a number of a country."""
     return attrs.evolve(MESSAGE, to=PhoneNumber(e164, region, "mobile"))
+
+
+def each():
+    """Yield messages to different numbers."""
+    return (to("US", f"+1415555{number:04}") for number in count(100))
 
 
 def outcome_of(kind, sender, message=MESSAGE):
@@ -223,8 +239,9 @@ class TestOneMessage:
 
 # When no carrier accepts the message.
 
-UNREACHABLE, FULL = DeliveryRejected("cannot be reached"), DeliveryRejected("too many messages")
-BROKE, UNKNOWN = SenderMisconfigured("no credit"), SenderMisconfigured("no such token")
+UNREACHABLE = DeliveryRejected("cannot be reached", outage=True)
+FULL = DeliveryRejected("too many messages", outage=True)
+BROKE, UNKNOWN = SenderMisconfigured("no credit", outage=True), SenderMisconfigured("no such token", outage=True)
 LATER, SOON, SOMETIME = RateLimited("carrier", 60 * SECOND), RateLimited("carrier", SECOND), RateLimited("carrier")
 
 
@@ -343,43 +360,81 @@ class TestRoutes:
 
 class TestBreaker:
     @both
-    @pytest.mark.parametrize("error", [*REFUSALS, DeliveryUncertain("late"), *UNFORESEEN], ids=repr)
+    @pytest.mark.parametrize("error", COUNTED, ids=repr)
     def test_failures(self, error, make):
-        """A carrier that failed several times in a row, uncertain outcomes included, is skipped for a while."""
-        clock = FakeClock()
+        """A carrier that failed for several numbers, uncertain outcomes included, is skipped for a while."""
+        clock, messages = FakeClock(), each()
         first, second = make.script(error, error, error, RECEIPT, RECEIPT), make.script(then=RECEIPT)
         sender = make.sender([first, second], failures=3, pause=PAUSE, clock=clock)
         for _ in range(5):
-            outcome_of(make, sender)
+            outcome_of(make, sender, next(messages))
         assert [3] == counts([first])
 
         clock.move(PAUSE)
 
-        assert [RECEIPT, RECEIPT] == [make.send(sender) for _ in range(2)]
+        assert [RECEIPT, RECEIPT] == [make.send(sender, next(messages)) for _ in range(2)]
         assert [5] == counts([first])
 
     @both
-    @pytest.mark.parametrize("error", [RecipientRejected("no such number"), RecipientOptedOut("STOP")], ids=repr)
+    @pytest.mark.parametrize("error", UNCOUNTED, ids=repr)
     def test_recipients_fault(self, error, make):
-        """A refusal of the recipient shows that the carrier works."""
-        first, second = make.script(FULL, error, FULL, error, FULL, error), make.script(then=RECEIPT)
+        """An error that may be due to the recipient never makes a carrier skipped, for however many numbers."""
+        first, second, messages = make.script(then=error), make.script(then=RECEIPT), each()
+        sender = make.sender([first, second], failures=1)
+
+        for _ in range(9):
+            outcome_of(make, sender, next(messages))
+
+        assert [9] == counts([first])
+
+    @both
+    @pytest.mark.parametrize("error", COUNTED, ids=repr)
+    def test_one_number(self, error, make):
+        """Errors of one number never make a carrier skipped."""
+        first, second = make.script(then=error), make.script(then=RECEIPT)
         sender = make.sender([first, second], failures=2)
 
-        outcomes = [outcome_of(make, sender) for _ in range(6)]
+        for _ in range(9):
+            outcome_of(make, sender)
 
-        assert [RECEIPT, error] * 3 == outcomes
+        assert [9] == counts([first])
+
+    @both
+    def test_both_refuse(self, make):
+        """Two carriers that refuse the numbers of one user still get everybody else's messages."""
+        messages = each()
+        senders = [make.script(*[REFUSED[0]] * 9, RECEIPT), make.script(*[REFUSED[1]] * 9)]
+        sender = make.sender(senders)
+
+        assert [REFUSED[0]] * 9 == [outcome_of(make, sender, next(messages)) for _ in range(9)]
+        assert RECEIPT == make.send(sender, next(messages))
+
+    @both
+    @pytest.mark.parametrize("first", [OUTAGES[0], OUTAGES[2], REFUSED[0]], ids=repr)
+    @pytest.mark.parametrize("second", [OUTAGES[0], OUTAGES[2], REFUSED[0]], ids=repr)
+    def test_nested_outage(self, first, second, make):
+        """A failover sender has an outage only if all of its carriers have one; else its error says so."""
+        all_out = first.outage and second.outage
+        inner, last = make.sender([make.script(then=first), make.script(then=second)]), make.script(then=Receipt("m2"))
+        sender, messages = make.sender([inner, last], failures=1), each()
+
+        assert all_out == outcome_of(make, inner, next(messages)).outage
+        outcome_of(make, sender, next(messages))
+        inner.send = make.script(then=RECEIPT).send
+
+        assert (RECEIPT == make.send(sender, next(messages))) is not all_out
 
     @both
     @pytest.mark.parametrize("error", [RateLimited("user"), KeyboardInterrupt()], ids=repr)
     def test_nobodys_fault(self, error, make):
         """The application's own limit, and an interrupt, say nothing about the carrier."""
-        first, second = make.script(FULL, error, FULL), make.script(then=RECEIPT)
+        first, second, messages = make.script(FULL, error, FULL), make.script(then=RECEIPT), each()
         sender = make.sender([first, second], failures=2)
         for _ in range(3):
             with suppress(KeyboardInterrupt):
-                outcome_of(make, sender)
+                outcome_of(make, sender, next(messages))
 
-        assert RECEIPT == make.send(sender)
+        assert RECEIPT == make.send(sender, next(messages))
         assert [3, 3] == counts([first, second])
 
     @both
@@ -395,11 +450,11 @@ class TestBreaker:
 
     @both
     def test_default(self, make):
-        """By default a carrier is skipped after five failures."""
-        first, second = make.script(then=FULL), make.script(then=RECEIPT)
+        """By default a carrier is skipped after failures for five numbers."""
+        first, second, messages = make.script(then=FULL), make.script(then=RECEIPT), each()
         sender = make.sender([first, second])
 
-        assert [RECEIPT] * 7 == [make.send(sender) for _ in range(7)]
+        assert [RECEIPT] * 7 == [make.send(sender, next(messages)) for _ in range(7)]
         assert [5] == counts([first])
 
     def test_one_probe(self):
@@ -450,11 +505,11 @@ class TestBreaker:
 
 #: The possible outcomes of a message.
 UNSENT = [*REFUSALS, *STOPS[:3]]
-ENDINGS = [RECEIPT, DeliveryUncertain("late"), *UNSENT, *UNFORESEEN]
+ENDINGS = [RECEIPT, COUNTED[4], *UNSENT, *UNFORESEEN]
 #: Up to four carriers, and what each does with its next messages.
 scripts = st.lists(st.lists(st.sampled_from(ENDINGS), min_size=12, max_size=12), min_size=1, max_size=4)
-#: Seconds between one message and the next.
-gaps = st.lists(st.sampled_from([0, 1, 29, 30, 31]), min_size=1, max_size=12)
+#: Seconds between one message and the next, and the number that it is for.
+gaps = st.lists(st.tuples(st.sampled_from([0, 1, 29, 30, 31]), st.integers(1, 5)), min_size=1, max_size=12)
 
 
 def among(outcome, others):
@@ -462,21 +517,22 @@ def among(outcome, others):
     return any(outcome is other for other in others)
 
 
-def asked(script, states, failures, now):
+def asked(script, states, failures, now, who):
     """Predict, without the sender's code, which carriers get the next message, and the outcome of each."""
     did = []
     for number, state in enumerate(states):
-        if now < state.get("until", 0):
+        if now < state["probes"].get(who, state["until"]):
             continue
         outcome = script[number][state["messages"]]
         state["messages"] += 1
         did.append((number, outcome))
-        if outcome is RECEIPT or among(outcome, STOPS[:2]):
-            state |= {"until": 0, "row": 0}
-        elif outcome is not STOPS[2]:
-            state["row"] += 1
-            if state["row"] >= failures or state["until"]:
-                state |= {"until": now + 30, "row": 0}
+        failing = state["probes"] if state["until"] else state["row"]
+        if outcome is RECEIPT:
+            state |= {"until": 0, "row": set(), "probes": {}}
+        elif among(outcome, COUNTED):
+            failing |= {who: now + 30} if state["until"] else {who}
+            if len(failing) >= (min(failures, 2) if state["until"] else failures):
+                state |= {"until": now + 30, "row": set(), "probes": {}}
         if not among(outcome, REFUSALS):
             break
     return did
@@ -492,14 +548,14 @@ def test_scripts(kind, script, gaps, failures):
         for number, outcomes in enumerate(script)
     ]
     sender = kind.sender(senders, failures=failures, pause=PAUSE, clock=clock)
-    states, now = [{"messages": 0, "row": 0, "until": 0} for _ in script], 1
-    for gap in gaps:
+    states, now = [{"messages": 0, "row": set(), "until": 0, "probes": {}} for _ in script], 1
+    for gap, who in gaps:
         clock.move(seconds=gap)
         now += gap
         log.clear()
-        outcome = outcome_of(kind, sender)
+        outcome = outcome_of(kind, sender, to("US", f"+1415555010{who}"))
 
-        assert asked(script, states, failures, now) == log
+        assert asked(script, states, failures, now, who) == log
         assert [] == [each for _, each in log[:-1] if not among(each, REFUSALS)]
         last = log[-1][1] if log else None
         if last is None or among(last, REFUSALS):
@@ -516,6 +572,62 @@ def play(log, number, outcome, message):
     if isinstance(outcome, Receipt):
         return outcome
     raise outcome
+
+
+# One user, and the others.
+
+#: The errors that a carrier raises for the numbers of one user.
+MINE = st.lists(st.sampled_from(UNCOUNTED), min_size=1, max_size=6)
+#: Seconds, and whom the next message is for: a number of the user, of which the first gets no answer, or somebody else.
+acts = st.lists(st.tuples(st.sampled_from([0, 1, 29, 30, 31]), st.integers(0, 20) | st.none()), max_size=40)
+
+
+class Judging:
+    """A carrier that sends to everybody but one user, unless it is out of order."""
+
+    def __init__(self, kind, silence, errors):
+        self.errors = [silence, *(errors * 20)[:20]]
+        self.out, self.others = True, 0
+        self.sender = kind.script(then=self.answer)
+
+    def answer(self, message):
+        """Fail for everybody during an outage, and always for the numbers of one user."""
+        if self.out:
+            raise OUTAGES[0]
+        if message.to.region == "CA":
+            raise self.errors[int(message.to.e164[-2:])]
+        self.others += 1
+        return RECEIPT
+
+
+@pytest.mark.parametrize("kind", [Threads, Tasks])
+@given(
+    errors=st.lists(MINE, min_size=1, max_size=2), acts=acts, silence=st.sampled_from(COUNTED), was_out=st.booleans()
+)
+def test_one_user(kind, errors, acts, silence, was_out):
+    """Whatever one user does, the messages of others reach a carrier as often as without that user.
+
+    Carriers refuse as many numbers as the user likes, and do not answer for one of them. It holds after an outage too.
+    """
+    reached = []
+    for present in (True, False):
+        clock, others = FakeClock(), each()
+        carriers = [Judging(kind, silence, own) for own in errors]
+        sender = kind.sender([carrier.sender for carrier in carriers], failures=2, pause=PAUSE, clock=clock)
+        for _ in range(2 if was_out else 0):
+            outcome_of(kind, sender, next(others))
+        clock.move(PAUSE)
+        for carrier in carriers:
+            carrier.out = False
+        for gap, number in acts:
+            clock.move(seconds=gap)
+            if number is None:
+                assert RECEIPT == outcome_of(kind, sender, next(others))
+            elif present:
+                outcome_of(kind, sender, to("CA", f"+141655501{number:02}"))
+        reached.append([carrier.others for carrier in carriers])
+
+    assert reached[0] == reached[1]
 
 
 # The whole factor.
@@ -584,8 +696,8 @@ class TestSecrets:
         """Each failure of a carrier is logged, even if another carrier sends the message."""
         sender = make.sender([make.script(BROKE, TimeoutError("x")), make.script(RECEIPT)], failures=2)
 
-        make.send(sender)
-        outcome_of(make, sender)
+        make.send(sender, to("US"))
+        outcome_of(make, sender, to("CA", "+14165550134"))
 
         name = f"1 ({make.script.__name__})"
         assert [

@@ -208,6 +208,14 @@ class TestOutcome:
         assert (None, None) == (error.__cause__, error.__context__)
 
     @pytest.mark.parametrize(
+        "status, outage",
+        [(302, False), (400, False), (401, True), (403, False), (404, False), (408, True), (429, True), (500, True)],
+    )
+    def test_outage(self, status, outage, serve):
+        """Only answers that have nothing to do with the recipient count against the gateway."""
+        assert outage == failure(HttpSender(serve(Answer(status)).url, SECRET), MESSAGE).outage
+
+    @pytest.mark.parametrize(
         "header, pause",
         [
             (["Retry-After: Tue, 14 Nov 2023 22:14:20 GMT"], timedelta(minutes=1)),

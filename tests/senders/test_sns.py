@@ -255,6 +255,39 @@ class TestOutcome:
         others = {"EC2ThrottledException", "ProvisionedThroughputExceededException", "TransactionInProgressException"}
         assert set(ThrottledRetryableChecker._THROTTLED_ERROR_CODES) - others <= module._PAUSES
 
+    @pytest.mark.parametrize(
+        "code, status, outage",
+        [
+            ("InvalidClientTokenId", 403, True),
+            ("ExpiredToken", 400, True),
+            ("Other", 401, True),
+            ("Throttling", 400, True),
+            ("InternalError", 500, True),
+            ("Moved", 302, False),
+            ("AuthorizationError", 403, False),
+            ("InvalidParameter", 400, False),
+            ("OptedOut", 400, False),
+        ],
+    )
+    def test_outage(self, code, status, outage):
+        """Only errors that have nothing to do with the recipient count against SNS."""
+        told = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+        assert outage == failed_with(botocore_errors.ClientError(told, "Publish")).outage
+
+    @pytest.mark.parametrize(
+        "problem, outage",
+        [
+            (botocore_errors.NoCredentialsError(), True),
+            (botocore_errors.ParamValidationError(report="x"), False),
+            (botocore_errors.ReadTimeoutError(endpoint_url="x"), True),
+            (RuntimeError(), False),
+        ],
+    )
+    def test_outage_before_an_answer(self, problem, outage):
+        """Missing credentials and time-outs count against SNS; errors of one message do not."""
+        assert outage == failed_with(problem).outage
+
     def test_role(self):
         """If a role cannot be assumed, SNS was not called."""
         told = {"Error": {"Code": "Throttling"}, "ResponseMetadata": {"HTTPStatusCode": 503}}

@@ -70,10 +70,11 @@ class _Apprise(BaseSender):
             try:
                 sent = service.notify(body=message.text)
             except Exception as error:
-                return DeliveryUncertain(f"Apprise raised {type(error).__name__}")
+                return DeliveryUncertain(f"Apprise raised {type(error).__name__}", outage=False)
         if sent:
             return Receipt(sender=self._schema)
-        return DeliveryUncertain("Apprise failed, and does not say whether the message was sent")
+        # It may be due to the recipient.
+        return DeliveryUncertain("Apprise failed, and does not say whether the message was sent", outage=False)
 
 
 class AppriseSender(_Apprise, Runner):

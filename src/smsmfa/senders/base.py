@@ -19,13 +19,13 @@ TIMEOUT: Final = timedelta(seconds=10)
 
 def unreachable(carrier: str) -> DeliveryRejected:
     """Return the error for a connection that was never made."""
-    return DeliveryRejected(f"{carrier} cannot be reached")
+    return DeliveryRejected(f"{carrier} cannot be reached", outage=True)
 
 
 def untrusted(carrier: str) -> SenderMisconfigured:
     """Return the error for a certificate that is not trusted."""
     advice = "check CA certificates, proxy and clock"
-    return SenderMisconfigured(f"the certificate of {carrier} is not trusted here: {advice}")
+    return SenderMisconfigured(f"the certificate of {carrier} is not trusted here: {advice}", outage=True)
 
 
 class BaseSender(ABC):

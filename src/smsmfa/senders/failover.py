@@ -4,7 +4,8 @@
    ``DeliveryRejected``, ``SenderMisconfigured`` or ``RateLimited("carrier")``.
 2. ``RecipientRejected``, ``RecipientOptedOut`` and any other ``RateLimited`` stop: no other carrier may be tried.
 3. ``DeliveryUncertain`` and every other error stop: the message may have been sent. All are raised as uncertain.
-4. A carrier that failed several times in a row on a channel, uncertain outcomes included, is skipped on that channel.
+4. A carrier that failed for several different numbers in a row on a channel is skipped on that channel. Only errors
+   that have nothing to do with the recipient count (``outage``), so nobody can stop a carrier for others.
 """
 
 import logging
@@ -14,13 +15,14 @@ from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from inspect import iscoroutinefunction
 from types import TracebackType
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeAlias, TypeVar, cast
 
 import attrs
 
 from ..core.arguments import check_methods, checked_clock
 from ..exceptions import (
     ConfigurationError,
+    DeliveryError,
     DeliveryRejected,
     DeliveryUncertain,
     RateLimited,
@@ -30,9 +32,11 @@ from ..exceptions import (
 )
 from ..phone import supported_regions
 from ..typing import CHANNELS, SMS, AsyncSender, Clock, Message, Receipt, Sender
-from .breaker import Breaker
+from .breaker import Breaker, Ticket
 
 S = TypeVar("S")
+#: An error after which the next carrier is tried.
+_Refusal: TypeAlias = DeliveryRejected | RateLimited
 
 #: The route of every country without its own route, and the region of numbers that belong to no country.
 _OTHERS, _NO_COUNTRY = "*", "001"
@@ -85,7 +89,7 @@ class _Failover(ABC, Generic[S]):
 
     def _attempts(self, message: Message) -> "_Attempts[S]":
         route = self._routes.get(message.to.region) or self._routes.get(_OTHERS, [])
-        return _Attempts(route, message.channel)
+        return _Attempts(route, message)
 
 
 class FailoverSender(_Failover[Sender]):
@@ -96,15 +100,18 @@ class FailoverSender(_Failover[Sender]):
     does any outcome after which the message may have been sent. The sender may be shared between threads, and the
     carriers between routes and between failover senders.
 
-    A carrier whose last ``failures`` messages failed, uncertain outcomes included, is skipped for ``pause``. Then one
-    message tests it, and the others follow only if that message succeeds. Each channel counts for itself: a carrier
-    without voice still sends SMS. A refused recipient is not a failure of the carrier.
+    A carrier that failed for ``failures`` different numbers, without a success between them, is skipped for ``pause``.
+    Then one message at a time tests it, and the others follow once one succeeds; after failures for two numbers it is
+    skipped again. Each channel counts for itself: a carrier without voice still sends SMS. Only errors whose ``outage``
+    is true count (:class:`~smsmfa.DeliveryError`), and a stray ``OSError``. Whatever may be due to the recipient does
+    not count, so that no user can stop a carrier for others. Numbers are remembered as hashes under a random key.
 
     Args:
         senders: a list of senders, first choice first; or a mapping from ISO country codes, and ``"*"`` for all other
             countries, to a sender or a list. The country is the recipient's, ``message.to.region``. Numbers that
             belong to no country (``"001"``) use the route ``"*"`` unless they have their own.
-        failures: the number of failures in a row after which a carrier is skipped.
+        failures: how many different numbers must fail in a row before a carrier is skipped. With 1, a single number
+            for which the carrier does not answer is enough.
         pause: how long it is skipped; at most one day.
         clock: nanoseconds as an int. Only differences matter; the default is :func:`time.monotonic_ns`.
 
@@ -150,45 +157,48 @@ class AsyncFailoverSender(_Failover[AsyncSender]):
 class _Attempts(Generic[S]):
     """The carriers that are tried for one message, in order, and their errors."""
 
-    def __init__(self, carriers: Sequence[_Carrier[S]], channel: str) -> None:
+    def __init__(self, carriers: Sequence[_Carrier[S]], message: Message) -> None:
         self._carriers = carriers
-        self._channel = channel
-        self._refusals: list[SmsMfaError] = []
-        self._final: SmsMfaError | None = None
+        self._channel, self._to = message.channel, message.to
+        self._refusals: list[_Refusal] = []
+        self._final: DeliveryError | RateLimited | None = None
 
     def __iter__(self) -> "Iterator[_Attempt[S]]":
         for carrier in self._carriers:
             breaker = carrier.breakers.get(self._channel, carrier.breakers[SMS])
-            ticket = breaker.enter()
+            ticket = breaker.enter(self._to.e164)
             if ticket is None:
-                self._refusals.append(RateLimited("carrier", breaker.left()))
+                self._refusals.append(RateLimited("carrier", breaker.left(self._to.e164)))
                 continue
             yield _Attempt(self, carrier, breaker, ticket)
             if self._final is not None:
                 return
 
-    def judge(self, error: Exception) -> bool | None:
-        """Keep an error for :meth:`outcome`; return whether it shows that the carrier works (``None``: neither)."""
+    def judge(self, error: Exception) -> bool:
+        """Keep an error for :meth:`outcome`; return whether it counts against the carrier."""
         if isinstance(error, RecipientRejected) or (isinstance(error, RateLimited) and error.scope != "carrier"):
             self._final = error
-            return True if isinstance(error, RecipientRejected) else None
-        if isinstance(error, DeliveryRejected | RateLimited):
+        elif isinstance(error, DeliveryRejected | RateLimited):
             self._refusals.append(error)
         elif isinstance(error, DeliveryUncertain):
             self._final = error
         else:
-            self._final = DeliveryUncertain(f"a carrier raised {type(error).__name__}; the message may have been sent")
-        return False
+            words = f"a carrier raised {type(error).__name__}; the message may have been sent"
+            self._final = DeliveryUncertain(words, outage=isinstance(error, OSError))
+        return (self._final or self._refusals[-1]).outage
 
     def outcome(self) -> SmsMfaError:
         """Return the error of a message that no carrier accepted. Of several errors, take one that is true of all."""
         if self._final is not None:
             return self._final
+        if not self._refusals:
+            return SenderMisconfigured("no route for numbers of this country: add the country, or '*', to senders")
+        return _blamed(self._chosen(), all(error.outage for error in self._refusals))
+
+    def _chosen(self) -> _Refusal:
         limits = [error for error in self._refusals if isinstance(error, RateLimited)]
         if limits:
             return min(limits, key=lambda limit: (limit.retry_after is None, limit.retry_after or timedelta(0)))
-        if not self._refusals:
-            return SenderMisconfigured("no route for numbers of this country: add the country, or '*', to senders")
         passing = [error for error in self._refusals if not isinstance(error, SenderMisconfigured)]
         return (passing or self._refusals)[-1]
 
@@ -200,7 +210,7 @@ class _Attempt(Generic[S]):
     attempts: _Attempts[S]
     carrier: _Carrier[S]
     breaker: Breaker
-    ticket: int
+    ticket: Ticket
 
     def __enter__(self) -> S:
         return self.carrier.sender
@@ -211,11 +221,25 @@ class _Attempt(Generic[S]):
         if error is None:
             self.breaker.leave(self.ticket, True)
             return False
-        works = self.attempts.judge(error) if isinstance(error, Exception) else None
-        opened = self.breaker.leave(self.ticket, works)
-        if works is False:
+        counts = isinstance(error, Exception) and self.attempts.judge(error)
+        opened = self.breaker.leave(self.ticket, False if counts else None)
+        if isinstance(error, Exception) and _is_carriers(error):
             _warn(self.carrier.name, error, opened)
         return isinstance(error, Exception)
+
+
+def _blamed(error: _Refusal, outage: bool) -> _Refusal:
+    """Return the error, or a copy that says whether all carriers failed for a reason other than the recipient."""
+    if error.outage == outage:
+        return error
+    copy = type(error).__new__(type(error), *error.args)
+    copy.__dict__.update(error.__dict__, outage=outage)
+    return copy
+
+
+def _is_carriers(error: Exception) -> bool:
+    """Tell whether an error is the carrier's, and neither the recipient's nor that of a limit of our own."""
+    return not isinstance(error, RecipientRejected) and getattr(error, "scope", "carrier") == "carrier"
 
 
 def _warn(name: str, error: BaseException, opened: bool) -> None:

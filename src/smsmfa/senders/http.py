@@ -84,14 +84,16 @@ class _Http(BaseSender):
         if 200 <= status < 300:
             return _receipt(body, headers)
         if status in {401, 403, 404, 405}:
-            return SenderMisconfigured(f"the gateway: HTTP {status}; check the url and the secret")
+            return SenderMisconfigured(
+                f"the gateway: HTTP {status}; check the url and the secret", outage=status == 401
+            )
         if status == 429:
             return RateLimited("carrier", retry_after(headers, self._clock()))
         if 400 <= status < 500 and status != 408:
             reason = (json_object(body) or {}).get("error")
             kind = _RECIPIENTS.get(reason if isinstance(reason, str) else "", DeliveryRejected)
             return kind(f"the gateway: HTTP {status}")
-        return DeliveryUncertain(f"the gateway: HTTP {status}")
+        return DeliveryUncertain(f"the gateway: HTTP {status}", outage=status not in range(300, 400))
 
 
 class HttpSender(_Http, Runner):

@@ -44,6 +44,12 @@ _OPERATORS = frozenset({
     "NotAuthorized", "NotFound", "OptInRequired", "RequestExpired", "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 })  # fmt: skip
+#: Those that say that the credentials are wrong or the account is closed.
+_CREDENTIALS = frozenset({
+    "ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "InvalidClientTokenId", "InvalidSecurity",
+    "MissingAuthenticationToken", "OptInRequired", "RequestExpired", "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+})  # fmt: skip
 #: How SNS's message begins if it cannot send to a number. The code is the same for every wrong parameter.
 _BAD_NUMBER = "Invalid parameter: PhoneNumber"
 #: Errors of botocore that occur before anything is sent, and that an operator must fix.
@@ -202,8 +208,8 @@ def _failure(error: Exception) -> SmsMfaError:
     if isinstance(error, known.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return untrusted("SNS")
     if isinstance(error, tuple(getattr(known, unsent) for unsent in _UNSENT if hasattr(known, unsent))):
-        return SenderMisconfigured(f"boto3 cannot send ({name}); {_CHECK}")
-    return DeliveryUncertain(f"SNS gave no usable answer ({name})")
+        return SenderMisconfigured(f"boto3 cannot send ({name}); {_CHECK}", outage=name != "ParamValidationError")
+    return DeliveryUncertain(f"SNS gave no usable answer ({name})", outage=isinstance(error, known.BotoCoreError))
 
 
 def _refusal(error: Any) -> SmsMfaError:
@@ -212,9 +218,9 @@ def _refusal(error: Any) -> SmsMfaError:
     code, status = str(told.get("Code", "")), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     name = f"SNS: HTTP {status}" + (f", {code}" if re.fullmatch(r"[A-Za-z]{1,64}", code) else "")
     if error.operation_name != "Publish":  # a role could not be assumed, so SNS was not called
-        return SenderMisconfigured(f"boto3 gets no credentials: {error.operation_name} failed")
+        return SenderMisconfigured(f"boto3 gets no credentials: {error.operation_name} failed", outage=True)
     if type(status) is not int or not 400 <= status < 500 or status == 408:
-        return DeliveryUncertain(name)
+        return DeliveryUncertain(name, outage=status not in range(300, 400))
     if status == 429 or code in _PAUSES:
         return RateLimited("carrier")
     if code == "OptedOut":
@@ -222,5 +228,5 @@ def _refusal(error: Any) -> SmsMfaError:
     if str(told.get("Message", "")).startswith(_BAD_NUMBER):
         return RecipientRejected(f"{name}: it cannot send to this number")
     if status in {401, 403, 404} or code in _OPERATORS:
-        return SenderMisconfigured(f"{name}; {_CHECK}")
+        return SenderMisconfigured(f"{name}; {_CHECK}", outage=status == 401 or code in _CREDENTIALS)
     return DeliveryRejected(name)

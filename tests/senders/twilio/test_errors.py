@@ -116,6 +116,39 @@ def test_pause_of_others():
     assert DeliveryUncertain is type(error_of(judge(503, None), "Twilio", timedelta(seconds=7)))
 
 
+@pytest.mark.parametrize(
+    "code", [21612, 21408, 21606, 21703, 21608, 21265, 21268, 21215, 63013, 21211, 21610, 14107, 30022, 30450, 29_999]
+)
+def test_refusal_of_a_number(code):
+    """A refusal that may be due to the recipient is no outage."""
+    assert not error_of(judge(400, code), "Twilio").outage
+
+
+@pytest.mark.parametrize(
+    "status, code, outage",
+    [
+        (401, 20003, True),
+        (401, None, True),
+        (403, 20005, True),
+        (400, 30002, True),
+        (404, 20404, True),
+        (429, 20429, True),
+        (429, None, True),
+        (500, None, True),
+        (503, 20503, True),
+        (408, None, True),
+        (302, None, False),
+        (403, None, False),
+        (404, None, False),
+        (400, 30003, False),
+        (429, 14107, False),
+    ],
+)
+def test_outage(status, code, outage):
+    """Wrong credentials, a closed account, too many requests and no answer have nothing to do with the recipient."""
+    assert outage == error_of(judge(status, code), "Twilio").outage
+
+
 def test_frozen():
     """A row cannot be changed."""
     with pytest.raises(AttributeError):

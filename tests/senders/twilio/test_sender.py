@@ -32,6 +32,7 @@ from smsmfa.exceptions import (
     SenderMisconfigured,
 )
 from smsmfa.phone import PhoneNumber
+from smsmfa.senders.failover import FailoverSender
 from smsmfa.senders.twilio import AsyncTwilioSender, TwilioSender
 from smsmfa.testing import Answer, AsyncSenderConformance, SenderConformance
 from smsmfa.testing.carrier import drop, half, hang, kept
@@ -369,6 +370,22 @@ def test_opt_out(serve):
     assert 9 == verifier.status("alice").sends_left
     assert "recovery" == verifier.recover("alice", enrolment.recovery_codes[0]).method
     assert verifier.challenge("alice").sent  # START
+
+
+@pytest.mark.parametrize("code", [21612, 21408, 21606, 21703, 21608, 21265, 21268, 21215, 63013, 29_999])
+@pytest.mark.parametrize("carriers", [1, 2])
+def test_one_user_stops_nobody(code, carriers, serve):
+    """However often one user asks for codes to numbers that Twilio refuses, others get theirs."""
+    carrier = serve(
+        lambda exchange: (refusal(code) if "4165550" in exchange.server.requests[-1].body else accepted)(exchange)
+    )
+    sender = FailoverSender([sender_to(carrier.url) for _ in range(carriers)])
+    enroller = Enroller(attrs.evolve(a_config(), regions={"US", "CA"}), MemoryStore(), sender)
+    for number in range(100, 110):
+        with pytest.raises(DeliveryRejected):
+            enroller.start("mallory", f"+14165550{number}")
+
+    assert all(enroller.start(f"user {number}", f"+14155552{number}").sent for number in range(100, 110))
 
 
 # Feedback.

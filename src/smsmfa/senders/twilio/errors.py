@@ -34,6 +34,7 @@ class TwilioError:
         sent: whether the message may have been sent despite the error.
         meaning: the meaning in a few words.
         pause: the shortest wait before sending again, if Twilio documents one.
+        outage: whether the reason has nothing to do with the recipient, as in :class:`~smsmfa.DeliveryError`.
     """
 
     kind: str
@@ -41,10 +42,19 @@ class TwilioError:
     sent: bool
     meaning: str
     pause: timedelta | None = None
+    outage: bool = False
 
 
 def _rows(kind: str, meanings: Mapping[int, str], *, retry: bool = False, sent: bool = False) -> dict[int, TwilioError]:
-    return {code: TwilioError(kind, retry, sent, meaning) for code, meaning in meanings.items()}
+    return {
+        code: TwilioError(kind, retry, sent, meaning, outage=code in _OUTAGES) for code, meaning in meanings.items()
+    }
+
+
+#: Codes that say nothing about the recipient: wrong credentials, a closed account, a full queue, an internal error.
+_OUTAGES = frozenset({
+    10001, 10004, 20003, 20005, 20008, 20404, 20429, 20500, 20503, 20504, 21611, 30001, 30002, 30037, 60212, 63038,
+})  # fmt: skip
 
 
 _CONFIG = {
@@ -227,12 +237,14 @@ def judge(status: int, code: int | None) -> TwilioError:
     if code is not None and code in ERRORS:
         return ERRORS[code]
     if status in {401, 403, 404}:
-        return TwilioError("config", False, False, f"HTTP {status}; check the account SID and the auth token")
+        return TwilioError(
+            "config", False, False, f"HTTP {status}; check the account SID and the auth token", outage=status == 401
+        )
     if status == 429:
-        return TwilioError("rate", True, False, "HTTP 429")
+        return TwilioError("rate", True, False, "HTTP 429", outage=True)
     if 400 <= status < 500 and status != 408:
         return TwilioError("refused", False, False, f"HTTP {status}")
-    return TwilioError("transient", True, True, f"HTTP {status}")
+    return TwilioError("transient", True, True, f"HTTP {status}", outage=status not in range(300, 400))
 
 
 def error_of(row: TwilioError, name: str, pause: timedelta | None = None) -> SmsMfaError:
@@ -245,13 +257,13 @@ def error_of(row: TwilioError, name: str, pause: timedelta | None = None) -> Sms
     """
     words = f"{name}: {row.meaning}"
     if row.sent:
-        return DeliveryUncertain(words)
+        return DeliveryUncertain(words, outage=row.outage)
     if row.kind == "rate":
         waits = [wait for wait in (pause, row.pause) if wait is not None]
-        limited = RateLimited("carrier", max(waits, default=None))
+        limited = RateLimited("carrier", max(waits, default=None), outage=row.outage)
         limited.add_note(words)
         return limited
-    return _KINDS.get(row.kind, DeliveryRejected)(words)
+    return _KINDS.get(row.kind, DeliveryRejected)(words, outage=row.outage)
 
 
 #: The errors of messages that were certainly not sent. All other kinds are ``DeliveryRejected``.
