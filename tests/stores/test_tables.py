@@ -19,7 +19,14 @@ from smsmfa import ConfigurationError
 from smsmfa.stores.django import DjangoStore
 from smsmfa.stores.postgres import PostgresStore
 from smsmfa.stores.sqlalchemy import SqlAlchemyStore
-from smsmfa.stores.tables import check_durability, check_mysql, check_postgres, check_sqlite, postgres_columns
+from smsmfa.stores.tables import (
+    check_durability,
+    check_mysql,
+    check_postgres,
+    check_sqlite,
+    postgres_columns,
+    split_name,
+)
 from smsmfa.testing.stores.suite import increment, put
 from smsmfa.testing.threads import all_of, at_once
 
@@ -48,6 +55,28 @@ def check(db, definition, store="PostgresStore"):
     """Create a table, and check the columns that the server reports."""
     db.execute(f"CREATE {definition}")
     return check_postgres(store, "t", db.execute(postgres_columns("t")).fetchall())
+
+
+# --- names
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        *("", "a b", 'a"b', "a`b", "a-b", "1a", "a.b.c", ".a", "a.", "a;b", "ä", "a%b", "a$1", "a\n", "a" * 56),
+        *("a" * 64 + ".b", None, 7, b"a"),
+    ],
+)
+def test_no_name(table):
+    """An invalid name is refused, and one that leaves no room for the name of an index."""
+    with pytest.raises(ConfigurationError, match="table: use ASCII letters"):
+        split_name(table)
+
+
+def test_name():
+    """A name may have a schema before it."""
+    assert (None, "a" * 55) == split_name("a" * 55)
+    assert ("Security", "_t1") == split_name("Security._t1")
 
 
 # --- PostgreSQL

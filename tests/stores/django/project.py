@@ -24,7 +24,7 @@ _PERSISTENT = {"CONN_MAX_AGE": None}
 
 
 class Router:
-    """Sends the app to the database that the test chooses, and allows its migrations only there."""
+    """Sends the app to the database that the test chooses."""
 
     alias: str | None = None
     #: The database for everything else.

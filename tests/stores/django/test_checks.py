@@ -9,6 +9,7 @@ from stores.django import project as project
 
 from smsmfa import ConfigurationError, StoreError
 from smsmfa.stores.django import DjangoStore
+from smsmfa.stores.django.checks import check_tables
 from smsmfa.stores.django.connection import Connection
 from smsmfa.testing.stores.suite import put
 
@@ -133,3 +134,32 @@ class TestSqlite:
         """A file whose journal is on the disk is accepted."""
         with project.known({**sqlite, "OPTIONS": {"init_command": f"PRAGMA journal_mode = {journal}"}}) as alias:
             DjangoStore(using=alias).ping()
+
+
+class TestCommands:
+    """What ``migrate`` and ``check --database`` check."""
+
+    def test_good(self, sqlite, postgres, mariadb):
+        """A table that fits is no error, and neither is an absent one."""
+        for database in (sqlite, postgres, mariadb):
+            with project.known(database) as alias, project.routed(alias):
+                assert [] == check_tables(databases=[alias])
+        assert [] == check_tables(databases=["default"])
+
+    def test_bad(self, sqlite):
+        """A table that does not fit is an error that names the database."""
+        with project.known(sqlite) as alias, project.routed(alias):
+            alter(alias, "ALTER TABLE smsmfa_record RENAME COLUMN expires TO later")
+            [error] = check_tables(databases=[alias])
+
+        assert "smsmfa.E001" == error.id
+        assert error.msg.startswith(f"{alias}: the table smsmfa_record does not fit DjangoStore")
+
+    def test_not_checked(self, sqlite, monkeypatch):
+        """Without databases, on another kind of database, or if a router forbids the app, nothing is checked."""
+        unknown = {"ENGINE": "django.db.backends.dummy", "OPTIONS": {}}
+        with project.known(sqlite) as alias, project.known(unknown) as other:
+            alter(alias, "ALTER TABLE smsmfa_record RENAME COLUMN expires TO later")
+            assert [[], []] == [check_tables(databases=databases) for databases in (None, [other])]
+            monkeypatch.setattr(project.Router, "allow_migrate", lambda *_, **__: False, raising=False)
+            assert [] == check_tables(databases=[alias])

@@ -19,10 +19,7 @@ def _nothing_remembered():
         made.cache_clear()
 
 
-@pytest.mark.parametrize(
-    "table",
-    ["", "a b", 'a"b', "a-b", "1a", "a.b.c", ".a", "a.", "a;b", "ä", "a%b", "a$1", "a\n", "a" * 56, None, 7, b"a"],
-)
+@pytest.mark.parametrize("table", ["a b", "a" * 56, None])
 def test_no_table(table):
     """An invalid name is refused, and one that leaves no room for the name of the index."""
     with pytest.raises(ConfigurationError, match="table"):

@@ -1,6 +1,7 @@
 """The databases for the tests of the store on SQLAlchemy, and what other programs do with them."""
 
 import os
+import sqlite3
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -97,3 +98,22 @@ def end_idle(url):
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND state = 'idle' AND pid <> pg_backend_pid()"
             )
+
+
+class Broken(sqlite3.OperationalError):
+    """An error of the driver with a code."""
+
+    def __init__(self, said, code=0):
+        super().__init__(said)
+        self.sqlite_errorcode = code
+
+
+def failing(store, statement, *errors):
+    """Make the driver fail for each statement that begins with a text, as long as there are errors left."""
+    left = list(errors)
+
+    def fail(cursor, said, parameters, context):
+        if said.startswith(statement) and left:
+            raise left.pop(0)
+
+    event.listen(engine_of(store), "do_execute", fail)
