@@ -1,0 +1,59 @@
+"""A web server on loopback whose wire can be slow, or lose an answer."""
+
+import socket
+from http.server import ThreadingHTTPServer
+from threading import Barrier
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+#: Seconds after which a test fails that waits for a page or a request.
+PATIENCE = 20
+
+
+class Wire:
+    """A WSGI application in front of another one, which holds answers back, or loses one."""
+
+    def __init__(self, application):
+        self.application = application
+        self.posts = []
+        self._gates = {}
+        self._lost = set()
+
+    def hold(self, path, *, before):
+        """Hold the next two posts to a path: until both have come, or (``before`` false) until both are answered."""
+        self._gates[path] = [(before, gate := Barrier(2)), (before, gate)]
+
+    def lose(self, path):
+        """Cut the connection of the next post to a path, after the application has answered."""
+        self._lost.add(path)
+
+    def __call__(self, environ, start_response):
+        path = environ["PATH_INFO"]
+        if environ["REQUEST_METHOD"] != "POST":
+            return self.application(environ, start_response)
+        self.posts.append(path)
+        before, gate = self._gates[path].pop() if self._gates.get(path) else (False, None)
+        if gate and before:
+            gate.wait(PATIENCE)
+        answer = self.application(environ, start_response)
+        if gate and not before:
+            gate.wait(PATIENCE)
+        if path in self._lost:
+            self._lost.remove(path)
+            environ["tests.connection"].shutdown(socket.SHUT_RDWR)
+        return answer
+
+
+class Handler(WSGIRequestHandler):
+    """Gives the application its connection, and logs nothing."""
+
+    def get_environ(self):
+        return super().get_environ() | {"tests.connection": self.connection}
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Server(ThreadingHTTPServer, WSGIServer):
+    """Answers each request in a thread of its own."""
+
+    daemon_threads = True
