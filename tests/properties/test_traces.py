@@ -34,7 +34,7 @@ ATTEMPTS, CONSECUTIVE, RECOVERY_CODES = 3, 4, 2
 LIMITS = Limits(
     user=Limit(5, timedelta(minutes=10)),
     number=Limit(6, timedelta(minutes=9)),
-    unverified=Limit(4, timedelta(minutes=8)),
+    unverified=Limit(3, timedelta(minutes=8)),
     refunds=Limit(2, timedelta(minutes=30)),
     total=Limit(12, timedelta(minutes=3)),
     guesses=Limit(5, timedelta(minutes=20)),
@@ -362,6 +362,7 @@ class Model:
 
         def enrolled(value, code):
             assert value.verification is None
+            person.pending = None
             self.enrol(person, Phone("", number), gone, value)
 
         return self.in_use(person, number) or ([("Enrollment",)], enrolled)
@@ -731,6 +732,19 @@ class Traces(RuleBasedStateMachine):
         """Ask for codes until no limit allows it."""
         for n in range(7):
             self.challenge(user, None, f"purpose {n}", None, "sent")
+
+    @rule(
+        user=users,
+        number=st.sampled_from(NUMBERS),
+        carrier=st.sampled_from(["sent", "rejected", "misconfigured"]),
+        times=st.integers(1, 4),
+    )
+    def start_on(self, user, number, carrier, times):
+        """Want one number again and again, without a number: nobody asks for a proof."""
+        self.check(self.model.reset(user), partial(self.enroller.reset, user))
+        for _ in range(times):
+            self.start(user, number, "none", None, carrier)
+            self.time.go(GAP)
 
     @rule(user=users)
     def guess_on(self, user):
