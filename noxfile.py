@@ -86,7 +86,7 @@ def lowest(session: nox.Session) -> None:
 
     The kit's own tests are left out, because the tests of stores and senders use the kit.
     """
-    bounds = [*PROJECT["project"]["dependencies"], *group("stores"), *group("senders")]
+    bounds = [*PROJECT["project"]["dependencies"], *group("stores"), *group("senders"), *group("browser")]
     oldest = [re.sub(r"\[.*\]", "", requirement).replace(">=", "==") for requirement in bounds]
     constraints = Path(_scratch(session), "oldest.txt")
     constraints.write_text("\n".join(oldest) + "\n", encoding="utf-8")
