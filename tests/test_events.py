@@ -1,8 +1,9 @@
 """The audit trail: each operation leaves one event, whatever comes of it, and the listener can break nothing."""
 
+import json
 import logging
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support import NUMBER, OTHER_NUMBER, AsyncFactor, Awaited, Coroutines, Factor, Outbox, a_config, wrong
@@ -564,3 +565,15 @@ class TestListener:
 
         names = [SENT, "gd_enrollment_complete", SENT, AUTH_FAILED, "gd_auth_succeed"]
         assert names == [event.name for event in events]
+
+
+def test_to_dict():
+    """An event becomes plain data for JSON, with its time in ISO 8601."""
+    event = Event(name="gd_send_sms", outcome="ok", at=datetime(2030, 1, 1, tzinfo=UTC), user_id="alice")
+
+    assert {
+        "name": "gd_send_sms",
+        "at": "2030-01-01T00:00:00+00:00",
+        "repeated": False,
+    }.items() <= event.to_dict().items()
+    assert event.to_dict() == json.loads(json.dumps(event.to_dict()))

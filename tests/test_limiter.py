@@ -640,3 +640,12 @@ def test_threads(clock):
         thread.join()
 
     assert list(range(100)) == sorted(decision.remaining for decision in granted)
+
+
+def test_decision_to_dict():
+    """A decision becomes plain data for JSON, with times in whole seconds, rounded up."""
+    refused = Decision(False, 0, timedelta(seconds=1, microseconds=1), timedelta(hours=1))
+    endless = Decision(False, 0, None, None)
+
+    assert {"allowed": False, "remaining": 0, "retry_after": 2, "full_after": 3600} == refused.to_dict()
+    assert (None, None) == (endless.to_dict()["retry_after"], endless.to_dict()["full_after"])

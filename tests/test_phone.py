@@ -603,3 +603,10 @@ def test_numbers_are_dialled_from_every_region(text, region):
     number = PhoneNumber.parse(text, "AX" if region != "IM" else region)
 
     assert region == number.region
+
+
+def test_to_dict():
+    """A number becomes plain data for JSON, masked."""
+    assert {"masked": "••••71", "region": "US", "type": "fixed_line_or_mobile"} == PhoneNumber.parse(
+        "+14155552671"
+    ).to_dict()

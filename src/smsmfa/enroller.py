@@ -12,7 +12,7 @@ from .core.arguments import checked_channel, checked_instant, checked_locale, ch
 from .core.opaque import Opaque
 from .core.shell import AsyncShell, Base, Shell
 from .exceptions import PhoneNumberError
-from .phone import ALL_REGIONS, PhoneNumber, read_number
+from .phone import PhoneNumber, read_number
 from .typing import ENROLLMENT, SMS
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class EnrollerBase(Base):
 
     def _read_number(self, text: Opaque[Any], region: str | None) -> PhoneNumber:
         number = read_number(text, region)
-        if self._config.regions != ALL_REGIONS and number.region not in self._config.regions:
+        if not self._config.allows(number.region):
             raise PhoneNumberError("region")
         if number.type not in self._config.number_types:
             raise PhoneNumberError("type")

@@ -46,5 +46,9 @@ class Event:
     encoding: str | None = None
     repeated: bool = False
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the event for JSON, with its time in ISO 8601."""
+        return {**attrs.asdict(self), "at": self.at.isoformat()}
+
 
 Listener: TypeAlias = Callable[[Event], object]

@@ -22,7 +22,7 @@ from .exceptions import ConfigurationError
 from .typing import AsyncStore, Clock, Entry, Store
 
 _MICROSECOND = timedelta(microseconds=1)
-_ZERO = timedelta(0)
+_ZERO, _SECOND = timedelta(0), timedelta(seconds=1)
 #: By how much the clocks of hosts may differ (microseconds).
 CLOCK_SKEW = 60_000_000
 #: The longest time for which a store keeps an entry (seconds; the store protocol).
@@ -79,6 +79,19 @@ class Decision:
     remaining: int
     retry_after: timedelta | None
     full_after: timedelta | None
+
+    @property
+    def retry_after_seconds(self) -> int | None:
+        """``retry_after`` in whole seconds, rounded up: the value of a ``Retry-After`` header (RFC 9110, 10.2.3)."""
+        return None if self.retry_after is None else -(-self.retry_after // _SECOND)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the decision for JSON, with times in whole seconds, rounded up."""
+        full_after = None if self.full_after is None else -(-self.full_after // _SECOND)
+        retry_after = self.retry_after_seconds
+        return {
+            "allowed": self.allowed, "remaining": self.remaining, "retry_after": retry_after, "full_after": full_after,
+        }  # fmt: skip
 
 
 def debt(limit: Limit, bucket: int, now: int) -> int:

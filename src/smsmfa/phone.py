@@ -125,6 +125,10 @@ class PhoneNumber:
 
         return phonenumbers.format_number(phonenumbers.parse(self.e164), phonenumbers.PhoneNumberFormat.NATIONAL)
 
+    def to_dict(self) -> dict[str, str]:
+        """Return the number for JSON, masked."""
+        return {"masked": self.masked, "region": self.region, "type": self.type}
+
     def __repr__(self) -> str:
         return f"<PhoneNumber {self.masked}>"
 

@@ -53,8 +53,8 @@ class Verifier(VerifierBase, Shell):
         config: the configuration.
         store: keeps the records.
         sender: sends the messages.
-        on_event: called with one :class:`~smsmfa.Event` for each call of a method except :meth:`status`. It can break
-            nothing.
+        on_event: called with one :class:`~smsmfa.Event` for each call of a method, except :meth:`status` and
+            :meth:`check_proof`. It can break nothing.
         clock: a function like :func:`time.time_ns`.
 
     Raises:

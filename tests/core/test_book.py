@@ -38,7 +38,8 @@ def a_book(values=None, **limits):
     """Return a book of alice that covers her number."""
     values = values or {}
     operation = Operation("challenge", a_config(limits=Limits(**limits)), "alice", NOW)
-    return Book(operation, {NUMBER_AS_INT: NUMBER_KEY}, values, decode(User, values.get(USER_KEY)))
+    user = decode(User, values.get(USER_KEY))
+    return Book(operation.config, NOW, USER_KEY, user, {NUMBER_AS_INT: NUMBER_KEY}, values)
 
 
 def written(book, change):

@@ -29,7 +29,7 @@ from smsmfa.phone import PhoneNumber
 
 PHONE = Phone("phone id", 14155552671, "US", "mobile", 1_700_000_000_000_000, 1_700_000_000_000_001, 3, True)
 ISSUED = Issued("id", 2**32 - 1, "payment", "phone id", (("amount", "10 €"), ("payee", "Bob")), "pt-BR", 1, 2, 3, 4)
-ANSWER = Answer(b"about", 5, b"mark", 2**32 - 1, "sms", b"seed", "code_rejected")
+ANSWER = Answer(b"about", 5, b"mark", 2**32 - 1, "sms", "phone id", b"seed", 3, 2, "code_rejected")
 USER = User(
     phones=[PHONE, Phone("other id", 447400123456, "GB", "mobile")],
     issued=[ISSUED, Issued("id 2", 1, "login", "phone id", (), None, 5, 6, 7)],

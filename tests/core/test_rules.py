@@ -51,7 +51,8 @@ def book(user=None, *, config=None, now=NOW, numbers=None, total=None):
         values[number_key(int(number[1:]))] = encode(record)
     if total is not None:
         values["t:total"] = encode(total)
-    return Book(operation, keys, values, decode(User, encode(user or User())))
+    user = decode(User, encode(user or User()))
+    return Book(operation.config, operation.now, operation.user_key, user, keys, values)
 
 
 def limits(**arguments):

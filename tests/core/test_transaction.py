@@ -115,9 +115,15 @@ class TestChange:
         assert about.phone is PHONE
 
     def test_exception(self):
-        """An exception of the decision passes."""
-        with pytest.raises(ZeroDivisionError):
-            transaction(lambda book: 1 / 0).change({})
+        """T12: an exception of the decision is raised later, without the frames that know what is stored."""
+        one = transaction(lambda book: 1 / 0)
+        writes, outcome = one.change({USER_KEY: encode(User(phones=[PHONE]))})
+        assert ({}, ZeroDivisionError) == (writes, type(outcome))
+        with pytest.raises(ZeroDivisionError) as caught:
+            one.result(outcome)
+
+        assert "lambda" in caught.value.__notes__[0]
+        assert ["test_exception", "result"] == [frame.name for frame in caught.traceback]
 
     def test_values_are_not_touched(self):
         """A decision that changes its records leaves the stored values alone."""

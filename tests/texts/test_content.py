@@ -92,7 +92,7 @@ def test_digit_runs():
 #: What a value may say: docs/how-to/texts.md says the same in words.
 GOOD_VALUES = [
     "100,000", "1 234.56 EUR", "10 EUR", "Amazon.com", "DE89 3704 0044 0532 0130 00", "12345", "1234567",
-    "2026-12-01", "10.5/12", "Ann & Bob", "O'Neil", "日本語", "a/b", "C/O Ann", "1-23-4-56-7",
+    "2026-12-01", "10.5/12", "Tel: 12", "e.g./x", "Ann & Bob", "O'Neil", "日本語", "a/b", "C/O Ann", "1-23-4-56-7",
 ]  # fmt: skip
 BAD_VALUES = [
     ("999999", "could be taken for the code"), ("999 999", "could be taken for the code"),
@@ -100,6 +100,10 @@ BAD_VALUES = [
     ("\u0967\u0968" * 3, "could be taken for the code"), ("a123456b", "could be taken for the code"),
     ("12\u201334\u201356", "could be taken for the code"),
     ("evil.com/login", "no link"), ("http://x", "no link"), ("WWW.x", "no link"), ("evil\u3002com/x", "no link"),
+    ("1 999999", "could be taken for the code"), ("12-999999", "could be taken for the code"),
+    ("\u2776\u2777" * 3, "could be taken for the code"), ("mailto:a@b", "no link"), ("tel:+1900", "no link"),
+    ("evil.com:8080/login", "no link"), ("evil.com?x=1", "no link"), ("1.2.3.4/login", "no link"),
+    ("evil.xn--p1ai/x", "no link"), ("javascript:x", "no link"), ("\u1680", "blank"), ("  ", "blank"),
     ("\u3164", "blank"), ("\u2800", "blank"), ("a\u034fb", "blank"), ("1\ufe0f", "blank"),
     ("a\U000e0041", "line break"), ("a\u115fb", "blank"), ("a\u2028b", "line break"), ("a\u202eb", "line break"),
     ("a\tb", "line break"),

@@ -73,7 +73,12 @@ def checked_user_id(user_id: object) -> str:
         return user_id
     if not isinstance(user_id, (str, int, UUID)) or isinstance(user_id, bool) or user_id == "":
         raise TypeError("user_id: a str, int or UUID, not empty; is somebody logged in?")
-    return str(user_id)
+    return exact(user_id) if isinstance(user_id, str) else str(user_id)
+
+
+def exact(text: str) -> str:
+    """Return a text as a plain ``str``. Frameworks have subclasses, such as safe strings, which no record can hold."""
+    return str.__str__(text)
 
 
 def checked_purpose(purpose: object) -> str:
@@ -81,13 +86,13 @@ def checked_purpose(purpose: object) -> str:
 
     Raises:
         TypeError: it is not a ``str``.
-        ValueError: it is empty, longer than 64 characters, or ``"enrollment"``.
+        ValueError: it is empty, longer than 64 characters, not printable, or ``"enrollment"``.
     """
     if not isinstance(purpose, str):
         raise TypeError('purpose: a str, for example "login"')
-    if 0 < len(purpose) <= 64 and purpose != ENROLLMENT:
-        return purpose
-    raise ValueError('purpose: 1 to 64 characters, and not "enrollment"')
+    if 0 < len(purpose) <= 64 and purpose != ENROLLMENT and purpose.isprintable():
+        return exact(purpose)
+    raise ValueError('purpose: 1 to 64 printable characters, and not "enrollment"')
 
 
 def checked_locale(locale: object) -> str | None:
@@ -143,7 +148,7 @@ def checked_retry_key(hidden: Opaque[Any]) -> Opaque[str] | None:
         raise TypeError("retry_key: an unguessable str, drawn for one form of one session, or None")
     if not 16 <= len(hidden.reveal()) <= 128 or not hidden.reveal().isprintable():
         raise ValueError("retry_key: 16 to 128 printable characters")
-    return hidden
+    return Opaque(exact(hidden.reveal()))
 
 
 def checked_channel(channel: object) -> str:
@@ -157,7 +162,7 @@ def checked_channel(channel: object) -> str:
         raise TypeError('channel: a str, for example "sms"')
     if channel not in CHANNELS:
         raise ValueError(f"channel: one of {', '.join(CHANNELS)}")
-    return channel
+    return exact(channel)
 
 
 def checked_details(details: object) -> tuple[tuple[str, str], ...]:
@@ -165,7 +170,8 @@ def checked_details(details: object) -> tuple[tuple[str, str], ...]:
 
     Raises:
         TypeError: it is not a mapping of ``str`` to ``str``.
-        ValueError: it has more than 10 entries, a key over 40 or a value over 200 characters, or over 1,000 in all.
+        ValueError: it has more than 10 entries, a key over 40 or a value over 200 characters, or over 1,000 in all; or
+            a key that is not printable.
     """
     if details is None:
         return ()
@@ -174,4 +180,7 @@ def checked_details(details: object) -> tuple[tuple[str, str], ...]:
     sizes = [(len(key), len(value)) for key, value in details.items()]
     if len(sizes) > 10 or any(key > 40 or value > 200 for key, value in sizes) or sum(map(sum, sizes)) > 1000:
         raise ValueError("details: at most 10 entries, keys up to 40 and values up to 200 characters, 1,000 in all")
-    return tuple(sorted((key, unicodedata.normalize("NFKC", value)) for key, value in details.items()))
+    if not all(map(str.isprintable, details)):
+        raise ValueError("details: keys of printable characters")
+    normal = {exact(key): unicodedata.normalize("NFKC", exact(value)) for key, value in details.items()}
+    return tuple(sorted(normal.items()))

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from ..config import FactorConfig
 from ..limiter import KEEP_MARGIN, Limit, keep_for
 from ..typing import Entry
-from .operation import Operation
 from .records import Number, Phone, Total, User, decode, encode, total_key
 
 #: How long a dead challenge can be renewed, and its record is kept (microseconds).
@@ -32,29 +32,27 @@ class Missing(Exception):
         self.number = number
 
 
-class Book:
-    """The decoded records of one user, their numbers and the total, at one instant.
+class Book(msgspec.Struct, eq=False):
+    """The decoded records of one user, their numbers and the total, at one instant. Its ``repr`` shows nothing."""
 
-    Args:
-        operation: what the decision is about.
-        keys: the numbers that the decision may ask for, each with its store key.
-        values: what is stored.
-        user: the decoded record of the user; the decision may change it.
-    """
+    config: FactorConfig
+    #: The instant, in microseconds since the epoch.
+    now: int
+    #: The store key of the user's record.
+    user_key: str
+    #: The user's record, which the decision may change.
+    user: User
+    #: The numbers that the decision may ask for, each with its store key.
+    _keys: Mapping[int, str]
+    #: What is stored.
+    _values: Mapping[str, bytes]
+    #: The number that the decision turned out to be about.
+    phone: Phone | None = None
+    _numbers: dict[int, Number] = {}
+    _total: Total | None = None
 
-    __slots__ = ("_keys", "_numbers", "_total", "_values", "config", "now", "phone", "user", "user_key")
-
-    def __init__(self, operation: Operation, keys: Mapping[int, str], values: Mapping[str, bytes], user: User) -> None:
-        self._keys = keys
-        self._values = values
-        self._numbers: dict[int, Number] = {}
-        self._total: Total | None = None
-        self.config = operation.config
-        self.now = operation.now
-        self.user_key = operation.user_key
-        self.user = user
-        #: The number that the decision turned out to be about.
-        self.phone: Phone | None = None
+    def __repr__(self) -> str:
+        return "<Book>"
 
     @property
     def holder(self) -> bytes:

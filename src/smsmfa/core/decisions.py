@@ -82,12 +82,12 @@ def resend_pending(book: Book, *, new_id: str, challenge_id: str, channel: str |
 def confirm(book: Book, *, request: Request, recovery: list[bytes], stamp: bytes) -> Enrolled | Refusal:
     """Enrol the pending number if the code is right."""
     user, pending = book.user, book.user.pending
-    if answer := answers.find(book, request, book.config.recovery_codes):
+    if answer := answers.find(book, request):
         return answers.enrolled_again(book, request, answer)
     if refusal := rules.guesses_refusal(book):
         return refusal
     if pending is None or pending.issued.id != request.id:
-        return CodeUsed() if answers.is_used(book, request) else rules.unknown_challenge(book, request.code)
+        return answers.used_refusal(book, request) or rules.unknown_challenge(book, request.code)
     book.phone = phone = pending.phone
     if refusal := rules.closed_refusal(book, pending.issued):
         return refusal
@@ -100,7 +100,9 @@ def confirm(book: Book, *, request: Request, recovery: list[bytes], stamp: bytes
     if refusal := rules.in_use_refusal(book, phone.number):
         return answers.refuse(book, request, refusal)
     shows_codes = _enrol(book, phone, gone, recovery, stamp)
-    answer = answers.accept(book, request, pending.issued.channel, shows_codes=shows_codes)
+    answer = answers.accept(
+        book, request, pending.issued.channel, phone_id=phone.id, codes=len(recovery) if shows_codes else 0
+    )
     return Enrolled(stamp, answer, phone=phone, shows_codes=shows_codes)
 
 
@@ -108,7 +110,7 @@ def adopt(book: Book, *, phone: Phone, replace: str | None, recovery: list[bytes
     """For operators: enrol a number that was verified elsewhere. Again, it changes nothing."""
     user = book.user
     same = next((old for old in user.phones if old.number == phone.number and not old.disabled), None)
-    if same is not None and replace in {None, same.id}:
+    if same is not None and (replace in {None, same.id} or rules.find_phone(user, replace or "") is None):
         book.phone = same
         return Enrolled(b"", _NO_ANSWER, phone=same, shows_codes=False)
     replaces = rules.replaced_or_refusal(book, phone.number, replace)
@@ -154,23 +156,22 @@ def new_recovery_codes(
     book: Book, *, request: Request, recovery: list[bytes], proof: Proof | None
 ) -> Renewed | Refusal:
     """Replace the recovery codes."""
-    if answer := answers.find(book, request, book.config.recovery_codes):
-        return Renewed(answer, repeated=True)
+    if answer := answers.find(book, request):
+        return Renewed(answer, repeated=True) if answers.is_live(book, request, answer) else CodeUsed()
     if not book.user.phones:
         return NotEnrolled()
     if refusal := rules.proof_refusal(book, proof):
         return refusal
     book.user.recovery = recovery
-    return Renewed(answers.accept(book, request, "", shows_codes=True))
+    return Renewed(answers.accept(book, request, codes=len(recovery)))
 
 
 def reset(book: Book) -> Done:
     """Forget the user's numbers, challenges and recovery codes, and keep every bucket."""
     user = book.user
-    if user.phones or user.pending:
-        _release(book, user.phones)
-        user.pending, user.recovery, user.accepted = None, [], []
-        _renew_stamp(book, 0)
+    _release(book, user.phones)
+    user.pending, user.recovery, user.accepted = None, [], []
+    _renew_stamp(book, 0)
     return Done()
 
 
@@ -254,7 +255,7 @@ def verify(book: Book, *, request: Request) -> Accepted | Refusal:
         return refusal
     issued = rules.find_challenge(user, request.id)
     if issued is None or issued.purpose != request.purpose or issued.details != request.details:
-        return CodeUsed() if answers.is_used(book, request) else rules.unknown_challenge(book, request.code)
+        return answers.used_refusal(book, request) or rules.unknown_challenge(book, request.code)
     phone = rules.phone_or_refusal(user, issued.phone_id)
     if isinstance(phone, Refusal):
         return phone
@@ -273,7 +274,7 @@ def verify(book: Book, *, request: Request) -> Accepted | Refusal:
 def recover(book: Book, *, request: Request, hashed: bytes, replacement: bytes) -> Accepted | Refusal:
     """Let the user in with a recovery code, and replace it. Only a wrong one is charged."""
     user, limit = book.user, book.config.limits.recovery
-    if answer := answers.find(book, request, 1):
+    if answer := answers.find(book, request):
         return answers.accepted_again(book, request, answer)
     bucket, short = take(limit, user.recoveries, book.now)
     if short:
@@ -284,9 +285,9 @@ def recover(book: Book, *, request: Request, hashed: bytes, replacement: bytes) 
     matches = [compare_digest(hashed, kept) for kept in user.recovery]  # all, so that the time taken tells nothing
     if True in matches:
         user.recovery[matches.index(True)] = replacement
-        return Accepted(_stamp_for(book, request), answers.accept(book, request, "recovery", shows_codes=True))
-    if answers.is_used(book, request):
-        return CodeUsed()
+        return Accepted(_stamp_for(book, request), answers.accept(book, request, "recovery", codes=1))
+    if refusal := answers.used_refusal(book, request):
+        return refusal
     user.recoveries = bucket
     return answers.refuse(book, request, CodeRejected(remaining(limit, bucket, book.now)))
 
@@ -326,7 +327,8 @@ def _repeat(book: Book, issued: Issued, phone: Phone, channel: str | None, *, co
 
 
 def _replace(book: Book, old: Issued | None, issued: Issued, phone: Phone) -> Reply:
-    """Put a new challenge in place of ``old``, and drop those that can no longer be renewed."""
+    """Put a new challenge in place of ``old``, and drop what can no longer be renewed or repeated."""
+    answers.forget_old(book)
     others = [other for other in book.user.issued if other is not old and rules.is_renewable(book, other)]
     book.user.issued = [*others[1 - _MOST_ISSUED :], issued]
     return Reply(issued, phone, sent=True, displaced=old)
@@ -364,7 +366,7 @@ def _renew_stamp(book: Book, stamp: bytes | int) -> None:
     book.user.stamp = stamp
     book.user.refused = []
     for answer in book.user.accepted:
-        answer.mark = b""
+        answer.mark = answer.seed = b""
 
 
 def _stamp_for(book: Book, request: Request) -> bytes:

@@ -84,8 +84,14 @@ class Answer(Record):
     key_id: int = 0
     #: The channel of the code, or ``"recovery"``.
     method: str = ""
+    #: The number that was enrolled.
+    phone_id: str = ""
     #: With the retry key and the secret, it gives the recovery codes that the answer showed.
     seed: bytes = b""
+    #: How many those were.
+    codes: int = 0
+    #: How often the request came again with another code.
+    misses: int = 0
     #: The ``code`` of the error that refused the request.
     refusal: str = ""
 

@@ -48,16 +48,20 @@ class Request(msgspec.Struct):
     @property
     def about(self) -> bytes:
         """A hash of what was asked for, without the code. A record keeps it."""
-        return sha256(repr((self.kind, self.id, self.purpose, self.details)).encode()).digest()[:_ABOUT_BYTES]
+        return sha256(self._what.encode()).digest()[:_ABOUT_BYTES]
 
-    def answer(self, now: int, method: str, *, shows_codes: bool = False, refusal: str = "") -> Answer:
+    @property
+    def _what(self) -> str:
+        return repr((self.kind, self.id, self.purpose, self.details))
+
+    def answer(self, now: int, method: str = "", *, phone_id: str = "", codes: int = 0, refusal: str = "") -> Answer:
         """Return the answer to this request as a record keeps it, without what only a repetition would need."""
         if self.retry_key is None:
             return Answer(about=self.about, at=now, method=method)
         generator = self.keys.newest
         return Answer(
             about=self.about, at=now, mark=self._mark(generator), key_id=generator.key_id, method=method,
-            seed=self.seed if shows_codes else b"", refusal=refusal,
+            phone_id=phone_id, seed=self.seed if codes else b"", codes=codes, refusal=refusal,
         )  # fmt: skip
 
     def repeats(self, answer: Answer) -> bool:
@@ -67,10 +71,14 @@ class Request(msgspec.Struct):
             return False
         return compare_digest(self._mark(generator), answer.mark)
 
-    def recovery_codes(self, count: int, answer: Answer | None = None) -> Opaque[tuple[str, ...]]:
-        """Derive the recovery codes that an answer shows: a new answer, or one from before."""
-        key_id, seed = (answer.key_id, answer.seed) if answer else (self.keys.newest.key_id, self.seed)
-        return Opaque(tuple(self._recovery_code(self.keys.get(key_id), seed, place) for place in range(count)))
+    def recovery_codes(self, count: int) -> Opaque[tuple[str, ...]]:
+        """Return new recovery codes: random ones, or ones that a repetition can derive again."""
+        return Opaque(tuple(self._recovery_code(self.keys.newest, self.seed, place) for place in range(count)))
+
+    def shown_before(self, answer: Answer) -> Opaque[tuple[str, ...]]:
+        """Derive again the recovery codes that an answer showed."""
+        generator = self.keys.get(answer.key_id)
+        return Opaque(tuple(self._recovery_code(generator, answer.seed, place) for place in range(answer.codes)))
 
     def _recovery_code(self, generator: CodeGenerator | None, seed: bytes, place: int) -> str:
         if self.retry_key is None or generator is None:
@@ -81,7 +89,7 @@ class Request(msgspec.Struct):
 
     def _mark(self, generator: CodeGenerator) -> bytes:
         key = self.retry_key or _NO_KEY
-        return generator.sign("retry", self.user_key, self.about, key.reveal(), self.code.reveal())[:_MARK_BYTES]
+        return generator.sign("retry", self.user_key, self._what, key.reveal(), self.code.reveal())[:_MARK_BYTES]
 
 
 def hashes_of(codes: Opaque[tuple[str, ...]]) -> list[bytes]:

@@ -137,7 +137,7 @@ def enrolled_phone(phone: Phone, *, new: bool = False) -> EnrolledPhone:
 def status_of(operation: Operation, user: User) -> Status:
     """Return how things stand, from the record of the user."""
     config = operation.config
-    book = Book(operation, {}, {}, user)
+    book = Book(operation.config, operation.now, operation.user_key, user, {}, {})
     guesses = remaining(config.limits.guesses, user.guesses, book.now)
     phones = {phone.id: phone for phone in user.phones}
     waiting = [(issued, phones[issued.phone_id]) for issued in user.issued]

@@ -74,12 +74,13 @@ def replaced_or_refusal(book: Book, number: int, replace: str | None) -> str | R
     """Return the id of the number that ``number`` will replace, or ``None`` if it is one more."""
     phones, most = book.user.phones, book.config.max_phones
     same = next((phone for phone in phones if phone.number == number), None)
-    if replace is not None and find_phone(book.user, replace) is None:
+    named = None if replace is None else find_phone(book.user, replace)
+    if replace is not None and named is None:
         return NotEnrolled()
-    if same is not None and not same.disabled and same.id != replace:
+    if same is not None and not same.disabled and same is not named:
         return AlreadyEnrolled()
-    if replace is not None or same is not None:
-        return replace or (same.id if same else None)
+    if replaced := named or same:
+        return replaced.id
     if len(phones) < most:
         return None
     return phones[0].id if most == 1 else AlreadyEnrolled()
@@ -266,7 +267,7 @@ def wrong_code(book: Book, issued: Issued) -> CodeRejected:
     """Return the refusal of a wrong code, with what the challenge and the guess budget still allow."""
     config = book.config
     guesses = remaining(config.limits.guesses, book.user.guesses, book.now)
-    return CodeRejected(min(config.attempts - issued.attempts, guesses))
+    return CodeRejected(max(min(config.attempts - issued.attempts, guesses), 0))
 
 
 def unknown_challenge(book: Book, code: Opaque[str]) -> CodeRejected:

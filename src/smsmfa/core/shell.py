@@ -105,7 +105,7 @@ class Base:
     ) -> Opaque[tuple[str, ...]]:
         """Return the recovery codes that an answer shows: the new ones, or the same as before."""
         operation.repeated = outcome.repeated
-        return request.recovery_codes(len(new.reveal()), outcome.answer) if outcome.repeated else new
+        return request.shown_before(outcome.answer) if outcome.repeated else new
 
     def _reserved(self, operation: Operation, reply: Reply) -> Challenge:
         operation.challenge_id, operation.purpose = reply.issued.id, reply.issued.purpose

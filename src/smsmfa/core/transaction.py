@@ -1,7 +1,9 @@
 """One decision on its way through the store."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import msgspec
 
 from ..exceptions import StoreError
 from ..typing import Entry
@@ -14,34 +16,38 @@ O = TypeVar("O", bound=Outcome)  # noqa: E741
 Decide: TypeAlias = Callable[[Book], O | Refusal]
 #: Finds the numbers of a user that a decision will ask for.
 Locate: TypeAlias = Callable[[User], Iterable[Phone]]
-#: What a change returns: done, refused, or run again with one more key.
-Result: TypeAlias = O | Refusal | Missing
+#: What a change returns: done, or an error that is raised later: a refusal, a fault, or run again with one more key.
+Result: TypeAlias = O | Exception
 
 #: Sentinel: no change has run yet.
 _NOTHING: object = object()
 
 
-class Transaction(Generic[O]):
-    """A decision, the keys that it may read and write, and what it returned.
+class Transaction(msgspec.Struct, Generic[O], eq=False):
+    """A decision, the keys that it may read and write, and what it returned."""
 
-    Args:
-        operation: what the decision is about.
-        decide: the decision.
-        phones: numbers whose records it will ask for. If it asks for more, it is run again.
-    """
+    _operation: Operation
+    _decide: Callable[[Book], Any]
+    #: Numbers whose records the decision will ask for. If it asks for more, it is run again.
+    _phones: Iterable[Phone] = ()
+    keys: list[str] = []
+    #: The numbers that are covered, each with its store key.
+    _numbers: dict[int, str] = {}
+    _planned: tuple[bytes | None, User] | None = None
+    _phone: Phone | None = None
+    _outcome: object = _NOTHING
 
-    __slots__ = ("_decide", "_numbers", "_operation", "_outcome", "_planned", "keys")
-
-    def __init__(self, operation: Operation, decide: Decide[O], phones: Iterable[Phone] = ()) -> None:
-        self._operation, self._decide, self._outcome = operation, decide, _NOTHING
-        self._planned: tuple[bytes | None, User] | None = None
-        #: The numbers that are covered, each with its store key.
-        self._numbers: dict[int, str] = {}
+    def __post_init__(self) -> None:
+        operation = self._operation
+        self._phone = operation.phone
         self.keys = [operation.user_key]
         if operation.kind and operation.config.limits.total is not None:
             self.keys.append(total_key(operation.config.key_prefix))
-        for phone in phones:
+        for phone in self._phones:
             self._cover(phone.number)
+
+    def __repr__(self) -> str:
+        return "<Transaction>"
 
     def plan(self, locate: Locate, value: bytes | None) -> None:
         """Cover the numbers that the user's record names. It may change before the decision sees it."""
@@ -59,13 +65,15 @@ class Transaction(Generic[O]):
         outcome: Result[O]
         writes: Mapping[str, Entry | None]
         try:
-            book = Book(operation, self._numbers, values, self._user(values.get(operation.user_key)))
+            key = operation.user_key
+            user = self._user(values.get(key))
+            book = Book(operation.config, operation.now, key, user, self._numbers, values)
             outcome = self._decide(book)
             writes = book.writes()
-            operation.phone = book.phone or operation.phone
-        except (Missing, StoreError) as error:
+            operation.phone = book.phone or self._phone
+        except Exception as error:
             # Raised later: a traceback with locals must not show what is stored.
-            outcome, writes = error.with_traceback(None), {}
+            outcome, writes = without_frames(error), {}
         self._outcome = outcome
         return writes, outcome
 
@@ -81,7 +89,7 @@ class Transaction(Generic[O]):
             raise StoreError("the store did not return the outcome of its last change; see smsmfa.typing.Store")
         if isinstance(outcome, Outcome):
             return outcome
-        if isinstance(outcome, Refusal):
+        if not isinstance(outcome, Missing):
             raise outcome
         self._cover(outcome.number)
         return None
@@ -95,3 +103,13 @@ class Transaction(Generic[O]):
         """Return the decoded record. The planned one serves if nothing changed, but once: decisions change it."""
         planned, self._planned = self._planned, None
         return planned[1] if planned is not None and planned[0] == value else decode(User, value)
+
+
+def without_frames(error: Exception) -> Exception:
+    """Return an error without its traceback, whose frames know what is stored. A note says where it was raised."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is not None and not isinstance(error, Missing):
+        error.add_note(f"raised in {last.tb_frame.f_code.co_qualname}, line {last.tb_lineno}")
+    return error.with_traceback(None)

@@ -6,7 +6,7 @@ import unicodedata
 def compact(text: str) -> str:
     """Drop white space, format characters and hyphens, and read decimal digits of any script as ASCII."""
     if text.isascii() and text.isalnum():
-        return text
+        return str.__str__(text)  # subclasses, such as safe strings of frameworks, cannot be signed
     return "".join(_reading(character) for character in text)
 
 

@@ -1,17 +1,22 @@
 """What no text may contain: links, invisible characters, and the autofill line of another site."""
 
 import re
-from unicodedata import category, combining
+from unicodedata import category, combining, digit
 
-_LINK = re.compile(r"://|www\.", re.IGNORECASE)
-#: A host with a path, which phones make a link. A bare host is also a name, like Amazon.com.
-_HOST_WITH_PATH = re.compile(r"[^\W_][.\u3002][^\W\d_]{2,}[/\u2044]")
+#: A scheme, or a host with a port, path or query, which phones make a link. A bare host is also a name: Amazon.com.
+_LINK = re.compile(
+    r"://|www\.|\b(?:mailto|tel|sms|smsto|javascript|data|file|ftp|geo|intent|market|whatsapp|facetime):(?=\S)"
+    r"|\w(?:[.\u3002](?:[^\W\d_]{2,}|xn--[a-z0-9-]+)|(?:\.\d{1,3}){3})(?::\d+)?[/?#\u2044](?=\S)",
+    re.IGNORECASE,
+)
 #: Digits, and single spaces and hyphens between them.
+_RUN = re.compile(r"\d+")
 _NUMBER = re.compile(r"\d(?:[ \-\u2010-\u2015\u2212]?\d)*")
 #: Characters that show nothing although Python calls them printable (Unicode 15.1, Default_Ignorable_Code_Point), and
 #: the blank Braille pattern.
 _BLANK = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
+    "[\u034f\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    "\U0001d159\U000e0000-\U000e0fff]"
 )
 #: A text that begins like this is bound to a host by the grammar of autofill lines.
 _AUTOFILL = re.compile(r"@[^ ]+ #[^ ]")
@@ -29,7 +34,7 @@ def text_problem(text: str) -> str | None:
     if not text.isprintable() and not all(map(_is_visible, ("", *text), text, (*text[1:], ""))):
         return "no line break, control or format character is allowed; take it out"
     if _LINK.search(text):
-        return "no link is allowed; take out :// or www."
+        return "no link is allowed; take out the scheme, www. or the path after a host"
     return None
 
 
@@ -42,11 +47,16 @@ def value_problem(value: str, digits: int) -> str | None:
     """
     if problem := text_problem(value):
         return problem
-    if _BLANK.search(value):
+    if _BLANK.search(value) or not value.strip():
         return "no invisible or blank character is allowed; take it out"
-    if _HOST_WITH_PATH.search(value):
-        return "no link is allowed; take out the path after the host"
-    if any(sum(map(str.isdecimal, number)) == digits for number in _NUMBER.findall(value)):
+    return number_problem(value, digits)
+
+
+def number_problem(text: str, digits: int) -> str | None:
+    """Return what is wrong with the numbers beside a code, or ``None``: one must not look like the code."""
+    plain = "".join(str(digit(character, character)) for character in text)  # also of digits in circles
+    counts = {sum(map(str.isdecimal, number)) for number in (*_NUMBER.findall(plain), *_RUN.findall(plain))}
+    if digits in counts:
         return f"{digits} digits could be taken for the code; write them otherwise, for example 100,000"
     return None
 

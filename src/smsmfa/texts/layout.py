@@ -10,7 +10,7 @@ twice.
 import attrs
 
 from ..typing import SMS, VOICE
-from .content import body_problem, digit_runs, touches
+from .content import body_problem, digit_runs, number_problem, touches
 from .segments import culprit, segments
 from .templates import Template
 
@@ -75,6 +75,11 @@ class Frame:
             or self._code_problem(self.probe(template, channel, other, "0", "9") or "", "9", channel)
             or self._long_problem(body, channel)
         )
+
+    def text_problem(self, body: str, channel: str) -> str | None:
+        """Return what is wrong with a body that shows zeros as the code and the details of a call, or ``None``."""
+        beside = body.replace(as_shown(self.zeros, channel), "|")
+        return body_problem(body) or number_problem(beside, self.digits) or self.size_problem(body, channel)
 
     def size_problem(self, body: str, channel: str) -> str | None:
         """Return what is wrong with the size of a body that shows a code, or ``None``."""

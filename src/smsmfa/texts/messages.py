@@ -14,7 +14,7 @@ import attrs
 from ..core.records import Details
 from ..exceptions import ConfigurationError
 from ..typing import CHANNELS, ENROLLMENT, SMS, VERIFICATION, VOICE, WHATSAPP
-from .content import body_problem, value_problem
+from .content import text_problem, value_problem
 from .languages import match, texts
 from .layout import Frame, as_shown
 from .liquid import Liquid
@@ -106,16 +106,17 @@ class Messages:
             return
         templates = self._templates(purpose, locale)
         for key, value in details:
-            if problem := value_problem(value, self._frame.digits):
+            problem = text_problem(value) if key.startswith("_") else value_problem(value, self._frame.digits)
+            if problem:
                 raise ValueError(f"details[{key!r}]: {problem}")
         for one in dict.fromkeys((channel, *CHANNELS)):
             values = _values(details, locale) | {"code": as_shown(self._frame.zeros, one)}
             if (body := templates[one].text(values)) is None:
                 raise ValueError(f"the message for purpose {purpose!r} {templates[one].problem(values)}")
-            if problem := body_problem(body) or self._frame.size_problem(body, one):
+            if problem := self._frame.text_problem(body, one):
                 raise ValueError(f"the message for purpose {purpose!r}, with these details and this locale: {problem}")
-            if one == channel:
-                _check_shown(details, body, purpose)
+            if one == channel and (hidden := _hidden(details, templates[one], values)):
+                raise ValueError(_NOT_SHOWN.format(purpose=purpose, keys=", ".join(hidden)))
 
     def render(
         self, kind: str, purpose: str, code: str, details: Details, locale: str | None, *, channel: str = SMS
@@ -133,8 +134,8 @@ class Messages:
             values["code"] = self._frame.zeros
             del code  # a traceback with locals must not show it
             raise ValueError(f"the message for purpose {purpose!r} {template.problem(values)}")
-        if details and (hidden := _hidden(details, body)):
-            del code, body
+        if details and (hidden := _hidden(details, template, values)):
+            del code, body, values
             raise ValueError(_NOT_SHOWN.format(purpose=purpose, keys=", ".join(hidden)))
         return self._frame.finished(body, code, channel)
 
@@ -210,14 +211,16 @@ def _values(details: Details, locale: str | None) -> dict[str, str]:
     return {"locale": locale or ""} | {f"details.{key}": value for key, value in shown_details(details)}
 
 
-def _hidden(details: Details, body: str) -> list[str]:
-    """Return the names of the details that should be seen and are not (RTS (EU) 2018/389, Art. 5(1)(a))."""
-    return [key for key, value in shown_details(details) if not value or value not in body]
+def _hidden(details: Details, template: Template, values: Mapping[str, str]) -> list[str]:
+    """Return the names of the details that should be seen and are not (RTS (EU) 2018/389, Art. 5(1)(a)).
 
-
-def _check_shown(details: Details, body: str, purpose: str) -> None:
-    if hidden := _hidden(details, body):
-        raise ValueError(_NOT_SHOWN.format(purpose=purpose, keys=", ".join(hidden)))
+    A detail is seen if the text changes with it.
+    """
+    return [
+        key
+        for key, _ in shown_details(details)
+        if template.text({**values, f"details.{key}": "zq"}) == template.text({**values, f"details.{key}": "qz"})
+    ]
 
 
 @lru_cache(maxsize=64)

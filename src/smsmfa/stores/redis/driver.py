@@ -53,6 +53,8 @@ class Driver(_Driver):
     retry: Any = Retry
     pool: Any = BlockingConnectionPool
     sentinel_pool: Any = SentinelConnectionPool
+    #: Threads interrupt the scripts of fakeredis.
+    allows_fakes = False
 
     @staticmethod
     def sleep(seconds: float) -> None:
@@ -86,6 +88,8 @@ class AsyncDriver(_Driver):
     retry: Any = AsyncRetry
     pool: Any = AsyncBlockingConnectionPool
     sentinel_pool: Any = AsyncSentinelConnectionPool
+    #: On one event loop, fakeredis runs each script to its end.
+    allows_fakes = True
 
     @staticmethod
     async def sleep(seconds: float) -> None:

@@ -48,12 +48,7 @@ class RedisStore:
         self._tag = hash_tag(prefix)
         self._connection = Connection.of(client, self._tag)
         self._hints = Hints()
-        if is_fake(client):
-            raise ConfigurationError(
-                "client: threads interrupt the scripts of fakeredis, so updates would be lost; in tests use a "
-                "MemoryStore, an AsyncRedisStore over fakeredis.FakeAsyncRedis, or a real server"
-            )
-        self._checked = False
+        self._fake = self._checked = is_fake(client, Driver)
 
     def read(self, key: str) -> bytes | None:
         """Return the value of ``key``, or ``None`` if there is none.
@@ -88,7 +83,8 @@ class RedisStore:
             ConfigurationError: the server may drop records.
             StoreError: the server cannot be reached, or is a replica.
         """
-        check_server(self._connection.execute((b"INFO",)))
+        if not self._fake:
+            check_server(self._connection.execute((b"INFO",)))
         self._checked = True
 
     def close(self) -> None:
@@ -116,7 +112,7 @@ class AsyncRedisStore:
         self._tag = hash_tag(prefix)
         self._connection = AsyncConnection.of(client, self._tag)
         self._hints = Hints()
-        self._fake = self._checked = is_fake(client)
+        self._fake = self._checked = is_fake(client, AsyncDriver)
 
     async def read(self, key: str) -> bytes | None:
         """Like :meth:`RedisStore.read`."""
@@ -153,15 +149,20 @@ class AsyncRedisStore:
         return f"<{type(self).__name__} {self._tag.decode()}>"
 
 
-def is_fake(client: Any) -> bool:
+def is_fake(client: Any, driver: type[Driver | AsyncDriver]) -> bool:
     """Return whether a client is one of fakeredis. That is no server: it drops no records, and has no ``INFO``.
 
     Raises:
-        ConfigurationError: it cannot run scripts.
+        ConfigurationError: the store would lose updates on it, or it cannot run scripts.
     """
     pool = getattr(client, "connection_pool", None)
     if pool is None or pool.connection_class.__module__.partition(".")[0] != "fakeredis":
         return False
+    if not driver.allows_fakes:
+        raise ConfigurationError(
+            "client: threads interrupt the scripts of fakeredis, so updates would be lost; in tests use a MemoryStore, "
+            "an AsyncRedisStore over fakeredis.FakeAsyncRedis, or a real server"
+        )
     if find_spec("lupa") is None:
         raise ConfigurationError("client: this store runs a script, for which fakeredis needs Lua: fakeredis[lua]")
     return True
