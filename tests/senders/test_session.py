@@ -10,7 +10,7 @@ from senders.calls import raises
 
 from smsmfa.exceptions import DeliveryRejected, DeliveryUncertain, SenderMisconfigured
 from smsmfa.senders import session as module
-from smsmfa.senders.session import AnswerTooLongError, BoundedSession, failure_of
+from smsmfa.senders.session import AnswerTooLongError, BoundedSession, NotConnectedError, failure_of
 from smsmfa.testing import Answer
 from smsmfa.testing.carrier import drip, drop, hang, kept, reset, stall
 
@@ -30,7 +30,7 @@ def ask(session, url):
 
 def failure(session, url):
     """Return the error that a sender would raise."""
-    with pytest.raises(requests.RequestException) as caught:
+    with pytest.raises((requests.RequestException, NotConnectedError)) as caught:
         ask(session, url)
     return failure_of(caught.value, "the carrier")
 
@@ -163,21 +163,57 @@ class TestFailure:
         "problem, expected",
         [
             pytest.param(ssl.SSLCertVerificationError(1, "self-signed"), SenderMisconfigured, id="certificate"),
-            pytest.param(ssl.SSLError(1, "bad record"), DeliveryUncertain, id="other"),
+            pytest.param(ssl.SSLError(1, "no agreement"), SenderMisconfigured, id="other"),
+            pytest.param(ssl.SSLEOFError(8, "EOF"), DeliveryRejected, id="broken"),
+            pytest.param(TimeoutError("timed out"), DeliveryRejected, id="late"),
+            pytest.param(ConnectionResetError(), DeliveryRejected, id="reset"),
         ],
     )
     def test_tls(self, problem, expected, session, serve, monkeypatch):
-        """An untrusted certificate is told from other TLS errors, after which the message may have been sent."""
+        """If TLS cannot be agreed upon nothing was sent. The operator must act, unless the connection broke."""
         carrier = serve(ANSWER)
         monkeypatch.setattr(ssl.SSLContext, "wrap_socket", raises(problem))
 
         assert expected is type(failure(session, carrier.url.replace("http:", "https:")))
         assert [] == carrier.requests
 
-    @pytest.mark.parametrize("error", [RuntimeError(), ValueError("x"), requests.RequestException()], ids=repr)
-    def test_others(self, error):
-        """After any other error the message may have been sent."""
-        assert DeliveryUncertain is type(failure_of(error, "the carrier"))
+    @pytest.mark.parametrize(
+        "error, outage",
+        [
+            (RuntimeError(), False),
+            (ValueError("x"), False),
+            (AnswerTooLongError(), True),
+            (requests.RequestException(), True),
+            (requests.exceptions.SSLError(ssl.SSLError(1, "bad record")), True),
+        ],
+        ids=repr,
+    )
+    def test_others(self, error, outage):
+        """After any other error the message may have been sent. A bug is not counted as an outage."""
+        raised = failure_of(error, "the carrier")
+
+        assert (DeliveryUncertain, outage) == (type(raised), raised.outage)
+
+    def test_error_that_is_being_handled(self, session, serve):
+        """T24: an error that the application is handling says nothing about the request."""
+        try:
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+        except socket.gaierror:
+            assert DeliveryUncertain is type(failure(session, serve(drop).url))
+
+    @pytest.mark.parametrize(
+        "url", ["ftp://carrier.invalid", "carrier.invalid", "https://", "https://" + "a" * 64 + ".b"]
+    )
+    def test_url(self, url, session):
+        """An address that cannot be used was not used."""
+        assert SenderMisconfigured is type(failure(session, url))
+
+    def test_certificates(self, session, monkeypatch):
+        """Without the file of certificates nothing is sent."""
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
+        error = failure(session, "https://127.0.0.1:9")
+
+        assert (SenderMisconfigured, True) == (type(error), "REQUESTS_CA_BUNDLE" in str(error))
 
 
 @pytest.mark.parametrize("direct, expected", [(True, {}), (False, {"http": "http://proxy.example:3128"})])

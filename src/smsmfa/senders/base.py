@@ -17,9 +17,9 @@ T = TypeVar("T")
 TIMEOUT: Final = timedelta(seconds=10)
 
 
-def unreachable(carrier: str) -> DeliveryRejected:
+def unreachable(carrier: str, why: str = "") -> DeliveryRejected:
     """Return the error for a connection that was never made."""
-    return DeliveryRejected(f"{carrier} cannot be reached", outage=True)
+    return DeliveryRejected(f"{carrier} cannot be reached{why}", outage=True)
 
 
 def untrusted(carrier: str) -> SenderMisconfigured:

@@ -1,22 +1,21 @@
 """An HTTP session whose requests end in time. Importing this module imports requests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from io import BufferedReader, RawIOBase
 from socket import socket
-from ssl import SSLCertVerificationError
 from time import monotonic
 from typing import Any
 
 from requests import Response, Session
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
 from ..exceptions import DeliveryError, DeliveryUncertain
-from .base import unreachable, untrusted
 from .threads import MOST_AT_ONCE
+from .unsent import unconnected, unsent
 
 #: Bytes of the longest answer that is read. Carriers' answers have about a thousand.
 _LONGEST = 64 * 1024
@@ -24,6 +23,20 @@ _LONGEST = 64 * 1024
 
 class AnswerTooLongError(Exception):
     """The answer is longer than 64 KiB."""
+
+
+class NotConnectedError(Exception):
+    """There was no connection, so nothing was sent.
+
+    Args:
+        reason: why.
+    """
+
+    # It is no OSError and no error of urllib3, so requests and urllib3 pass it on as it is.
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class BoundedSession(Session):
@@ -47,7 +60,8 @@ class BoundedSession(Session):
 
         Raises:
             AnswerTooLongError: the body is longer than 64 KiB.
-            requests.RequestException: there was no connection, or no whole answer in time.
+            NotConnectedError: there was no connection to the carrier, or none through the proxy.
+            requests.RequestException: there was no whole answer in time, or the request could not be made.
         """
         with self.request(method, url, timeout=self._timeouts, allow_redirects=False, stream=True, **sent) as answer:
             return answer.status_code, answer.headers, _body(answer)
@@ -60,17 +74,20 @@ def failure_of(error: Exception, carrier: str) -> DeliveryError:
         error: the error.
         carrier: the name of the carrier, for the error text.
     """
-    reason = _reason(error)
-    if isinstance(getattr(reason, "original_error", reason), (ConnectTimeoutError, NewConnectionError)):
-        return unreachable(carrier)
-    if isinstance(reason, SSLError) and isinstance(reason.args[0], SSLCertVerificationError):
-        return untrusted(carrier)
-    return DeliveryUncertain(f"{carrier} gave no usable answer ({type(error).__name__})")
+    if isinstance(error, NotConnectedError):
+        return unconnected(error.reason, carrier)
+    answered = isinstance(error, OSError | AnswerTooLongError)  # requests' errors are OSErrors; others may be a bug
+    words = f"{carrier} gave no usable answer ({type(error).__name__})"
+    return unsent(error, carrier) or DeliveryUncertain(words, outage=answered)
 
 
-def _reason(error: Exception) -> Any:
-    """Return why urllib3 gave up, from inside the error of requests, or ``None``."""
-    return getattr(error.args[0], "reason", None) if error.args else None
+@contextmanager
+def _connecting() -> Iterator[None]:
+    """Raise every error of the block as :class:`NotConnectedError`."""
+    try:
+        yield
+    except Exception as error:
+        raise NotConnectedError(error) from None
 
 
 def _body(answer: Response) -> bytes:
@@ -89,6 +106,14 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         _bound(self.poolmanager)
 
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _connecting():
+            return super().get_connection_with_tls_context(*args, **kwargs)
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        with _connecting():
+            super().cert_verify(*args, **kwargs)
+
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
         known = proxy in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)
@@ -99,10 +124,19 @@ def _bound(manager: PoolManager) -> PoolManager:
     pools: dict[str, Any] = {}
     pool: Any
     for scheme, pool in manager.pool_classes_by_scheme.items():
-        connection = type("BoundedConnection", (pool.ConnectionCls,), {"response_class": _Answer})
+        parts = {"response_class": _Answer}
+        connection = type("BoundedConnection", (_Connecting, pool.ConnectionCls), parts)
         pools[scheme] = type("BoundedPool", (pool,), {"ConnectionCls": connection})
     manager.pool_classes_by_scheme = pools
     return manager
+
+
+class _Connecting:
+    """The part of a connection that tells errors before there is a connection from those after it."""
+
+    def connect(self) -> None:
+        with _connecting():
+            super().connect()  # type: ignore[misc]  # of the connection that this is a part of
 
 
 class _Answer(HTTPResponse):

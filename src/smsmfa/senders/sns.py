@@ -20,6 +20,7 @@ from ..typing import SMS, Message, Receipt
 from .base import TIMEOUT, AsyncRunner, BaseSender, Runner, unreachable, untrusted
 from .silence import silenced
 from .threads import MOST_AT_ONCE, Once
+from .unsent import unsent
 
 if TYPE_CHECKING:
     import boto3
@@ -203,7 +204,11 @@ def _failure(error: Exception) -> SmsMfaError:
     name = type(error).__name__
     if isinstance(error, known.ClientError):
         return _refusal(error)
-    if isinstance(error, (known.EndpointConnectionError, known.ConnectTimeoutError)):
+    if isinstance(error, known.ProxyConnectionError) and "socks" in str(error.kwargs.get("proxy_url")):
+        return SenderMisconfigured("boto3 uses no SOCKS proxy: give it an HTTP proxy", outage=True)
+    if not_sent := unsent(error, "SNS"):
+        return not_sent
+    if isinstance(error, (known.EndpointConnectionError, known.ConnectTimeoutError, known.ProxyConnectionError)):
         return unreachable("SNS")
     if isinstance(error, known.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return untrusted("SNS")
