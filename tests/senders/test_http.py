@@ -181,6 +181,7 @@ FAILURES = {
     "403": (Answer(403, '{"error": "recipient_rejected"}'), SenderMisconfigured, "the gateway: HTTP 403; check"),
     "404": (Answer(404), SenderMisconfigured, "the gateway: HTTP 404; check"),
     "405": (Answer(405), SenderMisconfigured, "the gateway: HTTP 405; check"),
+    "407": (Answer(407), SenderMisconfigured, "the proxy answers HTTP 407; check its user and password"),
     "408": (Answer(408), DeliveryUncertain, "the gateway: HTTP 408"),
     "422": (Answer(422), DeliveryRejected, "the gateway: HTTP 422"),
     "bad number": (Answer(422, '{"error": "recipient_rejected"}'), RecipientRejected, "the gateway: HTTP 422"),

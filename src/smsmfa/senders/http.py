@@ -87,6 +87,8 @@ class _Http(BaseSender):
             return SenderMisconfigured(
                 f"the gateway: HTTP {status}; check the url and the secret", outage=status == 401
             )
+        if status == 407:  # only a proxy answers so
+            return SenderMisconfigured("the proxy answers HTTP 407; check its user and password", outage=True)
         if status == 429:
             return RateLimited("carrier", retry_after(headers, self._clock()))
         if 400 <= status < 500 and status != 408:

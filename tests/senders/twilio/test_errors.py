@@ -50,13 +50,23 @@ def test_every_code():
 
 
 def test_code():
-    """T24: each known code has its error, whatever the status is, and its meaning is in our own words."""
+    """T24: each known code has its error with any status of 4xx, and its meaning is in our own words."""
     for code, expected in EXPECTED.items():
-        error = error_of(judge(500, code), f"Twilio {code}")
+        error = error_of(judge(400, code), f"Twilio {code}")
 
         assert (code, expected) == (code, type(error))
         assert f"Twilio {code}: {ERRORS[code].meaning}" in words(error)
         assert "HTTP" not in words(error)
+
+
+@pytest.mark.parametrize("status", [302, 307, 408, 500, 502, 503, 504, 599])
+def test_status_wins(status):
+    """T24: after 3xx, 408 and 5xx the message may have been sent, whatever the code says."""
+    for code in EXPECTED:
+        error = error_of(judge(status, code), f"Twilio {code}")
+
+        assert (code, DeliveryUncertain, status >= 400) == (code, type(error), error.outage)
+        assert f"HTTP {status}" in str(error) or EXPECTED[code] is DeliveryUncertain
 
 
 def test_row():
@@ -77,6 +87,14 @@ def test_row():
         (401, "config", False, False, SenderMisconfigured, f"Twilio: HTTP 401; {CHECK}"),
         (403, "config", False, False, SenderMisconfigured, f"Twilio: HTTP 403; {CHECK}"),
         (404, "config", False, False, SenderMisconfigured, f"Twilio: HTTP 404; {CHECK}"),
+        (
+            407,
+            "config",
+            False,
+            False,
+            SenderMisconfigured,
+            "Twilio: HTTP 407; check the proxy, and its user and password",
+        ),
         (408, "transient", True, True, DeliveryUncertain, "Twilio: HTTP 408"),
         (429, "rate", True, False, RateLimited, "Twilio: HTTP 429"),
         (499, "refused", False, False, DeliveryRejected, "Twilio: HTTP 499"),

@@ -232,19 +232,24 @@ ERRORS: Mapping[int, TwilioError] = MappingProxyType(
 def judge(status: int, code: int | None) -> TwilioError:
     """Return the row of a known code, or else a row for the HTTP status.
 
-    Twilio never carried out a request that it answers with 4xx (its pages on 20429 and 20500).
+    Twilio never carried out a request that it answers with 4xx (its pages on 20429 and 20500). After 3xx, 408 and 5xx
+    the message may have been sent, whatever the code says.
     """
-    if code is not None and code in ERRORS:
-        return ERRORS[code]
+    known = ERRORS.get(code) if code is not None else None
+    if not 400 <= status < 500 or status == 408:
+        meaning = known.meaning if known and known.kind == "transient" and known.sent else f"HTTP {status}"
+        return TwilioError("transient", True, True, meaning, outage=status not in range(300, 400))
+    if known is not None:
+        return known
+    if status == 407:  # only a proxy answers so
+        return TwilioError("config", False, False, "HTTP 407; check the proxy, and its user and password", outage=True)
     if status in {401, 403, 404}:
         return TwilioError(
             "config", False, False, f"HTTP {status}; check the account SID and the auth token", outage=status == 401
         )
     if status == 429:
         return TwilioError("rate", True, False, "HTTP 429", outage=True)
-    if 400 <= status < 500 and status != 408:
-        return TwilioError("refused", False, False, f"HTTP {status}")
-    return TwilioError("transient", True, True, f"HTTP {status}", outage=status not in range(300, 400))
+    return TwilioError("refused", False, False, f"HTTP {status}")
 
 
 def error_of(row: TwilioError, name: str, pause: timedelta | None = None) -> SmsMfaError:
