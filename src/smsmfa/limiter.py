@@ -1,12 +1,12 @@
 """The token bucket in exact integer arithmetic, and a rate limiter over any store.
 
-A bucket is one integer. If its limit refills, it is the instant at which the bucket will be full again, in
-microseconds since the epoch. If its limit never refills, it is minus the number taken. A full bucket may be 0, or
-absent. So a bucket refills without any work, and a clock that jumps back gives nothing back.
+A bucket is stored as one integer. If its limit refills, that is the instant at which the bucket will be full again, in
+microseconds since the epoch. If its limit never refills, it is minus the number taken. 0, or no entry, is a full
+bucket. So a bucket refills without any work, and a clock that is set back refills nothing.
 
-Clocks of hosts differ. A bucket that a faster host charged can look up to a minute more in debt than drained, and a
-wait counts that excess. If it looks deeper in debt, a clock was set back: then the bucket counts as drained, and a
-refusal stores that, so that nobody is locked out.
+Clocks of hosts differ. If a host whose clock is up to a minute ahead empties a bucket, other hosts see it more than
+empty, and the wait that they report includes the difference. If a bucket looks emptier than that, a clock was set back.
+Then the bucket counts as just empty, and a refusal stores that, so that nobody is locked out.
 """
 
 from collections.abc import Mapping
@@ -45,10 +45,10 @@ class Limit:
 
     capacity: int
     refill: timedelta | None
-    #: The cost of one, and of all: microseconds of refilling, or plain counts if nothing refills.
+    #: What taking one costs, and taking all: in microseconds of refilling, or if nothing refills, in units of 1.
     unit: int = attrs.field(init=False, repr=False, eq=False)
     span: int = attrs.field(init=False, repr=False, eq=False)
-    #: The most that a bucket can lack. A bucket that lacks more counts as drained.
+    #: The most that a bucket can lack: its span and what clocks differ by. If it lacks more, it counts as just empty.
     deepest: int = attrs.field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
@@ -95,7 +95,7 @@ class Decision:
 
 
 def debt(limit: Limit, bucket: int, now: int) -> int:
-    """Return how much ``bucket`` lacks at ``now`` (microseconds): 0 if it is full, the span if it is drained."""
+    """Return how much ``bucket`` lacks at ``now`` (microseconds): 0 if it is full, the span if it is empty."""
     owed = -bucket if limit.refill is None else bucket - now
     return 0 if owed <= 0 else owed if owed <= limit.deepest else limit.span
 
@@ -104,8 +104,8 @@ def take(limit: Limit, bucket: int, now: int, n: int = 1) -> tuple[int, int]:
     """Take ``n``, which is at most the capacity, if the bucket has them.
 
     Returns:
-        The bucket with ``n`` fewer, and 0. Or the bucket unchanged, except that it is drained if a clock was set back,
-        and what was short, in the units of the limit.
+        The bucket with ``n`` fewer, and 0. Or the bucket unchanged (just empty if a clock was set back), and what was
+        short, in the units of the limit.
     """
     owed = debt(limit, bucket, now)
     after = owed + n * limit.unit

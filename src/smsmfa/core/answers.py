@@ -1,4 +1,4 @@
-"""The answers that a record keeps, so that the same request is answered again."""
+"""Stored answers. If the same request comes twice, the second gets the stored answer."""
 
 from ..exceptions import AlreadyEnrolled, CodeRejected, CodeUsed, PhoneInUse
 from ..limiter import CLOCK_SKEW, remaining

@@ -1,21 +1,24 @@
-"""Every state transition of the factor. The questions they ask, and what they charge, are in ``rules.py``.
+"""Every state transition of the factor. What they check and charge is in ``rules.py``.
 
-These rules hold for every function below:
+These rules hold below:
 
-1. A decision is pure: stored values, input and the time go in; new values and an outcome come out. It draws
-   nothing at random, reads no clock and raises nothing. A refusal is an outcome: it is returned.
-2. An empty guess budget is reported before all other refusals and alone, and nothing is compared.
-3. A refusal charges nothing. If several send limits refuse, the longest wait is reported, and each bucket that
-   refused is clamped, so that a clock that jumped back locks nobody out.
+1. A decision reads and changes the records in ``book``, and returns an outcome. It draws nothing at random and reads no
+   clock. It returns a refusal; it does not raise it.
+2. ``start``, ``resend``, ``challenge``, ``confirm`` and ``verify`` check the guess budget first. If it is empty,
+   they refuse and compare nothing.
+3. A refusal charges nothing, with two exceptions: a wrong code costs an attempt and a guess, and ``PhoneInUse``
+   costs the user one message. If several send limits refuse, the longest wait is reported. If the clock was set back,
+   a bucket can look more than empty; it is stored as just empty.
 4. Only time refills a bucket: not success, not a resend, not removal, not ``reset``. There are two exceptions:
    ``settle`` gives back a message that certainly was not sent, and operators have ``unlock``.
 5. The attempt is charged before the code is compared, in the same atomic step, and a right code consumes its
    challenge in that step. An expired, exhausted or unknown challenge costs no guess.
 6. There is one live challenge per purpose, and a new one replaces the old. A new number is pending beside the
    enrolled ones, and changes nothing about them, until its code is confirmed.
-7. Once a user has a number, changing anything takes a proof given since the numbers last changed.
-8. A request that was answered, and comes again with its ``retry_key``, is answered again before all else. Nothing is
-   charged or changed then. It is no second acceptance: without that key a used code stays used.
+7. If a user has a number, the user's own changes need a proof that is newer than the last change of the numbers.
+   Operators need none for ``adopt`` and ``reset``.
+8. If a request comes again with the same ``retry_key``, it gets the earlier answer, before any other check. This does
+   not let a code work twice: without the key a used code is refused.
 
 Sources: NIST SP 800-63B-4, 3.1.3.2 and 3.2.2; OWASP ASVS 5.0, 2.3.4, 6.5, 6.6.2 and 15.4;
 RTS (EU) 2018/389, Art. 4 and 5.

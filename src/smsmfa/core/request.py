@@ -1,9 +1,9 @@
 """A request with a code, and how a repetition of it is recognised.
 
-People press twice, networks lose answers, and browsers reload. So an application gives each form a ``retry_key`` that
-nobody can guess. The record keeps a mark of the accepted request: a MAC of the key and the code. A request with the
-same mark is answered again. Recovery codes in that answer are not kept: they are derived from the secret, the key and a
-random seed, which goes when the answer does.
+People press twice, networks lose answers, and browsers reload. So an application puts a random ``retry_key`` into each
+form. The record keeps a mark of an accepted request: a MAC of the key and the code. A request with the same mark gets
+the same answer. Recovery codes in that answer are not stored: they are derived from the secret, the key and a random
+seed, which is deleted with the answer.
 """
 
 from hashlib import sha256
@@ -15,7 +15,7 @@ from ..codes import CodeGenerator, KeyRing, new_recovery_code, read_recovery_cod
 from .opaque import Opaque
 from .records import Answer, Details
 
-#: Few, since a record keeps them: nobody can try many.
+#: Eight bytes keep the record small, and nobody can try enough keys to hit a mark.
 _MARK_BYTES, _ABOUT_BYTES = 8, 8
 _NO_KEY = Opaque("")
 

@@ -1,8 +1,9 @@
-"""The questions that decisions ask, and the two charges that they make.
+"""Checks for decisions, and the functions that charge limits.
 
-Names tell what comes back: ``*_refusal`` an error or ``None``, ``*_or_refusal`` a value or an error, ``is_*`` a bool,
-``find_*`` a record or ``None``. Only the functions named ``charge_*`` charge. The others change nothing, except that a
-bucket that refuses is clamped: it is set to drained if a clock that jumped back left it deeper in debt.
+A name tells what is returned: ``*_refusal`` an error or ``None``, ``*_or_refusal`` a value or an error, ``is_*`` a
+bool, ``find_*`` a record or ``None``, ``locate_*`` a list of numbers. Only the functions named ``charge_*`` charge. The
+others change nothing, with one exception: if a clock was set back and a bucket looks more than empty, it is stored as
+just empty.
 """
 
 from datetime import timedelta
@@ -41,7 +42,7 @@ _NOBODY = Phone("", 0, "", "")
 def guesses_refusal(book: Book) -> Refusal | None:
     """Refuse while the user's guess budget is empty."""
     if not book.user.guesses:
-        return None  # full, as it nearly always is
+        return None  # 0 means a full budget
     limit = book.config.limits.guesses
     bucket, short = take(limit, book.user.guesses, book.now)
     if not short:
@@ -86,7 +87,7 @@ def replaced_or_refusal(book: Book, number: int, replace: str | None) -> str | R
     return phones[0].id if most == 1 else AlreadyEnrolled()
 
 
-# --- which number, which challenge?
+# --- find numbers and challenges
 
 
 def find_phone(user: User, phone_id: str) -> Phone | None:
@@ -98,7 +99,7 @@ def find_phone(user: User, phone_id: str) -> Phone | None:
 
 
 def is_confirmed(user: User, number: int) -> bool:
-    """Tell whether the user has this number, if perhaps disabled."""
+    """Tell whether the user has this number, disabled or not."""
     return any(phone.number == number for phone in user.phones)
 
 
@@ -162,7 +163,7 @@ def locate_all(user: User) -> list[Phone]:
     return user.phones + locate_pending(user)
 
 
-# --- how is a challenge?
+# --- the state of a challenge
 
 
 def closed_refusal(book: Book, issued: Issued) -> Refusal | None:
@@ -185,7 +186,8 @@ def is_renewable(book: Book, issued: Issued) -> bool:
 def gap_end(config: FactorConfig, issued: Issued, now: int) -> int:
     """Return the instant from which the next message about the same thing may follow (microseconds).
 
-    A message dated further ahead than clocks of hosts differ was sent before the clock was set back. It has no gap.
+    If a message seems to come from the future, by more than clocks of hosts differ, the clock was set back: it has
+    no gap then.
     """
     end = issued.sent + config.resend_gap_us
     return end if end - now <= config.resend_gap_us + CLOCK_SKEW else now
@@ -206,7 +208,8 @@ def charge_message(book: Book, number: int, *, confirmed: bool, in_use: bool = F
         book: the records.
         number: where the message goes.
         confirmed: whether the user has confirmed the number.
-        in_use: charge only the user, who is told so much for the price of a message.
+        in_use: other users have the number, so nothing will be sent. Charge only the user: each time that a user
+            learns this costs one message.
     """
     now = book.now
     charged: list[tuple[Bucket, int]] = []
@@ -227,7 +230,7 @@ def charge_message(book: Book, number: int, *, confirmed: bool, in_use: bool = F
 
 
 def charge_refund(book: Book) -> bool:
-    """Charge a refund to the user. Return ``False``, and charge nothing, if there were too many."""
+    """Count one refund. Return ``False`` if the user had too many."""
     bucket, short = take(book.config.limits.refunds, book.user.refunds, book.now)
     book.user.refunds = bucket
     return not short
@@ -244,7 +247,7 @@ def charge_and_compare(book: Book, kind: str, issued: Issued, phone: Phone, code
     return True
 
 
-# --- comparing
+# --- making and comparing challenges
 
 
 def new_challenge(

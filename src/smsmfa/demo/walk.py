@@ -82,7 +82,7 @@ def enrol(acme: Acme) -> None:
     terminal = acme.terminal
     heading(terminal, "1. Enrol a phone")
     challenge = ask_number(acme, ask_country(terminal))
-    terminal.say('>>> enroller.confirm("alice", challenge.id, code)')
+    terminal.say('>>> enroller.confirm("alice", pending.id, code)')
     enrollment = ask_code(terminal, challenge, acme.enroller.confirm, acme.enroller.resend)
     terminal.say(f"✓ Your phone {enrollment.phone.masked} is enrolled. If you lose it, this recovery code helps:")
     show_recovery_code(terminal, enrollment.recovery_codes)
@@ -117,12 +117,13 @@ def ask_region(terminal: Terminal) -> Country:
 
 def ask_number(acme: Acme, country: Country) -> Challenge:
     """Ask for a number until one is accepted, and send a code to it."""
-    acme.terminal.say(f'>>> enroller.start("alice", number, region="{country.region}")')
     suggestion = f", or Enter for {country.example}" if country.example else ""
     question = f"Mobile number{suggestion}: "
     while True:
+        number = acme.terminal.ask(question) or country.example
+        acme.terminal.say(f'>>> pending = enroller.start("alice", number, region="{country.region}")')
         try:
-            return acme.enroller.start(USER, acme.terminal.ask(question) or country.example, region=country.region)
+            return acme.enroller.start(USER, number, region=country.region)
         except PhoneNumberError as error:
             refuse(acme.terminal, error)
 
@@ -153,7 +154,7 @@ def log_in(acme: Acme) -> None:
     terminal, verifier = acme.terminal, acme.verifier
     heading(terminal, "2. Log in with it")
     terminal.say("The next day: your password is right, and Acme sends a new code.")
-    terminal.say('>>> verifier.challenge("alice")')
+    terminal.say('>>> challenge = verifier.challenge("alice")')
     challenge = verifier.challenge(USER)
     terminal.say("First type six other digits, to see what a wrong code costs.")
     terminal.say('>>> verifier.verify("alice", challenge.id, code)')

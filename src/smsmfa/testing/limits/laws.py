@@ -184,11 +184,11 @@ class LimitLaws(Harness):
 
     @plain_law
     def test_many_keys_are_remembered(self, trial: Trial) -> None:
-        """A limiter remembers a drained bucket, no matter how many other keys are hit."""
+        """A limiter remembers an empty bucket, no matter how many other keys are hit."""
         hold(trial.spend(trial.capacity), "a new bucket is not full")
         for number in range(2000):
             trial.limiter.take(f"{trial.key}-{number}", 1)
-        hold(not trial.ask(1), "after hits on 2000 other keys, a drained bucket granted a hit")
+        hold(not trial.ask(1), "after hits on 2000 other keys, an empty bucket granted a hit")
 
     @plain_law
     def test_racing_hits_grant_the_capacity(self, trial: Trial) -> None:
