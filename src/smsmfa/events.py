@@ -27,6 +27,8 @@ class Event:
         message_id: the carrier's id of the message, if it gave one.
         channel: the channel of the message, if one was sent or may have been.
         segments: the number of segments of an SMS. Each is paid for.
+        carrier: the name of the carrier that took the message or failed.
+        carrier_code: the carrier's own error code, if there is one: ``"21612"``.
         repeated: whether the call repeats one that was answered before, and got the same answer.
         encoding: ``"GSM-7"``, or ``"UCS-2"``, of which less than half fits into a segment.
     """
@@ -44,6 +46,8 @@ class Event:
     channel: str | None = None
     segments: int | None = None
     encoding: str | None = None
+    carrier: str | None = None
+    carrier_code: str | None = None
     repeated: bool = False
 
     def to_dict(self) -> dict[str, object]:

@@ -156,8 +156,8 @@ class RateLimited(SmsMfaError):
     ``scope`` is ``"user"``, ``"number"``, ``"total"`` (messages), ``"resend"`` (the gap between two messages),
     ``"guesses"`` (wrong codes) or ``"recovery"`` (wrong recovery codes). ``retry_after`` is exact, or ``None`` if only
     the operator can help. Senders raise it with the scope ``"carrier"``: the carrier did not take the message and asks
-    for a pause, whose length is unknown if ``retry_after`` is ``None``. ``outage`` is as in :class:`DeliveryError`, and
-    true for the scope ``"carrier"`` unless the sender says otherwise.
+    for a pause, whose length is unknown if ``retry_after`` is ``None``. ``outage``, ``carrier`` and ``carrier_code``
+    are as in :class:`DeliveryError`; ``outage`` is true for this scope unless the sender says otherwise.
     """
 
     code = "rate_limited"
@@ -165,11 +165,16 @@ class RateLimited(SmsMfaError):
 
     _shown = ("scope", "retry_after_seconds")
 
-    def __init__(self, scope: str, retry_after: timedelta | None = None, *, outage: bool | None = None) -> None:
+    def __init__(
+        self, scope: str, retry_after: timedelta | None = None, *, outage: bool | None = None,
+        carrier: str | None = None, carrier_code: str | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(scope, retry_after)
         self.scope = scope
         self.retry_after = retry_after
         self.outage = scope == "carrier" if outage is None else outage
+        self.carrier = carrier
+        self.carrier_code = carrier_code
 
     @property
     def retry_after_seconds(self) -> int | None:
@@ -255,15 +260,23 @@ class DeliveryError(SmsMfaError):
             wrong credentials, a suspended account. Only such errors make a ``FailoverSender`` skip a carrier, so that
             nobody stops a carrier for others with numbers that it refuses. The default is true for
             ``DeliveryUncertain``, and false for all other errors.
+        carrier: the name of the carrier, as in the receipts of its sender: ``"twilio"``.
+        carrier_code: the carrier's own error code, if there is one: ``"21612"``. Answers of an API do not show it.
     """
 
     code = "delivery_error"
     http_status = 502
     #: Whether the reason has nothing to do with the recipient.
     outage: bool = False
+    carrier: str | None = None
+    carrier_code: str | None = None
 
-    def __init__(self, *words: object, outage: bool | None = None) -> None:
+    def __init__(
+        self, *words: object, outage: bool | None = None, carrier: str | None = None, carrier_code: str | None = None
+    ) -> None:
         super().__init__(*words)
+        self.carrier = carrier
+        self.carrier_code = carrier_code
         if outage is not None:
             self.outage = outage
 

@@ -107,6 +107,7 @@ class TestSend:
             error = failure(AppriseSender(url_of(gateway.url), timeout=SHORT if answer is hang else AMPLE), MESSAGE)
 
         assert (DeliveryUncertain, False) == (type(error), error.outage)
+        assert ("smseagle", None) == (error.carrier, error.carrier_code)
         assert "Apprise failed, and does not say whether the message was sent" == str(error)
         assert 1 == len(gateway.received())
         assert [] == [secret for secret in HIDDEN if secret in shown(error) + "\n".join(log)]

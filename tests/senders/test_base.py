@@ -19,6 +19,8 @@ RECEIPT = Receipt("m1")
 class Sender(BaseSender):
     """Returns an outcome."""
 
+    _carrier = "Somebody"
+
     def __init__(self, outcome):
         self.outcome = outcome
 
@@ -38,6 +40,7 @@ def test_error():
         Sender(DeliveryRejected("no such number"))._deliver(MESSAGE)
 
     assert "kumquat" not in shown(caught.value)
+    assert "somebody" == caught.value.carrier
 
 
 @pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])

@@ -706,6 +706,29 @@ class TestSecrets:
         ] == caplog.record_tuples
 
     @both
+    def test_codes_of_carriers(self, make, caplog):
+        """Each carrier's own code is logged, and the error that is raised keeps its own."""
+        first = DeliveryRejected("no", carrier="twilio", carrier_code="21612")
+        last = SenderMisconfigured("no", carrier="sns", carrier_code="OptInRequired", outage=True)
+        sender = make.sender([make.script(first), make.script(last)])
+
+        error = outcome_of(make, sender)
+
+        name = make.script.__name__
+        assert [
+            f"carrier 1 ({name}): DeliveryRejected, code 21612",
+            f"carrier 2 ({name}): SenderMisconfigured, code OptInRequired",
+        ] == caplog.messages
+        assert ("twilio", "21612") == (error.carrier, error.carrier_code)
+
+    @both
+    def test_carrier_without_a_word(self, make):
+        """An unforeseen error, and a carrier that is skipped, name the carrier by its place and its class."""
+        sender = make.sender([make.script(TimeoutError("x"))], failures=1)
+
+        assert [f"1 ({make.script.__name__})"] * 2 == [outcome_of(make, sender).carrier for _ in range(2)]
+
+    @both
     def test_repr(self, make):
         """The repr shows the routes and the classes of the carriers, and not the carriers' own reprs."""
         first, second = make.script(), make.script()

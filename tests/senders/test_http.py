@@ -231,6 +231,25 @@ class TestOutcome:
         assert ("carrier", pause) == (error.scope, error.retry_after)
         assert [] == leaks(shown(error))
 
+    @pytest.mark.parametrize(
+        "said, code",
+        [
+            ("no_credit", "no_credit"),
+            ("recipient_rejected", "recipient_rejected"),
+            ("21612", "21612"),
+            ("314159", None),
+            (NUMBER, None),
+            ("too many words", None),
+            (7, None),
+        ],
+    )
+    @pytest.mark.parametrize("status", [400, 401, 429, 500])
+    def test_code(self, status, said, code, serve):
+        """T12: the gateway's error code is kept, unless it could be a number, a one-time code or a text."""
+        error = failure(HttpSender(serve(Answer(status, json.dumps({"error": said}))).url, SECRET), MESSAGE)
+
+        assert ("http", code) == (error.carrier, error.carrier_code)
+
     @both
     def test_refused_connection(self, kind, refused):
         """T12: if the gateway refuses the connection nothing was sent."""

@@ -273,7 +273,8 @@ class TestOutcome:
         """Only errors that have nothing to do with the recipient count against SNS."""
         told = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
 
-        assert outage == failed_with(botocore_errors.ClientError(told, "Publish")).outage
+        error = failed_with(botocore_errors.ClientError(told, "Publish"))
+        assert (outage, "sns", code) == (error.outage, error.carrier, error.carrier_code)
 
     @pytest.mark.parametrize(
         "problem, outage",

@@ -55,6 +55,7 @@ class Audit:
 def event_of(operation: Operation, error: BaseException | None) -> Event:
     """Return the event of an operation that ended, with ``error`` if it raised."""
     message = operation.message if error is None else None
+    carrier, carrier_code = carrier_of(error) if error else (operation.carrier, operation.carrier_code)
     if operation.uncertain and error is None:
         error = DeliveryUncertain()
     size = segments(message.text) if message and message.channel == SMS else None
@@ -72,6 +73,8 @@ def event_of(operation: Operation, error: BaseException | None) -> Event:
         channel=message.channel if message else None,
         segments=size.count if size else None,
         encoding=size.encoding if size else None,
+        carrier=carrier,
+        carrier_code=carrier_code,
         repeated=operation.repeated,
     )
 
@@ -97,10 +100,16 @@ def _is_carriers(error: BaseException) -> bool:
     return isinstance(error, DeliveryError) or (isinstance(error, RateLimited) and error.scope == "carrier")
 
 
+def carrier_of(error: BaseException) -> tuple[str | None, str | None]:
+    """Return the carrier that an error is from and the carrier's own code, as far as the sender said so."""
+    return (error.carrier, error.carrier_code) if isinstance(error, DeliveryError | RateLimited) else (None, None)
+
+
 def report_uncertain(sender: object, error: Exception) -> None:
     """Log that a message may have gone out. What the sender said is left out: it may hold the number or the code."""
     report = logging.getLogger("smsmfa").warning
     if isinstance(error, DeliveryUncertain):
-        report("%s does not know whether a message went out", type(sender).__name__)
+        code = f" (code {error.carrier_code})" if error.carrier_code else ""
+        report("%s does not know whether a message went out%s", type(sender).__name__, code)
     else:
         report("%s raised %s; a message may have gone out", type(sender).__name__, type(error).__name__)

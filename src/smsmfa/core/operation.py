@@ -29,6 +29,9 @@ class Operation(msgspec.Struct, eq=False):
     message: Message | None = None
     #: The carrier's id of the message.
     message_id: str | None = None
+    #: The carrier that took the message, or may have, and its error code.
+    carrier: str | None = None
+    carrier_code: str | None = None
     #: Whether nobody knows if the message went out.
     uncertain: bool = False
     #: Whether the call repeats one that was answered before.

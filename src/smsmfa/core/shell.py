@@ -120,13 +120,14 @@ class Base:
         """Note what the sender returned. Anything but a receipt is an error, but the message may have gone out."""
         if not isinstance(receipt, Receipt):
             raise SenderMisconfigured(f"the sender returned {type(receipt).__name__}, not a smsmfa.typing.Receipt")
-        operation.message_id = receipt.message_id
+        operation.message_id, operation.carrier = receipt.message_id, receipt.sender or None
 
     def _uncertain(self, operation: Operation, sender: object, error: Exception) -> None:
         """Note that the message may have gone out, or raise an error of ours from before any sender had it."""
         if operation.message is None:
             raise error
         operation.uncertain = True
+        operation.carrier, operation.carrier_code = core.audit.carrier_of(error)
         core.audit.report_uncertain(sender, error)
 
 

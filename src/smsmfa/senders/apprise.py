@@ -47,6 +47,10 @@ class _Apprise(BaseSender):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._schema!r})"
 
+    @property
+    def _name(self) -> str:
+        return self._schema
+
     def _service(self, to: PhoneNumber) -> Any:
         """Return Apprise's service for one recipient, or ``None`` if Apprise does not understand the URL."""
         import apprise

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import ClassVar, Final, NoReturn, ParamSpec, TypeVar
 
-from ..exceptions import DeliveryRejected, SenderMisconfigured, SmsMfaError
+from ..exceptions import DeliveryError, DeliveryRejected, RateLimited, SenderMisconfigured, SmsMfaError
 from ..typing import Message, Receipt
 from .threads import SendingThreads
 
@@ -31,6 +31,8 @@ def untrusted(carrier: str) -> SenderMisconfigured:
 class BaseSender(ABC):
     """Delivers a message once. A subclass for each carrier defines :meth:`_outcome`."""
 
+    _carrier: ClassVar[str]
+
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a {type(self).__name__} holds a secret and cannot be pickled or copied; make another one")
 
@@ -38,8 +40,15 @@ class BaseSender(ABC):
         """Send ``message`` once. Errors are raised here, where no frame holds the request or the answer."""
         outcome = self._outcome(message)
         if isinstance(outcome, SmsMfaError):
+            if isinstance(outcome, DeliveryError | RateLimited):
+                outcome.carrier = self._name
             raise outcome
         return outcome
+
+    @property
+    def _name(self) -> str:
+        """The name of the carrier in receipts and errors."""
+        return self._carrier.lower()
 
     @abstractmethod
     def _outcome(self, message: Message) -> Receipt | SmsMfaError:

@@ -168,13 +168,13 @@ class _Attempts(Generic[S]):
             breaker = carrier.breakers.get(self._channel, carrier.breakers[SMS])
             ticket = breaker.enter(self._to.e164)
             if ticket is None:
-                self._refusals.append(RateLimited("carrier", breaker.left(self._to.e164)))
+                self._refusals.append(RateLimited("carrier", breaker.left(self._to.e164), carrier=carrier.name))
                 continue
             yield _Attempt(self, carrier, breaker, ticket)
             if self._final is not None:
                 return
 
-    def judge(self, error: Exception) -> bool:
+    def judge(self, error: Exception, name: str) -> bool:
         """Keep an error for :meth:`outcome`; return whether it counts against the carrier."""
         if isinstance(error, RecipientRejected) or (isinstance(error, RateLimited) and error.scope != "carrier"):
             self._final = error
@@ -184,7 +184,7 @@ class _Attempts(Generic[S]):
             self._final = error
         else:
             words = f"a carrier raised {type(error).__name__}; the message may have been sent"
-            self._final = DeliveryUncertain(words, outage=isinstance(error, OSError))
+            self._final = DeliveryUncertain(words, outage=isinstance(error, OSError), carrier=name)
         return (self._final or self._refusals[-1]).outage
 
     def outcome(self) -> SmsMfaError:
@@ -221,7 +221,7 @@ class _Attempt(Generic[S]):
         if error is None:
             self.breaker.leave(self.ticket, True)
             return False
-        counts = isinstance(error, Exception) and self.attempts.judge(error)
+        counts = isinstance(error, Exception) and self.attempts.judge(error, self.carrier.name)
         opened = self.breaker.leave(self.ticket, False if counts else None)
         if isinstance(error, Exception) and _is_carriers(error):
             _warn(self.carrier.name, error, opened)
@@ -244,7 +244,8 @@ def _is_carriers(error: Exception) -> bool:
 
 def _warn(name: str, error: BaseException, opened: bool) -> None:
     """Warn the operator, who may not learn of it elsewhere. The error text is left out: it may contain the message."""
-    more = "; it is skipped for a while" if opened else ""
+    code = getattr(error, "carrier_code", None)
+    more = (f", code {code}" if code else "") + ("; it is skipped for a while" if opened else "")
     logging.getLogger("smsmfa").warning("carrier %s: %s%s", name, type(error).__name__, more)
 
 

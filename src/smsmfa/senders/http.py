@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .session import BoundedSession
 
 _URL = re.compile(r"[!-~]+")
+_CODE = re.compile(r"[A-Za-z][A-Za-z_.-]{0,63}|[0-9]{1,5}")
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 #: Why a message is sent, in the words of Auth0's events for custom phone providers.
 _ACTIONS = {"enrollment": "enrollment", "verification": "second-factor-authentication"}
@@ -85,17 +86,20 @@ class _Http(BaseSender):
             return _receipt(body, headers)
         if status in {401, 403, 404, 405}:
             return SenderMisconfigured(
-                f"the gateway: HTTP {status}; check the url and the secret", outage=status == 401
+                f"the gateway: HTTP {status}; check the url and the secret",
+                outage=status == 401,
+                carrier_code=_code(body),
             )
         if status == 407:  # only a proxy answers so
             return SenderMisconfigured("the proxy answers HTTP 407; check its user and password", outage=True)
         if status == 429:
-            return RateLimited("carrier", retry_after(headers, self._clock()))
+            return RateLimited("carrier", retry_after(headers, self._clock()), carrier_code=_code(body))
         if 400 <= status < 500 and status != 408:
-            reason = (json_object(body) or {}).get("error")
-            kind = _RECIPIENTS.get(reason if isinstance(reason, str) else "", DeliveryRejected)
-            return kind(f"the gateway: HTTP {status}")
-        return DeliveryUncertain(f"the gateway: HTTP {status}", outage=status not in range(300, 400))
+            code = _code(body)
+            return _RECIPIENTS.get(code or "", DeliveryRejected)(f"the gateway: HTTP {status}", carrier_code=code)
+        return DeliveryUncertain(
+            f"the gateway: HTTP {status}", outage=status not in range(300, 400), carrier_code=_code(body)
+        )
 
 
 class HttpSender(_Http, Runner):
@@ -186,6 +190,12 @@ def _fields(message: Message) -> dict[str, str | None]:
 def _unchanged(request: "PreparedRequest") -> "PreparedRequest":
     """Add no credentials. Without this, requests would look for a password in ``~/.netrc``."""
     return request
+
+
+def _code(body: bytes) -> str | None:
+    """Return the error code in an answer, if it is one: a word, or a number too short for a code or a phone number."""
+    code = (json_object(body) or {}).get("error")
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else None
 
 
 def _receipt(body: bytes, headers: Mapping[str, str]) -> Receipt | DeliveryUncertain:

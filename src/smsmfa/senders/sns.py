@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.arguments import checked_timeout
 from ..exceptions import (
     ConfigurationError,
+    DeliveryError,
     DeliveryRejected,
     DeliveryUncertain,
     RateLimited,
@@ -219,8 +220,20 @@ def _failure(error: Exception) -> SmsMfaError:
 
 def _refusal(error: Any) -> SmsMfaError:
     """Return the error to raise for an answer other than success."""
+    refusal = _judged(error)
+    code = _code_of(error)
+    if isinstance(refusal, DeliveryError | RateLimited) and re.fullmatch(r"[A-Za-z]{1,64}", code):
+        refusal.carrier_code = code
+    return refusal
+
+
+def _code_of(error: Any) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _judged(error: Any) -> SmsMfaError:
     told = error.response.get("Error", {})
-    code, status = str(told.get("Code", "")), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    code, status = _code_of(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     name = f"SNS: HTTP {status}" + (f", {code}" if re.fullmatch(r"[A-Za-z]{1,64}", code) else "")
     if error.operation_name != "Publish":  # a role could not be assumed, so SNS was not called
         return SenderMisconfigured(f"boto3 gets no credentials: {error.operation_name} failed", outage=True)

@@ -62,7 +62,8 @@ class SendingThreads:
         try:
             await asyncio.wait([waiting], timeout=self._timeout)
             if sending.cancel():
-                raise DeliveryRejected(f"{self._name}: too many messages are waiting to be sent")
+                words = f"{self._name}: too many messages are waiting to be sent"
+                raise DeliveryRejected(words, carrier=self._name.lower())
             return await waiting
         finally:
             waiting.cancel()

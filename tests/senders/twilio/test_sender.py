@@ -388,6 +388,46 @@ def test_one_user_stops_nobody(code, carriers, serve):
     assert all(enroller.start(f"user {number}", f"+14155552{number}").sent for number in range(100, 110))
 
 
+@pytest.mark.parametrize(
+    "answer, code",
+    [
+        (refusal(21612), "21612"),
+        (refusal(21610), "21610"),
+        (refusal(29_999), "29999"),
+        (refusal(20429, 429), "20429"),
+        (refusal(20003, 401), "20003"),
+        (refusal(20500, 500), "20500"),
+        (reply(429, ""), None),
+        (reply(503, "<html>"), None),
+        (drop, None),
+    ],
+)
+@pytest.mark.parametrize(
+    "wrap", [lambda sender: sender, lambda sender: FailoverSender([sender])], ids=["plain", "failover"]
+)
+def test_carriers_code(answer, code, wrap, serve):
+    """Twilio's code is in the error and in the event, through a failover sender too, and not in an API's answer."""
+    events, sender = [], wrap(sender_to(serve(answer).url))
+    enroller = Enroller(a_config(), MemoryStore(), sender, on_event=events.append)
+
+    error = failure(sender, MESSAGE)
+    with suppress(DeliveryError, RateLimited):
+        enroller.start("alice", NUMBER)
+
+    assert ("twilio", code) == (error.carrier, error.carrier_code)
+    assert ("twilio", code) == (events[-1].carrier, events[-1].carrier_code)
+    assert not {"carrier", "carrier_code"} & error.problem().keys()
+    assert error.http_status < 500 or "Twilio" not in json.dumps(error.problem())
+
+
+def test_carrier_of_a_message(serve):
+    """The event of a message that was sent names the carrier, and so does a call that never waits for Twilio."""
+    events = []
+    Enroller(a_config(), MemoryStore(), sender_to(serve(accepted).url), on_event=events.append).start("alice", NUMBER)
+
+    assert ("ok", "twilio", None) == (events[0].outcome, events[0].carrier, events[0].carrier_code)
+
+
 # Feedback.
 
 

@@ -385,6 +385,7 @@ def test_event():
         challenge_id=CHALLENGE,
         message_id=SID,
         channel="sms",
+        carrier="twilio",
     )
 
 
@@ -407,6 +408,7 @@ def test_event_of_a_failure(code, error, scope):
     event = read(MessageStatus="undelivered", ErrorCode=code).event
 
     assert ("failed", error, scope) == (event.outcome, event.error, event.scope)
+    assert ("twilio", code or None) == (event.carrier, event.carrier_code)
 
 
 def test_warning_is_no_failure():

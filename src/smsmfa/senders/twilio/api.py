@@ -53,7 +53,9 @@ class Answer:
         """Return the error that the answer stands for; ``now`` is nanoseconds since the epoch."""
         name = "Twilio" if self.code is None else f"Twilio {self.code}"
         pause = retry_after(self.headers, now)
-        return error_of(judge(self.status, self.code), name, None if pause is None else min(pause, LONGEST_PAUSE))
+        return error_of(
+            judge(self.status, self.code), name, None if pause is None else min(pause, LONGEST_PAUSE), self.code
+        )
 
 
 class Api:

@@ -11,13 +11,13 @@ from types import MappingProxyType
 import attrs
 
 from ...exceptions import (
+    DeliveryError,
     DeliveryRejected,
     DeliveryUncertain,
     RateLimited,
     RecipientOptedOut,
     RecipientRejected,
     SenderMisconfigured,
-    SmsMfaError,
 )
 
 
@@ -252,23 +252,27 @@ def judge(status: int, code: int | None) -> TwilioError:
     return TwilioError("refused", False, False, f"HTTP {status}")
 
 
-def error_of(row: TwilioError, name: str, pause: timedelta | None = None) -> SmsMfaError:
+def error_of(
+    row: TwilioError, name: str, pause: timedelta | None = None, code: int | None = None
+) -> DeliveryError | RateLimited:
     """Return the error that a sender raises for a row.
 
     Args:
         row: a row of :data:`ERRORS`, or the result of :func:`judge`.
         name: what the error's text begins with, for example ``"Twilio 21610"``.
         pause: the pause that the answer asked for. The row's pause is used if it is longer.
+        code: Twilio's error code, if there is one.
     """
     words = f"{name}: {row.meaning}"
+    told = {"carrier": "twilio", "carrier_code": None if code is None else str(code)}
     if row.sent:
-        return DeliveryUncertain(words, outage=row.outage)
+        return DeliveryUncertain(words, outage=row.outage, **told)
     if row.kind == "rate":
         waits = [wait for wait in (pause, row.pause) if wait is not None]
-        limited = RateLimited("carrier", max(waits, default=None), outage=row.outage)
+        limited = RateLimited("carrier", max(waits, default=None), outage=row.outage, **told)
         limited.add_note(words)
         return limited
-    return _KINDS.get(row.kind, DeliveryRejected)(words, outage=row.outage)
+    return _KINDS.get(row.kind, DeliveryRejected)(words, outage=row.outage, **told)
 
 
 #: The errors of messages that were certainly not sent. All other kinds are ``DeliveryRejected``.

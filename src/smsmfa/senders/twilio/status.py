@@ -17,7 +17,7 @@ from ...codes import is_id
 from ...core.arguments import checked_clock
 from ...core.opaque import Opaque
 from ...events import Event
-from ...exceptions import ConfigurationError, RateLimited, SmsMfaError
+from ...exceptions import ConfigurationError, DeliveryError, RateLimited, SmsMfaError
 from ...typing import SMS, VOICE, WHATSAPP, Clock
 from ...values import instant
 from .errors import ERRORS, TwilioError, error_of, judge
@@ -107,11 +107,13 @@ class DeliveryReport:
             challenge_id=self.challenge_id,
             message_id=self.message_id,
             channel=self.channel,
+            carrier="twilio",
+            carrier_code=error.carrier_code if error else None,
         )
 
-    def _failure(self) -> SmsMfaError:
+    def _failure(self) -> DeliveryError | RateLimited:
         """Return the error that the sender would have raised if Twilio had known it at once."""
-        return error_of(attrs.evolve(self.error or judge(400, None), sent=False), "Twilio")
+        return error_of(attrs.evolve(self.error or judge(400, None), sent=False), "Twilio", code=self.error_code)
 
 
 class StatusCallback:
