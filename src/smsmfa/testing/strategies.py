@@ -221,24 +221,25 @@ def _example(region: str) -> str | None:
     example = phonenumbers.example_number_for_type(region, kind) if region in supported_regions() else None
     if example is None:
         return None
-    number = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
-    return number if _normal(number) == region else None
+    number = _parsed(phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164))
+    return number.e164 if number and number.region == region else None
 
 
 @cache
-def _normal(number: str) -> str | None:
-    """Return the region of a number that is in normal form, valid and can receive SMS, or None."""
+def _parsed(number: str) -> PhoneNumber | None:
+    """Return a number that is valid and can receive SMS, or None."""
     try:
         parsed = PhoneNumber.parse(number)
     except PhoneNumberError:
         return None
-    return parsed.region if parsed.e164 == number and parsed.type in SMS_TYPES else None
+    return parsed if parsed.type in SMS_TYPES else None
 
 
 def _vary(example: str, end: int) -> str:
     """Return another number of the same region, or ``example`` if that number is not valid."""
     number = f"{example[:-3]}{end:03}"
-    return number if _normal(number) == _normal(example) else example
+    other, known = _parsed(number), _parsed(example)
+    return other.e164 if other and known and other.region == known.region else example
 
 
 def _forms(number: str) -> list[str]:
