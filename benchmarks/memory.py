@@ -47,8 +47,8 @@ def bytes_a_user(users: int) -> list[Row]:
         tracemalloc.stop()
     note = f"{users} users, each with a number"
     return [
-        Row("bytes a user in memory, idle", idle, 600, 400, note=note),
-        Row("bytes a user in memory, with a live challenge", live, 850, 600, note=note),
+        Row("bytes a user in memory, idle", idle, 620, 450, note=note),
+        Row("bytes a user in memory, with a live challenge", live, 870, 650, note=note),
     ]
 
 

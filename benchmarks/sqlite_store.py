@@ -15,7 +15,7 @@ from harness import LONG, Batch, Row, Size, Timings
 
 from smsmfa.core.records import number_key, user_key
 from smsmfa.stores.sqlite import SqliteStore
-from smsmfa.stores.sqlite.connection import SCHEMA
+from smsmfa.stores.sqlite.sql import SCHEMA
 from smsmfa.typing import Change, Store
 
 T = TypeVar("T")

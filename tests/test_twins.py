@@ -26,7 +26,10 @@ from smsmfa import (
     Verifier,
 )
 from smsmfa.core.shell import AsyncShell, Shell
+from smsmfa.senders.apprise import AppriseSender, AsyncAppriseSender
 from smsmfa.senders.failover import AsyncFailoverSender, FailoverSender
+from smsmfa.senders.http import AsyncHttpSender, HttpSender
+from smsmfa.senders.sns import AsyncSnsSender, SnsSender
 from smsmfa.stores.encrypted import AsyncEncryptedStore, EncryptedStore
 from smsmfa.stores.postgres import AsyncPostgresStore, PostgresStore
 from smsmfa.stores.postgres.connection import AsyncConnection, Connection
@@ -49,6 +52,9 @@ TWINS = [
     (redis.Connection, redis.AsyncConnection),
     (redis.ClusterConnection, redis.AsyncClusterConnection),
     (TwilioSender, AsyncTwilioSender),
+    (HttpSender, AsyncHttpSender),
+    (SnsSender, AsyncSnsSender),
+    (AppriseSender, AsyncAppriseSender),
     (SqlAlchemyStore, AsyncSqlAlchemyStore),
 ]
 PUBLIC = [name for name in smsmfa.__all__ if name.startswith("Async")]
