@@ -97,7 +97,7 @@ def test_two_clicks_at_recovery(login, halfway, session):
 
 
 def test_another_form(login, halfway, session, outbox):
-    """A code from another form of the same session is told that the user may be in already."""
+    """A code from another form of the same session is told that the user may be logged in already."""
     first = halfway()
     login.page(login.get_code, first)
     second = dict(first)
@@ -105,7 +105,7 @@ def test_another_form(login, halfway, session, outbox):
     response = login.page(login.post_code, second, code=outbox.code, form="g")
 
     assert 409 == response.status
-    assert "You may be in already" in response.text
+    assert "You may be logged in already" in response.text
     assert "user" not in second
 
 
