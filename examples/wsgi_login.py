@@ -42,7 +42,7 @@ LONGEST_FORM = 10_000  # bytes
 WORDS = {
     "already_enrolled": "You already have this number.",
     "code_rejected": "That isn't the code we expect.",
-    "code_used": "You have just used this code. You may be in already.",
+    "code_used": "You have just used this code. You may be logged in already.",
     "code_malformed": "That can't be the code. Check it and enter it again.",
     "proof_required": "Enter a new code first.",
 }

@@ -299,7 +299,7 @@ def test_second_tab(person):
 
 
 def test_two_tabs_at_once(person):
-    """If two tabs send one code at once, one is told that the user may be in already, and its link leads there."""
+    """If two tabs send one code at once, one is told that the user may be logged in already, and its link leads there."""
     tabs = two_tabs(person)
     person.wire.hold("/code", before=True)
     for tab in tabs:
@@ -309,7 +309,7 @@ def test_two_tabs_at_once(person):
     texts = {}
     for tab in tabs:
         person.driver.switch_to.window(tab)
-        texts[person.see("Hello alice", "You may be in already.")] = tab
+        texts[person.see("Hello alice", "You may be logged in already.")] = tab
 
     assert 2 == len(texts)
     (told,) = (text for text in texts if "already" in text)

@@ -252,7 +252,7 @@ def test_recovery(browser, outbox, recovery_code):
     browser.get("/recovery")
     status, text = browser.post("/recovery", code=recovery_code)
     assert 409 == status
-    assert "You may be in already. <a href=/>" in text
+    assert "You may be logged in already. <a href=/>" in text
 
 
 def test_change_of_number_without_proof(browser, recovery_code):
@@ -397,7 +397,7 @@ def test_second_form_at_once(browser, outbox, recovery_code):
     status, text = browser.post("/code", form="another", code=outbox.code)
 
     assert 409 == status
-    assert "You may be in already. <a href=/>" in text
+    assert "You may be logged in already. <a href=/>" in text
 
 
 def test_confirmation_of_an_old_number(browser, outbox, monkeypatch):
