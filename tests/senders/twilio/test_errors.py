@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import attrs
 import pytest
 
 from smsmfa.exceptions import (
@@ -15,19 +16,60 @@ from smsmfa.exceptions import (
 from smsmfa.senders.twilio.errors import ERRORS, TwilioError, error_of, judge
 
 # The design's table, written out again: the error that a sender raises for each code.
-REJECTED = {21612, 30036, 60600, 60601, 60606, 60616, 63013}
-RECIPIENT = {13225, 21202, 21211, 21214, 21216, 21217, 21614, 21635, 30005, 30006, 30038, 30450, 30453, 30485, 30610}
-RECIPIENT |= {30640, 60205, 60238, 60410, 63003, 63024, 63032, 63033}
-OPTED_OUT = {21610, 63014}
+REJECTED = {30019, 63005, 63021, 63035, 63036, 63049, 21612, 30036, 60600, 60601, 60606, 60616, 63013}
+RECIPIENT = {
+    13223,
+    13224,
+    21265,
+    21266,
+    21268,
+    30615,
+    13225,
+    21202,
+    21211,
+    21214,
+    21216,
+    21217,
+    21614,
+    21635,
+    30005,
+    30006,
+    30038,
+    30450,
+    30453,
+    30485,
+    30610,
+}
+RECIPIENT |= {30640, 60205, 60238, 60410, 63003, 63024, 63032}
+OPTED_OUT = {21610, 30630, 63014, 63033}
 LIMITED = {10004, 14107, 20429, 21611, 30001, 30022, 30023, 30027, 30454, 60202, 60203, 60207, 60212}
 LIMITED |= {63017, 63018, 63038}
 MISCONFIGURED = {10001, 13227, 20003, 20005, 20008, 20404, 21201, 21203, 21210, 21212, 21213, 21215, 21219, 21408}
 MISCONFIGURED |= {21602, 21603, 21604, 21606, 21607, 21608, 21609, 21617, 21618, 21619, 21624, 21654, 21655, 21656}
 MISCONFIGURED |= {21659, 21660, 21661, 21701, 21702, 21703, 21704, 21705, 21712, 21910, 30002, 30032, 30033, 30034}
 MISCONFIGURED |= {30035, 30037, 30040, 30041, 30042, 60200, 60605, 63001, 63002, 63007, 63008, 63015, 63016, 63027}
+MISCONFIGURED |= {21663, 21267, 21657, 30024, 30043, 30620, 21900, 21901, 21711, 21616, 10002, 10005, 30012, 30013}
+MISCONFIGURED |= {30029, 30030, 573002, 573005, 575001, 63051, 63112, 20006, 20010, 20403, 90010}
 MISCONFIGURED |= {63028, 63040, 63041, 63042, 572002, 572005}
 CHECK = "check the account SID and the auth token"
-UNCERTAIN = {20500, 20503, 20504, 30003, 30004, 30007, 30008, 30017, 30018, 30410, 30500, 63009, 63010, 63012}
+UNCERTAIN = {
+    30020,
+    30021,
+    20500,
+    20503,
+    20504,
+    30003,
+    30004,
+    30007,
+    30008,
+    30017,
+    30018,
+    30410,
+    30500,
+    63009,
+    63010,
+    63012,
+}
 EXPECTED = {
     **dict.fromkeys(REJECTED, DeliveryRejected),
     **dict.fromkeys(RECIPIENT, RecipientRejected),
@@ -103,9 +145,11 @@ def test_row():
 )
 def test_status(status, kind, retry, sent, expected, shown):
     """T24: without a known code the HTTP status decides: a 4xx was never carried out."""
-    row = judge(status, 29_999)
+    row = judge(status, None)
     error = error_of(row, "Twilio")
-    assert row == judge(status, None)
+    unknown = judge(status, 29_999)
+    assert (row, True) == (attrs.evolve(unknown, meaning=row.meaning), unknown.meaning.startswith(row.meaning))
+    assert (unknown.meaning == row.meaning) == (row.sent or status == 407)
 
     assert (kind, retry, sent) == (row.kind, row.retry, row.sent)
     assert expected is type(error)
@@ -165,6 +209,26 @@ def test_refusal_of_a_number(code):
 def test_outage(status, code, outage):
     """Wrong credentials, a closed account, too many requests and no answer have nothing to do with the recipient."""
     assert outage == error_of(judge(status, code), "Twilio").outage
+
+
+@pytest.mark.parametrize(
+    "code, words",
+    [
+        (21712, "another messaging service"),
+        (21703, "no sender of the messaging service can send to this destination"),
+        (30454, "trial"),
+        (30042, "generic"),
+        (21608, "without an approved profile"),
+        (21216, "Primary Customer Profile"),
+        (13225, "Primary Customer Profile"),
+        (21654, "names no template"),
+        (63033, "opted out"),
+        (20403, "suspended or closed"),
+    ],
+)
+def test_meaning(code, words):
+    """Codes that are often misread have the meaning of Twilio's page."""
+    assert words in ERRORS[code].meaning
 
 
 def test_frozen():

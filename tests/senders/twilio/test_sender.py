@@ -420,6 +420,17 @@ def test_carriers_code(answer, code, wrap, serve):
     assert error.http_status < 500 or "Twilio" not in json.dumps(error.problem())
 
 
+@both
+def test_unknown_codes(kind, serve):
+    """A sender counts the codes that it does not know, and its error says so."""
+    sender = sender_to(serve(refusal(29_999), refusal(29_999), refusal(21610)).url, kind)
+
+    errors = [failure(sender, MESSAGE) for _ in range(3)]
+
+    assert "Twilio 29999: HTTP 400; this version does not know the code" == str(errors[0])
+    assert {29_999: 2} == sender.unknown_codes
+
+
 def test_carrier_of_a_message(serve):
     """The event of a message that was sent names the carrier, and so does a call that never waits for Twilio."""
     events = []

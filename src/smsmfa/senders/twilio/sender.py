@@ -27,6 +27,7 @@ from .arguments import (
     fits,
 )
 from .forms import Origin, form_of
+from .unknown import UnknownCodes
 
 __all__ = ["AsyncTwilioSender", "TwilioSender"]
 
@@ -75,6 +76,7 @@ class _Twilio(BaseSender):
         self._seconds = checked_timeout(timeout)
         self._clock = checked_clock(clock)
         self._api = Api(account, token, self._seconds)
+        self._unknown = UnknownCodes()
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None, **arguments: Any) -> Self:
@@ -94,12 +96,18 @@ class _Twilio(BaseSender):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._shown})"
 
+    @property
+    def unknown_codes(self) -> Mapping[int, int]:
+        """The error codes that this sender got and this version does not know, each with how often it came."""
+        return self._unknown.counted()
+
     def _outcome(self, message: Message) -> Receipt | SmsMfaError:
         now = self._clock()
         answer = self._api.post(*form_of(message, self._origin, now))
         if isinstance(answer, DeliveryError):
             return answer
         if not answer.ok:
+            self._unknown.note(answer.code)
             return answer.error(now)
         if answer.fields is None:
             return DeliveryUncertain(f"Twilio gave no usable answer (HTTP {answer.status} without a JSON object)")

@@ -113,7 +113,9 @@ class DeliveryReport:
 
     def _failure(self) -> DeliveryError | RateLimited:
         """Return the error that the sender would have raised if Twilio had known it at once."""
-        return error_of(attrs.evolve(self.error or judge(400, None), sent=False), "Twilio", code=self.error_code)
+        return error_of(
+            attrs.evolve(self.error or judge(400, self.error_code), sent=False), "Twilio", code=self.error_code
+        )
 
 
 class StatusCallback:
