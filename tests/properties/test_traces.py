@@ -181,16 +181,18 @@ class Model:
         proven = self.people[user].phones and self.is_proof(user, proof, max_age)
         return ([("datetime",)], nothing) if proven else only("ProofRequired")
 
-    def recent(self, person):
-        return [used for used in person.used if -SKEW <= self.time.us - used.at <= USED]
+    def forget(self, person):
+        while person.used and self.time.us - person.used[0].at > USED:
+            del person.used[0]
 
     def use(self, person, *about):
         """Remember that a code was accepted."""
-        person.used = [*self.recent(person)[1 - MOST_USED :], Used(about, self.time.us)]
+        self.forget(person)
+        person.used = [*person.used[1 - MOST_USED :], Used(about, self.time.us)]
 
     def unknown(self, person, *about):
         """Expect that a code that was accepted within ten minutes is told from one that never existed."""
-        used = about in [used.about for used in self.recent(person)]
+        used = any(used.about == about and self.time.us - used.at <= USED for used in person.used)
         return only("CodeUsed" if used else "CodeRejected", 0)
 
     def in_use(self, person, number):
@@ -353,7 +355,8 @@ class Model:
         def known(value, code):
             assert (same.id, (), None) == (value.phone.id, value.recovery_codes, value.verification)
 
-        if same and replace in {None, same.id}:
+        others = {phone.id for phone in person.phones if phone is not same}
+        if same and replace not in others:
             return [("Enrollment",)], known
         replace = self.replaced(person, number, replace)
         if isinstance(replace, tuple):
@@ -427,10 +430,9 @@ class Model:
     def reset(self, user):
         def emptied(value, code):
             person = self.people[user]
-            if person.phones or person.pending:
-                person.phones, person.codes, person.pending, person.recovery = [], {}, None, set()
-                person.used = []
-                person.changes += 1
+            person.phones, person.codes, person.pending, person.recovery = [], {}, None, set()
+            person.used = []
+            person.changes += 1
 
         return [("None",)], emptied
 
@@ -459,12 +461,14 @@ class Model:
 
     def fresh(self, person, phone, purpose, details, carrier):
         def made(value, code):
+            self.forget(person)
             now = self.time.us
             person.codes = {name: code for name, code in person.codes.items() if self.renewable(code)}
             person.codes[purpose] = Code(value.id, code, purpose, details, phone, now, now)
 
         def forgotten(value, code):
-            """Drop challenges that cannot be resent: every new challenge does that, even one that is taken back."""
+            """Drop what is too old: every new challenge does that, even one that is taken back."""
+            self.forget(person)
             person.codes = {
                 name: code for name, code in person.codes.items() if name == purpose or self.renewable(code)
             }
