@@ -34,7 +34,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(AttributeError|Exception|KeyError|OSError|RuntimeError|TypeError|ValueError)"),
     ("py:.*", r"(Async)?(ConnectionPool|Engine|Redis(Cluster)?)"),
     ("py:.*", r"(UUID|date|datetime|timedelta|timezone)"),
-    ("py:.*", r"(\w+\.)*([A-Z]|Listener|Wording)"),  # type variables, and aliases
+    ("py:.*", r"(\w+\.)*([A-Z]|AnyNumber|Listener|Wording)"),  # type variables, and aliases
     ("py:.*", r"smsmfa\.(codes|core\.\w+|testing\.limits\.trial)\..*"),  # inside only
 ]
 
