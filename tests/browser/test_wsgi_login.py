@@ -299,7 +299,7 @@ def test_second_tab(person):
 
 
 def test_two_tabs_at_once(person):
-    """If two tabs send one code at once, one is told that the user may be logged in already, and its link leads there."""
+    """If two tabs send one code at once, one is told that the user may be logged in, and its link leads there."""
     tabs = two_tabs(person)
     person.wire.hold("/code", before=True)
     for tab in tabs:
