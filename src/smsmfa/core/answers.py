@@ -45,15 +45,15 @@ def used_refusal(book: Book, request: Request) -> Refusal | None:
 
 def forget_old(book: Book) -> None:
     """Drop the answers that cannot be repeated any more."""
-    oldest = book.now - RETRY_LIFETIME
-    for kept in (book.user.accepted, book.user.refused):
-        while kept and kept[0].at < oldest:
-            del kept[0]
+    user, oldest = book.user, book.now - RETRY_LIFETIME
+    while user.accepted and user.accepted[0].at < oldest:
+        del user.accepted[0]
+    while user.refused and user.refused[0].at < oldest:
+        del user.refused[0]
 
 
 def accept(book: Book, request: Request, method: str = "", *, phone_id: str = "", codes: int = 0) -> Answer:
-    """Keep the answer to a request that is accepted, and return it."""
-    forget_old(book)
+    """Keep the answer to a request that is accepted, and return it. The next message drops it once it is old."""
     answer = request.answer(book.now, method, phone_id=phone_id, codes=codes)
     book.user.accepted = [*book.user.accepted[1 - _MOST_ACCEPTED :], answer]
     return answer
