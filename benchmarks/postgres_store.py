@@ -59,7 +59,7 @@ def in_a_thread(url: str, users: Sequence[str], size: Size) -> Timings:
         tries = counted(store)
         sides = {"cycle": logging_in(users, store), "bare": bare(connection, users)}
         timings = Timings(sides, len(users), size.rounds, clock=time.perf_counter_ns)
-    assert tries["lend"] == tries["_lend"] > 0, "an operation was tried again"
+    assert tries["run"] == tries["_try"] > 0, "an operation was tried again"
     return timings
 
 
@@ -82,7 +82,7 @@ def on_a_loop(url: str, users: Sequence[str], size: Size) -> Timings:
         timings = Timings(sides, len(users), size.rounds, clock=time.perf_counter_ns)
         runner.run(connection.close())
         runner.run(pool.close())
-    assert tries["lend"] == tries["_lend"] > 0, "an operation was tried again"
+    assert tries["run"] == tries["_try"] > 0, "an operation was tried again"
     return timings
 
 
@@ -171,13 +171,13 @@ def sent(table: str, users: Sequence[str]) -> tuple[list[Any], Iterator[list[Any
         for user, number, challenged, charged, verified in records:
             writes = {user: Entry(challenged), number: Entry(charged)}
             rounds[-1] += [
-                sql.reading(user, TIME),
-                sql.opening([user, number], TIME),
-                sql.closing(writes),
-                sql.opening([user], TIME),
-                sql.closing({user: Entry(verified)}),
+                sql.read(user, TIME),
+                sql.begin([user, number], TIME),
+                sql.end(writes),
+                sql.begin([user], TIME),
+                sql.end({user: Entry(verified)}),
             ]
-    return sql.making(TIME), cycle(rounds)
+    return sql.create(TIME), cycle(rounds)
 
 
 def counted(store: Any) -> Counter[str]:
@@ -193,8 +193,8 @@ def counted(store: Any) -> Counter[str]:
 
         setattr(pool, name, count)
 
-    counting("lend")
-    counting("_lend")
+    counting("run")
+    counting("_try")
     return counts
 
 
