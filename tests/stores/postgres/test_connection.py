@@ -87,7 +87,7 @@ def backends(db):
     return [pid for (pid,) in rows]
 
 
-# --- what is tried again
+# --- failures that are tried again
 
 
 @pytest.mark.parametrize("when", ["IMMEDIATE", "DEFERRED"])
@@ -176,7 +176,7 @@ def test_connections_were_lost(make, db):
     assert {"a": b"2", "b": b"2"} == look(store, ["a", "b"])
 
 
-# --- what is not
+# --- failures that are not
 
 
 def test_connection_is_lost_before_commit(store, db):

@@ -113,7 +113,7 @@ class TestAsyncPostgresStoreThoroughly(OnALoop, Hammer, AsyncStoreConformance):
     rounds, examples, patience, kills = 20, 25, 0.2, 50
 
 
-# --- what it costs
+# --- cost
 
 
 class Wiretap:
@@ -223,7 +223,7 @@ def numbered(db):
     ).fetchone()
 
 
-# --- what it keeps
+# --- contents
 
 
 @pytest.mark.parametrize("keep_for", [0, 1, 60, 10**11])
@@ -385,7 +385,7 @@ def test_permissions(make, url, db):
         db.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
-# --- hostile surroundings
+# --- hostile settings
 
 
 @pytest.mark.parametrize(
@@ -458,7 +458,7 @@ def test_many_wait(make, url, db):
     assert ([*range(32)], 32) == (sorted(counts), len(calls))
 
 
-# --- servers of the tests' own
+# --- servers for the tests
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def url(request):
         yield url
 
 
-# --- what it takes
+# --- arguments
 
 
 def test_unknown_database():
@@ -51,7 +51,7 @@ def test_no_code_is_made_up():
     assert 0 == sqlalchemy_dialects.Sqlite.code(None, ValueError())
 
 
-# --- defaults that would break it
+# --- hostile settings
 
 
 @pytest.mark.parametrize("level", ["AUTOCOMMIT", "SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED"])
@@ -165,7 +165,7 @@ def test_packet_too_large():
         assert b"1" == store.read("a")
 
 
-# --- tables that it must refuse
+# --- tables that are refused
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_journals_on_the_disk(journal):
             assert b"1" == store.read("a")
 
 
-# --- others in the way
+# --- other programs in the way
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def a_failure(store):
     return failed
 
 
-# --- what it takes
+# --- arguments
 
 
 def test_no_engine(engine, url):
@@ -95,7 +95,7 @@ def test_pools(url, pool):
         assert pool is type(engine_of(store).pool)
 
 
-# --- connections of its own
+# --- its own connections
 
 
 def test_application_has_its_own(engine, url):

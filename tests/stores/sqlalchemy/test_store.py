@@ -197,7 +197,7 @@ def store(url):
         yield store
 
 
-# --- what it takes
+# --- arguments
 
 
 def test_twins():
@@ -216,7 +216,7 @@ def test_repr():
     assert "<AsyncSqlAlchemyStore in x.y of SQLite>" == repr(twin)
 
 
-# --- what it costs
+# --- cost
 
 
 @pytest.mark.parametrize("database, challenge, check", COSTS, ids=lambda value: getattr(value, "__name__", ""))
@@ -297,7 +297,7 @@ def test_nothing_to_try_again(store):
     assert 50 == len(calls)
 
 
-# --- what it keeps
+# --- contents
 
 
 def test_residue(store, url):
@@ -463,7 +463,7 @@ def test_table_of_another_store():
             put(store, {"a": b"1"})
 
 
-# --- what may break
+# --- failures
 
 
 def test_replica(url, monkeypatch):
