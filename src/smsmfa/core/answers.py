@@ -36,7 +36,7 @@ def used_refusal(book: Book, request: Request) -> Refusal | None:
     """
     for answer in book.user.accepted:
         if book.now - answer.at <= RETRY_LIFETIME and answer.about == request.about:
-            if answer.mark:
+            if answer.mark and request.retry_key is not None:  # without a key it tries nothing
                 answer.misses += 1
                 answer.mark = answer.mark if answer.misses < _MOST_MISSES else b""
             return CodeUsed()
