@@ -404,6 +404,114 @@ class TestConfirm:
             assert world.pending_id is None
 
 
+class TestAdopt:
+    """A number that was verified elsewhere becomes the user's."""
+
+    @staticmethod
+    def adopt(world, number=NUMBER, *, replace=None, recovery=(b"fresh",)):
+        """Adopt a number, without a proof."""
+        adopted = phone("adopted", number)
+        return world.run(
+            partial(decisions.adopt, phone=adopted, replace=replace, recovery=list(recovery), stamp=b"after")
+        )
+
+    def test_first(self):
+        """The first number brings recovery codes and a new stamp, and costs nothing."""
+        world = World()
+        enrolled = self.adopt(world)
+        user = world.user()
+
+        assert (b"after", True, "adopted") == (enrolled.stamp, enrolled.shows_codes, enrolled.phone.id)
+        assert ("adopted", world.now) == (user.phones[0].id, user.phones[0].enrolled_at)
+        assert ([b"fresh"], b"after", 0, 0) == (user.recovery, user.stamp, user.sends, user.guesses)
+        assert 1 == world.holders()
+        assert (b"", 0, b"") == (enrolled.answer.about, enrolled.answer.at, enrolled.answer.mark)
+
+    @pytest.mark.parametrize("replace", [None, "same", "gone"])
+    def test_again(self, replace):
+        """A number that the user has is kept as it is. So a loop over all users can run twice."""
+        world = World(phone("other", OTHER_NUMBER), phone("same"), max_phones=2)
+        before = world.user()
+        enrolled = self.adopt(world, replace=replace)
+
+        assert (b"", False, "same", "same") == (
+            enrolled.stamp,
+            enrolled.shows_codes,
+            enrolled.phone.id,
+            world.about and world.about.id,
+        )
+        assert (b"", 0) == (enrolled.answer.about, enrolled.answer.at)
+        assert before == world.user()
+
+    def test_disabled(self):
+        """A disabled number is replaced by itself, and works again."""
+        world = World(phone("same", disabled=True, failures=100))
+        enrolled = self.adopt(world)
+
+        assert (b"after", False) == (enrolled.stamp, enrolled.shows_codes)
+        assert [("adopted", False, 0)] == [(one.id, one.disabled, one.failures) for one in world.user().phones]
+
+    def test_replaces(self):
+        """A number takes the place of the one that is named, keeps the recovery codes, and drops a pending number."""
+        world = World(phone("one"), phone("two", OTHER_NUMBER), max_phones=2)
+        world.start(THIRD_NUMBER, replace="one")
+        enrolled = self.adopt(world, THIRD_NUMBER, replace="two")
+
+        assert ["one", "adopted"] == [one.id for one in world.user().phones]
+        assert (None, [b"recovery"]) == (world.pending_id, world.user().recovery)
+        assert (b"after", False, "adopted") == (enrolled.stamp, enrolled.shows_codes, enrolled.phone.id)
+
+    def test_merges(self):
+        """A number that replaces another of the user leaves one of the two."""
+        world = World(phone("one"), phone("two", OTHER_NUMBER, disabled=True), max_phones=2)
+        self.adopt(world, OTHER_NUMBER, replace="one")
+
+        assert ["adopted"] == [one.id for one in world.user().phones]
+
+    def test_own_number_and_another(self):
+        """An enrolled number cannot replace another one."""
+        world = World(phone("one"), phone("two", OTHER_NUMBER), max_phones=2)
+        before = world.user()
+
+        assert AlreadyEnrolled is type(self.adopt(world, OTHER_NUMBER, replace="one"))
+        assert before == world.user()
+
+    def test_refused(self):
+        """A number is refused if the one to replace is unknown, or there is no room, or others have it."""
+        world = World(phone("one"), phone("two", OTHER_NUMBER), max_phones=2, max_users_per_number=1)
+        world.start(THIRD_NUMBER, replace="one")
+        before = world.user()
+
+        assert NotEnrolled is type(self.adopt(world, THIRD_NUMBER, replace="gone"))
+        assert AlreadyEnrolled is type(self.adopt(world, THIRD_NUMBER))
+        world.values[number_key(int(THIRD_NUMBER[1:]))] = encode(Number(holders=[b"bob"]))
+        assert PhoneInUse is type(self.adopt(world, THIRD_NUMBER, replace="one"))
+        assert before == world.user()
+
+
+class TestPrefer:
+    """A number becomes the first."""
+
+    def test_first(self):
+        """Codes go to the preferred number from then on. The others keep their order, and proofs stay valid."""
+        world = World(phone("one"), phone("two", OTHER_NUMBER), phone("three", THIRD_NUMBER), max_phones=3)
+        prefer = partial(decisions.prefer, phone_id="three", proof=world.proof())
+
+        assert isinstance(world.run(prefer), decisions.Done)
+        assert ["three", "one", "two"] == [one.id for one in world.user().phones]
+        assert ("three", b"before") == (world.about and world.about.id, world.user().stamp)
+        assert "three" == world.challenge().issued.phone_id
+
+    def test_refused(self):
+        """R17: Nothing changes without a proof, or if the user does not have the number."""
+        world = World(phone("one"), phone("two", OTHER_NUMBER), max_phones=2)
+        before = world.user()
+
+        assert ProofRequired is type(world.run(partial(decisions.prefer, phone_id="two", proof=None)))
+        assert NotEnrolled is type(world.run(partial(decisions.prefer, phone_id="no", proof=world.proof())))
+        assert before == world.user()
+
+
 class TestChanges:
     """Numbers and recovery codes are dropped or drawn anew."""
 
