@@ -7,11 +7,14 @@ from contextlib import ExitStack
 
 import attrs
 import pytest
+from senders.calls import raises
 
 from smsmfa import AsyncMemoryStore, ConfigurationError, MemoryStore, StoreError, doctor
 from smsmfa.doctor import as_json, as_table, examine, failed
+from smsmfa.senders.failover import AsyncFailoverSender, FailoverSender
 from smsmfa.senders.twilio import TwilioSender
 from smsmfa.stores.sqlite import SqliteStore
+from smsmfa.testing import AsyncRecordingSender, RecordingSender
 from smsmfa.values import Finding
 
 LEAST = {
@@ -152,9 +155,93 @@ def test_wrong_account():
 def test_account(monkeypatch):
     """The findings of the sender are reported."""
     finding = Finding("account", "warning", "a trial account")
-    monkeypatch.setattr(TwilioSender, "check", lambda sender: (finding,))
+    monkeypatch.setattr(TwilioSender, "check", lambda sender, regions: (finding,) if regions == {"US", "CA"} else ())
+
+    assert [finding] == found("account", TWILIO | LEAST)
+
+
+def test_account_without_regions(monkeypatch):
+    """Without settings the account is checked, but not its countries."""
+    finding = Finding("account", "ok", "fine")
+    monkeypatch.setattr(TwilioSender, "check", lambda sender, regions: () if regions else (finding,))
 
     assert [finding] == found("account", TWILIO)
+
+
+# The sender.
+
+
+class Checked(RecordingSender):
+    """A sender that checks itself."""
+
+    def check(self, *, regions=()):
+        """Return a finding."""
+        return (Finding("gateway", "ok", ",".join(sorted(regions))),)
+
+
+class Simple(RecordingSender):
+    """A sender whose check takes no regions."""
+
+    def check(self):
+        """Return a finding."""
+        return [Finding("gateway", "warning", "slow")]
+
+
+class Later(AsyncRecordingSender):
+    """A sender for asyncio that checks itself."""
+
+    async def check(self, *, regions=()):
+        """Return a finding."""
+        return (Finding("gateway", "ok", "later"),)
+
+
+@pytest.mark.parametrize(
+    "sender, expected",
+    [
+        (Checked(), [("ok", "CA,US")]),
+        (Checked, [("ok", "CA,US")]),
+        (Simple(), [("warning", "slow")]),
+        (Later(), [("ok", "later")]),
+        (FailoverSender([Checked(), Simple()]), [("ok", "CA,US"), ("warning", "slow")]),
+        (AsyncFailoverSender({"US": Later(), "*": [Later()]}), [("ok", "later"), ("ok", "later")]),
+    ],
+)
+def test_sender(sender, expected, acme):
+    """A sender of the program checks itself, and so do the carriers of a failover sender."""
+    acme.sender = sender
+    findings = examine(LEAST | {"SMSMFA_SENDER": "acme_of_the_tests:sender"})
+
+    assert expected == [(finding.level, finding.detail) for finding in findings if finding.subject == "gateway"]
+    assert not [finding for finding in findings if finding.subject == "twilio"]
+
+
+def test_sender_that_cannot_be_asked(acme):
+    """A sender without a check is not checked."""
+    acme.sender = RecordingSender()
+    [finding] = found("sender", LEAST | {"SMSMFA_SENDER": "acme_of_the_tests:sender"})
+
+    assert ("not checked", "RecordingSender has no method check(), so it cannot be asked") == (
+        finding.level,
+        finding.detail,
+    )
+
+
+@pytest.mark.parametrize(
+    "place, why",
+    [
+        ("no_such_module_here:sender", "ModuleNotFoundError"),
+        ("acme_of_the_tests:not_a_sender", "it is not a sender"),
+        ("acme_of_the_tests:fails", "RuntimeError"),
+    ],
+)
+def test_sender_that_cannot_be_loaded(place, why, acme):
+    """T12: a sender that cannot be loaded or fails is an error that shows no secret."""
+    acme.not_a_sender = lambda: 7
+    acme.fails = RecordingSender()
+    acme.fails.check = raises(RuntimeError("password=hunter2"))
+    [finding] = found("sender", LEAST | {"SMSMFA_SENDER": place})
+
+    assert ("error", f"{place} cannot be checked: {why}") == (finding.level, finding.detail)
 
 
 # The store.

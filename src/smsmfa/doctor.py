@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
-from inspect import iscoroutinefunction
+from inspect import iscoroutine, iscoroutinefunction, signature
 from threading import Thread
 from typing import Any
 from uuid import uuid4
@@ -12,7 +12,7 @@ from uuid import uuid4
 import attrs
 
 from .config import FactorConfig
-from .environment import TWILIO, opened
+from .environment import FACTOR, TWILIO, opened
 from .exceptions import ConfigurationError, SmsMfaError
 from .phone import GLOBAL
 from .stores.memory import AsyncMemoryStore, MemoryStore
@@ -22,19 +22,26 @@ from .values import LEVELS, Finding
 
 #: The variable that names the store, as ``package.module:name``.
 STORE = "SMSMFA_STORE"
+#: The variable that names the sender, as ``package.module:name``.
+SENDER = "SMSMFA_SENDER"
 #: How many seconds the store may take to write, read and delete one record.
 _PATIENCE = 10.0
 
 
 def examine(environment: Mapping[str, str] | None = None) -> list[Finding]:
-    """Check everything that the environment names: the settings, the Twilio account and the store.
+    """Check everything that the environment names: the settings, the Twilio account, the sender and the store.
 
     Args:
         environment: names and values; ``None`` means the environment of the process.
     """
     hidden = opened(environment)
     del environment
-    return [*_settings(hidden.reveal()), *_twilio(hidden.reveal()), *_store(hidden.reveal().get(STORE, "").strip())]
+    shown = hidden.reveal()
+    sender = shown.get(SENDER, "").strip()
+    findings = [*_settings(shown), *_twilio(shown, own=bool(sender))]
+    if sender:
+        findings += _sender(sender, _regions(shown))
+    return [*findings, *_store(shown.get(STORE, "").strip())]
 
 
 def failed(findings: Iterable[Finding]) -> bool:
@@ -105,11 +112,22 @@ def _short(config: FactorConfig, purpose: str, texts: Mapping[str, str]) -> Find
     return Finding(subject, "ok", f"1 segment {several}")
 
 
-def _twilio(environment: Mapping[str, str]) -> Iterator[Finding]:
+def _regions(environment: Mapping[str, str]) -> frozenset[str]:
+    """Return the regions of the settings, or none if they are wrong."""
+    name, read = FACTOR["regions"]
+    text = environment.get(name, "").strip()
+    regions: frozenset[str] = read(name, text) if text else frozenset()
+    return regions
+
+
+def _twilio(environment: Mapping[str, str], *, own: bool) -> Iterator[Finding]:
     from .senders.twilio.sender import TwilioSender
 
     if not any(environment.get(name) for name, _ in TWILIO.values()):
+        if own:
+            return
         advice = (
+            f"to use another sender, set {SENDER} to its place; "
             "to use Twilio, set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, and TWILIO_FROM_NUMBER or "
             "TWILIO_MESSAGING_SERVICE_SID"
         )
@@ -125,7 +143,29 @@ def _twilio(environment: Mapping[str, str]) -> Iterator[Finding]:
             "set the variable or fix its value; the variable of account_sid is TWILIO_ACCOUNT_SID",
         )
         return
-    yield from sender.check()
+    yield from sender.check(regions=_regions(environment))
+
+
+def _sender(place: str, regions: frozenset[str]) -> Iterator[Finding]:
+    """Let a sender of the application check itself, if it can."""
+    try:
+        sender = _load(place, "send", "a sender")
+        for carrier in getattr(sender, "carriers", (sender,)):
+            yield from _carrier(carrier, regions)
+    except Exception as error:
+        why = str(error) if isinstance(error, SmsMfaError) else type(error).__name__
+        advice = f"set {SENDER} to package.module:name; the name must be a sender or a function that returns one"
+        yield Finding("sender", "error", f"{place} cannot be checked: {why}", advice)
+
+
+def _carrier(sender: Any, regions: frozenset[str]) -> Iterator[Finding]:
+    check = getattr(sender, "check", None)
+    if check is None:
+        detail = f"{type(sender).__name__} has no method check(), so it cannot be asked"
+        yield Finding("sender", "not checked", detail, "send a message to yourself")
+        return
+    found = check(regions=regions) if "regions" in signature(check).parameters else check()
+    yield from asyncio.run(found) if iscoroutine(found) else found
 
 
 def _store(place: str) -> Iterator[Finding]:
@@ -134,7 +174,7 @@ def _store(place: str) -> Iterator[Finding]:
         yield Finding("store", "not checked", "no store is set", advice)
         return
     try:
-        store = _load(place)
+        store = _load(place, "update", "a store")
     except Exception as error:
         why = str(error) if isinstance(error, SmsMfaError) else type(error).__name__
         advice = f"set {STORE} to package.module:name; the name must be a store or a function that returns one"
@@ -146,13 +186,14 @@ def _store(place: str) -> Iterator[Finding]:
         yield Finding("store", "warning", "records in memory are lost when the process ends", advice)
 
 
-def _load(place: str) -> Any:
+def _load(place: str, method: str, what: str) -> Any:
+    """Return what stands at a place, or what the function there returns. It must have a method."""
     module, _, name = place.partition(":")
     found = getattr(import_module(module), name)
-    store = found if hasattr(found, "update") and not isinstance(found, type) else found()
-    if not hasattr(store, "update"):
-        raise ConfigurationError("it is not a store")
-    return store
+    made = found if hasattr(found, method) and not isinstance(found, type) else found()
+    if not hasattr(made, method):
+        raise ConfigurationError(f"it is not {what}")
+    return made
 
 
 def _answer(store: Any) -> Finding:

@@ -329,6 +329,13 @@ class TestRoutes:
         assert [1, 1] == counts([shared, other])
 
     @both
+    def test_carriers(self, make):
+        """The carriers of all routes are named once each."""
+        first, second = make.script(), make.script()
+
+        assert (first, second) == make.sender({"US": first, "*": [first, second]}).carriers
+
+    @both
     def test_equal_is_not_same(self, make):
         """Two carriers that compare equal have separate breakers."""
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 from botocore import exceptions as botocore_errors
 from moto.server import ThreadedMotoServer
-from senders.calls import AMPLE, HANGS, SHORT, Patient, failure, patient, send
+from senders.calls import AMPLE, HANGS, SHORT, Patient, done, failure, patient, raises, send
 from support import shown
 
 from smsmfa.exceptions import (
@@ -413,3 +413,46 @@ print(sender.send(SenderConformance.message))
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
 
         assert ["False", "Receipt(message_id='m1', sender='sns')"] == done.stdout.splitlines()
+
+
+# The check.
+
+
+def sandbox(inner):
+    """Return SNS's answer about its sandbox."""
+    return xml(
+        200, f"<GetSMSSandboxAccountStatusResponse><GetSMSSandboxAccountStatusResult>{inner}"
+        "</GetSMSSandboxAccountStatusResult></GetSMSSandboxAccountStatusResponse>",
+    )  # fmt: skip
+
+
+@both
+@pytest.mark.parametrize(
+    "answer, level, words",
+    [
+        (sandbox("<IsInSandbox>false</IsInSandbox>"), "ok", "the credentials work"),
+        (sandbox("<IsInSandbox>true</IsInSandbox>"), "warning", "the account is in the sandbox"),
+        (sandbox(""), "not checked", "SNS did not say"),
+        (refusal("InvalidClientTokenId", 403), "error", "SNS does not accept the credentials"),
+        (refusal("AuthorizationError", 403), "not checked", "SNS did not say"),
+        (refusal("InternalError", 500), "not checked", "SNS did not say"),
+        (drop, "not checked", "SNS gave no usable answer"),
+    ],
+)
+def test_check(answer, level, words, kind, serve):
+    """SNS is asked about the sandbox. What could not be asked is never ok, and nothing is sent."""
+    carrier = serve(answer)
+
+    [finding] = done(sender_to(carrier.url, kind).check(regions={"US"}))
+
+    assert ("sns", level, True) == (finding.subject, finding.level, finding.detail.startswith(words))
+    assert finding.advice or level == "ok"
+    assert not [request for request in carrier.requests if "Action=Publish" in request.body]
+
+
+def test_check_without_credentials(serve):
+    """Without credentials the check is an error that says so."""
+    sender = sender_to(serve(Answer(200)).url)
+    sender._client = raises(botocore_errors.NoCredentialsError())
+
+    assert ["error"] == [finding.level for finding in sender.check()]

@@ -84,6 +84,12 @@ class _Failover(ABC, Generic[S]):
         routes = [f"{region}: {', '.join(carrier.name for carrier in route)}" for region, route in self._routes.items()]
         return f"<{type(self).__name__} {'; '.join(routes)}>"
 
+    @property
+    def carriers(self) -> tuple[S, ...]:
+        """The senders of all routes, each once."""
+        found = {id(carrier): carrier.sender for route in self._routes.values() for carrier in route}
+        return tuple(found.values())
+
     @abstractmethod
     def send(self, message: Message) -> Receipt | Awaitable[Receipt]: ...
 

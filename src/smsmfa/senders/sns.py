@@ -1,6 +1,7 @@
 """Send messages with Amazon SNS. boto3, the extra ``sns``, is imported when the first message is sent."""
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from ..exceptions import (
     SmsMfaError,
 )
 from ..typing import SMS, Message, Receipt
+from ..values import Finding
 from .base import TIMEOUT, AsyncRunner, BaseSender, Runner, unreachable, untrusted
 from .silence import silenced
 from .threads import MOST_AT_ONCE, Once
@@ -129,6 +131,17 @@ class _Sns(BaseSender):
             return Receipt(message_id=message_id, sender="sns")
         return DeliveryUncertain("SNS answered without a message id")
 
+    def _examine(self, regions: Iterable[str]) -> tuple[Finding, ...]:
+        """Ask SNS whether the account is in the sandbox."""
+        import boto3  # noqa: F401  # only loggers that exist can be silenced
+
+        with silenced(*_TALKATIVE):
+            try:
+                answer = self._client().get_sms_sandbox_account_status()
+                return (_sandbox(answer.get("IsInSandbox")),)
+            except Exception as error:
+                return (_unread(error),)
+
 
 class SnsSender(_Sns, Runner):
     """A :class:`~smsmfa.typing.Sender` for Amazon SNS, safe to share between threads.
@@ -167,6 +180,17 @@ class SnsSender(_Sns, Runner):
         """
         return self._run(self._deliver, message)
 
+    def check(self, *, regions: Iterable[str] = ()) -> tuple[Finding, ...]:
+        """Ask SNS whether messages can be sent. No message is sent. It needs ``sns:GetSMSSandboxAccountStatus``.
+
+        Args:
+            regions: ignored; SNS does not say which countries it sends to.
+
+        Returns:
+            One finding: the credentials, and whether the account is in the sandbox.
+        """
+        return self._run(self._examine, regions)
+
 
 class AsyncSnsSender(_Sns, AsyncRunner):
     """:class:`SnsSender` for asyncio, with the same arguments. It sends in up to 16 threads."""
@@ -177,6 +201,32 @@ class AsyncSnsSender(_Sns, AsyncRunner):
         Cancelling the call does not stop a message that a thread has begun to send.
         """
         return await self._run(self._deliver, message)
+
+    async def check(self, *, regions: Iterable[str] = ()) -> tuple[Finding, ...]:
+        """Like :meth:`SnsSender.check`. If no thread is free within ``timeout`` it raises DeliveryRejected."""
+        return await self._run(self._examine, regions)
+
+
+def _sandbox(is_in_it: object) -> Finding:
+    if is_in_it is True:
+        advice = "ask AWS to move the account out of the SMS sandbox before you go live"
+        return Finding("sns", "warning", "the account is in the sandbox: it sends to verified numbers only", advice)
+    if is_in_it is False:
+        return Finding("sns", "ok", "the credentials work, and the account is not in the sandbox")
+    return Finding("sns", "not checked", "SNS did not say whether the account is in the sandbox", "run the check again")
+
+
+def _unread(error: Exception) -> Finding:
+    """Return the finding about a check that failed."""
+    if getattr(error, "operation_name", "") == "GetSMSSandboxAccountStatus":
+        code = _code_of(error)
+        if code in _CREDENTIALS:
+            return Finding("sns", "error", "SNS does not accept the credentials", _CHECK)
+        advice = "allow sns:GetSMSSandboxAccountStatus, or look at the account in the console of AWS"
+        return Finding("sns", "not checked", "SNS did not say whether the account is in the sandbox", advice)
+    failure = _failure(error)
+    level = "error" if isinstance(failure, SenderMisconfigured) else "not checked"
+    return Finding("sns", level, str(failure), "check the network, the region and the credentials; run the check again")
 
 
 def _require(condition: object, advice: str) -> None:

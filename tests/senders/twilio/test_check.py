@@ -3,6 +3,7 @@
 import json
 from urllib.parse import parse_qs, urlsplit
 
+import attrs
 import pytest
 from senders.calls import AMPLE, SHORT, raises
 
@@ -14,7 +15,8 @@ from smsmfa.values import Finding
 ACCOUNT = "AC" + "0123456789abcdef" * 2
 TOKEN = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
 SERVICE = "MG" + "0123456789abcdef" * 2
-NUMBER, OTHER = "+14155550106", "+14155550107"
+CONTENT = "HX" + "0123456789abcdef" * 2
+NUMBER, OTHER, CANADIAN, TOLL_FREE = "+14155550106", "+14155550107", "+14165550108", "+18005550109"
 
 
 def reply(http, **fields):
@@ -22,17 +24,34 @@ def reply(http, **fields):
     return Answer(http, json.dumps(fields))
 
 
+def numbered(number, **changes):
+    """Return a number of the account."""
+    return {"sid": f"PN{number}", "phone_number": number, "capabilities": {"sms": True, "voice": True}} | changes
+
+
 class Twilio:
     """An account in good order. Tests change its answers."""
 
     def __init__(self):
-        own = [{"phone_number": number, "capabilities": {"sms": True, "voice": True}} for number in (NUMBER, OTHER)]
+        own = [numbered(number) for number in (NUMBER, OTHER, CANADIAN, TOLL_FREE)]
         self.answers = {
+            "Balance": reply(200, balance="12.30", currency="USD"),
+            "Services": reply(200, services=[{"sid": SERVICE, "us_app_to_person_registered": True}]),
+            "OutgoingCallerIds": reply(200, outgoing_caller_ids=[]),
+            "DestinationAlphaSenders": reply(200, alpha_senders=[]),
+            "Verifications": reply(200, verifications=[{"status": "TWILIO_APPROVED"}]),
+            "Senders": reply(200, senders=[{"sender_id": f"whatsapp:{NUMBER}", "status": "ONLINE"}]),
+            "ApprovalRequests": reply(200, whatsapp={"status": "approved"}),
+            "GeoPermissions": reply(
+                200, permissions=[{"country_code": code, "type": "country", "enabled": True} for code in ("US", "CA")]
+            ),
+            "US": reply(200, low_risk_numbers_enabled=True),
+            "CA": reply(200, low_risk_numbers_enabled=True),
             "account": reply(200, status="active", type="Full", auth_token=TOKEN, friendly_name="Söhne"),
             "IncomingPhoneNumbers": reply(200, incoming_phone_numbers=own),
             "ShortCodes": reply(200, short_codes=[{"short_code": "12345"}]),
             SERVICE: reply(200, sid=SERVICE, us_app_to_person_registered=True),
-            "PhoneNumbers": reply(200, phone_numbers=[{"phone_number": NUMBER}]),
+            "PhoneNumbers": reply(200, phone_numbers=[{"phone_number": NUMBER, "sid": f"PN{NUMBER}"}]),
             "AlphaSenders": reply(200, alpha_senders=[]),
             "service ShortCodes": reply(200, short_codes=[]),
         }
@@ -44,7 +63,8 @@ class Twilio:
         name = parts.path.removesuffix(".json").rpartition("/")[2]
         name = "account" if name == ACCOUNT else name
         name = "service ShortCodes" if name == "ShortCodes" and "/Services/" in parts.path else name
-        self.asked.append((method, name, parse_qs(parts.query)))
+        if name != "Balance":
+            self.asked.append((method, name, parse_qs(parts.query)))
         self.answers[name](exchange)
 
 
@@ -58,15 +78,21 @@ def account():
 def look(serve, account):
     """Check the account with either kind of sender."""
 
-    def look(**changes):
+    def whole(regions=(), **changes):
         carrier = serve(account)
         given = {"account_sid": ACCOUNT, "auth_token": TOKEN, "timeout": AMPLE}
         sender = TwilioSender(**given | ({"from_number": NUMBER} | changes))
-        sender._api.client().api.base_url = carrier.url
-        sender._api.client().messaging.base_url = carrier.url
-        return sender.check()
+        for domain in ("api", "messaging", "accounts", "content", "voice"):
+            getattr(sender._api.client(), domain).base_url = carrier.url
+        return sender.check(regions=regions)
 
-    return look
+    def usual(**changes):
+        """Leave out the balance, which is always checked last."""
+        findings = whole(**changes)
+        return tuple(finding for finding in findings if finding.subject != "balance")
+
+    usual.whole = whole
+    return usual
 
 
 def pool(**changes):
@@ -87,7 +113,12 @@ def test_fine(look, account):
         Finding("account", "ok", "the account is active, and not a trial"),
         Finding("from_number", "ok", "••••06 belongs to the account and can send SMS"),
     ) == findings
-    assert [("GET", "account", {}), ("GET", "IncomingPhoneNumbers", {"PhoneNumber": [NUMBER]})] == account.asked
+    assert [
+        ("GET", "account", {}),
+        ("GET", "IncomingPhoneNumbers", {"PhoneNumber": [NUMBER]}),
+        ("GET", "Services", {"PageSize": ["50"]}),
+        ("GET", "PhoneNumbers", {"PageSize": ["100"]}),
+    ] == account.asked
     assert not [secret for secret in (TOKEN, NUMBER[1:], ACCOUNT) if secret in repr(findings)]
 
 
@@ -97,7 +128,8 @@ def test_fine(look, account):
         (reply(401, code=20003, status=401), "error", "Twilio does not know this account SID with this auth token"),
         (reply(404, code=20404, status=404), "error", "Twilio does not know this account SID with this auth token"),
         (reply(403, code=20008, status=403), "error", "these are test credentials"),
-        (reply(403), "error", "these are test credentials, or they may not read the account"),
+        (reply(403, code=20403, status=403), "error", "the account is suspended or closed, so nothing is sent"),
+        (reply(401, code=20005, status=401), "error", "the account is suspended or closed, so nothing is sent"),
         (reply(200, status="suspended", type="Full"), "error", "the account is suspended, so nothing is sent"),
         (reply(200, status="closed", type="Full"), "error", "the account is closed, so nothing is sent"),
         (
@@ -127,6 +159,17 @@ def test_account(answer, level, words, look, account):
     assert first.detail.startswith(words)
     assert first.advice
     assert ("ok" if level == "warning" else "not checked") == second.level
+
+
+@pytest.mark.parametrize("answer", [reply(403), reply(403, code=70051), reply(401, code=70051, status=401)])
+def test_account_that_may_not_be_read(answer, look, account):
+    """If the credentials may not read the account it is not checked, and the rest is."""
+    account.answers["account"] = answer
+
+    first, second = look()
+
+    assert ("account", "not checked", "these credentials may not read the account") == attrs.astuple(first)[:3]
+    assert "ok" == second.level
 
 
 def test_silence(look, account):
@@ -204,7 +247,7 @@ def test_name(look):
 
 def test_voice_number(look, account):
     """A separate number for calls must belong to the account and be able to call."""
-    own = [{"phone_number": number, "capabilities": {"sms": True, "voice": False}} for number in (NUMBER, OTHER)]
+    own = [numbered(number, capabilities={"sms": True, "voice": False}) for number in (NUMBER, OTHER)]
     assert (
         Finding("voice_number", "ok", "••••07 belongs to the account and can make calls") == look(voice_number=OTHER)[2]
     )
@@ -222,17 +265,20 @@ def test_service(look, account):
     assert ["account", SERVICE, "PhoneNumbers"] == [name for _, name, _ in account.asked]
 
 
-@pytest.mark.parametrize("full", ["PhoneNumbers", "AlphaSenders", "service ShortCodes", None])
+@pytest.mark.parametrize(
+    "full", ["PhoneNumbers", "AlphaSenders", "service ShortCodes", "DestinationAlphaSenders", None]
+)
 def test_pool(full, look, account):
     """Any kind of sender is enough, and a service without a sender is an error."""
     lists = {"PhoneNumbers": "phone_numbers", "AlphaSenders": "alpha_senders", "service ShortCodes": "short_codes"}
+    lists["DestinationAlphaSenders"] = "alpha_senders"
     for name, field in lists.items():
         account.answers[name] = reply(200, **{field: [{"sid": "PN"}] if name == full else []})
 
     assert ("messaging_service_sid", "error" if full is None else "ok") == said(look(**pool()))[1]
 
 
-@pytest.mark.parametrize("name", ["PhoneNumbers", "AlphaSenders", "service ShortCodes"])
+@pytest.mark.parametrize("name", ["PhoneNumbers", "AlphaSenders", "service ShortCodes", "DestinationAlphaSenders"])
 def test_pool_that_cannot_be_read(name, look, account):
     """A service is not called empty if a part of it could not be read."""
     account.answers["PhoneNumbers"] = reply(200, phone_numbers=[])
@@ -278,3 +324,16 @@ def test_unreadable_account(look, account):
 
     assert ["error", "not checked", "not checked"] == [finding.level for finding in findings]
     assert 1 == len(account.asked)
+
+
+def test_caller_id(look, account):
+    """A verified caller ID may call, although it does not belong to the account."""
+    account.answers["IncomingPhoneNumbers"] = reply(200, incoming_phone_numbers=[numbered(NUMBER)])
+    assert ("voice_number", "error") == said(look(voice_number=OTHER))[2]
+    account.answers["OutgoingCallerIds"] = reply(200, outgoing_caller_ids=[{"phone_number": OTHER}])
+    assert (
+        Finding("voice_number", "ok", "••••07 is a verified caller ID, which may call") == look(voice_number=OTHER)[2]
+    )
+    account.answers["OutgoingCallerIds"] = drop
+
+    assert ("voice_number", "not checked") == said(look(voice_number=OTHER))[2]

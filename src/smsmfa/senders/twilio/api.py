@@ -88,7 +88,13 @@ class Api:
         http = BoundedHttpClient(self._seconds)
         # The SDK takes an empty environment for a missing one, and would read os.environ.
         client = Client(self._account.reveal(), self._token.reveal(), http_client=http, environment={"_": "1"})
-        _ = client.api, client.messaging  # load their modules here, while Once holds its lock
+        _ = (
+            client.api,
+            client.messaging,
+            client.accounts,
+            client.content,
+            client.voice,
+        )  # load their modules here, while Once holds its lock
         return client
 
     def _path(self, path: str) -> str:

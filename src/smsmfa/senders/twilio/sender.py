@@ -4,7 +4,7 @@ The SDK is imported when the first message is sent.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Self
 
@@ -124,10 +124,10 @@ class _Twilio(BaseSender):
         if not answer.ok:
             raise DeliveryError(f"no feedback was given: Twilio answers HTTP {answer.status}")
 
-    def _examine(self) -> tuple[Finding, ...]:
+    def _examine(self, regions: Iterable[str]) -> tuple[Finding, ...]:
         from .check import examine
 
-        return tuple(examine(self._api, self._origin))
+        return tuple(examine(self._api, self._origin, frozenset(regions)))
 
 
 class TwilioSender(_Twilio, Runner):
@@ -197,17 +197,22 @@ class TwilioSender(_Twilio, Runner):
         """
         return self._run(self._give_feedback, message_id)
 
-    def check(self) -> tuple[Finding, ...]:
+    def check(self, *, regions: Iterable[str] = ()) -> tuple[Finding, ...]:
         """Ask Twilio whether messages can be sent, before a user needs one. No message is sent.
 
         It finds wrong or test credentials; a trial, suspended or closed account; a number that does not belong to the
-        account or cannot send; and a messaging service that is missing or has no sender. If Twilio cannot be asked, the
-        finding is ``"not checked"``, never ``"ok"``. It makes up to six requests, each with the ``timeout``.
+        account, cannot send or is not registered; a messaging service that is missing or has no sender; a sender or
+        template that does not work on WhatsApp; missing money; and countries that the account may not send to. If
+        Twilio cannot be asked, the finding is ``"not checked"``, never ``"ok"``. It makes up to fifty requests, usually
+        about six, each with the ``timeout``.
+
+        Args:
+            regions: the countries that you send to, as in ``FactorConfig``; without them they are not checked.
 
         Returns:
             A finding for each thing that was checked.
         """
-        return self._run(self._examine)
+        return self._run(self._examine, regions)
 
 
 class AsyncTwilioSender(_Twilio, AsyncRunner):
@@ -227,6 +232,6 @@ class AsyncTwilioSender(_Twilio, AsyncRunner):
         """Like :meth:`TwilioSender.confirm`."""
         return await self._run(self._give_feedback, message_id)
 
-    async def check(self) -> tuple[Finding, ...]:
+    async def check(self, *, regions: Iterable[str] = ()) -> tuple[Finding, ...]:
         """Like :meth:`TwilioSender.check`. If no thread is free within ``timeout`` it raises DeliveryRejected."""
-        return await self._run(self._examine)
+        return await self._run(self._examine, regions)

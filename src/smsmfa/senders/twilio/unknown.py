@@ -12,7 +12,7 @@ _MOST_UNKNOWN = 100
 
 
 class UnknownCodes:
-    """Counts the codes that are not in :data:`~smsmfa.senders.twilio.errors.ERRORS`, and logs each once. It is safe to share between threads."""
+    """Counts the codes that are not in the table of errors, and logs each once. Threads may share it."""
 
     def __init__(self) -> None:
         self._lock = Lock()
