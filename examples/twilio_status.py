@@ -13,10 +13,16 @@ latest = {}  # message id -> report; any cache
 
 def twilio_status(environ, start_response):
     callback = StatusCallback(os.environ["TWILIO_AUTH_TOKEN"])
-    url = f"{PAGE}?{environ['QUERY_STRING']}"
+    query = environ.get("QUERY_STRING")
+    url = f"{PAGE}?{query}" if query else PAGE
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     try:
-        report = callback.read(url, body, environ.get("HTTP_X_TWILIO_SIGNATURE"))
+        report = callback.read(
+            url,
+            body,
+            environ.get("HTTP_X_TWILIO_SIGNATURE"),
+            environ.get("HTTP_X_TWILIO_WEBHOOKS_SIGNATURE_SETTINGS"),  # if a shared key signs
+        )
     except CallbackRejected:
         start_response("403 Forbidden", [])
         return []

@@ -756,3 +756,14 @@ def test_words_of_the_text_are_not_details(value):
 def test_filter_of_a_detail():
     """A template may change how a detail looks."""
     messages({"pay": Liquid("{{ code }} {{ details.payee | upcase }}")}).check("pay", (("payee", "Ann"),), None)
+
+
+def test_too_long_for_an_android_hash():
+    """A text that is too long for Android names the hash among what could be left out."""
+    hash_of_the_app = "FA+9qCX9VSu"
+    given = {"enrollment": "{{ code }} " + "x" * 150, "verification": "{{ code }}"}
+
+    with pytest.raises(ConfigurationError, match=r"shorten it, app_name or origin, or leave out android_hash$"):
+        Messages(
+            given, app_name="Acme", digits=6, lifetime=timedelta(minutes=5), origin=None, android_hash=hash_of_the_app
+        )

@@ -108,5 +108,5 @@ def test_android_hash(android_hash):
 )
 def test_wrong_android_hash(android_hash):
     """Anything else raises, and the error says where to find the hash."""
-    with pytest.raises(ConfigurationError, match=r"^android_hash: the 11 characters"):
+    with pytest.raises(ConfigurationError, match=r"^android_hash: the 11 .* without '=', .* Play App Signing$"):
         checked_android_hash(android_hash)

@@ -5,9 +5,11 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Final
 
-#: A pause in seconds, of at most about thirty years.
-_SECONDS = re.compile(r"[0-9]{1,9}")
+_SECONDS = re.compile(r"[0-9]+", re.ASCII)
+#: The longest pause that is passed on, whatever ``Retry-After`` says.
+LONGEST_PAUSE: Final = timedelta(hours=1)
 
 
 def json_object(body: str | bytes) -> dict[str, object] | None:
@@ -22,16 +24,20 @@ def json_object(body: str | bytes) -> dict[str, object] | None:
 def retry_after(headers: Mapping[str, str], now: int) -> timedelta | None:
     """Return the pause that ``Retry-After`` asks for (RFC 9110, 10.2.3), or ``None`` if it cannot be read.
 
+    It is at most an hour, so that one answer cannot stop a carrier, or a user, for longer.
+
     Args:
         headers: the headers of the answer.
         now: nanoseconds since the epoch.
     """
     text = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(text):
-        return timedelta(seconds=int(text))
+        longest = LONGEST_PAUSE // timedelta(seconds=1)
+        seconds = int(text) if len(text) < 10 else longest
+        return timedelta(seconds=min(seconds, longest))
     try:
         until = parsedate_to_datetime(text)
     except ValueError:
         return None
     pause = until.replace(tzinfo=until.tzinfo or UTC) - datetime.fromtimestamp(now // 10**9, UTC)
-    return max(pause, timedelta(0))
+    return min(max(pause, timedelta(0)), LONGEST_PAUSE)

@@ -117,4 +117,5 @@ class Frame:
             return None
         character = culprit(body) if channel == SMS else None
         because = "" if character is None else f" ({character!r}, U+{ord(character):04X}, forces UCS-2)"
-        return f"{problem}{because}; shorten it, app_name or origin"
+        other = ", or leave out android_hash" if channel == SMS and self.android_hash else ""
+        return f"{problem}{because}; shorten it, app_name or origin{other}"

@@ -123,4 +123,7 @@ def checked_android_hash(android_hash: object) -> str | None:
         return None
     if isinstance(android_hash, str) and _HASH.fullmatch(android_hash):
         return android_hash
-    raise ConfigurationError("android_hash: the 11 characters of Base64 that Google's AppSignatureHelper prints")
+    raise ConfigurationError(
+        "android_hash: the 11 characters of Base64, without '=', that Google's AppSignatureHelper prints in the app; "
+        "they differ between the debug key, your release key and the key of Play App Signing"
+    )

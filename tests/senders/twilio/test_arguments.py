@@ -21,7 +21,21 @@ TOKEN = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
 NUMBER = {"From": "+14155550106"}
 POOL = {"MessagingServiceSid": SERVICE}
 #: The shortest and the longest of each form.
-FORMS = ["+1234567", "+123456789012345", "123", "123456", "A", "0123456789A", "My Company"]
+FORMS = [
+    "+1234567",
+    "+123456789012345",
+    "123",
+    "123456",
+    "A",
+    "0123456789A",
+    "My Company",
+    "A-B",
+    "A+B",
+    "A_B",
+    "A&B",
+    "-A",
+    "+A",
+]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +67,10 @@ FORMS = ["+1234567", "+123456789012345", "123", "123456", "A", "0123456789A", "M
                 "12 34",
             )
         ),
-        *((checked_sender, (number, None), "from_number must be") for number in ("Acme Payments", "+١٤١٥٥٥٥٠١٠٦", 7)),
+        *(
+            (checked_sender, (number, None), "from_number must be")
+            for number in ("Acme Payments", "+-_&", "A.B", "A/B", "+١٤١٥٥٥٥٠١٠٦", 7)
+        ),
         (checked_sender, (SERVICE, None), "from_number must be"),
         (checked_sender, (None, ACCOUNT), "messaging_service_sid must be"),
         (checked_sender, ("+15005550006", None), "from_number is one of Twilio's test numbers"),

@@ -1,11 +1,16 @@
 """A report is trusted if Twilio signed it. It says whether a message arrived, and may be repeated."""
 
+import base64
+import hmac
 import inspect
+import io
 import itertools
 import logging
 import pickle
+import runpy
 from datetime import UTC, datetime
 from hmac import compare_digest
+from pathlib import Path
 from urllib.parse import ParseResult, urlencode, urlparse
 
 import attrs
@@ -467,3 +472,27 @@ def test_home():
         DeliveryReport,
         CallbackRejected,
     )
+
+
+@pytest.mark.parametrize("query", [f"challenge={CHALLENGE}", "", None])
+@pytest.mark.parametrize("shared", [False, True])
+def test_sample(query, shared, monkeypatch):
+    """T21: the sample page reads reports with and without a query, signed by the auth token or by a shared key."""
+    sample = runpy.run_path(str(Path(__file__).parents[3] / "examples" / "twilio_status.py"))
+    url = f"{sample['PAGE']}?{query}" if query else sample["PAGE"]
+    body = urlencode(FORM, doseq=True).encode()
+    texts = "".join(f"{name}{FORM[name]}" for name in sorted(FORM))
+    mac = hmac.digest(TOKEN.encode(), (url + texts).encode(), "sha256" if shared else "sha1")
+    environ = {
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+        "HTTP_X_TWILIO_SIGNATURE": base64.b64encode(mac).decode(),
+    }
+    environ |= {} if query is None else {"QUERY_STRING": query}
+    environ |= {"HTTP_X_TWILIO_WEBHOOKS_SIGNATURE_SETTINGS": "key=k,algorithm=HMAC_SHA256"} if shared else {}
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", TOKEN)
+    answers = []
+
+    sample["twilio_status"](environ, lambda status, headers: answers.append(status))
+
+    assert ["204 No Content"] == answers

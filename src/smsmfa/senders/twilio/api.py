@@ -1,7 +1,6 @@
 """Requests to Twilio's API: each is made once, and errors are returned. The SDK is imported at the first request."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -14,9 +13,6 @@ from .errors import error_of, judge
 
 if TYPE_CHECKING:
     from twilio.rest import Client
-
-#: The longest pause that we pass on, whatever ``Retry-After`` says.
-LONGEST_PAUSE = timedelta(hours=1)
 
 
 @attrs.frozen
@@ -53,9 +49,7 @@ class Answer:
         """Return the error that the answer stands for; ``now`` is nanoseconds since the epoch."""
         name = "Twilio" if self.code is None else f"Twilio {self.code}"
         pause = retry_after(self.headers, now)
-        return error_of(
-            judge(self.status, self.code), name, None if pause is None else min(pause, LONGEST_PAUSE), self.code
-        )
+        return error_of(judge(self.status, self.code), name, pause, self.code)
 
 
 class Api:

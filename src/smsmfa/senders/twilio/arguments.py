@@ -13,7 +13,8 @@ _CONTENT = re.compile(r"HX[0-9a-f]{32}", re.IGNORECASE)
 _TOKEN = re.compile(r"[!-~]{16,}")
 NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 SHORT_CODE = re.compile(r"[0-9]{3,6}")
-_ALPHANUMERIC = re.compile(r"(?=[0-9 ]*[A-Za-z])[A-Za-z0-9 ]{1,11}")
+#: A sender name. Which of them a country accepts is for Twilio to judge.
+_ALPHANUMERIC = re.compile(r"(?=[0-9 +_&-]*[A-Za-z])[A-Za-z0-9 +_&-]{1,11}")
 _TEST_FROM = re.compile(r"\+1500555000[0-9]")
 _INTENT = re.compile(r"[a-z]{1,32}")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost"})
@@ -37,7 +38,8 @@ def checked_sender(number: object, service: object) -> tuple[dict[str, str], str
     if number is None:
         require(fits(_SERVICE, service), "messaging_service_sid must be MG and 32 hexadecimal digits")
         return {"MessagingServiceSid": str(service)}, f"messaging_service_sid='MG…{str(service)[-4:]}'"
-    forms = "+ and 7 to 15 digits, a short code of 3 to 6 digits, or 1 to 11 letters, digits and spaces with a letter"
+    forms = "+ and 7 to 15 digits, a short code of 3 to 6 digits, or a name"
+    forms = f"{forms} of 1 to 11 letters, digits, spaces and + - _ & with a letter"
     require(any(fits(form, number) for form in (NUMBER, SHORT_CODE, _ALPHANUMERIC)), f"from_number must be {forms}")
     require(
         not fits(_TEST_FROM, number), "from_number is one of Twilio's test numbers, which send nothing; use your own"
