@@ -187,7 +187,6 @@ class Model:
 
     def use(self, person, *about):
         """Remember that a code was accepted."""
-        self.forget(person)
         person.used = [*person.used[1 - MOST_USED :], Used(about, self.time.us)]
 
     def unknown(self, person, *about):
