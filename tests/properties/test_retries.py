@@ -44,7 +44,7 @@ USERS = ("alice", "bob")
 NUMBERS = ("+14155552671", "+14155552672", "+14155552673")
 #: The keys of the sessions, and no key.
 KEYS = ("a key of the first form", "a key of the second form", "a key of another user's form", None)
-SECRETS = (SECRET, "the second secret of the tests, as long as the first", "the third one of the tests, and the last")
+SECRETS = [SECRET, *(f"secret number {n} of the tests, long enough" for n in range(20))]
 UNKNOWN = "0000-0000-0000-0000-0000-0000"
 
 
@@ -366,7 +366,7 @@ class Retries(RuleBasedStateMachine):
 
     @rule(
         user=st.sampled_from(USERS),
-        what=st.sampled_from(["reset", "remove", "adopt", "prefer", "retire", "rotate", "renew"]),
+        what=st.sampled_from(["reset", "remove", "adopt", "prefer", "retire", "retire", "rotate", "renew"]),
         host=st.integers(0, 1),
         number=st.sampled_from(NUMBERS),
     )
@@ -386,6 +386,14 @@ class Retries(RuleBasedStateMachine):
         """Log in as often as answers are kept, and repeat all that."""
         for _ in range(times):
             self.log_in(user, KEYS[0], host)
+        self.repeat_all(user, host)
+
+    @rule(user=st.sampled_from(USERS), times=st.integers(4, 6), key=st.sampled_from(KEYS), host=st.integers(0, 1))
+    def miss(self, user, times, key, host):
+        """Log in, send other codes for the same challenge, with a key or without, and repeat the right one."""
+        self.log_in(user, KEYS[0], host)
+        for off in range(1, times + 1):
+            self.enter(0, host, key, "as sent", off)
         self.repeat_all(user, host)
 
     def log_in(self, user, key, host):
