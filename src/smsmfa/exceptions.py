@@ -172,7 +172,7 @@ class RateLimited(SmsMfaError):
         super().__init__(scope, retry_after)
         self.scope = scope
         self.retry_after = retry_after
-        self.outage = scope == "carrier" if outage is None else outage
+        self.outage: bool = scope == "carrier" if outage is None else outage
         self.carrier = carrier
         self.carrier_code = carrier_code
 

@@ -34,7 +34,7 @@ class Audit:
     __slots__ = ("_listener", "operation")
 
     def __init__(self, operation: Operation, listener: Listener | None) -> None:
-        self.operation = operation
+        self.operation: Operation = operation
         self._listener = listener
 
     def __enter__(self) -> Operation:

@@ -49,7 +49,7 @@ class BoundedSession(Session):
 
     def __init__(self, timeout: float, *, direct: bool = False) -> None:
         super().__init__()
-        self.trust_env = not direct
+        self.trust_env: bool = not direct
         self._timeouts = timeout, timeout
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         for scheme in ("https://", "http://"):
