@@ -83,7 +83,7 @@ def look(serve, account):
         given = {"account_sid": ACCOUNT, "auth_token": TOKEN, "timeout": AMPLE}
         sender = TwilioSender(**given | ({"from_number": NUMBER} | changes))
         for domain in ("api", "messaging", "accounts", "content", "voice"):
-            getattr(sender._api.client(), domain).base_url = carrier.url
+            getattr(sender._api._client(), domain).base_url = carrier.url
         return sender.check(regions=regions)
 
     def usual(**changes):

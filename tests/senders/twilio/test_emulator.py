@@ -59,7 +59,7 @@ def sender_to(twilio, kind=TwilioSender, **changes):
     """Return a sender that sends to the emulator."""
     given = {"account_sid": ACCOUNT, "auth_token": TOKEN, "from_number": NUMBER, "timeout": AMPLE}
     sender = kind(**given | changes)
-    client = sender._api.client()
+    client = sender._api._client()
     client.api.base_url, client.messaging.base_url = twilio.url, f"{twilio.url}/messaging"
     return sender
 

@@ -8,7 +8,7 @@ import pytest
 from requests import RequestException
 from senders.calls import SHORT
 
-from smsmfa.senders.twilio.http import BoundedHttpClient
+from smsmfa.senders.twilio._http import BoundedHttpClient
 from smsmfa.testing import Answer
 from smsmfa.testing.carrier import drop, half, hang, kept
 

@@ -128,7 +128,7 @@ def texts_behind(thing):
 def sender_to(url, kind=TwilioSender, **changes):
     """Return a sender whose SDK client sends to ``url``."""
     sender = kind(**ARGUMENTS | changes)
-    sender._api.client().api.base_url = url
+    sender._api._client().api.base_url = url
     return sender
 
 
@@ -253,7 +253,7 @@ class TestRequest:
         """R33: the default clock is the system's: the code of this message has expired, so a second is left."""
         carrier = serve(accepted)
         sender = TwilioSender(account_sid=ACCOUNT, auth_token=TOKEN, from_number="Acme")
-        sender._api.client().api.base_url = carrier.url
+        sender._api._client().api.base_url = carrier.url
 
         send(sender, MESSAGE)
 
@@ -344,7 +344,7 @@ class TestOutcome:
     def test_unknown_error(self, problem, kind, monkeypatch):
         """T12, T24: after an unforeseen error the message may have been sent."""
         sender = sender_to("http://127.0.0.1:9", kind)
-        monkeypatch.setattr(sender._api.client().api, "request", raises(problem))
+        monkeypatch.setattr(sender._api._client().api, "request", raises(problem))
         error = failure(sender, MESSAGE)
 
         assert DeliveryUncertain is type(error)
@@ -528,7 +528,7 @@ class TestConfiguration:
         """R33: by default Twilio has ten seconds."""
         sender = TwilioSender(account_sid=ACCOUNT, auth_token=TOKEN, from_number="Acme")
 
-        assert (10.0, 10.0) == sender._api.client().http_client._session._timeouts
+        assert (10.0, 10.0) == sender._api._client().http_client._session._timeouts
 
     def test_import_is_light(self):
         """Importing the module and making a sender load no SDK, no HTTP client and no event loop."""
@@ -595,7 +595,7 @@ class TestSecrets:
         with suppress(DeliveryError):
             send(sender, MESSAGE)
 
-        texts = texts_behind(sender._api.client().http_client)
+        texts = texts_behind(sender._api._client().http_client)
 
         assert any("http://" in text for text in texts)
         assert [] == secrets_in("\n".join(texts))
@@ -603,7 +603,7 @@ class TestSecrets:
     def test_interrupt(self):
         """An interrupt is not an error: it passes through."""
         sender = sender_to("http://127.0.0.1:9")
-        sender._api.client().api.request = raises(KeyboardInterrupt())
+        sender._api._client().api.request = raises(KeyboardInterrupt())
 
         with pytest.raises(KeyboardInterrupt):
             sender.send(MESSAGE)

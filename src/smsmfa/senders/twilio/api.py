@@ -64,7 +64,7 @@ class Api:
     def __init__(self, account: Opaque[str], token: Opaque[str], seconds: float) -> None:
         self._account, self._token = account, token
         self._seconds = seconds
-        self.client: Once[Client] = Once(self._new_client)
+        self._client: Once[Client] = Once(self._new_client)
 
     def get(self, path: str, *, domain: str = "api", **params: str) -> Answer | DeliveryError:
         """Read ``path`` of the account, or of another domain."""
@@ -77,7 +77,7 @@ class Api:
     def _new_client(self) -> "Client":
         from twilio.rest import Client
 
-        from .http import BoundedHttpClient
+        from ._http import BoundedHttpClient
 
         http = BoundedHttpClient(self._seconds)
         # The SDK takes an empty environment for a missing one, and would read os.environ.
@@ -96,7 +96,7 @@ class Api:
 
     def _ask(self, method: str, path: str, domain: str, **sent: dict[str, str]) -> Answer | DeliveryError:
         """Ask once. Errors are returned, because the frames of a raised one would hold the text and the token."""
-        asked = getattr(self.client(), domain)
+        asked = getattr(self._client(), domain)
         try:
             response = asked.request(method, path, **sent)
         except Exception as error:
