@@ -131,14 +131,12 @@ def wait(limit: Limit, short: int) -> timedelta | None:
 
 
 def keep_for(limit: Limit, bucket: int, now: int) -> int | None:
-    """Return for how many seconds the bucket matters; 0: it is full; ``None``: forever."""
-    return _keep_for(limit, debt(limit, bucket, now))
-
-
-def _keep_for(limit: Limit, owed: int) -> int | None:
-    if owed == 0:
+    """Return for how many seconds the bucket matters; 0: every host sees it as full; ``None``: forever."""
+    if limit.refill is None:
+        return None if bucket else 0
+    if bucket <= now - CLOCK_SKEW:
         return 0
-    return None if limit.refill is None else min(owed // 1_000_000 + KEEP_MARGIN, _MOST_KEPT)
+    return min(debt(limit, bucket, now) // 1_000_000 + KEEP_MARGIN, _MOST_KEPT)
 
 
 def _decision(limit: Limit, owed: int, short: int) -> Decision:
@@ -182,7 +180,7 @@ class _Limiter:
         limit, stored = self._limit, _decode(values.get(key))
         bucket, short = take(limit, stored, now, n)
         owed = debt(limit, bucket, now)
-        return ({} if bucket == stored else {key: _entry(limit, bucket, owed)}), _decision(limit, owed, short)
+        return ({} if bucket == stored else {key: _entry(limit, bucket, now)}), _decision(limit, owed, short)
 
     def _give_back(
         self, key: str, n: int, now: int, values: Mapping[str, bytes]
@@ -190,7 +188,7 @@ class _Limiter:
         if key not in values:
             return {}, None
         bucket = give_back(self._limit, _decode(values[key]), now, n)
-        return {key: _entry(self._limit, bucket, debt(self._limit, bucket, now))}, None
+        return {key: _entry(self._limit, bucket, now)}, None
 
     def _peeked(self, value: bytes | None, n: int, now: int) -> Decision:
         limit, bucket = self._limit, _decode(value)
@@ -201,8 +199,8 @@ def _decode(value: bytes | None) -> int:
     return 0 if value is None else int.from_bytes(value, "big", signed=True)
 
 
-def _entry(limit: Limit, bucket: int, owed: int) -> Entry | None:
-    return Entry(bucket.to_bytes(8, "big", signed=True), _keep_for(limit, owed)) if bucket else None
+def _entry(limit: Limit, bucket: int, now: int) -> Entry | None:
+    return Entry(bucket.to_bytes(8, "big", signed=True), keep_for(limit, bucket, now)) if bucket else None
 
 
 def _forget(key: str, values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], None]:

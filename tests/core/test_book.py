@@ -22,7 +22,7 @@ from smsmfa.core.records import (
     total_key,
     user_key,
 )
-from smsmfa.limiter import KEEP_MARGIN
+from smsmfa.limiter import CLOCK_SKEW, KEEP_MARGIN
 from smsmfa.typing import Entry
 
 NOW = START // 1000
@@ -146,15 +146,17 @@ class TestWrites:
         assert entry.keep_for >= 600
 
     def test_forgotten(self):
-        """T19: a record that holds nothing but full buckets is deleted: absent is the same as full."""
-        values = {
-            USER_KEY: encode(User(sends=NOW - 1)),
-            NUMBER_KEY: encode(Number(sends=NOW - 1)),
-            total_key(): encode(Total(sends=NOW - 1)),
-        }
-        one = a_book(values, total=Limit(1, HOUR))
+        """T19: A record of nothing but full buckets is deleted once they are full by the clock of every host."""
+        for full_at, expected in (NOW - CLOCK_SKEW, True), (NOW - CLOCK_SKEW + 1, False):
+            values = {
+                USER_KEY: encode(User(sends=full_at)),
+                NUMBER_KEY: encode(Number(sends=full_at)),
+                total_key(): encode(Total(sends=full_at)),
+            }
+            one = a_book(values, total=Limit(1, HOUR))
+            writes = written(one, lambda book: book.send_buckets(NUMBER_AS_INT, confirmed=True))
 
-        assert dict.fromkeys(values) == written(one, lambda book: book.send_buckets(NUMBER_AS_INT, confirmed=True))
+            assert (dict.fromkeys(values) if expected else {}) == writes
 
     def test_number(self):
         """The record of a number is kept while its bucket is not full, and for ever while users hold it."""

@@ -333,9 +333,6 @@ def refuse(message):
     raise DeliveryRejected("no such number")
 
 
-@pytest.mark.xfail(
-    raises=AssertionError, reason="a host whose clock is ahead forgets a record that only it sees as full"
-)
 @with_skews
 def test_total_and_refused_requests(skew):
     """R28, T4, T17: refused requests on one host forget nothing that another host sent."""
