@@ -7,7 +7,7 @@ import threading
 import pytest
 from support import shown
 
-from smsmfa.exceptions import DeliveryRejected
+from smsmfa.exceptions import DeliveryRejected, SmsMfaError
 from smsmfa.senders.base import AsyncRunner, BaseSender, Runner, unreachable, untrusted
 from smsmfa.testing import SenderConformance
 from smsmfa.typing import Receipt
@@ -41,6 +41,15 @@ def test_error():
 
     assert "kumquat" not in shown(caught.value)
     assert "somebody" == caught.value.carrier
+
+
+def test_other_error():
+    """An error that is not about a delivery is raised as it is."""
+    error = SmsMfaError("?")
+
+    with pytest.raises(SmsMfaError) as caught:
+        Sender(error)._deliver(MESSAGE)
+    assert (error, False) == (caught.value, hasattr(error, "carrier"))
 
 
 @pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])
