@@ -22,6 +22,7 @@ from smsmfa import (
     MemoryStore,
     RateLimiter,
 )
+from smsmfa.limiter import debt
 
 ZERO = timedelta(0)
 MICROSECOND = timedelta(microseconds=1)
@@ -644,8 +645,14 @@ def test_threads(clock):
 
 def test_decision_to_dict():
     """A decision becomes plain data for JSON, with times in whole seconds, rounded up."""
-    refused = Decision(False, 0, timedelta(seconds=1, microseconds=1), timedelta(hours=1))
+    refused = Decision(False, 0, timedelta(seconds=1, microseconds=1), timedelta(hours=1, microseconds=-1))
     endless = Decision(False, 0, None, None)
 
     assert {"allowed": False, "remaining": 0, "retry_after": 2, "full_after": 3600} == refused.to_dict()
     assert (None, None) == (endless.to_dict()["retry_after"], endless.to_dict()["full_after"])
+
+
+@pytest.mark.parametrize("capacity, taken", [(1, 2), (10, 20)])
+def test_lowered_capacity(capacity, taken):
+    """A bucket that never refills, and lacks more than a lowered capacity, is just empty."""
+    assert capacity == debt(Limit(capacity, None), -taken, 0)

@@ -25,7 +25,7 @@ from smsmfa.core.opaque import Opaque
 from smsmfa.core.operation import Operation
 from smsmfa.core.proofs import Proof
 from smsmfa.core.records import Number, Phone, User, decode, encode, number_key
-from smsmfa.core.request import Request
+from smsmfa.core.request import Request, hashes_of
 
 SECOND, HOUR, DAY = 10**6, 3600 * 10**6, 86400 * 10**6
 ONE_AN_HOUR = Limit(1, timedelta(hours=1))
@@ -881,6 +881,170 @@ class TestSettle:
         world.settle(reply, excused=True)
 
         assert ([], 0) == (world.ids, world.user().sends)
+
+
+class TestLanes:
+    """A message is charged to the lane of owners or of strangers, and given back to the same."""
+
+    @staticmethod
+    def lanes(world):
+        """Return how many messages each lane of the number has given: to its owners, and to others."""
+        record, hour = world.number(), HOUR
+        return tuple(-(-max(bucket - world.now, 0) // hour) for bucket in (record.sends, record.unverified))
+
+    @pytest.mark.parametrize("repeat", ["resend_pending", "renew"])
+    @pytest.mark.parametrize("owned, charged", [(True, (1, 0)), (False, (0, 1))])
+    def test_enrolment(self, owned, charged, repeat):
+        """A code for a number that the user has, if disabled, is charged to the owners; otherwise to the strangers."""
+        world = World(*[phone(disabled=True)] * owned)
+        reply = world.start()
+        assert (charged, owned) == (self.lanes(world), reply.confirmed)
+        world.now += 30 * SECOND
+        if repeat == "renew":
+            world.settle(reply, excused=True)
+            assert (0, 0) == self.lanes(world)
+            reply = world.start(new_id="other")
+            world.now += 30 * SECOND
+        again = world.resend_pending(reply.issued.id)
+        assert (tuple(2 * one for one in charged), owned) == (self.lanes(world), again.confirmed)
+        world.settle(again, excused=True)
+
+        assert charged == self.lanes(world)
+
+    @pytest.mark.parametrize("wait", [30 * SECOND, 300 * SECOND])
+    def test_login(self, wait):
+        """A code for a login is charged to the owners, also if it is repeated or renewed."""
+        world = World(phone())
+        world.challenge()
+        assert (1, 0) == self.lanes(world)
+        world.now += wait
+        again = world.resend()
+        assert (2, 0) == self.lanes(world)
+        world.settle(again, excused=True)
+
+        assert (1, 0) == self.lanes(world)
+
+    def test_refunds(self):
+        """Messages that were not sent are given back to the user as often as ``refunds`` allows, others always."""
+        world = World(phone(), limits=Limits(refunds=ONE_AN_HOUR))
+        for sends in 0, HOUR:
+            world.settle(world.challenge(purpose=f"purpose {sends}"))
+            assert (sends, (0, 0)) == (max(world.user().sends - world.now, 0), self.lanes(world))
+        before = world.user().refunds
+        world.settle(world.challenge(purpose="another"), excused=True)
+
+        assert (HOUR, before) == (world.user().sends - world.now, world.user().refunds)
+
+
+class TestRetries:
+    """The same request gets the same answer."""
+
+    KEY = "the form of one session"
+
+    def asked(self, world, kind, code, *, key=KEY, count=1, about="new"):
+        """Send a request, and return the outcome. Recovery codes are those that the request derives."""
+        purpose = {"purpose": "login"} if kind == "verify" else {}
+        request = world.request(kind, about, code, key, **purpose)
+        codes = hashes_of(request.recovery_codes(count))
+        decide = {
+            "confirm": partial(decisions.confirm, recovery=codes, stamp=b"after"),
+            "verify": decisions.verify,
+            "recover": partial(decisions.recover, hashed=code.encode(), replacement=codes[0] if codes else b""),
+            "new": partial(decisions.new_recovery_codes, recovery=codes, proof=world.proof()),
+        }[kind]
+        return world.run(partial(decide, request=request))
+
+    def ready(self, kind):
+        """Return a world in which a request of a kind succeeds, and the right code."""
+        world = World(*[phone()] * (kind != "confirm"), recovery_codes=2)
+        if kind == "confirm":
+            world.start()
+            return world, world.code("enrollment", world.user().pending.issued, world.user().pending.phone)
+        if kind == "verify":
+            world.challenge()
+            return world, world.code("verification", world.user().issued[0], world.user().phones[0])
+        return world, "recovery"
+
+    @pytest.mark.parametrize("kind, codes", [("confirm", 2), ("verify", 0), ("recover", 1), ("new", 2)])
+    def test_accepted(self, kind, codes):
+        """A repeated request gets the answer of the first and changes nothing. Without the key the code is used."""
+        world, code = self.ready(kind)
+        first = self.asked(world, kind, code, count=2)
+        before = world.user()
+        again = self.asked(world, kind, code, count=2)
+
+        assert (False, True) == (first.repeated, again.repeated)
+        assert before == world.user()
+        assert first.answer == again.answer
+        assert (codes, bool(codes)) == (first.answer.codes, bool(first.answer.seed))
+        if kind == "confirm":
+            assert ("phone of new", True, b"after") == (again.phone.id, again.shows_codes, again.stamp)
+            assert "phone of new" == first.answer.phone_id
+        if kind != "new":
+            assert CodeUsed is type(self.asked(world, kind, code, key=None, count=2))
+            assert CodeUsed is type(self.asked(world, kind, code, key="another form of it", count=2))
+
+    @pytest.mark.parametrize("kind", ["confirm", "recover", "new"])
+    def test_codes_that_no_longer_work(self, kind):
+        """An answer that showed recovery codes is not repeated once none of them works."""
+        world, code = self.ready(kind)
+        self.asked(world, kind, code)
+        world.alter(recovery=[b"other"])
+
+        assert CodeUsed is type(self.asked(world, kind, code))
+
+    def test_another_number(self):
+        """A number after the first shows no recovery codes, and its answer names none."""
+        world = World(phone("one", OTHER_NUMBER), max_phones=2)
+        world.start()
+        code = world.code("enrollment", world.user().pending.issued, world.user().pending.phone)
+        enrolled = self.asked(world, "confirm", code)
+        again = self.asked(world, "confirm", code)
+
+        assert (0, b"", False) == (enrolled.answer.codes, enrolled.answer.seed, enrolled.shows_codes)
+        assert (True, False, "phone of new") == (again.repeated, again.shows_codes, again.phone.id)
+
+    @pytest.mark.parametrize("kind", ["confirm", "verify", "recover"])
+    def test_refused(self, kind):
+        """A wrong code that comes twice in one request costs once."""
+        world, code = self.ready(kind)
+        other = "other" if kind == "recover" else wrong(code)
+        first = self.asked(world, kind, other)
+        before = world.user()
+        again = self.asked(world, kind, other)
+
+        assert (CodeRejected, first.attempts_left) == (type(again), again.attempts_left)
+        assert before == world.user()
+
+    @pytest.mark.parametrize("error", [PhoneInUse, AlreadyEnrolled])
+    def test_refused_number(self, error):
+        """A number that is refused with the right code is refused again."""
+        world, code = self.ready("confirm")
+        if error is PhoneInUse:
+            world.config = a_config(max_users_per_number=1)
+            world.values[number_key(int(NUMBER[1:]))] = encode(Number(holders=[b"bob"]))
+        else:
+            world.alter(phones=[phone("one", OTHER_NUMBER)])
+
+        assert (error, error) == (type(self.asked(world, "confirm", code)), type(self.asked(world, "confirm", code)))
+
+    def test_numbers_changed(self):
+        """Answers from before a change of the numbers are not repeated, and their seeds are gone."""
+        world, code = self.ready("confirm")
+        self.asked(world, "confirm", code)
+        world.run(partial(decisions.remove, phone_id="phone of new", proof=world.proof(), stamp=b"later"))
+
+        assert [(b"", b"")] == [(answer.mark, answer.seed) for answer in world.user().accepted]
+        assert CodeUsed is type(self.asked(world, "confirm", code))
+
+    @pytest.mark.parametrize("kind", ["verify", "recover"])
+    def test_record_without_stamp(self, kind):
+        """The record of a user from before stamps gets one of ten bytes, from what was asked for."""
+        world, code = self.ready(kind)
+        world.alter(stamp=0)
+        accepted = self.asked(world, kind, code)
+
+        assert world.user().stamp == accepted.stamp == accepted.answer.about + b"\0\0"
 
 
 class TestChannels:

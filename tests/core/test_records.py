@@ -20,6 +20,7 @@ from smsmfa.core.records import (
     User,
     decode,
     encode,
+    key_prefix,
     number_key,
     total_key,
     user_key,
@@ -185,6 +186,14 @@ def test_number_key():
     expected = "n:" + b64encode(sha256(b"14155552671").digest()).decode().rstrip("=")
 
     assert expected == number_key(14155552671)
+
+
+@pytest.mark.parametrize("namespace", ["acme", "кошелёк", "\ud800"])
+def test_key_prefix(namespace):
+    """A namespace puts its SHA-256 and a colon before each key. Without one there is no prefix."""
+    expected = b64encode(sha256(namespace.encode("utf-8", "surrogatepass")).digest()).decode().rstrip("=") + ":"
+
+    assert (expected, "") == (key_prefix(namespace), key_prefix(""))
 
 
 def test_keys():
