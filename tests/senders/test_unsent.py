@@ -46,7 +46,7 @@ def twilio(kind):
     def make(url, timeout):
         given = {"account_sid": "AC" + "0" * 32, "auth_token": "f" * 32, "from_number": "+14155550106"}
         sender = kind(**given, timeout=timeout)
-        sender._api.client().api.base_url = url
+        sender._api._client().api.base_url = url
         return sender
 
     return make

@@ -25,8 +25,8 @@ def asked(serve):
     def start(behaviour):
         carrier = serve(behaviour)
         api = Api(Opaque(ACCOUNT), Opaque(TOKEN), 60.0)
-        api.client().api.base_url = carrier.url
-        api.client().messaging.base_url = f"{carrier.url}/messaging"
+        api._client().api.base_url = carrier.url
+        api._client().messaging.base_url = f"{carrier.url}/messaging"
         return api, carrier
 
     return start
@@ -153,13 +153,13 @@ def test_client_is_made_once():
     """All requests share one client of the SDK."""
     api = Api(Opaque(ACCOUNT), Opaque(TOKEN), 60.0)
 
-    assert api.client() is api.client()
+    assert api._client() is api._client()
 
 
 def test_header_of_another_sdk(monkeypatch):
     """An SDK whose answers have no headers works too."""
     api = Api(Opaque(ACCOUNT), Opaque(TOKEN), 60.0)
     answer = type("Response", (), {"status_code": 200, "text": json.dumps({}), "headers": None})
-    monkeypatch.setattr(api.client().api, "request", lambda *arguments, **options: answer)
+    monkeypatch.setattr(api._client().api, "request", lambda *arguments, **options: answer)
 
     assert Answer(200, {}) == api.get("")
