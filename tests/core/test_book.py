@@ -90,6 +90,10 @@ class TestBook:
 
         assert (OTHER, "Missing()") == (caught.value.number, repr(caught.value))
 
+    def test_repr(self):
+        """A book shows none of its records."""
+        assert "<Book>" == repr(a_book())
+
 
 class TestWrites:
     """What changed comes out as writes, with the time for which it says anything."""

@@ -443,6 +443,12 @@ class TestAdopt:
         assert (b"", 0) == (enrolled.answer.about, enrolled.answer.at)
         assert before == world.user()
 
+    def test_nothing_to_replace(self):
+        """An empty id names no number to replace, whatever the ids of the user's numbers are."""
+        world = World(phone("XXXX", OTHER_NUMBER), phone("same"), max_phones=2)
+
+        assert "same" == self.adopt(world, replace="").phone.id
+
     def test_disabled(self):
         """A disabled number is replaced by itself, and works again."""
         world = World(phone("same", disabled=True, failures=100))

@@ -61,6 +61,14 @@ HOUR = timedelta(hours=1)
 SHELLS = [Enroller, Verifier, AsyncEnroller, AsyncVerifier]
 #: What a sender may raise that says for certain that nothing went out.
 REJECTIONS = [DeliveryRejected, RecipientRejected, RecipientOptedOut, SenderMisconfigured, RateLimited]
+
+
+class Unreachable(DeliveryRejected):
+    """The carrier could not be reached."""
+
+    outage = True
+
+
 #: What it may raise that does not.
 UNCERTAINTIES = [DeliveryUncertain, DeliveryError, ConfigurationError, StoreError, TimeoutError, ValueError, Exception]
 NUMBER_KEYS = [number_key(int(number[1:])) for number in (NUMBER, OTHER_NUMBER, THIRD_NUMBER)]
@@ -536,7 +544,7 @@ class TestRefunds:
         assert 8 == self.refuse(factor, error, 1)
         assert 7 == self.refuse(factor, error, 1)
 
-    @pytest.mark.parametrize("error", [SenderMisconfigured, RateLimited])
+    @pytest.mark.parametrize("error", [SenderMisconfigured, RateLimited, Unreachable])
     def test_outage(self, new, error):
         """What is the operator's or the carrier's fault is always given back, so that an outage locks nobody out."""
         factor = enrolled(new(a_config(limits=Limits(refunds=Limit(1, HOUR)))))

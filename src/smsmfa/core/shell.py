@@ -18,7 +18,6 @@ from ..exceptions import (
     FactorDisabled,
     RateLimited,
     SenderMisconfigured,
-    SmsMfaError,
     StoreContention,
 )
 from ..typing import AsyncSender, AsyncStore, Clock, Receipt, Sender, Store
@@ -171,7 +170,7 @@ class Shell(Base):
         try:
             receipt = self._sender.send(self._message(operation, reply, challenge))
         except (DeliveryRejected, RateLimited) as error:
-            rejected: SmsMfaError = error
+            rejected: DeliveryRejected | RateLimited = error
         except Exception as error:
             return self._uncertain(operation, self._sender, error)
         else:
@@ -225,7 +224,7 @@ class AsyncShell(Base):
         try:
             receipt = await self._sender.send(self._message(operation, reply, challenge))
         except (DeliveryRejected, RateLimited) as error:
-            rejected: SmsMfaError = error
+            rejected: DeliveryRejected | RateLimited = error
         except Exception as error:
             return self._uncertain(operation, self._sender, error)
         else:
@@ -239,6 +238,6 @@ class AsyncShell(Base):
         raise rejected
 
 
-def is_excused(error: SmsMfaError) -> bool:
+def is_excused(error: DeliveryRejected | RateLimited) -> bool:
     """Tell whether the carrier or the operator is at fault for a message that was not sent, and not its recipient."""
-    return isinstance(error, SenderMisconfigured | RateLimited)
+    return error.outage or isinstance(error, SenderMisconfigured | RateLimited)
