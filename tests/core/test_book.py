@@ -83,6 +83,13 @@ class TestBook:
         """Without a limit for numbers and for the total only the user's bucket is left, and no number is asked for."""
         assert ["user"] == [one.scope for one in a_book(number=None).send_buckets(OTHER, confirmed=True)]
 
+    def test_lanes(self):
+        """A message to a confirmed number is charged to another bucket, with another limit, than one to confirm it."""
+        one = a_book(number=Limit(1, HOUR), unverified=Limit(2, HOUR))
+        lanes = [one.send_buckets(NUMBER_AS_INT, confirmed=confirmed)[1] for confirmed in (True, False)]
+
+        assert [(1, "sends"), (2, "unverified")] == [(lane.limit.capacity, lane.field) for lane in lanes]
+
     def test_missing(self):
         """A number that the keys do not cover is missing, and the error shows nothing."""
         with pytest.raises(Missing) as caught:
