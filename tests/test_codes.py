@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 from support import SECRET, shown
 
 from smsmfa import codes
-from smsmfa.codes import CodeGenerator, KeyRing, new_id, new_recovery_code, read_code, read_recovery_code
+from smsmfa.codes import (
+    STAMP_BYTES,
+    CodeGenerator,
+    KeyRing,
+    new_id,
+    new_recovery_code,
+    new_stamp,
+    read_code,
+    read_recovery_code,
+)
 from smsmfa.core.typed import compact
 from smsmfa.exceptions import ConfigurationError
 
@@ -499,3 +508,12 @@ def test_constants():
     assert hashlib.sha256().digest_size == codes.SECRET_BYTES
     assert len(codes.EXAMPLE_SECRET.encode()) >= codes.SECRET_BYTES
     assert len(list(itertools.takewhile(str.isalnum, ALPHABET))) == 32
+
+
+@pytest.mark.parametrize("draw, size", [(new_id, 32), (new_stamp, STAMP_BYTES)])
+def test_random(draw, size):
+    """Ids and stamps are random, and of one length."""
+    drawn = {draw() for _ in range(100)}
+
+    assert 100 == len(drawn)
+    assert {size} == set(map(len, drawn))

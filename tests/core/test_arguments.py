@@ -183,6 +183,12 @@ class TestDetails:
         with pytest.raises(ValueError, match="details: at most 10"):
             checked_details(details)
 
+    @pytest.mark.parametrize("key", ["a\nb", "\u200b", "\u2028"])
+    def test_with_unprintable_keys_are_refused(self, key):
+        """Keys are printable, because error texts show them."""
+        with pytest.raises(ValueError, match="details: keys of printable"):
+            checked_details({key: "x"})
+
     def test_up_to_the_bounds_are_taken(self):
         """Details of ten entries, and of the longest key and value, are taken."""
         details = {f"{number:040d}": "x" * 60 for number in range(9)} | {"k": "y" * 90}

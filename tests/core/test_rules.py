@@ -499,3 +499,22 @@ class TestComparing:
         refusal = rules.unknown_challenge(records, Opaque("123456"))
 
         assert (0, 1, 0) == (refusal.attempts_left, len(derived), records.user.guesses)
+
+
+def test_no_number_is_confirmed():
+    """A user has confirmed the numbers of the record, disabled or not, and no other."""
+    user = User(phones=[Phone("one", int(NUMBER[1:]), "US", "mobile", disabled=True)])
+
+    assert [True, False] == [rules.is_confirmed(user, int(number[1:])) for number in (NUMBER, OTHER_NUMBER)]
+
+
+def test_refunds():
+    """Refunds are counted until there were too many."""
+    records = Records(a_config(limits=Limits(refunds=Limit(2, timedelta(hours=1)))))
+
+    assert [True, True, False] == [records.run(rules.charge_refund) for _ in range(3)]
+
+
+def test_full_guess_budget():
+    """A budget that was never used refuses nothing."""
+    assert Records().run(rules.guesses_refusal) is None

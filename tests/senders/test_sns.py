@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from importlib import util
+from socket import gaierror
 from urllib.parse import parse_qs
 
 import attrs
@@ -456,3 +457,19 @@ def test_check_without_credentials(serve):
     sender._client = raises(botocore_errors.NoCredentialsError())
 
     assert ["error"] == [finding.level for finding in sender.check()]
+
+
+def test_proxy_of_another_kind():
+    """boto3 uses no SOCKS proxy, which the error says."""
+    error = module._failure(botocore_errors.ProxyConnectionError(proxy_url="socks5://127.0.0.1:1", error="?"))
+
+    assert (SenderMisconfigured, True) == (type(error), error.outage)
+    assert "SOCKS" in str(error)
+
+
+def test_unknown_name():
+    """A name that does not resolve certainly sent nothing."""
+    error = module._failure(botocore_errors.EndpointConnectionError(endpoint_url="https://sns", error=gaierror()))
+
+    assert DeliveryRejected is type(error)
+    assert "does not resolve" in str(error)

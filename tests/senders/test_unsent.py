@@ -270,3 +270,19 @@ def test_nothing_known():
     assert "the carrier cannot be reached" == str(unconnected(RuntimeError(), "the carrier"))
     assert None is unsent(RuntimeError(), "the carrier")
     assert None is unsent(botocore_errors.ConnectionClosedError(endpoint_url="x"), "SNS")
+
+
+def test_no_encryption():
+    """An error of TLS before there was a connection is about the settings of TLS."""
+    error = unconnected(ssl.SSLError("?"), "the carrier")
+
+    assert (SenderMisconfigured, True) == (type(error), error.outage)
+    assert "versions of TLS" in str(error)
+
+
+def test_no_file_of_certificates():
+    """A missing file of certificates is named by the variables that name it."""
+    error = unconnected(OSError("no such file"), "the carrier")
+
+    assert (SenderMisconfigured, True) == (type(error), error.outage)
+    assert "REQUESTS_CA_BUNDLE" in str(error)

@@ -14,7 +14,7 @@ from wicg import autofill
 
 from smsmfa.texts import languages
 from smsmfa.texts.content import text_problem
-from smsmfa.texts.languages import is_tag, match, negotiate, texts
+from smsmfa.texts.languages import is_tag, match, negotiate, tag_of, texts
 from smsmfa.texts.messages import Messages
 from smsmfa.texts.segments import culprit, segments
 
@@ -333,3 +333,22 @@ def test_tag(tag):
 def test_no_tag(tag):
     """Anything else is not a language tag."""
     assert not is_tag(tag)
+
+
+@pytest.mark.parametrize(
+    "locale, expected",
+    [
+        ("de_DE.UTF-8", "de-DE"),
+        ("sr_RS@latin", "sr-Latn"),
+        ("ca_ES.UTF-8@valencia", "ca-ES"),
+        ("de-CH, fr;q=0.5", "de-CH"),
+        ("C", None),
+        ("POSIX", None),
+        ("C.UTF-8", None),
+        ("*", None),
+        ("", None),
+    ],
+)
+def test_tag_of(locale, expected):
+    """A locale in any usual form becomes a tag, or none."""
+    assert expected == tag_of(locale)

@@ -131,3 +131,12 @@ def test_letters_that_touch(source):
 def test_letters_without_spaces_between(source):
     """Scripts that are written without spaces may touch the code, as may signs."""
     assert problem(source) is None
+
+
+@pytest.mark.parametrize("channel", ["sms", "voice", "whatsapp"])
+def test_text_with_details(channel):
+    """A text with the details of a call has a problem if they could be taken for the code."""
+    shown = as_shown("000000", channel)
+
+    assert frame().text_problem(f"{shown} is your code for Acme. Payee: Bob", channel) is None
+    assert frame().text_problem(f"{shown} is your code for Acme. Payee: 123456", channel)

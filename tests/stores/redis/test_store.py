@@ -442,3 +442,11 @@ async def test_ping_of_fakeredis():
 
     assert await store.update(["key"], lambda values: ({"key": Entry(b"value")}, "done")) == "done"
     assert b"value" == await store.read("key")
+
+
+def test_ping_of_a_fake():
+    """A fake for threads would not be asked for ``INFO`` either."""
+    client = redis.Redis(port=1)
+    with closing(client), closing(RedisStore(client)) as store:
+        store._fake = True
+        store.ping()

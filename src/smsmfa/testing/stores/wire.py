@@ -72,10 +72,10 @@ class Wire:
             server = socket.create_connection(self._server)
         except OSError:
             client.close()
-            return
-        self._ends += client, server
-        _in_thread(lambda: self._carry("question", client, server))
-        _in_thread(lambda: self._carry("answer", server, client))
+        else:
+            self._ends += client, server
+            _in_thread(lambda: self._carry("question", client, server))
+            _in_thread(lambda: self._carry("answer", server, client))
 
     def _carry(self, kind: str, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
