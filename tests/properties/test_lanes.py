@@ -170,7 +170,7 @@ def test_strangers(max_users, drawn):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("max_users", [0, 1])
-@settings(max_examples=2000)
+@settings(max_examples=500)
 @given(drawn=steps())
 def test_many_strangers(max_users, drawn):
     """R28, T4: the same for many more courses of events."""

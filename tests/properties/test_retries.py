@@ -441,4 +441,4 @@ class TestRetries(Retries.TestCase):
 class TestManyRetries(Retries.TestCase):
     """R3: many more requests and repetitions agree with the model."""
 
-    settings = settings(max_examples=2000, stateful_step_count=60)
+    settings = settings(max_examples=500, stateful_step_count=60)

@@ -922,11 +922,11 @@ class TestTracesUnderAnyClock(TracesUnderAnyClock.TestCase):
 class TestManyTraces(Traces.TestCase):
     """R3, R5, R28: many more traces have the outcome of the model."""
 
-    settings = settings(max_examples=2000, stateful_step_count=60)
+    settings = settings(max_examples=500, stateful_step_count=60)
 
 
 @pytest.mark.thorough
 class TestManyTracesUnderAnyClock(TracesUnderAnyClock.TestCase):
     """R3, R5, R28, T17: many more traces under a clock that jumps back stay within the limits."""
 
-    settings = settings(max_examples=2000, stateful_step_count=60)
+    settings = settings(max_examples=500, stateful_step_count=60)
