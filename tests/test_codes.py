@@ -517,3 +517,10 @@ def test_random(draw, size):
 
     assert 100 == len(drawn)
     assert {size} == set(map(len, drawn))
+
+
+@pytest.mark.parametrize("text", [None, 7, b"0" * 32, "", "0" * 31, "0" * 33, "0" * 31 + "-", "0" * 31 + "٠"])
+def test_no_id(text):
+    """What an attacker typed in place of an id has not the form of one."""
+    assert codes.is_id(new_id())
+    assert not codes.is_id(text)

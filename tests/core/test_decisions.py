@@ -680,6 +680,17 @@ class TestResend:
 
         assert Locked is type(world.resend())
 
+    def test_repetition_without_a_message_left(self):
+        """If no message is left, a live challenge is not repeated, and stays as it was."""
+        world = World(phone(), limits=Limits(user=ONE_AN_HOUR))
+        world.challenge()
+        before = world.user()
+        world.now += 30 * SECOND
+        refusal = world.resend()
+
+        assert (RateLimited, "user") == (type(refusal), refusal.scope)
+        assert before == world.user()
+
     @pytest.mark.parametrize("again", ["challenge", "resend"])
     def test_without_a_message_left(self, again):
         """Where no message is left the old challenge stays as it was, dead or alive, and a new one is not made."""
