@@ -612,7 +612,7 @@ class Judging:
     errors=st.lists(MINE, min_size=1, max_size=2), acts=acts, silence=st.sampled_from(COUNTED), was_out=st.booleans()
 )
 def test_one_user(kind, errors, acts, silence, was_out):
-    """Whatever one user does, the messages of others reach a carrier as often as without that user.
+    """T29: Whatever one user does, the messages of others reach a carrier as often as without that user.
 
     Carriers refuse as many numbers as the user likes, and do not answer for one of them. It holds after an outage too.
     """

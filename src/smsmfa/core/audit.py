@@ -96,7 +96,7 @@ def _outcome(error: BaseException | None) -> str:
 
 
 def _is_carriers(error: BaseException) -> bool:
-    """Tell whether the carrier failed, and not the user or a limit of ours."""
+    """Tell whether the carrier failed, and not the user or one of our limits."""
     return isinstance(error, DeliveryError) or (isinstance(error, RateLimited) and error.scope == "carrier")
 
 

@@ -122,7 +122,7 @@ class Base:
         operation.message_id, operation.carrier = receipt.message_id, receipt.sender or None
 
     def _uncertain(self, operation: Operation, sender: object, error: Exception) -> None:
-        """Note that the message may have gone out, or raise an error of ours from before any sender had it."""
+        """Note that the message may have gone out, or raise our own error from before any sender had it."""
         if operation.message is None:
             raise error
         operation.uncertain = True
