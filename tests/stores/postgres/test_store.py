@@ -256,10 +256,10 @@ def test_kept_from_its_writing(store, url, db):
 def test_purge(store, db):
     """A purge deletes expired entries, the oldest first and not more than the limit, and nothing else."""
     for number in range(5):
-        put(store, {f"{number}": b"1"}, 10 - number)
-    put(store, {"later": b"1"}, 100)
+        put(store, {f"{number}": b"1"}, 100 - 10 * number)
+    put(store, {"later": b"1"}, 1000)
     put(store, {"never": b"1"})
-    db.execute("UPDATE smsmfa SET expires = expires - interval '50 seconds'")
+    db.execute("UPDATE smsmfa SET expires = expires - interval '500 seconds'")
     assert 2 == store.purge(2)
     assert ["0", "1", "2", "later", "never"] == keys_of(db)
     assert [3, 0] == [store.purge(), store.purge()]

@@ -331,11 +331,11 @@ def test_expiry(store, url, keep_for):
 def test_purge(store, url):
     """A purge deletes expired entries, the oldest first and not more than the limit, and nothing else."""
     for number in range(5):
-        put(store, {f"{number}": b"%d" % number}, 10 - number)
-    put(store, {"later": b"later"}, 100)
+        put(store, {f"{number}": b"%d" % number}, 100 - 10 * number)
+    put(store, {"later": b"later"}, 1000)
     put(store, {"never": b"never"})
     with session(url) as execute:
-        execute("UPDATE smsmfa_entries SET expires = expires - 50")
+        execute("UPDATE smsmfa_entries SET expires = expires - 500")
     assert 2 == store.purge(2)
     assert [None, None, b"2"] == [store.read(key) for key in ("4", "3", "2")]
     assert [3, 0] == [store.purge(), store.purge()]

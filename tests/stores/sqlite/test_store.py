@@ -292,10 +292,10 @@ def test_expiry(store, path):
 def test_purge(store, path, monkeypatch):
     """A purge deletes only expired entries, the oldest first, and at most as many as it may."""
     for number in range(5):
-        put(store, {f"{number}": b"1"}, 10 - number)
-    put(store, {"later": b"1"}, 100)
+        put(store, {f"{number}": b"1"}, 100 - 10 * number)
+    put(store, {"later": b"1"}, 1000)
     put(store, {"never": b"1"})
-    monkeypatch.setattr(sqlite.time, "time", lambda now=time.time(): now + 50)
+    monkeypatch.setattr(sqlite.time, "time", lambda now=time.time(): now + 500)
     assert 2 == store.purge(2)
     assert {"0", "1", "2", "later", "never"} == {*rows_of(path)}
     assert [3, 0] == [store.purge(), store.purge()]
