@@ -95,7 +95,7 @@ def test_findings_of_the_doctor():
     page = (DOCS / "how-to/twilio.md").read_text(encoding="utf-8")
     shown = page.partition("$ python -m smsmfa doctor\n")[2].partition("```")[0]
     texts = [
-        Finding(f"text {name}", "ok", "1 segment in each of 68 languages") for name in ("enrollment", "verification")
+        Finding(f"text {name}", "ok", "1 segment in each of 70 languages") for name in ("enrollment", "verification")
     ]
     account = [_account(Answer(403, {"code": 20008})), _unread("from_number")]
     settings = Finding("settings", "ok", "Acme, codes of 6 digits, CA, US")
