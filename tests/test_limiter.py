@@ -241,14 +241,45 @@ class TestGiveBack:
         assert Decision(True, 2, ZERO, 30 * MINUTE) == limiter.peek("k")
 
     @pytest.mark.parametrize("n", [2, 3])
-    def test_never_beyond_full(self, make, store, n):
-        """Nobody gets more by giving back than the capacity, and a full bucket is forgotten."""
+    def test_never_beyond_full(self, make, n):
+        """Nobody gets more by giving back than the capacity."""
         limiter = make()
         limiter.take("k", 2)
 
         assert limiter.give_back("k", n) is None
         assert Decision(True, 3, ZERO, ZERO) == limiter.peek("k")
+        limiter.take("k", 3)
+        assert Decision(False, 0, HOUR, 3 * HOUR) == limiter.take("k")
+
+    @pytest.mark.parametrize("since, kept", [(MINUTE - MICROSECOND, 1), (MINUTE, 0)])
+    def test_forgets(self, make, clock, store, since, kept):
+        """R28, T30: a bucket is forgotten if it is full by every clock that is at most a minute behind."""
+        limiter = make()
+        limiter.take("k")
+        clock.now += since // MICROSECOND * 1000
+        limiter.give_back("k")
+
+        assert kept == len(store.values)
+        assert [3600] * kept == [entry.keep_for for entry in store.writes[-1].values() if entry]
+
+    def test_clock_at_the_epoch(self, make, clock, store):
+        """A full bucket is forgotten also by a clock that shows less than a minute since the epoch."""
+        clock.now = 30 * 10**9
+        limiter = make(Limit(3, MINUTE))
+        limiter.take("k", 2)
+        limiter.give_back("k", 3)
+
         assert {} == store.values
+        assert Decision(True, 3, ZERO, ZERO) == limiter.peek("k")
+
+    def test_clock_set_back(self, make, clock):
+        """T17: if a clock was set back, a hit that is given back to a drained bucket is available."""
+        limiter = make()
+        limiter.take("k", 3)
+        clock.move(days=-3650)
+        limiter.give_back("k")
+
+        assert Decision(True, 1, ZERO, 2 * HOUR) == limiter.peek("k")
 
     def test_nothing_was_taken(self, make, store):
         """Giving back to a full bucket stores nothing."""

@@ -115,9 +115,15 @@ def take(limit: Limit, bucket: int, now: int, n: int = 1) -> tuple[int, int]:
 
 
 def give_back(limit: Limit, bucket: int, now: int, n: int = 1) -> int:
-    """Return the bucket with ``n`` more, never above full."""
-    owed = debt(limit, bucket, now) - n * limit.unit
-    return 0 if owed <= 0 else -owed if limit.refill is None else now + owed
+    """Return the bucket with ``n`` more, never above full.
+
+    A bucket that is full only by the clock of a host that is ahead is kept: other hosts still see what they took.
+    """
+    if limit.refill is None:
+        return min(n - debt(limit, bucket, now), 0)
+    full_at = bucket if bucket - now <= limit.deepest else now + limit.span
+    after = full_at - n * limit.unit
+    return after if after > max(now - CLOCK_SKEW, 0) else 0
 
 
 def remaining(limit: Limit, bucket: int, now: int) -> int:

@@ -18,6 +18,8 @@ class _Bucket:
 
     If the clock goes back, the level falls at the same rate, below zero by up to what a minute refills: another host's
     clock may be that far ahead. If the level would be lower, a clock was set back, and the bucket is just empty.
+    What is given back may raise the level above the capacity: it counts as the capacity, and falls from there if the
+    clock goes back. Above what a minute refills, every host sees a full bucket.
     """
 
     def __init__(self, limit: Limit) -> None:
@@ -28,14 +30,25 @@ class _Bucket:
         self._mark: tuple[Fraction, int] | None = None
 
     def level(self, now: int) -> Fraction:
+        return min(Fraction(self.capacity), self._risen(now))
+
+    def take(self, n: int, now: int) -> None:
+        self._put(self.level(now) - n, now)
+
+    def give_back(self, n: int, now: int) -> None:
+        if self._mark:
+            self._put(self._risen(now) + n, now)
+
+    def _risen(self, now: int) -> Fraction:
+        """Return the level as if it could rise above the capacity."""
         if self._mark is None:
             return Fraction(self.capacity)
         level, at = self._mark
-        level = min(Fraction(self.capacity), level + (now - at) * self._rate)
+        level += (now - at) * self._rate
         return level if level >= -_SKEW * self._rate else Fraction(0)
 
-    def put(self, level: Fraction, now: int) -> None:
-        self._mark = (level, now) if level < self.capacity else None
+    def _put(self, level: Fraction, now: int) -> None:
+        self._mark = (level, now) if level < self.capacity + _SKEW * self._rate else None
 
     def wait(self, amount: Fraction) -> timedelta | None:
         """Return how long ``amount`` takes to refill; ``None`` means never."""
@@ -68,8 +81,11 @@ class ExactLimiter:
         """
         with self._lock:
             said, now = self.peek(key, n), self._now()
-            for bucket in self._buckets(key):  # also after a refusal, so a clock that went back leaves no debt
-                bucket.put(bucket.level(now) - (n if said.allowed else 0), now)
+            for bucket in self._buckets(key):
+                if said.allowed:
+                    bucket.take(n, now)
+                elif bucket.level(now) < n:
+                    bucket.take(0, now)  # a clock that went back leaves no debt
             return self._decision(key, 0, now) if said.allowed else said
 
     def peek(self, key: str, n: int = 1) -> Decision:
@@ -88,7 +104,7 @@ class ExactLimiter:
         with self._lock:
             now = self._now()
             for bucket in self._buckets(key):
-                bucket.put(bucket.level(now) + n, now)
+                bucket.give_back(n, now)
 
     def reset(self, key: str) -> None:
         """Refill the bucket of ``key``."""
