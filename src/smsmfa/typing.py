@@ -109,12 +109,16 @@ class Message:
         text: the complete text.
         code: the code by itself, for carriers that take it apart from the text. Hidden until ``.reveal()``.
         kind: ``"enrollment"``, ``"verification"`` or ``"notice"``.
+        purpose: what the code is for, as the application named it, or ``"enrollment"``. With ``language`` it tells
+            which text this is, for carriers that want the id of a registered template.
         challenge_id: the challenge of this message. It is no secret.
         expires_at: when the code stops being accepted.
         channel: ``"sms"``, ``"voice"`` (the text will be spoken) or ``"whatsapp"``. A sender that does not have the
             channel raises :class:`~smsmfa.SenderMisconfigured`.
         locale: the language that the application asked for, or ``None``.
         language: the language of the text, for a voice; ``None``: unknown, since one text serves all languages.
+        english: the text in English, for a carrier whose voices do not speak ``language``. ``None``: that is English or
+            unknown, no English text shows all details, or the channel is not ``"voice"``.
         details: the details that the text shows, as pairs. A sender that sends something other than the text must show
             them, or raise :class:`~smsmfa.SenderMisconfigured`.
     """
@@ -123,11 +127,13 @@ class Message:
     text: str = attrs.field(repr=False)
     code: Opaque[str] = attrs.field(converter=_opaque)
     kind: str
+    purpose: str = VERIFICATION
     challenge_id: str
     expires_at: datetime
     channel: str = SMS
     locale: str | None = None
     language: str | None = None
+    english: str | None = attrs.field(default=None, repr=False)
     details: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
 
 

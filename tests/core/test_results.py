@@ -60,7 +60,13 @@ class TestMessageOf:
             message.channel,
         )
         assert ("de", "de", AT + timedelta(minutes=5)) == (message.locale, message.language, message.expires_at)
-        assert () == message.details
+        assert ("login", ()) == (message.purpose, message.details)
+        assert message.english.startswith("Your verification code for Acme is ")
+        assert 2 == message.english.count(", ".join(code))
+
+    def test_no_english(self):
+        """Only a call has an English text, because nobody reads the others aloud."""
+        assert self.message().english is None
 
     def test_text(self):
         """The text has the code in it."""

@@ -26,11 +26,11 @@ WORDS = {
     "ca": "codi", "cs": "kód", "cy": "cod", "da": "kode", "de": "code", "el": "κωδικός", "es": "código", "et": "kood",
     "eu": "kode", "fa": "کد", "fi": "koodi", "fil": "code", "fr": "code", "ga": "cód", "gl": "código", "gu": "કોડ",
     "he": "קוד", "hi": "कोड", "hr": "kôd", "hu": "kód", "hy": "կոդ", "id": "kode", "is": "kóði", "it": "codice",
-    "ja": "コード", "ka": "კოდი", "kk": "код", "kn": "ಕೋಡ್", "ko": "인증번호", "lt": "kodas", "lv": "kods", "mk": "код", "ml": "കോഡ",
-    "mr": "कोड", "ms": "kod", "mt": "kodiċi", "nb": "kode", "ne": "कोड", "nl": "code", "pa": "ਕੋਡ", "pl": "kod",
-    "pt-BR": "código", "pt-PT": "código", "ro": "cod", "ru": "код", "sk": "kód", "sl": "koda", "sq": "kodi",
-    "sr": "код", "sr-Latn": "kod", "sv": "kod", "sw": "msimbo", "ta": "குறியீடு", "te": "కోడ్", "th": "รหัส", "tr": "kod",
-    "uk": "код", "ur": "کوڈ", "uz": "kod", "vi": "mã", "zh-Hans": "验证码", "zh-Hant": "驗證碼",
+    "ja": "コード", "ka": "კოდი", "kk": "код", "kn": "ಕೋಡ್", "ko": "인증번호", "lt": "kodas", "lv": "kods", "mk": "код",
+    "ml": "കോഡ", "mr": "कोड", "ms": "kod", "mt": "kodiċi", "nb": "kode", "ne": "कोड", "nl": "code", "pa": "ਕੋਡ",
+    "pl": "kod", "pt-BR": "código", "pt-PT": "código", "ro": "cod", "ru": "код", "sk": "kód", "sl": "koda",
+    "sq": "kodi", "sr": "код", "sr-Latn": "kod", "sv": "kod", "sw": "msimbo", "ta": "குறியீடு", "te": "కోడ్", "th": "รหัส",
+    "tr": "kod", "uk": "код", "ur": "کوڈ", "uz": "kod", "vi": "mã", "zh-Hans": "验证码", "zh-Hant": "驗證碼",
 }  # fmt: skip
 #: Inflected forms of the word.
 BENT = {"ga": "chód", "is": "kóðinn", "sr-Latn": "код", "ur": "کوڈ"}

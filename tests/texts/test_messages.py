@@ -21,6 +21,7 @@ VISIBLE = st.characters(exclude_categories=["Cc", "Cf", "Zl", "Zp", "Cs"])
 LINKS = ["https://evil.com", "see www.evil.com", "WwW.evil.com", "sms://1"]
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 HOST = st.just("localhost") | st.lists(LABEL, min_size=2, max_size=4).map(".".join)
+PAYEE = (("payee", "Ann"),)
 CODES = st.integers(6, 10).flatmap(lambda digits: st.from_regex(f"[0-9]{{{digits}}}", fullmatch=True))
 
 
@@ -552,6 +553,46 @@ class TestLanguages:
         assert "Pay: 012345" == texts.render("verification", "payment", CODE, (), "de")
         assert ("en", "fr", "en") == tuple(texts.language("payment", locale) for locale in (None, "fr-CA", "de"))
         assert "de" == texts.language("login", "de")
+
+    @pytest.mark.parametrize("locale, purpose", [("sw", "login"), ("sw", "payment"), ("sw", "enrollment")])
+    def test_english(self, locale, purpose):
+        """A spoken text in another language has an English one, with the digits of the code apart."""
+        texts = messages({"payment": {"sw": "Lipa: {{ code }}", "en-GB": "Pay: {{ code }}"}})
+
+        expected = {"payment": "Pay: 0, 1, 2, 3, 4, 5. Pay: 0, 1, 2, 3, 4, 5."}
+        default = "Your verification code for Acme is 0, 1, 2, 3, 4, 5. Once more: 0, 1, 2, 3, 4, 5."
+        assert expected.get(purpose, default) == texts.english(purpose, CODE, (), locale)
+
+    def test_english_of_the_purpose(self):
+        """Without an English text of its own, a purpose is spoken with the built-in one."""
+        texts = messages({"login": {"sw": "Ingia: {{ code }}"}}, languages=["sw"])
+
+        assert texts.english("login", CODE, (), "sw").startswith("Your verification code for Acme is 0, 1, 2")
+
+    @pytest.mark.parametrize(
+        "templates, locale",
+        [
+            pytest.param(None, "en-GB", id="English already"),
+            pytest.param(None, "tlh", id="English is the fallback"),
+            pytest.param({"login": "{{ code }} pays {{ details.payee }}"}, "sw", id="unknown language"),
+            pytest.param({"login": {"sw": "{{ code }} {{ details.payee }}"}}, "sw", id="details are not shown"),
+            pytest.param({"login": {"sw": "{{ code }}", "en": "{{ code }} {{ details.x }}"}}, "sw", id="not given"),
+        ],
+    )
+    def test_no_english(self, templates, locale):
+        """T32: there is no English text if the text is English, or if the English one would not show the details."""
+        details = () if templates and "{{ code }}" in str(templates) and "details.x" in str(templates) else PAYEE
+
+        assert messages(templates).english("login", CODE, details, locale) is None
+
+    def test_english_details(self):
+        """An English text that shows the details is spoken with them."""
+        texts = messages(
+            {"login": {"sw": "{{ details.payee }}: {{ code }}", "en": "To {{ details.payee }}: {{ code }}."}}
+        )
+
+        spoken = "To Ann: 0, 1, 2, 3, 4, 5."
+        assert f"{spoken} {spoken}" == texts.english("login", CODE, PAYEE, "sw")
 
     def test_one_for_all(self):
         """A template without a language is for all users, and its language is unknown."""

@@ -8,7 +8,7 @@ import msgspec
 from ..exceptions import ProofRequired, SenderMisconfigured
 from ..limiter import remaining
 from ..texts.messages import shown_details
-from ..typing import Message
+from ..typing import VOICE, Message
 from ..values import Challenge, EnrolledPhone, Enrollment, Status, Verification, instant
 from . import proofs
 from .book import Book
@@ -32,10 +32,9 @@ def message_of(operation: Operation, reply: Reply, challenge: Challenge) -> Mess
     """
     config, issued, kind = operation.config, reply.issued, operation.kind
     code = Opaque(config.code(operation.user_key, kind, issued, reply.phone.number))
+    purpose, details, locale = issued.purpose, issued.details, issued.locale
     try:
-        text = config.texts.render(
-            kind, issued.purpose, code.reveal(), issued.details, issued.locale, channel=issued.channel
-        )
+        text = config.texts.render(kind, purpose, code.reveal(), details, locale, channel=issued.channel)
     except ValueError as error:
         raise SenderMisconfigured(str(error)) from None
     return Message(
@@ -43,12 +42,14 @@ def message_of(operation: Operation, reply: Reply, challenge: Challenge) -> Mess
         text=text,
         code=code,
         kind=kind,
+        purpose=purpose,
         challenge_id=issued.id,
         expires_at=challenge.expires_at,
         channel=issued.channel,
-        locale=issued.locale,
-        language=config.texts.language(issued.purpose, issued.locale),
-        details=shown_details(issued.details) if issued.details else (),
+        locale=locale,
+        language=config.texts.language(purpose, locale),
+        english=config.texts.english(purpose, code.reveal(), details, locale) if issued.channel == VOICE else None,
+        details=shown_details(details) if details else (),
     )
 
 

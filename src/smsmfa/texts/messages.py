@@ -65,7 +65,7 @@ class Messages:
         ConfigurationError: an argument breaks a rule of this module.
     """
 
-    __slots__ = ("_choices", "_frame", "languages")
+    __slots__ = ("_choices", "_english", "_frame", "languages")
 
     def __init__(
         self,
@@ -89,6 +89,7 @@ class Messages:
             if purpose not in given
         }
         constants = {"app_name": name, "minutes": minutes}
+        self._english = compiled(texts()["en"]["voice"], constants)
         for purpose, by_language in given.items():
             self._choices[purpose] = self._own(purpose, by_language, constants)
 
@@ -142,6 +143,23 @@ class Messages:
     def language(self, purpose: str, locale: str | None) -> str | None:
         """Return the language of the text for a locale, or ``None`` if one template serves all languages."""
         return self._choice(purpose).language(locale) or None
+
+    def english(self, purpose: str, code: str, details: Details, locale: str | None) -> str | None:
+        """Return a spoken text in English that can replace the text for a locale, for voices without its language.
+
+        It is the purpose's own English text, or else the built-in one. ``None``: the text for the locale is English or
+        in an unknown language, or the English text does not show all details.
+        """
+        choice = self._choice(purpose)
+        language = choice.language(locale)
+        if not language or match(language, ("en",)):
+            return None
+        own = match("en", choice.languages)
+        template = choice.templates[own][VOICE] if own else self._english
+        values = _values(details, own) | {"code": as_shown(code, VOICE)}
+        if _hidden(details, template, values) or (body := template.text(values)) is None:
+            return None
+        return self._frame.finished(body, code, VOICE)
 
     def samples(self) -> Iterator[tuple[str, str, str, str]]:
         """Return purpose, language, channel and text of every template, without details and with zeros as the code."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from smsmfa.exceptions import SenderMisconfigured
 from smsmfa.phone import PhoneNumber
 from smsmfa.senders.twilio.forms import Origin, form_of, spoken, validity, voice_language
+from smsmfa.texts.languages import texts
 from smsmfa.typing import CHANNELS, SMS, VOICE, WHATSAPP, Message
 
 NOW = 1_700_000_000
@@ -84,12 +85,24 @@ def test_whatsapp_template():
     assert not {"Body", "From"} & form.keys()
 
 
+@pytest.mark.parametrize(
+    "language, locale, expected",
+    [("de", "de-AT", "2"), ("fr", "pt-AO", "3"), ("fr", None, "1"), (None, None, "1"), ("de", "tlh", "2")],
+)
+def test_whatsapp_template_of_a_language(language, locale, expected):
+    """The template is that of the user's language, or of the text's language, or the first."""
+    contents = {"fr": CONTENT[:-1] + "1", "de": CONTENT[:-1] + "2", "pt-PT": CONTENT[:-1] + "3"}
+    _, form = posted(WHATSAPP, attrs.evolve(ORIGIN, content_sid=contents), language=language, locale=locale)
+
+    assert CONTENT[:-1] + expected == form["ContentSid"]
+
+
 def test_call():
     """A call has the recipient, the number it comes from and the words, and no options of a message."""
     path, form = posted(VOICE)
 
     assert "/Calls" == path
-    assert {"To": NUMBER, "From": "+14155550107", "Twiml": spoken(TEXT, "314159", None)} == form
+    assert {"To": NUMBER, "From": "+14155550107", "Twiml": spoken(TEXT, "314159", "en-US")} == form
 
 
 @pytest.mark.parametrize(
@@ -147,7 +160,7 @@ def test_spoken():
     digits = [step for digit in "314159" for step in (("Say", digit), ("Pause", "1"))]
     once = [*digits, ("Say", "is your code for Acme & Söhne")]
 
-    assert [*once, ("Pause", "1"), *once] == parts(spoken(TEXT, "314159", None))
+    assert [*once, ("Pause", "1"), *once] == parts(spoken(TEXT, "314159", "en-US"))
 
 
 def test_spoken_around():
@@ -155,18 +168,18 @@ def test_spoken_around():
     digits = [step for digit in "314159" for step in (("Say", digit), ("Pause", "1"))]
     expected = [("Say", "Acme:"), *digits, ("Say", ". Again:"), *digits]
 
-    assert expected == parts(spoken("Acme: 314159. Again: 314159.", "314159", None))
+    assert expected == parts(spoken("Acme: 314159. Again: 314159.", "314159", "en-US"))
 
 
 @pytest.mark.parametrize("shown", ["314159", "3, 1, 4, 1, 5, 9", "3.1.4.1.5.9", "3 1 4 - 1 5 9"])
 def test_spoken_apart(shown):
     """A code whose digits are separated in the text is found too."""
-    assert spoken("Your code is 314159.", "314159", None) == spoken(f"Your code is {shown}.", "314159", None)
+    assert spoken("Your code is 314159.", "314159", "en-US") == spoken(f"Your code is {shown}.", "314159", "en-US")
 
 
 def test_spoken_within_a_number():
     """The same digits within a longer number are not the code."""
-    steps = parts(spoken("Call 31415926: 314159", "314159", None))
+    steps = parts(spoken("Call 31415926: 314159", "314159", "en-US"))
 
     assert ("Say", "Call 31415926:") == steps[0]
 
@@ -182,42 +195,98 @@ def test_spoken_within_a_number():
 )
 def test_spoken_ends(text, said):
     """A lone full stop and the autofill line are not said. A text without the code is followed by it."""
-    steps = parts(spoken(text, "314159", None))
+    steps = parts(spoken(text, "314159", "en-US"))
     words = [words for tag, words in steps if tag == "Say"]
 
     assert [*said, *"314159"] * 2 == words
 
 
 @pytest.mark.parametrize(
-    "locale, expected",
+    "language, locale, expected",
     [
-        (None, "en-US"),
-        ("en", "en-US"),
-        ("en-GB", "en-GB"),
-        ("en-NZ", "en-US"),
-        ("fr", "fr-FR"),
-        ("fr-CA", "fr-CA"),
-        ("fr_ca", "fr-CA"),
-        ("pt", "pt-PT"),
-        ("pt-BR", "pt-BR"),
-        ("zh-Hant", "cmn-CN"),
-        ("no", "nb-NO"),
-        ("nb", "nb-NO"),
-        ("tlh", "en-US"),
-        ("", "en-US"),
-        ('x" voice="y', "en-US"),
+        (None, None, "en-US"),
+        (None, "tlh", "en-US"),
+        (None, 'x" voice="y', "en-US"),
+        (None, "fr_ca", "fr-CA"),
+        (None, "", "en-US"),
+        ("en", None, "en-US"),
+        ("en", "en-GB", "en-GB"),
+        ("en", "en-JM", "en-US"),
+        ("en", "fr-CA", "en-US"),
+        ("fr", None, "fr-FR"),
+        ("fr", "fr-CA", "fr-CA"),
+        ("fr", "fr_ca", "fr-CA"),
+        ("es", "es-MX", "es-MX"),
+        ("es", "es-419", "es-US"),
+        ("es", "ca", "es-ES"),
+        ("pt", None, "pt-PT"),
+        ("pt-BR", "pt-PT", "pt-BR"),
+        ("pt-PT", "pt-AO", "pt-PT"),
+        ("zh-Hans", "zh", "cmn-CN"),
+        ("zh-Hant", None, "cmn-TW"),
+        ("zh-Hant", "zh-TW", "cmn-TW"),
+        ("zh-Hant", "zh-Hant-TW", "cmn-TW"),
+        ("zh-Hant", "zh-HK", "yue-HK"),
+        ("nb", "no", "nb-NO"),
+        ("sr-Latn", "sr-Latn-ME", "sr-RS"),
+        ("de", "de-DE-u-co-phonebk", "de-DE"),
+        ("lt", "lt-LT", "lt-LT"),
+        ("sw", "sw-KE", None),
+        ("tlh", None, None),
     ],
 )
-def test_voice_language(locale, expected):
-    """A call speaks the language of the locale, by Twilio's name for it, or English."""
-    assert expected == voice_language(locale)
-    assert {expected} == {say.get("language") for say in Xml.fromstring(spoken(TEXT, "314159", locale)).iter("Say")}
+def test_voice_language(language, locale, expected):
+    """A call speaks the language of the text, as it is spoken where the user is, or no language."""
+    assert expected == voice_language(language, locale)
+
+
+#: What Twilio speaks with ``language`` alone: ``Say.Language`` of twilio-java 12, commit 179bd9c6, read 2026-12-01.
+SAY = (
+    "af-ZA am-ET ar-AE ar-XA arb bg-BG bn-IN ca-ES cmn-CN cmn-TW cs-CZ cy-GB da-DK de-AT de-DE el-GR en-AU en-CA en-GB "
+    "en-GB-WLS en-IE en-IN en-NZ en-US en-ZA es-ES es-MX es-US fi-FI fil-PH fr-CA fr-FR fr-BE gu-IN he-IL hi-IN hu-HU "
+    "id-ID is-IS it-IT ja-JP kn-IN ko-KR lv-LV ml-IN mr-IN ms-MY nb-NO nl-BE nl-NL pa-IN pl-PL pt-BR pt-PT ro-RO ru-RU "
+    "sk-SK sr-RS sv-SE ta-IN te-IN th-TH tr-TR uk-UA vi-VN yue-HK zh-CN zh-HK zh-TW"
+)
+#: Languages of the built-in texts that are spoken in English.
+UNSPOKEN = "az be bs et fa ga hr hy ka kk mk mt ne sl sq sw ur uz"
+
+
+def test_every_language():
+    """Every built-in text is spoken by a voice of its language, or in English if Twilio has none."""
+    tags = {language: voice_language(language) for language in texts()}
+
+    assert UNSPOKEN.split() == sorted(language for language, tag in tags.items() if tag is None)
+    assert {"eu-ES", "gl-ES", "lt-LT"} == {tag for tag in tags.values() if tag} - set(SAY.split())
+
+
+def languages_of(form):
+    """Return the languages and voices of a call."""
+    return {(say.get("language"), say.get("voice")) for say in Xml.fromstring(form["Twiml"]).iter("Say")}
+
+
+def test_call_in_a_language():
+    """A text is spoken in its language, in the user's accent, also by voices that must be named."""
+    assert {("fr-CA", None)} == languages_of(posted(VOICE, language="fr", locale="fr-CA")[1])
+    assert {("lt-LT", "Google.lt-LT-Standard-B")} == languages_of(posted(VOICE, language="lt")[1])
+
+
+def test_call_in_english():
+    """A language that no voice speaks is spoken in English, text and voice."""
+    _, form = posted(VOICE, language="sw", locale="sw", english="Your code is 3, 1, 4, 1, 5, 9.")
+
+    assert spoken("Your code is 314159.", "314159", "en-US") == form["Twiml"]
+
+
+def test_call_without_english():
+    """T32: no voice reads a text in a language that it does not speak. Without an English text there is no call."""
+    with pytest.raises(SenderMisconfigured, match=r"no voice for 'sw'; give messages\['payment'\] an English text"):
+        posted(VOICE, language="sw", purpose="payment")
 
 
 @given(st.text(st.characters(blacklist_categories=["Cc", "Cs"])), st.text("0123456789", min_size=6, max_size=10))
 def test_spoken_is_xml(text, code):
     """T16: the TwiML of any text is well-formed, has only Say and Pause, and says the code twice."""
-    steps = parts(spoken(text, code, None))
+    steps = parts(spoken(text, code, "en-US"))
 
     assert {"Say", "Pause"} == {tag for tag, _ in steps}
     assert 2 * code.count("0") <= sum(words == "0" for _, words in steps)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import attrs
 
 from ...exceptions import SenderMisconfigured
+from ...texts.languages import match
 from ...typing import SMS, VOICE, WHATSAPP, Message
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,18 +22,30 @@ _TIMES = 2
 _APART = r"[\s,.-]*"
 #: A second after each digit and between repetitions, so that the listener can write the code down.
 _PAUSE = '<Pause length="1"/>'
+#: The country in a language tag (RFC 5646, 2.2.4).
+_COUNTRY = re.compile(r"-([A-Za-z]{2}|[0-9]{3})(-|$)")
 #: The query parameter of a status callback that names the challenge.
 CHALLENGE = "challenge"
 
-#: The languages of ``<Say>``. A tag that is not listed is spoken as the first entry of its language.
+#: The languages of ``<Say>``, as Twilio's own ``Say.Language`` lists them (twilio-java 12, Say.java).
 _SPOKEN = (
-    "en-US", "en-GB", "en-AU", "en-CA", "en-IN", "ar-XA", "bg-BG", "ca-ES", "cmn-CN", "cmn-TW", "cs-CZ", "cy-GB",
-    "da-DK", "de-DE", "el-GR", "es-ES", "es-MX", "es-US", "fi-FI", "fil-PH", "fr-FR", "fr-CA", "he-IL", "hi-IN",
-    "hu-HU", "id-ID", "is-IS", "it-IT", "ja-JP", "ko-KR", "ms-MY", "nb-NO", "nl-NL", "nl-BE", "pl-PL", "pt-PT",
-    "pt-BR", "ro-RO", "ru-RU", "sk-SK", "sv-SE", "th-TH", "tr-TR", "uk-UA", "vi-VN",
+    "en-US", "en-AU", "en-CA", "en-GB", "en-IE", "en-IN", "en-NZ", "en-ZA", "af-ZA", "ar-XA", "ar-AE", "bg-BG", "bn-IN",
+    "ca-ES", "cmn-CN", "cmn-TW", "cs-CZ", "cy-GB", "da-DK", "de-DE", "de-AT", "el-GR", "es-ES", "es-MX", "es-US",
+    "fi-FI", "fil-PH", "fr-FR", "fr-BE", "fr-CA", "gu-IN", "he-IL", "hi-IN", "hu-HU", "id-ID", "is-IS", "it-IT",
+    "ja-JP", "kn-IN", "ko-KR", "lv-LV", "ml-IN", "mr-IN", "ms-MY", "nb-NO", "nl-NL", "nl-BE", "pa-IN", "pl-PL", "pt-PT",
+    "pt-BR", "ro-RO", "ru-RU", "sk-SK", "sr-RS", "sv-SE", "ta-IN", "te-IN", "th-TH", "tr-TR", "uk-UA", "vi-VN",
+    "yue-HK",
 )  # fmt: skip
-_TAGS = {tag.lower(): tag for tag in _SPOKEN}
-_LANGUAGES = {tag.partition("-")[0]: tag for tag in reversed(_SPOKEN)} | {"zh": "cmn-CN", "no": "nb-NO"}
+_ENGLISH = "en-US"
+#: Languages that are spoken only if a voice is named, with Google's voice for each. Source: ``Say.Voice``, as above.
+_NAMED = {tag: f"Google.{tag}-Standard-B" for tag in ("eu-ES", "gl-ES", "lt-LT")}
+#: What a tag is called in ``<Say>``. Any other tag of a language is spoken as the first entry of that language.
+_TAGS = {tag.lower(): tag for tag in (*_SPOKEN, *_NAMED)} | {
+    "es-419": "es-US", "zh-cn": "cmn-CN", "zh-hans": "cmn-CN", "zh-hant": "cmn-TW", "zh-tw": "cmn-TW",
+    "zh-hk": "yue-HK", "zh-mo": "yue-HK",
+}  # fmt: skip
+_LANGUAGES = {tag.partition("-")[0]: tag for tag in (*_NAMED, *reversed(_SPOKEN))}
+_LANGUAGES |= {"zh": "cmn-CN", "no": "nb-NO", "nn": "nb-NO", "iw": "he-IL", "tl": "fil-PH"}
 
 
 @attrs.frozen(kw_only=True)
@@ -45,7 +58,8 @@ class Origin:
         sms_options: more fields of an SMS.
         voice_number: the number that calls come from.
         whatsapp: ``From`` or ``MessagingServiceSid`` of a WhatsApp message; empty if WhatsApp is off.
-        content_sid: the approved template for WhatsApp. Its variable 1 is the code.
+        content_sid: the approved template for WhatsApp, or one for each language, the first for everybody else. Its
+            variable 1 is the code.
         status_callback: the URL to which Twilio reports.
     """
 
@@ -54,7 +68,7 @@ class Origin:
     sms_options: Mapping[str, str] = attrs.field(factory=dict)
     voice_number: str | None = attrs.field(default=None, repr=False)
     whatsapp: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    content_sid: str | None = None
+    content_sid: str | Mapping[str, str] | None = None
     status_callback: str | None = None
 
 
@@ -91,7 +105,17 @@ def _whatsapp(message: Message, origin: Origin, now: int) -> dict[str, str]:
         raise SenderMisconfigured(
             "the WhatsApp template shows only the code, so nobody would see the details; use another channel"
         )
-    return form | {"ContentSid": origin.content_sid, "ContentVariables": json.dumps({"1": message.code.reveal()})}
+    variables = json.dumps({"1": message.code.reveal()})
+    return form | {"ContentSid": _template(origin.content_sid, message), "ContentVariables": variables}
+
+
+def _template(content: str | Mapping[str, str], message: Message) -> str:
+    """Return the template for the language that the application asked for, or else for the language of the text."""
+    if isinstance(content, str):
+        return content
+    available = tuple(content)
+    wanted = [tag for tag in (message.locale, message.language) if tag is not None]
+    return content[next((found for tag in wanted if (found := match(tag, available))), available[0])]
 
 
 def _common(message: Message, origin: Origin, now: int) -> dict[str, str]:
@@ -102,7 +126,8 @@ def _common(message: Message, origin: Origin, now: int) -> dict[str, str]:
 def _call(message: Message, origin: Origin) -> dict[str, str]:
     if origin.voice_number is None:
         raise SenderMisconfigured("calls are not set up: give TwilioSender a voice_number of the account")
-    twiml = spoken(message.text, message.code.reveal(), message.language or message.locale)
+    text, tag = _said(message)
+    twiml = spoken(text, message.code.reveal(), tag)
     return {"To": message.to.e164, "From": origin.voice_number, "Twiml": twiml} | _callback(message, origin)
 
 
@@ -114,33 +139,69 @@ def _callback(message: Message, origin: Origin) -> dict[str, str]:
     return {"StatusCallback": urlunsplit(parts._replace(path=parts.path or "/", query=query))}
 
 
-def spoken(text: str, code: str, language: str | None) -> str:
+def _said(message: Message) -> tuple[str, str]:
+    """Return the text to say and its language in ``<Say>``: English if no voice speaks the language of the text.
+
+    Raises:
+        SenderMisconfigured: no voice speaks the text, and there is no English one.
+    """
+    if tag := voice_language(message.language, message.locale):
+        return message.text, tag
+    if message.english is None:
+        raise SenderMisconfigured(
+            f"Twilio has no voice for {message.language!r}; give messages[{message.purpose!r}] an English text that "
+            "shows all details"
+        )
+    return message.english, _ENGLISH
+
+
+def spoken(text: str, code: str, tag: str) -> str:
     """Return TwiML that says the text without its autofill line. The code is said twice, digit by digit.
 
     Args:
         text: the text to say. If it has the code once, whole or with its digits apart, the whole text is said twice.
         code: the code. It is said at the end if the text does not have it.
-        language: a language tag. ``None`` and languages that Twilio does not speak mean ``en-US``.
+        tag: the language of ``<Say>``.
     """
-    tag = voice_language(language)
     parts = re.split(rf"(?<!\d){_APART.join(code)}(?!\d)", text.partition("\n@")[0])
-    digits = "".join(f'<Say language="{tag}">{digit}</Say>{_PAUSE}' for digit in code)
+    digits = "".join(f"{_say(digit, tag)}{_PAUSE}" for digit in code)
     said = [_say(part, tag) for part in (parts if len(parts) > 1 else [*parts, ""])]
     times = 1 if len(said) > _TIMES else _TIMES
     return "<Response>" + _PAUSE.join([digits.join(said)] * times) + "</Response>"
 
 
-def _say(words: str, language: str) -> str:
+def _say(words: str, tag: str) -> str:
     """Return TwiML that says the words, or nothing if they are punctuation only."""
-    return (
-        f'<Say language="{language}">{escape(words.strip(), quote=False)}</Say>' if any(map(str.isalnum, words)) else ""
-    )
+    if not any(map(str.isalnum, words)):
+        return ""
+    voice = f' voice="{_NAMED[tag]}"' if tag in _NAMED else ""
+    return f'<Say language="{tag}"{voice}>{escape(words.strip(), quote=False)}</Say>'
 
 
-def voice_language(locale: str | None) -> str:
-    """Return the language of ``<Say>`` for a locale such as ``"fr-CA"``, ``"fr_CA"`` or ``"fr"``."""
-    tag = (locale or "en").replace("_", "-").lower()
-    return _TAGS.get(tag) or _LANGUAGES.get(tag.partition("-")[0]) or "en-US"
+def voice_language(language: str | None, locale: str | None = None) -> str | None:
+    """Return the language of ``<Say>`` for a text, or ``None`` if no voice speaks it.
+
+    Args:
+        language: the language of the text, such as ``"fr"``; ``None``: unknown, so that ``locale`` decides, or else
+            English.
+        locale: the language that the user asked for. It decides the accent, as ``"fr-CA"`` does, if it is the same
+            language and the text's own tag names no country.
+    """
+    if language is None:
+        return _spoken_tag(locale or "") or _ENGLISH
+    if locale is not None and not _COUNTRY.search(language) and match(locale, (language,)):
+        return _spoken_tag(locale)
+    return _spoken_tag(language)
+
+
+def _spoken_tag(tag: str) -> str | None:
+    """Return the language of ``<Say>`` for a tag, by the longest part of it that has one."""
+    shorter = tag.replace("_", "-").lower()
+    while shorter:
+        if found := _TAGS.get(shorter):
+            return found
+        shorter = shorter.rpartition("-")[0]
+    return _LANGUAGES.get(tag.replace("_", "-").lower().partition("-")[0])
 
 
 def validity(expires_at: datetime, now: int) -> int:

@@ -83,9 +83,9 @@ def whatsapp(api: Api, origin: Origin) -> Iterator[Finding]:
     if (sender := origin.whatsapp.get("From")) is not None:
         answer = api.get("v2/Channels/Senders", domain="messaging", Channel="whatsapp", PageSize="100")
         yield _whatsapp_sender(listed(answer, "senders"), sender)
-    if origin.content_sid is not None:
-        path = f"v1/Content/{origin.content_sid}/ApprovalRequests"
-        yield _template(api.get(path, domain="content"), f"HX…{origin.content_sid[-4:]}")
+    sids = origin.content_sid or {}
+    for sid in dict.fromkeys([sids] if isinstance(sids, str) else sids.values()):
+        yield _template(api.get(f"v1/Content/{sid}/ApprovalRequests", domain="content"), f"HX…{sid[-4:]}")
 
 
 def _whatsapp_sender(known: list[Mapping[str, Any]] | None, sender: str) -> Finding:
