@@ -6,6 +6,7 @@ from datetime import timedelta
 import attrs
 import pytest
 from support import shown
+from twilio.rest import Client
 
 from smsmfa import AsyncTwilioSender, ConfigurationError, FactorConfig, TwilioSender
 from smsmfa.environment import FACTOR, TWILIO, opened
@@ -102,6 +103,39 @@ def test_given():
     )
 
 
+KEY = {"TWILIO_API_KEY": "SK" + "0" * 32, "TWILIO_API_SECRET": "the-secret-of-a-key"}
+
+
+@pytest.mark.parametrize(
+    "variables, given, user",
+    [
+        (TWILIO_LEAST | KEY, {}, "SK"),
+        (KEY, {}, "SK"),
+        (TWILIO_LEAST | KEY, {"auth_token": TOKEN}, "AC"),
+        (TWILIO_LEAST, {"api_key": KEY["TWILIO_API_KEY"], "api_secret": KEY["TWILIO_API_SECRET"]}, "SK"),
+        (TWILIO_LEAST | {"TWILIO_API_SECRET": "x" * 16}, {"api_key": KEY["TWILIO_API_KEY"]}, "SK"),
+        (TWILIO_LEAST, {}, "AC"),
+    ],
+)
+def test_key(variables, given, user):
+    """T12: a key takes precedence over the token, which then verifies callbacks only; an argument over either."""
+    sender = TwilioSender.from_env(variables | {"TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_FROM_NUMBER": "Acme"}, **given)
+
+    assert user == sender._api.credentials.user.reveal()[:2]
+
+
+def test_region_and_edge(monkeypatch):
+    """The variables are those of Twilio's SDK, and only from_env reads them."""
+    monkeypatch.setenv("TWILIO_REGION", "ie1")
+    monkeypatch.setenv("TWILIO_EDGE", "dublin")
+    sdk = Client(ACCOUNT, TOKEN)
+    ours = TwilioSender.from_env(TWILIO_LEAST | {"TWILIO_REGION": "ie1", "TWILIO_EDGE": "dublin"})._api._client()
+    plain = TwilioSender(account_sid=ACCOUNT, auth_token=TOKEN, from_number="Acme")._api._client()
+
+    assert ("ie1", "dublin") == (sdk.region, sdk.edge) == (ours.region, ours.edge)
+    assert (None, None) == (plain.region, plain.edge)
+
+
 @pytest.mark.parametrize(
     "word, expected", [("true", True), ("TRUE", True), ("1", True), ("0", False), ("false", False)]
 )
@@ -141,6 +175,9 @@ def test_wrong(changes, words):
     [
         ({"TWILIO_ACCOUNT_SID": ""}, "TWILIO_ACCOUNT_SID is not set"),
         ({"TWILIO_AUTH_TOKEN": ""}, "TWILIO_AUTH_TOKEN is not set"),
+        ({"TWILIO_API_KEY": "SK" + "0" * 32}, "api_secret must be text of 16 or more ASCII"),
+        ({"TWILIO_API_SECRET": TOKEN}, "api_key must be SK and 32 hexadecimal digits"),
+        ({"TWILIO_REGION": "ie1.example.com/"}, "region must be lower-case letters and digits"),
         ({"TWILIO_FROM_NUMBER": ""}, "give from_number or messaging_service_sid, and not both"),
         ({"TWILIO_ACCOUNT_SID": "AC1"}, "account_sid must be AC and 32 hexadecimal digits"),
         ({"TWILIO_TIMEOUT": "soon"}, "TWILIO_TIMEOUT must be a whole number"),
@@ -163,7 +200,10 @@ def test_whole_account():
     sender = TwilioSender.from_env(
         {
             "TWILIO_ACCOUNT_SID": ACCOUNT,
-            "TWILIO_AUTH_TOKEN": TOKEN,
+            "TWILIO_API_KEY": KEY["TWILIO_API_KEY"],
+            "TWILIO_API_SECRET": KEY["TWILIO_API_SECRET"],
+            "TWILIO_REGION": "ie1",
+            "TWILIO_EDGE": "dublin",
             "TWILIO_MESSAGING_SERVICE_SID": pool,
             "TWILIO_VOICE_NUMBER": "+14155550107",
             "TWILIO_WHATSAPP_NUMBER": "+14155550108",
@@ -179,4 +219,6 @@ def test_whole_account():
     assert ({"From": "whatsapp:+14155550108"}, "HX" + "0" * 32) == (origin.whatsapp, origin.content_sid)
     assert ("https://acme.example/twilio", {"ProvideFeedback": "true"}) == (origin.status_callback, origin.options)
     assert 5.0 == sender._seconds
-    assert 10 == len(TWILIO)
+    assert KEY["TWILIO_API_SECRET"] == sender._api.credentials.secret.reveal()
+    assert ("ie1", "dublin") == (sender._api._place.region, sender._api._place.edge)
+    assert 14 == len(TWILIO)

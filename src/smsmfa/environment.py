@@ -64,6 +64,8 @@ SECRETS = "SMSMFA_SECRET", "SMSMFA_PREVIOUS_SECRET"
 TWILIO: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
     "account_sid": ("TWILIO_ACCOUNT_SID", _text),
     "auth_token": ("TWILIO_AUTH_TOKEN", _text),
+    "api_key": ("TWILIO_API_KEY", _text),
+    "api_secret": ("TWILIO_API_SECRET", _text),
     "from_number": ("TWILIO_FROM_NUMBER", _text),
     "messaging_service_sid": ("TWILIO_MESSAGING_SERVICE_SID", _text),
     "voice_number": ("TWILIO_VOICE_NUMBER", _text),
@@ -71,9 +73,12 @@ TWILIO: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
     "whatsapp_content_sid": ("TWILIO_WHATSAPP_CONTENT_SID", _text),
     "status_callback": ("TWILIO_STATUS_CALLBACK", _text),
     "provide_feedback": ("TWILIO_PROVIDE_FEEDBACK", _flag),
+    "region": ("TWILIO_REGION", _text),
+    "edge": ("TWILIO_EDGE", _text),
     "timeout": ("TWILIO_TIMEOUT", _seconds),
 }
-_TWILIO_NEEDS = ("account_sid", "auth_token")
+_TWILIO_NEEDS = ("account_sid",)
+_KEY = "api_key", "api_secret"
 
 
 def opened(environment: Mapping[str, str] | None) -> Opaque[Mapping[str, str]]:
@@ -99,10 +104,24 @@ def factor_arguments(environment: Opaque[Mapping[str, str]], given: Opaque[dict[
 def twilio_arguments(environment: Opaque[Mapping[str, str]], given: Opaque[dict[str, Any]]) -> Opaque[dict[str, Any]]:
     """Return the arguments of a ``TwilioSender``. A ``given`` argument takes precedence over its variable.
 
+    An API key takes precedence over the auth token, which an application with a key keeps for the status callback.
+
     Raises:
         ConfigurationError: a variable is missing or cannot be read.
     """
-    return _read(environment, given, TWILIO, _TWILIO_NEEDS)
+    read = _read(environment, given, TWILIO, _TWILIO_NEEDS)
+    named, own = read.reveal().keys(), given.reveal().keys()
+    if "auth_token" in own:
+        unused = [name for name in _KEY if name not in own]
+    elif not named.isdisjoint(_KEY):
+        unused = ["auth_token"]
+    elif "auth_token" not in named:
+        raise ConfigurationError("TWILIO_AUTH_TOKEN is not set, and neither are TWILIO_API_KEY and TWILIO_API_SECRET")
+    else:
+        unused = []
+    for name in unused:
+        read.reveal().pop(name, None)
+    return read
 
 
 _MAKE_ONE = "make one with python -c 'import secrets; print(secrets.token_urlsafe(32))'"

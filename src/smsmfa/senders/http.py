@@ -5,12 +5,10 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
 
 from ..core.arguments import checked_clock, checked_timeout
 from ..core.opaque import Opaque
 from ..exceptions import (
-    ConfigurationError,
     DeliveryRejected,
     DeliveryUncertain,
     RateLimited,
@@ -20,6 +18,7 @@ from ..exceptions import (
     SmsMfaError,
 )
 from ..typing import Clock, Message, Receipt
+from .address import checked_address
 from .answer import json_object, retry_after
 from .base import TIMEOUT, AsyncRunner, BaseSender, Runner
 from .threads import Once
@@ -30,9 +29,7 @@ if TYPE_CHECKING:
 
     from .session import BoundedSession
 
-_URL = re.compile(r"[!-~]+")
 _CODE = re.compile(r"[A-Za-z][A-Za-z_.-]{0,63}|[0-9]{1,5}")
-_LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 #: Why a message is sent, in the words of Auth0's events for custom phone providers.
 _ACTIONS = {"enrollment": "enrollment", "verification": "second-factor-authentication"}
 #: What a gateway may say about the recipient in an answer of 4xx.
@@ -54,9 +51,9 @@ class _Http(BaseSender):
     def __init__(self, url: str, secret: Secret, *, timeout: timedelta = TIMEOUT, clock: Clock | None = None) -> None:
         address, hidden = Opaque(url), Opaque[object](secret)
         del url, secret  # a traceback with locals shows neither, even if they are swapped
-        self._host = _checked_host(address)
-        self._is_loopback = _LOOPBACK.fullmatch(urlsplit(self._host).hostname or "") is not None
-        self._url, self._key = address.reveal(), key_of(hidden)
+        self._address = checked_address(address, "url")
+        self._host = self._address.host
+        self._key = key_of(hidden)
         self._seconds = checked_timeout(timeout)
         self._clock = checked_clock(clock)
         self._session = Once(self._new_session)
@@ -67,7 +64,7 @@ class _Http(BaseSender):
     def _new_session(self) -> "BoundedSession":
         from .session import BoundedSession
 
-        return BoundedSession(self._seconds, direct=self._is_loopback)
+        return BoundedSession(self._seconds, direct=self._address.is_loopback)
 
     def _outcome(self, message: Message) -> Receipt | SmsMfaError:
         session = self._session()
@@ -75,7 +72,7 @@ class _Http(BaseSender):
         headers = _HEADERS | signed_headers(body, self._key, self._clock())
         sent: dict[str, Any] = {"data": body.reveal(), "headers": headers, "auth": _unchanged}
         try:
-            return self._judge(*session.ask("POST", self._url, **sent))
+            return self._judge(*session.ask("POST", self._address.url, **sent))
         except Exception as error:
             from .session import failure_of
 
@@ -150,27 +147,6 @@ class AsyncHttpSender(_Http, AsyncRunner):
         Cancelling the call does not stop a message that a thread has begun to send.
         """
         return await self._run(self._deliver, message)
-
-
-def _checked_host(address: Opaque[str]) -> str:
-    """Return scheme, host and port of a URL, if codes may be sent to it."""
-    parts = _parts(address)
-    if parts is None:
-        raise ConfigurationError("url: https:// and a host, no user, password or fragment; http:// for loopback only")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _parts(address: Opaque[str]) -> SplitResult | None:
-    url = address.reveal()
-    if not isinstance(url, str) or not _URL.fullmatch(url):
-        return None
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return None
-    secure = parts.scheme == "https" or (parts.scheme == "http" and _LOOPBACK.fullmatch(host))
-    return parts if secure and host and port != 0 and "@" not in parts.netloc and not parts.fragment else None
 
 
 def _fields(message: Message) -> dict[str, str | None]:

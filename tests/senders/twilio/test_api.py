@@ -1,19 +1,24 @@
 """Requests to Twilio's API: one client, one request each, and an answer or an error that says whether it was sent."""
 
 import json
+import logging
+from base64 import b64encode
 from datetime import timedelta
 
 import pytest
+from twilio.rest import Client
 
 from smsmfa.core.opaque import Opaque
 from smsmfa.exceptions import DeliveryRejected, DeliveryUncertain, RateLimited, SenderMisconfigured
 from smsmfa.senders import session
+from smsmfa.senders.twilio.access import Credentials, Place
 from smsmfa.senders.twilio.api import Answer, Api
 from smsmfa.testing import Answer as Reply
 from smsmfa.testing.carrier import drop
 
 ACCOUNT = "AC" + "0123456789abcdef" * 2
 TOKEN = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
+CREDENTIALS = Credentials(Opaque(ACCOUNT), Opaque(ACCOUNT), Opaque(TOKEN))
 #: 14 November 2023, 22:13:20 GMT.
 NOW = 1_700_000_000 * 10**9
 
@@ -24,7 +29,7 @@ def asked(serve):
 
     def start(behaviour):
         carrier = serve(behaviour)
-        api = Api(Opaque(ACCOUNT), Opaque(TOKEN), 60.0)
+        api = Api(CREDENTIALS, 60.0)
         api._client().api.base_url = carrier.url
         api._client().messaging.base_url = f"{carrier.url}/messaging"
         return api, carrier
@@ -149,16 +154,114 @@ def test_pause(headers, pause):
     assert pause == Answer(429, None, headers).error(NOW).retry_after
 
 
+#: The user and the secret, and how they are sent.
+LOGINS = [(ACCOUNT, TOKEN), ("SK" + "0" * 32, "the-secret-of-a-key"), ("AC" + "f" * 32, "a parent's token")]
+
+
+@pytest.mark.parametrize("user, secret", LOGINS, ids=["token", "key", "parent"])
+def test_login(user, secret, serve):
+    """Requests are authenticated by an account, a key or the parent account, and are always about the account."""
+    carrier = serve(Reply(200, "{}"))
+
+    Api(Credentials(Opaque(ACCOUNT), Opaque(user), Opaque(secret)), 60.0, Place(base_url=carrier.url)).get("")
+
+    [request] = carrier.requests
+    assert "Basic " + b64encode(f"{user}:{secret}".encode()).decode() == request.headers["Authorization"]
+    assert f"GET /2010-04-01/Accounts/{ACCOUNT}.json HTTP/1.1" == request.line
+
+
+def test_other_domain_of_a_parent(serve):
+    """Another domain shows the parent account its own settings, so a subaccount is not read there."""
+    carrier = serve(Reply(200, "{}"))
+    parent = Credentials(Opaque(ACCOUNT), Opaque(LOGINS[2][0]), Opaque(LOGINS[2][1]))
+
+    answer = Api(parent, 60.0, Place(base_url=carrier.url)).get("v1/Services/MG00", domain="messaging")
+
+    assert "with the credentials of the parent account only its own settings could be read" == str(answer)
+    assert [] == carrier.requests
+
+
+def test_base_url(serve):
+    """An address replaces the host of every domain."""
+    carrier = serve(Reply(200, "{}"))
+    api = Api(CREDENTIALS, 60.0, Place(base_url=f"{carrier.url}/twilio"))
+
+    api.get("")
+    for domain in ("messaging", "accounts", "content", "voice"):
+        api.get(f"v1/{domain}", domain=domain)
+
+    assert [f"/twilio/2010-04-01/Accounts/{ACCOUNT}.json", "/twilio/v1/messaging", "/twilio/v1/accounts"] == [
+        request.line.split()[1] for request in carrier.requests[:3]
+    ]
+    assert 5 == len(carrier.requests)
+
+
+@pytest.mark.parametrize("direct, requests", [(True, 0), (False, 1)])
+def test_direct(direct, requests, serve, monkeypatch):
+    """A server on this machine is reached without the proxy from the environment."""
+    proxy, carrier = serve(Reply(200, "{}")), serve(Reply(200, "{}"))
+    monkeypatch.setenv("http_proxy", proxy.url)
+
+    Api(CREDENTIALS, 60.0, Place(base_url=carrier.url, direct=direct)).get("")
+
+    assert (requests, 1 - requests) == (len(proxy.requests), len(carrier.requests))
+
+
+class OwnClient:
+    """An HTTP client of the application."""
+
+    def __init__(self):
+        self.made = []
+
+    def request(self, method, uri, **given):
+        """Keep the request. Log it, as the SDK's client does."""
+        self.made.append((method, uri, given))
+        logging.getLogger("twilio.http_client").error("%s", given)
+        return type("Response", (), {"status_code": 200, "text": "{}", "headers": {}})
+
+
+@pytest.mark.parametrize(
+    "region, edge", [(None, None), ("ie1", None), (None, "dublin"), ("ie1", "dublin")], ids=lambda place: place or "no"
+)
+def test_region_and_edge(region, edge):
+    """Region and edge are combined as the SDK does it."""
+    own = OwnClient()
+    api = Api(CREDENTIALS, 60.0, Place(region, edge), own)
+
+    api.get("")
+    api.get("v1/Services", domain="messaging")
+
+    sdk = Client("AC", "token", region=region, edge=edge, environment={"_": "1"})
+    path = f"/2010-04-01/Accounts/{ACCOUNT}.json"
+    assert [
+        sdk.get_hostname(f"https://api.twilio.com{path}"),
+        sdk.get_hostname("https://messaging.twilio.com/v1/Services"),
+    ] == [uri for _, uri, _ in own.made]
+
+
+def test_own_client(caplog):
+    """T12: a client of the application makes the requests within the timeout, and what it logs is dropped."""
+    logging.getLogger("twilio.http_client")
+    own = OwnClient()
+
+    answer = Api(CREDENTIALS, 7.0, None, own).post("/Messages", {"Body": "Söhne"})
+
+    [(method, uri, given)] = own.made
+    assert ("POST", f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Messages.json") == (method, uri)
+    assert ({"Body": "Söhne"}, 7.0, False) == (given["data"], given["timeout"], given["allow_redirects"])
+    assert (True, "") == (answer.ok, caplog.text)
+
+
 def test_client_is_made_once():
     """All requests share one client of the SDK."""
-    api = Api(Opaque(ACCOUNT), Opaque(TOKEN), 60.0)
+    api = Api(CREDENTIALS, 60.0)
 
     assert api._client() is api._client()
 
 
 def test_header_of_another_sdk(monkeypatch):
     """An SDK whose answers have no headers works too."""
-    api = Api(Opaque(ACCOUNT), Opaque(TOKEN), 60.0)
+    api = Api(CREDENTIALS, 60.0)
     answer = type("Response", (), {"status_code": 200, "text": json.dumps({}), "headers": None})
     monkeypatch.setattr(api._client().api, "request", lambda *arguments, **options: answer)
 

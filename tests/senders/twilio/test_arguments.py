@@ -2,10 +2,8 @@
 
 import pytest
 
-from smsmfa.core.opaque import Opaque
 from smsmfa.exceptions import ConfigurationError
 from smsmfa.senders.twilio.arguments import (
-    check_credentials,
     checked_callback,
     checked_options,
     checked_sender,
@@ -41,15 +39,6 @@ FORMS = [
 @pytest.mark.parametrize(
     "check, arguments, advice",
     [
-        (check_credentials, (Opaque("AC1"), Opaque(TOKEN)), "account_sid must be AC and 32 hexadecimal digits"),
-        (check_credentials, (Opaque(ACCOUNT + "\n"), Opaque(TOKEN)), "account_sid must be"),
-        (check_credentials, (Opaque(TOKEN), Opaque(ACCOUNT)), "account_sid must be"),
-        (check_credentials, (Opaque(None), Opaque(TOKEN)), "account_sid must be"),
-        (check_credentials, (Opaque(ACCOUNT), Opaque(None)), "auth_token must be text of 16 or more ASCII"),
-        *(
-            (check_credentials, (Opaque(ACCOUNT), Opaque(token)), "auth_token must be")
-            for token in ("", TOKEN[:15], TOKEN + "\n", f" {TOKEN}", TOKEN + "ö", TOKEN.encode())
-        ),
         (checked_sender, (None, None), "give from_number or messaging_service_sid, and not both"),
         (checked_sender, ("Acme", SERVICE), "give from_number or messaging_service_sid, and not both"),
         (checked_sender, (None, "MG1"), "messaging_service_sid must be MG and 32 hexadecimal digits"),
@@ -172,9 +161,3 @@ def test_options():
     assert {"RiskCheck": "disable", "MessageIntent": "otp", "SmartEncoded": "true"} == checked_sms_options(
         "disable", "otp", True
     )
-
-
-def test_credentials():
-    """Credentials of the right form are accepted."""
-    assert None is check_credentials(Opaque(ACCOUNT), Opaque(TOKEN))
-    assert None is check_credentials(Opaque(ACCOUNT.upper()), Opaque("!" * 16))

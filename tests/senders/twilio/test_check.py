@@ -172,6 +172,37 @@ def test_account_that_may_not_be_read(answer, look, account):
     assert "ok" == second.level
 
 
+KEY = {"auth_token": None, "api_key": "SK" + "0" * 32, "api_secret": "the-secret-of-a-key"}
+
+
+@pytest.mark.parametrize("answer", [reply(401), reply(401, code=20003, status=401), reply(403)])
+def test_key_that_may_not_read_the_account(answer, look, account):
+    """An account that a key may not read is not checked, and the rest is."""
+    account.answers["account"] = answer
+
+    first, second = look(**KEY)
+
+    assert ("account", "not checked", "these credentials may not read the account") == attrs.astuple(first)[:3]
+    assert "ok" == second.level
+
+
+def test_key_of_another_account(look, account):
+    """A key that does not know the account is an error, which names the key."""
+    account.answers["account"] = reply(404, code=20404, status=404)
+
+    first, _ = look(**KEY)
+
+    assert ("error", True) == (first.level, "with this API key" in first.detail)
+
+
+def test_parent(look, account):
+    """With the parent's credentials a subaccount is read, except for what Twilio shows to its own credentials only."""
+    parent = {"auth_token": None, "api_key": "AC" + "f" * 32, "api_secret": TOKEN}
+
+    assert [("account", "ok"), ("messaging_service_sid", "not checked")] == said(look(**pool(), **parent))
+    assert "ok" == look.whole(**parent)[-1].level
+
+
 def test_silence(look, account):
     """If Twilio does not answer in time the account is not checked."""
     account.answers["account"] = hang

@@ -99,8 +99,8 @@ def test_call(twilio):
 @pytest.mark.parametrize(
     "changes, words",
     [
-        ({"auth_token": WRONG}, "Twilio 20003: wrong account SID or auth token"),
-        ({"account_sid": "AC" + "f" * 32}, "Twilio 20003: wrong account SID or auth token"),
+        ({"auth_token": WRONG}, "Twilio 20003: wrong account SID, auth token or API key"),
+        ({"account_sid": "AC" + "f" * 32}, "Twilio 20003: wrong account SID, auth token or API key"),
         ({"from_number": UNOWNED}, "Twilio 21606: the from_number cannot send SMS"),
         (pool(NO_SERVICE), "Twilio 20404: the account or the messaging service"),
     ],

@@ -192,6 +192,33 @@ class TestRequest:
         [request] = carrier.requests
         assert USUAL | {"MessagingServiceSid": SERVICE, "Body": TEXT} == form(request)
 
+    @both
+    def test_key(self, kind, serve):
+        """T12: a key sends for its account, to another address if there is one, and is shown as little as the token."""
+        carrier, key = serve(accepted), "SK" + "0123456789abcdef" * 2
+        given = {"account_sid": ACCOUNT, "api_key": key, "api_secret": TOKEN, "from_number": "+14155550106"}
+        sender = kind(**given, base_url=carrier.url, timeout=AMPLE)
+
+        assert RECEIPT == send(sender, MESSAGE)
+        [request] = carrier.requests
+        assert "Basic " + base64.b64encode(f"{key}:{TOKEN}".encode()).decode() == request.headers["Authorization"]
+        assert f"POST /2010-04-01/Accounts/{ACCOUNT}/Messages.json HTTP/1.1" == request.line
+        assert [] == secrets_in(repr(sender) + repr(vars(sender)))
+
+    def test_own_client(self):
+        """The application's own client makes the request, at the host of region and edge."""
+        made = []
+
+        class OwnClient:
+            def request(self, method, uri, **given):
+                made.append(uri)
+                return type("Response", (), {"status_code": 201, "text": accepted.body, "headers": {}})
+
+        sender = TwilioSender(**ARGUMENTS, region="ie1", edge="dublin", http_client=OwnClient())
+
+        assert RECEIPT == send(sender, MESSAGE)
+        assert [f"https://api.dublin.ie1.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Messages.json"] == made
+
     def test_options(self, serve):
         """The sender's options are posted."""
         carrier = serve(accepted)
@@ -290,7 +317,7 @@ FAILURES = {
     "201 with a number": (reply(201, {"sid": 7}), DeliveryUncertain, "Twilio answered without a message SID"),
     "201 with a list": (reply(201, [TEXT]), DeliveryUncertain, "Twilio gave no usable answer (HTTP 201"),
     "400": (reply(400, {"message": TEXT}), DeliveryRejected, "Twilio: HTTP 400"),
-    "401": (reply(401, ""), SenderMisconfigured, "Twilio: HTTP 401; check the account SID and the auth token"),
+    "401": (reply(401, ""), SenderMisconfigured, "Twilio: HTTP 401; check the account SID and the credentials"),
     "429": (reply(429, {"code": 20429, "message": TEXT}), RateLimited, "the limit on 'carrier' is used up"),
     "429 with a pause": (
         reply(429, "slow down", "Retry-After: 7"),
@@ -506,6 +533,11 @@ class TestConfiguration:
         [
             ({"account_sid": TOKEN, "auth_token": ACCOUNT}, "account_sid must be AC and 32 hexadecimal digits"),
             ({"auth_token": TOKEN + "ö"}, "auth_token must be text of 16 or more ASCII characters"),
+            ({"auth_token": None, "api_key": TOKEN, "api_secret": TOKEN}, "api_key must be SK and 32 hexadecimal"),
+            ({"api_key": "SK" + "0" * 32, "api_secret": TOKEN}, "give auth_token, or api_key and api_secret"),
+            ({"region": "IE1"}, "region must be lower-case letters and digits"),
+            ({"base_url": f"http://acme.example/{TOKEN}"}, "base_url: https:// and a host"),
+            ({"http_client": 7}, "http_client must be like twilio.http.HttpClient"),
             ({"messaging_service_sid": SERVICE}, "give from_number or messaging_service_sid, and not both"),
             ({"timeout": 10}, "timeout: "),
             ({"clock": 7}, "clock: a function like time.time_ns"),

@@ -424,7 +424,7 @@ def test_warning_is_no_failure():
 # What it hides.
 
 
-@pytest.mark.parametrize("secrets", [(), ("",), (TOKEN, ""), (None,), (TOKEN.encode(),)])
+@pytest.mark.parametrize("secrets", [(), ("",), (TOKEN, ""), (None,), (TOKEN.encode(),), ("SK" + "0" * 32,)])
 def test_no_secret(secrets):
     """T12: a secret is required, and the error does not show one."""
     with pytest.raises(ConfigurationError, match=r"^secrets: give the auth token") as caught:

@@ -15,11 +15,12 @@ class BoundedHttpClient(HttpClient):  # type: ignore[misc]  # the SDK ships no p
 
     Args:
         timeout: seconds for connecting (to each address of the host), and again for the whole answer.
+        direct: whether no proxy may see the requests.
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, *, direct: bool = False) -> None:
         super().__init__(logging.getLogger(__name__), is_async=False, timeout=timeout)
-        self._session = BoundedSession(timeout)
+        self._session = BoundedSession(timeout, direct=direct)
 
     def request(
         self,

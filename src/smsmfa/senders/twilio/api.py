@@ -5,14 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ...core.opaque import Opaque
 from ...exceptions import DeliveryError, SmsMfaError
 from ..answer import json_object, retry_after
+from ..silence import silenced
 from ..threads import Once
+from .access import Credentials, Place
 from .errors import error_of, judge
 
 if TYPE_CHECKING:
+    from twilio.http import HttpClient
     from twilio.rest import Client
+
+#: The parts of the API that are asked, each at a host of its own.
+_DOMAINS = "api", "messaging", "accounts", "content", "voice"
 
 
 @attrs.frozen
@@ -56,18 +61,25 @@ class Api:
     """One account at Twilio, safe to share between threads.
 
     Args:
-        account: the account SID.
-        token: the auth token.
+        credentials: the account, and what requests are authenticated by.
         seconds: how long Twilio may take to accept a connection, and again to answer.
+        place: where requests go.
+        http: the HTTP client that makes them; ``None`` for our own.
     """
 
-    def __init__(self, account: Opaque[str], token: Opaque[str], seconds: float) -> None:
-        self._account, self._token = account, token
+    def __init__(
+        self, credentials: Credentials, seconds: float, place: Place | None = None, http: "HttpClient | None" = None
+    ) -> None:
+        self.credentials = credentials
         self._seconds = seconds
+        self._place = place or Place()
+        self._http = http
         self._client: Once[Client] = Once(self._new_client)
 
     def get(self, path: str, *, domain: str = "api", **params: str) -> Answer | DeliveryError:
         """Read ``path`` of the account, or of another domain."""
+        if domain != "api" and self.credentials.are_of_a_parent:
+            return DeliveryError("with the credentials of the parent account only its own settings could be read")
         return self._ask("GET", self._path(path) if domain == "api" else path, domain, params=params)
 
     def post(self, path: str, form: Mapping[str, str]) -> Answer | DeliveryError:
@@ -79,26 +91,25 @@ class Api:
 
         from ._http import BoundedHttpClient
 
-        http = BoundedHttpClient(self._seconds)
+        place, user, secret = self._place, self.credentials.user, self.credentials.secret
+        http = self._http or BoundedHttpClient(self._seconds, direct=place.direct)
+        named = {"region": place.region, "edge": place.edge}
         # The SDK takes an empty environment for a missing one, and would read os.environ.
-        client = Client(self._account.reveal(), self._token.reveal(), http_client=http, environment={"_": "1"})
-        _ = (
-            client.api,
-            client.messaging,
-            client.accounts,
-            client.content,
-            client.voice,
-        )  # load their modules here, while Once holds its lock
+        client = Client(user.reveal(), secret.reveal(), http_client=http, environment={"_": "1"}, **named)
+        for domain in _DOMAINS:
+            host = getattr(client, domain)  # its modules are loaded here, while Once holds its lock
+            host.base_url = place.base_url or host.base_url
         return client
 
     def _path(self, path: str) -> str:
-        return f"2010-04-01/Accounts/{self._account.reveal()}{path}.json"
+        return f"2010-04-01/Accounts/{self.credentials.account.reveal()}{path}.json"
 
     def _ask(self, method: str, path: str, domain: str, **sent: dict[str, str]) -> Answer | DeliveryError:
         """Ask once. Errors are returned, because the frames of a raised one would hold the text and the token."""
         asked = getattr(self._client(), domain)
         try:
-            response = asked.request(method, path, **sent)
+            with silenced("twilio"):
+                response = asked.request(method, path, timeout=self._seconds, **sent)
         except Exception as error:
             from ..session import failure_of
 

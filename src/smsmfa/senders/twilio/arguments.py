@@ -6,11 +6,9 @@ from urllib.parse import urlsplit
 from ...core.opaque import Opaque
 from ...exceptions import ConfigurationError
 
-_ACCOUNT = re.compile(r"AC[0-9a-f]{32}", re.IGNORECASE)
 _SERVICE = re.compile(r"MG[0-9a-f]{32}", re.IGNORECASE)
 _CONTENT = re.compile(r"HX[0-9a-f]{32}", re.IGNORECASE)
-#: Twilio documents no format for tokens. This is what HTTP Basic authentication needs.
-_TOKEN = re.compile(r"[!-~]{16,}")
+API_KEY = re.compile(r"SK[0-9a-f]{32}", re.IGNORECASE)
 NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 SHORT_CODE = re.compile(r"[0-9]{3,6}")
 #: A sender name. Which of them a country accepts is for Twilio to judge.
@@ -104,12 +102,6 @@ def checked_sms_options(risk_check: object, message_intent: object, smart_encode
     require(type(smart_encoded) is bool, "smart_encoded must be True or False")
     encoded = "true" if smart_encoded else None
     return _given({"RiskCheck": risk_check, "MessageIntent": message_intent, "SmartEncoded": encoded})
-
-
-def check_credentials(account: Opaque[str], token: Opaque[str]) -> None:
-    """Refuse an account SID or auth token that cannot be one."""
-    require(fits(_ACCOUNT, account), "account_sid must be AC and 32 hexadecimal digits, as in Twilio's console")
-    require(fits(_TOKEN, token), "auth_token must be text of 16 or more ASCII characters without white space")
 
 
 def _given(form: dict[str, object]) -> dict[str, str]:

@@ -33,7 +33,7 @@ def examine(api: Api, origin: Origin, regions: Collection[str] = ()) -> Iterator
         regions: the countries that messages are sent to, as far as they are known.
     """
     answer = api.get("")
-    account = _account(answer)
+    account = _account(answer, by_key=api.credentials.are_of_a_key)
     yield account
     readable = account.level in {"ok", "warning"} or (isinstance(answer, Answer) and answer.status in {401, 403})
     readable = readable and account.level != "error"
@@ -53,18 +53,20 @@ def _unread(subject: str) -> Finding:
     return Finding(subject, "not checked", "the account could not be read", "see the finding about the account")
 
 
-def _account(answer: Answer | DeliveryError) -> Finding:
+def _account(answer: Answer | DeliveryError, *, by_key: bool) -> Finding:
     if isinstance(answer, DeliveryError):
         return Finding("account", "not checked", str(answer), f"check the network; {AGAIN}")
     if answer.code == 20008:
         return Finding("account", "error", "these are test credentials, which send nothing", _LIVE)
     if answer.code in _CLOSED:
         return _state("suspended or closed", None)
-    if answer.status == 403 or (answer.status == 401 and answer.code not in {None, 20003}):
+    # A standard API key may not read the account, and Twilio's answer is the one for wrong credentials.
+    if answer.status == 403 or (answer.status == 401 and (by_key or answer.code not in {None, 20003})):
         advice = "look at the account on " + CONSOLE + ", or run the check with the account SID and the auth token"
         return Finding("account", "not checked", "these credentials may not read the account", advice)
     if answer.status in {401, 404}:
-        detail = "Twilio does not know this account SID with this auth token, or the account is closed or suspended"
+        secret = "API key" if by_key else "auth token"
+        detail = f"Twilio does not know this account SID with this {secret}, or the account is closed or suspended"
         return Finding(
             "account", "error", detail, f"{_LIVE}; if they are right, look there for the state of the account"
         )

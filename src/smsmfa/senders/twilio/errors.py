@@ -63,7 +63,7 @@ _CONFIG = {
     10002: "a trial account cannot use this",
     10005: "calls are disabled for the account",
     13227: "the account's geographic permissions do not allow calls to this country",
-    20003: "wrong account SID or auth token, or the account is suspended",
+    20003: "wrong account SID, auth token or API key, or the account is suspended",
     20005: "the account is not active",
     20006: "the credentials may not do this",
     20008: "these are test credentials, which send nothing; use the live credentials",
@@ -290,7 +290,7 @@ def judge(status: int, code: int | None) -> TwilioError:
             "config",
             False,
             False,
-            f"HTTP {status}; check the account SID and the auth token{unknown}",
+            f"HTTP {status}; check the account SID and the credentials{unknown}",
             outage=status == 401,
         )
     if status == 429:

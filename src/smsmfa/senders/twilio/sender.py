@@ -6,7 +6,7 @@ The SDK is imported when the first message is sent.
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ...core.arguments import checked_clock, checked_timeout
 from ...core.opaque import Opaque
@@ -15,9 +15,9 @@ from ...exceptions import DeliveryError, DeliveryUncertain, SmsMfaError
 from ...typing import Clock, Message, Receipt
 from ...values import Finding
 from ..base import TIMEOUT, AsyncRunner, BaseSender, Runner
+from .access import checked_client, checked_credentials, checked_place
 from .api import Api
 from .arguments import (
-    check_credentials,
     checked_callback,
     checked_options,
     checked_sender,
@@ -28,6 +28,9 @@ from .arguments import (
 )
 from .forms import Origin, form_of
 from .unknown import UnknownCodes
+
+if TYPE_CHECKING:
+    from twilio.http import HttpClient
 
 __all__ = ["AsyncTwilioSender", "TwilioSender"]
 
@@ -44,7 +47,9 @@ class _Twilio(BaseSender):
         self,
         *,
         account_sid: str,
-        auth_token: str,
+        auth_token: str | None = None,
+        api_key: str | None = None,
+        api_secret: str | None = None,
         from_number: str | None = None,
         messaging_service_sid: str | None = None,
         voice_number: str | None = None,
@@ -57,12 +62,16 @@ class _Twilio(BaseSender):
         content_retention: str | None = None,
         address_retention: str | None = None,
         provide_feedback: bool = False,
+        region: str | None = None,
+        edge: str | None = None,
+        base_url: str | None = None,
+        http_client: "HttpClient | None" = None,
         timeout: timedelta = TIMEOUT,
         clock: Clock | None = None,
     ) -> None:
-        account, token = Opaque(account_sid), Opaque(auth_token)
-        del account_sid, auth_token  # a traceback with locals shows neither, even if they are swapped
-        check_credentials(account, token)
+        login, address = [Opaque(one) for one in (account_sid, auth_token, api_key, api_secret)], Opaque(base_url)
+        del account_sid, auth_token, api_key, api_secret, base_url  # a traceback with locals shows none, even swapped
+        credentials, place = checked_credentials(*login), checked_place(region, edge, address)
         sender, self._shown = checked_sender(from_number, messaging_service_sid)
         self._origin = Origin(
             sender=sender,
@@ -75,7 +84,7 @@ class _Twilio(BaseSender):
         )
         self._seconds = checked_timeout(timeout)
         self._clock = checked_clock(clock)
-        self._api = Api(account, token, self._seconds)
+        self._api = Api(credentials, self._seconds, place, checked_client(http_client))
         self._unknown = UnknownCodes()
 
     @classmethod
@@ -139,7 +148,10 @@ class TwilioSender(_Twilio, Runner):
 
     Args:
         account_sid: ``AC`` and 32 hexadecimal digits.
-        auth_token: the account's secret. No ``repr``, log line, traceback or pickle shows it.
+        auth_token: the account's secret. No ``repr``, log line, traceback or pickle shows it. Give this, or a key.
+        api_key: ``SK`` and 32 hexadecimal digits: an API key of the account. Or the SID of the parent account, if
+            ``account_sid`` is its subaccount.
+        api_secret: the secret of the key; the auth token of the parent account.
         from_number: an E.164 number, short code or alphanumeric sender ID of the account.
         messaging_service_sid: ``MG`` and 32 hexadecimal digits. Give this or ``from_number``.
         voice_number: the E.164 number that calls come from; ``None`` uses ``from_number`` if it is an E.164 number.
@@ -157,6 +169,14 @@ class TwilioSender(_Twilio, Runner):
         address_retention: whether Twilio keeps the recipient's whole number (``"retain"``) or a part
             (``"obfuscate"``).
         provide_feedback: whether you will call :meth:`confirm` for messages whose code came back.
+        region: Twilio's region that holds the account's data, such as ``"ie1"``. It needs credentials of that region.
+        edge: where requests enter Twilio's network, such as ``"dublin"``; ``None`` leaves it to Twilio. Without a
+            ``region`` it is that of ``us1``.
+        base_url: an address that replaces all hosts of Twilio's, for a proxy or a server in tests: ``https://...``, or
+            ``http://`` for loopback.
+        http_client: your own ``twilio.http.HttpClient``, used by all threads, for example for a proxy or a client
+            certificate. It must make each request once, follow no redirect, and end within the ``timeout`` that it is
+            given; the SDK's own client keeps the last text and code in memory. ``None`` means ours, one per sender.
         timeout: how long Twilio may take to accept a connection (at each of its addresses), and again to answer in
             full; above zero, at most an hour. Resolving the name takes as long as the system's resolver takes.
         clock: nanoseconds since the epoch, like :func:`time.time_ns`, the default.

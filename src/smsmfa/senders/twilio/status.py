@@ -20,6 +20,7 @@ from ...events import Event
 from ...exceptions import ConfigurationError, DeliveryError, RateLimited, SmsMfaError
 from ...typing import SMS, VOICE, WHATSAPP, Clock
 from ...values import instant
+from .arguments import API_KEY, fits
 from .errors import ERRORS, TwilioError, error_of, judge
 from .forms import CHALLENGE
 
@@ -135,7 +136,9 @@ class StatusCallback:
         self._secrets = [Opaque(secret) for secret in secrets]
         del secrets  # a traceback with locals must not show them
         if not self._secrets or not all(_usable(secret.reveal()) for secret in self._secrets):
-            raise ConfigurationError("secrets: give the auth token of the account, as text that is not empty")
+            raise ConfigurationError(
+                "secrets: give the auth token of the account, as text that is not empty; an API key signs no callbacks"
+            )
         self._clock = checked_clock(clock)
 
     def read(self, url: str, form: Form, signature: str | None, settings: str | None = None) -> DeliveryReport:
@@ -208,7 +211,7 @@ def _channel(sid: str, to: str) -> str:
 
 
 def _usable(secret: object) -> bool:
-    return isinstance(secret, str) and secret != ""
+    return isinstance(secret, str) and secret != "" and not fits(API_KEY, secret)
 
 
 def _bytes(text: str) -> bytes:
