@@ -4,6 +4,7 @@ Importing this module sets Django up. The settings of a database can be pickled,
 :func:`add`.
 """
 
+import unittest
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -14,6 +15,7 @@ from uuid import uuid4
 import django
 import pymysql
 from django.conf import settings
+from django.core import mail
 from django.db import connections
 from services import MARIADB, POSTGRES, mariadb_database, postgres_database
 
@@ -36,6 +38,14 @@ class Router:
 
     def db_for_read(self, model: Any, **hints: object) -> str | None:
         return Router.reads or self.db_for_write(model)
+
+
+def outcome(case: type[unittest.TestCase]) -> list[str]:
+    """Run Django's test case, and return the text of each error, or "nothing ran"."""
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
+    vars(mail).pop("outbox", None)  # Django's sign that tests are running
+    return [text for _, text in [*result.errors, *result.failures]] if result.testsRun else ["nothing ran"]
 
 
 def set_up() -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from threading import Thread
 
 import pytest
+from django.core import mail
 from django.core.exceptions import SynchronousOnlyOperation
 from django.core.signals import request_finished, request_started
 from django.db import DatabaseError, OperationalError, connections, transaction
@@ -117,12 +118,26 @@ class TestCopies:
         ):
             DjangoStore(using=alias).ping()
 
-    def test_transaction_of_a_test(self, alias):
-        """In the transaction of a TestCase a store is refused, and the error says what to use."""
-        block = transaction.atomic(using=alias)
-        block._from_testcase = True
-        with block, pytest.raises(ConfigurationError, match="TransactionTestCase"):
-            DjangoStore(using=alias).ping()
+    def test_tests(self, postgres, monkeypatch):
+        """In a test run no connection is kept and no pool is made, for both would keep the database in use."""
+        pooled = {**postgres, "CONN_MAX_AGE": 0, "OPTIONS": {"pool": True}}
+        monkeypatch.setattr(mail, "outbox", [], raising=False)
+        with project.known(postgres) as alias, project.known(pooled) as other:
+            for using in (alias, other):
+                DjangoStore(using=using).ping()
+                assert connection_to(using)._wrapper is None
+            assert {"pool": True} == connections[other].settings_dict["OPTIONS"]
+
+    def test_moved(self, tmp_path):
+        """A connection from before the test run, to the real database, is not used in it."""
+        paths = tmp_path / "real.sqlite3", tmp_path / "test.sqlite3"
+        databases = [project.on_sqlite(path) for path in paths]
+        with project.known(databases[0]) as alias:
+            put(DjangoStore(using=alias), {"k": b"real"})
+            connections[alias].settings_dict["NAME"] = str(paths[1])
+            assert DjangoStore(using=alias).read("k") is None
+            connections[alias].settings_dict["NAME"] = str(paths[0])
+            assert b"real" == DjangoStore(using=alias).read("k")
 
     def test_other_databases(self):
         """A database is refused if it is not known how it locks."""

@@ -17,6 +17,7 @@ from ..forks import close_before_forks
 from ..retries import Undone
 from ..writes import DEADLINE
 from .sql import SQL, Sql
+from .stand_in import in_tests
 
 T = TypeVar("T")
 
@@ -52,7 +53,6 @@ class Connection:
         try:
             if self._in_use:
                 raise StoreError("a change must not use its own store")
-            self._refuse_test_case()
             self._open()
         except BaseException:
             self.lock.release()
@@ -142,13 +142,6 @@ class Connection:
         if not _thread.in_request:
             self.release()
 
-    def _refuse_test_case(self) -> None:
-        if any(getattr(block, "_from_testcase", False) for block in connections[self.alias].atomic_blocks):
-            raise ConfigurationError(
-                "a Django TestCase rolls back its own connection, but DjangoStore commits on another: in tests use "
-                "MemoryStore, or a TransactionTestCase"
-            )
-
     def _open(self) -> None:
         if self._wrapper is not None and self._process != os.getpid():
             if self._wrapper.vendor == "sqlite":
@@ -157,7 +150,7 @@ class Connection:
                     "updates: use the store only after the fork (uWSGI: lazy-apps)"
                 )
             self.drop()
-        if self._broken:
+        if self._broken or self._moved():
             self.drop()
         self._new = self._wrapper is None
         if self._wrapper is not None:
@@ -171,6 +164,12 @@ class Connection:
             raise self._failure(error) from error
         for statement in self.sql.opening:
             self.execute(statement)
+
+    def _moved(self) -> bool:
+        """Whether the alias has another database since: a test runner replaces it by its own."""
+        return self._wrapper is not None and (
+            self._wrapper.settings_dict["NAME"] != connections[self.alias].settings_dict["NAME"]
+        )
 
     def _failure(self, error: Error) -> StoreError | Undone:
         said = f"{self.alias}: {str(error).partition(chr(10))[0]}"
@@ -253,6 +252,9 @@ def _copied(alias: str) -> Any:
     options.pop("prepare_threshold", None)  # `begin` is two statements in one, which cannot be prepared
     kind: Any = type(routed)
     own = {**settings, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "OPTIONS": options}
+    if in_tests():  # an open connection would keep the runner from dropping the database
+        options.pop("pool", None)
+        own["CONN_MAX_AGE"] = 0
     wrapper = _quiet(kind, os.getpid())(own, alias)
     wrapper.inc_thread_sharing()  # so that a fork in another thread may close it
     return wrapper

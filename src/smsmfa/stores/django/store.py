@@ -18,10 +18,12 @@ from django.views.decorators.debug import sensitive_variables
 
 from ...exceptions import ConfigurationError
 from ...typing import Change, Entry
+from ..memory import MemoryStore
 from ..worker import Worker
 from ..writes import DEADLINE, check_write
 from .checks import check, check_once
 from .connection import Connection, close_all, run
+from .stand_in import async_stand_in, stand_in
 
 __all__ = ["AsyncDjangoStore", "DjangoStore"]
 
@@ -38,6 +40,9 @@ class DjangoStore:
 
     Threads, processes and forked workers may share a store. In ``async`` views use :class:`AsyncDjangoStore`.
 
+    In a Django ``TestCase``, which could not roll back what the store commits, it keeps records in memory instead. Each
+    test starts with what ``setUpTestData`` wrote.
+
     Args:
         using: the alias of a database in ``DATABASES``. If it is ``None``, the store asks the project's routers at each
             operation where to write ``smsmfa.Record``. It reads there too, never from a replica.
@@ -52,10 +57,11 @@ class DjangoStore:
         """Return what is stored under ``key``, or ``None``.
 
         Raises:
-            ConfigurationError: the app is not installed, the store cannot use the database or the table, or a
-                ``TestCase`` is running.
+            ConfigurationError: the app is not installed, or the store cannot use the database or the table.
             StoreError: the database failed.
         """
+        if (memory := stand_in(self._alias())) is not None:
+            return memory.read(key)
         rows = self._run(lambda connection: connection.execute(connection.sql.read(), [key.encode()]))
         return bytes(rows[0][0]) if rows and rows[0][0] is not None else None
 
@@ -68,6 +74,8 @@ class DjangoStore:
             StoreContention: others held the same keys, or a SQLite file, for 5 seconds; nothing is changed.
             StoreError: the database failed, or did not confirm the commit.
         """
+        if (memory := stand_in(self._alias())) is not None:
+            return memory.update(keys, change)
         names = sorted(key.encode() for key in keys)
         return self._run(lambda connection: _update(connection, names, keys, change))
 
@@ -78,8 +86,10 @@ class DjangoStore:
             ConfigurationError: as :meth:`read`.
             StoreError: the table is missing afterwards, for example because a router forbids it.
         """
-        self._run(check)
         alias = self._alias()
+        if stand_in(alias) is not None:
+            return
+        self._run(check)
         models = connections[alias]
         idle = models.connection is None
         call_command("migrate", "smsmfa", database=alias, interactive=False, verbosity=0)
@@ -100,7 +110,8 @@ class DjangoStore:
             connection.begin()
             connection.execute(connection.sql.select(1), [b""])
 
-        self._run(work)
+        if stand_in(self._alias()) is None:
+            self._run(work)
 
     def purge(self, limit: int = 1000) -> int:
         """Delete expired entries, the oldest first, in one transaction, and return their number.
@@ -116,6 +127,8 @@ class DjangoStore:
         """
         if limit < 1:
             raise ValueError("limit: at least 1")
+        if stand_in(self._alias()) is not None:
+            return 0
         return self._run(lambda connection: _purge(connection, limit))
 
     def close(self) -> None:
@@ -154,27 +167,38 @@ class AsyncDjangoStore:
 
     async def read(self, key: str) -> bytes | None:
         """Like :meth:`DjangoStore.read`."""
+        if (memory := await self._memory()) is not None:
+            return memory.read(key)
         return await self._worker.call(self._store.read, key)
 
     async def update(self, keys: Sequence[str], change: Change[T]) -> T:
         """Like :meth:`DjangoStore.update`."""
+        if (memory := await self._memory()) is not None:
+            return memory.update(keys, change)
         return await self._worker.call(self._store.update, keys, change)
 
     async def create_schema(self) -> None:
         """Like :meth:`DjangoStore.create_schema`."""
-        await self._worker.call(self._store.create_schema)
+        if await self._memory() is None:
+            await self._worker.call(self._store.create_schema)
 
     async def ping(self) -> None:
         """Like :meth:`DjangoStore.ping`."""
-        await self._worker.call(self._store.ping)
+        if await self._memory() is None:
+            await self._worker.call(self._store.ping)
 
     async def purge(self, limit: int = 1000) -> int:
         """Like :meth:`DjangoStore.purge`."""
+        if await self._memory() is not None:
+            return 0
         return await self._worker.call(self._store.purge, limit)
 
     async def close(self) -> None:
         """End the threads and their connections. A later operation starts new ones."""
         self._worker.end()
+
+    async def _memory(self) -> MemoryStore | None:
+        return await async_stand_in(self._store._alias())
 
     def __repr__(self) -> str:
         return f"<Async{repr(self._store)[1:]}"
