@@ -51,11 +51,13 @@ def names(node, prefix=""):
 
 
 def test_tree():
-    """The tree has one line for each folder and file of the package."""
+    """The tree has one line for each folder and file of the package, and one for all templates of the pages."""
     wanted = {
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*")
-        if path.name not in UNLISTED and "__pycache__" not in path.parts and path.suffix != ".pyc"
+        if path.name not in UNLISTED
+        and not {"__pycache__", "templates"} & {*path.relative_to(PACKAGE).parts[:-1]}
+        and path.name != "__pycache__"
     }
 
     assert sorted(wanted) == sorted(path for path, _ in tree())

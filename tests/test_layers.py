@@ -10,7 +10,7 @@ import smsmfa
 
 PACKAGE = Path(smsmfa.__file__).parent
 #: What the engine and what stands on it must not import, not even for type checkers.
-FORBIDDEN = ("smsmfa.stores", "smsmfa.senders", "smsmfa.testing", "smsmfa.demo", "smsmfa.doctor")
+FORBIDDEN = ("smsmfa.stores", "smsmfa.senders", "smsmfa.testing", "smsmfa.demo", "smsmfa.doctor", "smsmfa.web")
 #: The layers of the engine, each of which may import only those that come after it.
 LAYERS = (
     "core.shell", "core.results", "core.audit", "core.decisions", "core.rules", "core.transaction", "core.book",

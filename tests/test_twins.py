@@ -37,6 +37,8 @@ from smsmfa.stores.postgres.pool import AsyncPool, Pool
 from smsmfa.stores.redis import AsyncRedisStore, RedisStore
 from smsmfa.stores.redis import connection as redis
 from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
+from smsmfa.web.account import AccountPages, AsyncAccountPages
+from smsmfa.web.step import AsyncSecondStep, SecondStep
 
 TWINS = [
     (Enroller, AsyncEnroller),
@@ -56,6 +58,8 @@ TWINS = [
     (SnsSender, AsyncSnsSender),
     (AppriseSender, AsyncAppriseSender),
     (SqlAlchemyStore, AsyncSqlAlchemyStore),
+    (SecondStep, AsyncSecondStep),
+    (AccountPages, AsyncAccountPages),
 ]
 PUBLIC = [name for name in smsmfa.__all__ if name.startswith("Async")]
 

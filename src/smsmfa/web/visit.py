@@ -1,0 +1,91 @@
+"""What the session remembers of a visitor. It fits a signed cookie: it holds no code, no number, no recovery code."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from hashlib import sha256
+from hmac import compare_digest
+from secrets import token_urlsafe
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+UserId: TypeAlias = "str | int | UUID"
+
+#: The one entry of the session that the pages use.
+ENTRY = "smsmfa"
+#: For how many seconds a visitor who gave the password may take the second step (system.md, "MFA token").
+HALFWAY = 600
+#: Fields of a form that are longer are not read.
+_LONGEST = 200
+
+
+class Visit(msgspec.Struct, omit_defaults=True):
+    """A visitor who gave the password, and who is in once the second step is passed.
+
+    Args:
+        user: the user id as JSON has it. Use :attr:`user_id`.
+        since: when the password was given, in seconds since the epoch.
+        token: an unguessable string that every form of this visit carries. It survives getting in.
+        next: where the visitor wanted to go.
+        is_in: whether the second step is passed.
+        proof: the token of the last ``Verification``, or ``None``.
+        challenges: the id of the last challenge for each purpose.
+        said: the last refusal of a message, as code, scope, and until when it holds.
+    """
+
+    user: int | str | list[str]
+    since: int
+    token: str
+    next: str
+    is_in: bool = False
+    proof: str | None = None
+    challenges: dict[str, str] = msgspec.field(default_factory=dict)
+    said: tuple[str, str, int] | None = None
+
+    @property
+    def user_id(self) -> UserId:
+        """The user id as the application gave it: a ``UUID`` is stored with a tag."""
+        return UUID(self.user[1]) if isinstance(self.user, list) else self.user
+
+    def owns(self, form_token: str) -> bool:
+        """Tell whether a form was drawn for this visit: the protection from forged requests."""
+        return compare_digest(form_token.encode(), self.token.encode())
+
+    def retry_key(self, nonce: str) -> str | None:
+        """Return the key under which one form is answered again, or ``None`` for a form without a nonce.
+
+        No other session can compute it.
+        """
+        return sha256(f"{self.token} {nonce[:_LONGEST]}".encode()).hexdigest() if nonce else None
+
+    def save(self, session: MutableMapping[str, Any]) -> None:
+        """Write the visit to a session, as plain JSON values."""
+        session[ENTRY] = msgspec.to_builtins(self)
+
+
+def begun(session: MutableMapping[str, Any], user_id: UserId, next_page: str, now: int) -> Visit:
+    """Return a new visit of a user who gave the password. Forms of the same halfway user in another tab stay good."""
+    before = read(session, now)
+    user: int | str | list[str] = ["uuid", str(user_id)] if isinstance(user_id, UUID) else user_id
+    visit = Visit(user, now, token_urlsafe(24), next_page)
+    if before is not None and before.user == user and not before.is_in:
+        visit.token, visit.challenges = before.token, before.challenges
+    return visit
+
+
+def read(session: MutableMapping[str, Any], now: int) -> Visit | None:
+    """Return the visit of a session, or ``None``: for a stranger, and for one who was halfway for too long.
+
+    Args:
+        session: the framework's session.
+        now: seconds since the epoch.
+    """
+    try:
+        visit = msgspec.convert(session.get(ENTRY), Visit)
+        if not visit.is_in and now - visit.since >= HALFWAY:
+            return None
+        return visit if visit.user_id is not None else None
+    except (msgspec.ValidationError, ValueError, IndexError):
+        return None
