@@ -67,6 +67,9 @@ FORMS = [
         (checked_voice, (7, NUMBER), "voice_number must be + and 7 to 15 digits"),
         (checked_whatsapp, ("whatsapp:+14155550106", None, NUMBER), "whatsapp_number must be + and 7 to 15 digits"),
         (checked_whatsapp, (None, "HX1", POOL), "whatsapp_content_sid must be HX and 32 hexadecimal digits"),
+        (checked_whatsapp, (None, {}, POOL), "whatsapp_content_sid must be HX and 32 hexadecimal digits, or a mapping"),
+        (checked_whatsapp, (None, {"en": CONTENT, "d": CONTENT}, POOL), "whatsapp_content_sid must be HX"),
+        (checked_whatsapp, (None, {"en": CONTENT, "de": "HX1"}, POOL), "whatsapp_content_sid must be HX"),
         (checked_whatsapp, (None, CONTENT, NUMBER), "whatsapp_content_sid needs a whatsapp_number or"),
         (checked_callback, ("",), "status_callback must be an https URL"),
         (checked_callback, (7,), "status_callback must be an https URL"),
@@ -132,6 +135,7 @@ def test_voice(number, sender, expected):
         (None, None, POOL, {}),
         ("+14155550108", None, POOL, {"From": "whatsapp:+14155550108"}),
         ("+14155550108", CONTENT, NUMBER, {"From": "whatsapp:+14155550108"}),
+        ("+14155550108", {"en": CONTENT, "pt-BR": CONTENT}, NUMBER, {"From": "whatsapp:+14155550108"}),
         (None, CONTENT, POOL, POOL),
     ],
 )

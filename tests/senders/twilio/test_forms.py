@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from smsmfa.exceptions import SenderMisconfigured
 from smsmfa.phone import PhoneNumber
-from smsmfa.senders.twilio.forms import Origin, form_of, spoken, validity, voice_language
+from smsmfa.senders.twilio.forms import SPOKEN, Origin, form_of, spoken, validity
+from smsmfa.senders.voices import voice_of
 from smsmfa.texts.languages import texts
 from smsmfa.typing import CHANNELS, SMS, VOICE, WHATSAPP, Message
 
@@ -201,45 +202,6 @@ def test_spoken_ends(text, said):
     assert [*said, *"314159"] * 2 == words
 
 
-@pytest.mark.parametrize(
-    "language, locale, expected",
-    [
-        (None, None, "en-US"),
-        (None, "tlh", "en-US"),
-        (None, 'x" voice="y', "en-US"),
-        (None, "fr_ca", "fr-CA"),
-        (None, "", "en-US"),
-        ("en", None, "en-US"),
-        ("en", "en-GB", "en-GB"),
-        ("en", "en-JM", "en-US"),
-        ("en", "fr-CA", "en-US"),
-        ("fr", None, "fr-FR"),
-        ("fr", "fr-CA", "fr-CA"),
-        ("fr", "fr_ca", "fr-CA"),
-        ("es", "es-MX", "es-MX"),
-        ("es", "es-419", "es-US"),
-        ("es", "ca", "es-ES"),
-        ("pt", None, "pt-PT"),
-        ("pt-BR", "pt-PT", "pt-BR"),
-        ("pt-PT", "pt-AO", "pt-PT"),
-        ("zh-Hans", "zh", "cmn-CN"),
-        ("zh-Hant", None, "cmn-TW"),
-        ("zh-Hant", "zh-TW", "cmn-TW"),
-        ("zh-Hant", "zh-Hant-TW", "cmn-TW"),
-        ("zh-Hant", "zh-HK", "yue-HK"),
-        ("nb", "no", "nb-NO"),
-        ("sr-Latn", "sr-Latn-ME", "sr-RS"),
-        ("de", "de-DE-u-co-phonebk", "de-DE"),
-        ("lt", "lt-LT", "lt-LT"),
-        ("sw", "sw-KE", None),
-        ("tlh", None, None),
-    ],
-)
-def test_voice_language(language, locale, expected):
-    """A call speaks the language of the text, as it is spoken where the user is, or no language."""
-    assert expected == voice_language(language, locale)
-
-
 #: What Twilio speaks with ``language`` alone: ``Say.Language`` of twilio-java 12, commit 179bd9c6, read 2026-12-01.
 SAY = (
     "af-ZA am-ET ar-AE ar-XA arb bg-BG bn-IN ca-ES cmn-CN cmn-TW cs-CZ cy-GB da-DK de-AT de-DE el-GR en-AU en-CA en-GB "
@@ -253,7 +215,7 @@ UNSPOKEN = "az be bs et fa ga hr hy ka kk mk mt ne sl sq sw ur uz"
 
 def test_every_language():
     """Every built-in text is spoken by a voice of its language, or in English if Twilio has none."""
-    tags = {language: voice_language(language) for language in texts()}
+    tags = {language: voice_of(language, None, SPOKEN) for language in texts()}
 
     assert UNSPOKEN.split() == sorted(language for language, tag in tags.items() if tag is None)
     assert {"eu-ES", "gl-ES", "lt-LT"} == {tag for tag in tags.values() if tag} - set(SAY.split())

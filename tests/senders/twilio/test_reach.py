@@ -113,6 +113,14 @@ def test_template(answer, level, words, look, account):  # noqa: F811
     assert (level, True) == (found, words in detail)
 
 
+def test_templates(look, account):  # noqa: F811
+    """With a template for each language, each template is looked at once."""
+    contents = {"en": CONTENT, "de": CONTENT[:-1] + "0", "fr": CONTENT}
+    given = {"whatsapp_content_sid": contents, "messaging_service_sid": SERVICE, "from_number": None}
+
+    assert 2 == sum(finding.subject == "whatsapp_content_sid" for finding in look(**given))
+
+
 @pytest.mark.parametrize(
     "answer, level",
     [

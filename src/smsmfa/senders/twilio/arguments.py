@@ -1,10 +1,12 @@
 """The arguments of a Twilio sender: what is accepted, and the form fields that they become."""
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from ...core.opaque import Opaque
 from ...exceptions import ConfigurationError
+from ...texts.languages import is_tag
 
 _SERVICE = re.compile(r"MG[0-9a-f]{32}", re.IGNORECASE)
 _CONTENT = re.compile(r"HX[0-9a-f]{32}", re.IGNORECASE)
@@ -56,9 +58,10 @@ def checked_voice(number: str | None, sender: dict[str, str]) -> str | None:
 
 def checked_whatsapp(number: object, content_sid: object, sender: dict[str, str]) -> dict[str, str]:
     """Return the form field of the sender on WhatsApp, or an empty form if WhatsApp is not set up."""
-    require(
-        content_sid is None or fits(_CONTENT, content_sid), "whatsapp_content_sid must be HX and 32 hexadecimal digits"
-    )
+    sids = content_sid if isinstance(content_sid, Mapping) else {"en": content_sid}
+    right = bool(sids) and all(is_tag(tag) and fits(_CONTENT, sid) for tag, sid in sids.items())
+    forms = "whatsapp_content_sid must be HX and 32 hexadecimal digits, or a mapping of language tags to such"
+    require(content_sid is None or right, forms)
     if number is not None:
         require(fits(NUMBER, number), "whatsapp_number must be + and 7 to 15 digits")
         return {"From": f"whatsapp:{number}"}

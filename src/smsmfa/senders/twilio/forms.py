@@ -1,7 +1,6 @@
 """The form that is posted to Twilio for one message: an SMS, a call, or a WhatsApp message."""
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -12,18 +11,15 @@ import attrs
 from ...exceptions import SenderMisconfigured
 from ...texts.languages import match
 from ...typing import SMS, VOICE, WHATSAPP, Message
+from ..voices import said, split_at, voices_by_tag
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: The shortest and the longest ``ValidityPeriod`` that Twilio accepts, in seconds.
 _VALIDITY = 1, 36_000
 #: How many times a call says the code.
 _TIMES = 2
-#: What may separate the digits of a spoken code in the text.
-_APART = r"[\s,.-]*"
 #: A second after each digit and between repetitions, so that the listener can write the code down.
 _PAUSE = '<Pause length="1"/>'
-#: The country in a language tag (RFC 5646, 2.2.4).
-_COUNTRY = re.compile(r"-([A-Za-z]{2}|[0-9]{3})(-|$)")
 #: The query parameter of a status callback that names the challenge.
 CHALLENGE = "challenge"
 
@@ -36,16 +32,13 @@ _SPOKEN = (
     "pt-BR", "ro-RO", "ru-RU", "sk-SK", "sr-RS", "sv-SE", "ta-IN", "te-IN", "th-TH", "tr-TR", "uk-UA", "vi-VN",
     "yue-HK",
 )  # fmt: skip
-_ENGLISH = "en-US"
 #: Languages that are spoken only if a voice is named, with Google's voice for each. Source: ``Say.Voice``, as above.
 _NAMED = {tag: f"Google.{tag}-Standard-B" for tag in ("eu-ES", "gl-ES", "lt-LT")}
-#: What a tag is called in ``<Say>``. Any other tag of a language is spoken as the first entry of that language.
-_TAGS = {tag.lower(): tag for tag in (*_SPOKEN, *_NAMED)} | {
-    "es-419": "es-US", "zh-cn": "cmn-CN", "zh-hans": "cmn-CN", "zh-hant": "cmn-TW", "zh-tw": "cmn-TW",
-    "zh-hk": "yue-HK", "zh-mo": "yue-HK",
+_ALIASES = {
+    "es-419": "es-US", "zh": "cmn-CN", "zh-hant": "cmn-TW", "zh-tw": "cmn-TW", "zh-hk": "yue-HK", "zh-mo": "yue-HK",
 }  # fmt: skip
-_LANGUAGES = {tag.partition("-")[0]: tag for tag in (*_NAMED, *reversed(_SPOKEN))}
-_LANGUAGES |= {"zh": "cmn-CN", "no": "nb-NO", "nn": "nb-NO", "iw": "he-IL", "tl": "fil-PH"}
+#: The language of ``<Say>`` for each tag.
+SPOKEN = voices_by_tag({tag: tag for tag in (*_SPOKEN, *_NAMED)}, _ALIASES)
 
 
 @attrs.frozen(kw_only=True)
@@ -126,7 +119,7 @@ def _common(message: Message, origin: Origin, now: int) -> dict[str, str]:
 def _call(message: Message, origin: Origin) -> dict[str, str]:
     if origin.voice_number is None:
         raise SenderMisconfigured("calls are not set up: give TwilioSender a voice_number of the account")
-    text, tag = _said(message)
+    text, tag = said(message, SPOKEN, "Twilio")
     twiml = spoken(text, message.code.reveal(), tag)
     return {"To": message.to.e164, "From": origin.voice_number, "Twiml": twiml} | _callback(message, origin)
 
@@ -139,22 +132,6 @@ def _callback(message: Message, origin: Origin) -> dict[str, str]:
     return {"StatusCallback": urlunsplit(parts._replace(path=parts.path or "/", query=query))}
 
 
-def _said(message: Message) -> tuple[str, str]:
-    """Return the text to say and its language in ``<Say>``: English if no voice speaks the language of the text.
-
-    Raises:
-        SenderMisconfigured: no voice speaks the text, and there is no English one.
-    """
-    if tag := voice_language(message.language, message.locale):
-        return message.text, tag
-    if message.english is None:
-        raise SenderMisconfigured(
-            f"Twilio has no voice for {message.language!r}; give messages[{message.purpose!r}] an English text that "
-            "shows all details"
-        )
-    return message.english, _ENGLISH
-
-
 def spoken(text: str, code: str, tag: str) -> str:
     """Return TwiML that says the text without its autofill line. The code is said twice, digit by digit.
 
@@ -163,7 +140,7 @@ def spoken(text: str, code: str, tag: str) -> str:
         code: the code. It is said at the end if the text does not have it.
         tag: the language of ``<Say>``.
     """
-    parts = re.split(rf"(?<!\d){_APART.join(code)}(?!\d)", text.partition("\n@")[0])
+    parts = split_at(text.partition("\n@")[0], code)
     digits = "".join(f"{_say(digit, tag)}{_PAUSE}" for digit in code)
     said = [_say(part, tag) for part in (parts if len(parts) > 1 else [*parts, ""])]
     times = 1 if len(said) > _TIMES else _TIMES
@@ -176,32 +153,6 @@ def _say(words: str, tag: str) -> str:
         return ""
     voice = f' voice="{_NAMED[tag]}"' if tag in _NAMED else ""
     return f'<Say language="{tag}"{voice}>{escape(words.strip(), quote=False)}</Say>'
-
-
-def voice_language(language: str | None, locale: str | None = None) -> str | None:
-    """Return the language of ``<Say>`` for a text, or ``None`` if no voice speaks it.
-
-    Args:
-        language: the language of the text, such as ``"fr"``; ``None``: unknown, so that ``locale`` decides, or else
-            English.
-        locale: the language that the user asked for. It decides the accent, as ``"fr-CA"`` does, if it is the same
-            language and the text's own tag names no country.
-    """
-    if language is None:
-        return _spoken_tag(locale or "") or _ENGLISH
-    if locale is not None and not _COUNTRY.search(language) and match(locale, (language,)):
-        return _spoken_tag(locale)
-    return _spoken_tag(language)
-
-
-def _spoken_tag(tag: str) -> str | None:
-    """Return the language of ``<Say>`` for a tag, by the longest part of it that has one."""
-    shorter = tag.replace("_", "-").lower()
-    while shorter:
-        if found := _TAGS.get(shorter):
-            return found
-        shorter = shorter.rpartition("-")[0]
-    return _LANGUAGES.get(tag.replace("_", "-").lower().partition("-")[0])
 
 
 def validity(expires_at: datetime, now: int) -> int:
