@@ -11,5 +11,8 @@ class SmsMfaConfig(AppConfig):
     verbose_name: str = "SMS second factor"
 
     def ready(self) -> None:
-        """Register the system check of the table."""
+        """Register the system checks, and forget the numbers of users who are deleted."""
         from . import checks  # noqa: F401
+        from .users import watch
+
+        watch()

@@ -13,6 +13,7 @@ Every argument of :class:`~smsmfa.FactorConfig` is a name. ``"sender"`` and ``"s
 makes one, or the dotted path of either; a class that has ``from_env`` is made with it. By default the store is a
 :class:`~smsmfa.stores.django.DjangoStore`. For asyncio there are ``"async_sender"`` and ``"async_store"``; by default
 they are the class named ``Async...`` beside the other one. ``"on_event"`` and ``"clock"`` are those of the enroller.
+``"reset_deleted_users"`` is whether the numbers of a user who is deleted are forgotten; by default they are.
 
 Everything is made once, and again after the setting changed, as in ``override_settings``.
 """
@@ -57,7 +58,7 @@ _ADVICE = {
     "async_store": "asynchronous views need a store for asyncio, for example an AsyncRedisStore",
 }
 #: The names that are allowed, with those of other apps.
-_names = {*_FACTOR, *_STORES, "sender", "async_sender", "on_event", "clock"}
+_names = {*_FACTOR, *_STORES, "sender", "async_sender", "on_event", "clock", "reset_deleted_users"}
 
 
 def declare(*names: str) -> None:
