@@ -156,8 +156,8 @@ class TwilioSender(_Twilio, Runner):
         messaging_service_sid: ``MG`` and 32 hexadecimal digits. Give this or ``from_number``.
         voice_number: the E.164 number that calls come from; ``None`` uses ``from_number`` if it is an E.164 number.
         whatsapp_number: the E.164 number of the account's WhatsApp sender.
-        whatsapp_content_sid: ``HX`` and 32 hexadecimal digits: the approved template, whose variable 1 is the code. Or a
-            mapping of language tags to templates, of which the first serves all other languages.
+        whatsapp_content_sid: ``HX`` and 32 hexadecimal digits: the approved template, whose variable 1 is the code. Or
+            a mapping of language tags to templates, of which the first serves all other languages.
             Without a template WhatsApp accepts a message only within 24 hours of the recipient's last message.
         status_callback: your ``https`` URL to which Twilio reports the fate of each message (``http`` is accepted for
             loopback); see :class:`~smsmfa.senders.twilio.StatusCallback`.
