@@ -1,6 +1,8 @@
 """Each check of faults rejects a store that does not survive them."""
 
-from contextlib import contextmanager, nullcontext
+import json
+import socket
+from contextlib import closing, contextmanager, nullcontext, suppress
 
 import pytest
 from testing.stores.good import DictStore, RemoteStore, Server, failed, names, suite
@@ -48,6 +50,35 @@ class TakesSilenceForAbsence(RemoteStore):
             return super().read(key)
         except StoreError:
             return None
+
+
+class TakesAPieceForAbsence(RemoteStore):
+    """Its driver reads an answer that is not whole as one without values."""
+
+    def _ask(self, **request):
+        with socket.create_connection(self._address) as connection, connection.makefile("rb") as file:
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            answer = heard(file)
+        if not answer:
+            raise StoreError("no answer")
+        with suppress(ValueError):
+            return json.loads(answer)
+        return {"done": False, "present": {}}
+
+
+class ReadsAPieceAsAbsence(TakesAPieceForAbsence):
+    """Only its reads do; an update raises."""
+
+    def update(self, keys, change):
+        with closing(RemoteStore(*self._address)) as store:
+            return store.update(keys, change)
+
+
+def heard(file):
+    """Return a line, or nothing if the connection was cut."""
+    with suppress(OSError):
+        return file.readline()
+    return b""
 
 
 class NeverConnectsAgain(RemoteStore):
@@ -130,7 +161,7 @@ def disturbed(store):
 CAUGHT = {
     "test_answer_is_cut": [Retries, CallsDoubtContention, NeverConnectsAgain, AsksForEver],
     "test_question_is_cut": [TakesSilenceForSuccess],
-    "test_read_is_cut": [TakesSilenceForAbsence],
+    "test_read_is_cut": [TakesSilenceForAbsence, ReadsAPieceAsAbsence, TakesAPieceForAbsence],
     "test_verify_is_cut": [Retries, TakesSilenceForSuccess, CallsDoubtContention],
 }
 DISTURBED = {"test_enclosing_transaction": [Rides], "test_disturbed": [Forgets, DeletesWithoutLooking]}

@@ -48,6 +48,18 @@ def test_cut(wire, kind, number):
         assert wire.cancel_cut()
 
 
+@pytest.mark.parametrize(
+    "share, passed", [(0, b""), (0.5, b'{"done": false,'), (0.99, b'{"done": false, "present": {}}')]
+)
+def test_cut_within(wire, share, passed):
+    """A part of the answer passes before the cut."""
+    with socket.create_connection(wire.address) as client, client.makefile("rb") as file:
+        wire.cut_at("answer", 0, share)
+        client.sendall(b'{"keys": ["k"]}\n')
+
+        assert passed == file.read()
+
+
 def test_cut_is_cancelled(wire):
     """A cut that has not happened can be cancelled."""
     with closing(RemoteStore(*wire.address)) as store:

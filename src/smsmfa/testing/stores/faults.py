@@ -19,6 +19,8 @@ from .wire import Wire
 _MOST_CHUNKS = 100
 #: After a cut, a store must work within this many calls: its pool may hold several dead connections.
 _TRIES = 8
+#: How much of an answer passes before a cut.
+_SHARES = (0.0, 0.5, 0.99)
 #: How many threads use the store while it is disturbed.
 _WORKERS = 4
 #: How many updates pass between two disturbances. More often, and a store that retries could not succeed.
@@ -30,8 +32,9 @@ class FaultChecks(Suite):
 
     @check(6, "server")
     def test_answer_is_cut(self) -> None:
-        """If the connection is cut at any answer of the server, success means one update, and an error none or one."""
-        self._cut_updates("answer")
+        """If the connection is cut at or within any answer, success means one update, and an error none or one."""
+        for share in _SHARES:
+            self._cut_updates("answer", share)
 
     @check(6, "server")
     def test_question_is_cut(self) -> None:
@@ -40,14 +43,18 @@ class FaultChecks(Suite):
 
     @check(6, "server")
     def test_read_is_cut(self) -> None:
-        """If the connection is cut during read(), it raises StoreError or returns the stored value."""
-        for kind in ("question", "answer"):
+        """If the connection is cut at or within any answer, a stored value is seen, or the call raises StoreError."""
+        for kind, share in (("question", 0.0), *(("answer", share) for share in _SHARES)):
             with self._wire() as (wire, store, direct):
                 [key] = fresh("k")
                 put(direct, {key: b"1"})
-                for number in self._cuts(wire, store, kind):
+                said = f"if the connection is cut after {share:.0%} of a {kind}"
+                for _ in self._cuts(wire, store, kind, share):
                     with suppress(StoreError):
-                        expect(b"1", store.read(key), f"what read() returns if {kind} {number} is cut")
+                        expect(b"1", store.read(key), f"what read() returns {said}")
+                for _ in self._cuts(wire, store, kind, share):
+                    with suppress(StoreError):
+                        expect({key: b"1"}, look(store, [key]), f"what a change sees {said}")
 
     @check(6, "server")
     def test_verify_is_cut(self) -> None:
@@ -66,13 +73,13 @@ class FaultChecks(Suite):
                             f"{kind} {number} of verify() was cut; three calls with one code gave: {names}"
                         )
 
-    def _cut_updates(self, kind: str) -> None:
+    def _cut_updates(self, kind: str, share: float = 0) -> None:
         with self._wire() as (wire, store, direct):
-            for number in self._cuts(wire, store, kind):
+            for number in self._cuts(wire, store, kind, share):
                 keys = fresh("a", "b")
-                put(direct, dict.fromkeys(keys, b"0"))
+                put(direct, dict.fromkeys(keys, b"5"))  # who takes it for absent counts to 1
                 error = self._error(store, keys)
-                allowed = (1,) if error is None else (0,) if isinstance(error, StoreContention) else (0, 1)
+                allowed = (6,) if error is None else (5,) if isinstance(error, StoreContention) else (5, 6)
                 counts = look(direct, keys)
                 if counts not in [dict.fromkeys(keys, b"%d" % count) for count in allowed]:
                     said = type(error).__name__ if error else "success"
@@ -80,10 +87,13 @@ class FaultChecks(Suite):
                         f"{kind} {number} of an update was cut; the result was {said}, and the counts are {counts}"
                     )
 
-    def _cuts(self, wire: Wire, store: Store, kind: str) -> Iterator[int]:
-        """Cut the connection at each chunk of a call in turn, until a call has no such chunk."""
+    def _cuts(self, wire: Wire, store: Store, kind: str, share: float = 0) -> Iterator[int]:
+        """Cut the connection at each chunk of a call in turn, until a call has no such chunk.
+
+        ``share`` is how much of the chunk passes.
+        """
         for number in range(_MOST_CHUNKS):
-            wire.cut_at(kind, number)
+            wire.cut_at(kind, number, share)
             yield number
             if not wire.cancel_cut():
                 return

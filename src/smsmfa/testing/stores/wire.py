@@ -19,6 +19,7 @@ class Wire:
         self._server = server
         self._lock = Lock()
         self._due: tuple[str, int] = "", 0
+        self._share = 0.0
         self._open = Event()
         self._open.set()
         self._ends: list[socket.socket] = []
@@ -28,15 +29,16 @@ class Wire:
         self._cut = False
         _in_thread(self._accept)
 
-    def cut_at(self, kind: str, number: int) -> None:
-        """Cut the connection once, in place of a chunk of data that would pass from now on.
+    def cut_at(self, kind: str, number: int, share: float = 0) -> None:
+        """Cut the connection once, in place of a chunk of data that would pass from now on, or within it.
 
         Args:
             kind: ``"question"`` for data from the store, ``"answer"`` for data from the server.
             number: how many chunks of this kind pass first.
+            share: how much of the chunk passes before the cut, from 0 to less than 1.
         """
         with self._lock:
-            self._due, self._cut = (kind, number), False
+            self._due, self._share, self._cut = (kind, number), share, False
 
     def cancel_cut(self) -> bool:
         """Cancel a cut that has not happened; return whether one has happened since :meth:`cut_at`."""
@@ -79,7 +81,10 @@ class Wire:
 
     def _carry(self, kind: str, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
-            while (data := source.recv(_CHUNK)) and self._may_pass(kind):
+            while data := source.recv(_CHUNK):
+                if not self._may_pass(kind):
+                    target.sendall(data[: int(len(data) * self._share)])
+                    break
                 target.sendall(data)
         _shut(source)
         _shut(target)
