@@ -1,0 +1,116 @@
+"""Helpers for the tests of a Django project that has the setting ``SMSMFA``. No message is sent.
+
+::
+
+    class AccountTest(SmsMfaMixin, TestCase):
+        def test_account(self):
+            self.logged_in(self.enrolled(User.objects.create_user("alice"), "+14155552671"))
+            self.assertContains(self.client.get("/account/"), "Codes go to ••••71")
+
+In a ``TestCase`` the records of each test are in memory, and start with what ``setUpTestData`` enrolled.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.conf import settings as project
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.test import override_settings
+
+from ..stores.django import settings
+from ..stores.django.users import user_id
+from .outbox import AsyncRecordingSender, RecordingSender
+from .strategies import _examples, _vary
+
+if TYPE_CHECKING:
+    from django.test import TransactionTestCase
+else:
+    TransactionTestCase = object
+
+__all__ = ["SmsMfaMixin", "enrolled", "outbox", "with_user"]
+
+U = TypeVar("U")
+R = TypeVar("R")
+
+_numbers = count()
+
+
+@contextmanager
+def outbox() -> Iterator[RecordingSender]:
+    """Yield a sender that records all messages of the project, also those sent by asynchronous views.
+
+    The store is the default meanwhile, which is in memory in a ``TestCase``.
+    """
+    sender, twin = RecordingSender(), AsyncRecordingSender()
+    twin.messages = sender.messages
+    replaced = {"sender": sender, "async_sender": twin, "store": None, "async_store": None}
+    with override_settings(SMSMFA={**project.SMSMFA, **replaced}):
+        yield sender
+
+
+def enrolled(user: U, number: str | None = None) -> U:
+    """Enrol a user without a message, and return the user.
+
+    Args:
+        user: a saved user.
+        number: in E.164; ``None``: another one each time, of a country that the configuration allows.
+    """
+    if number is None:
+        config = settings.config()
+        region = "US" if config.allows("US") else max(config.regions)
+        number = _vary(_examples(frozenset({region}))[0], next(_numbers) % 1000)
+    settings.enroller().adopt(user_id(user), number)
+    return user
+
+
+def with_user(request: R, user: Any, session: Any = None) -> R:
+    """Give a request of ``RequestFactory`` a user who is logged in, and a session, and return it.
+
+    Args:
+        request: the request, which no middleware has seen.
+        user: who is logged in.
+        session: the session; ``None``: a new one.
+    """
+    if session is None:
+        from importlib import import_module
+
+        session = import_module(project.SESSION_ENGINE).SessionStore()
+    session[SESSION_KEY] = user._meta.pk.value_to_string(user)
+    session[BACKEND_SESSION_KEY] = project.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+
+    async def auser() -> Any:
+        return user
+
+    vars(request).update(user=user, auser=auser, session=session)
+    return request
+
+
+class SmsMfaMixin(TransactionTestCase):
+    """Goes before ``TestCase`` or ``TransactionTestCase`` in the bases of a test case."""
+
+    #: Every message of the running test.
+    outbox: RecordingSender
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        """Replace the sender, before the class makes its data."""
+        cls.outbox = cls.enterClassContext(outbox())
+        super().setUpClass()
+
+    def run(self, result: Any = None) -> Any:
+        """Run the test with an empty outbox."""
+        self.outbox.messages.clear()
+        return super().run(result)
+
+    @classmethod
+    def enrolled(cls, user: U, number: str | None = None) -> U:
+        """Like :func:`enrolled`; also for ``setUpTestData``."""
+        return enrolled(user, number)
+
+    def logged_in(self, user: Any) -> Any:
+        """Log the test's client in, without a code, and return the user."""
+        self.client.force_login(user)
+        return user
