@@ -2,58 +2,33 @@
 
 import json
 from datetime import timedelta
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from time import monotonic
-from urllib.parse import urlsplit
 
-from smsmfa import DeliveryRejected, DeliveryUncertain, SenderMisconfigured
+from smsmfa import DeliveryRejected, DeliveryUncertain, RateLimited, SenderMisconfigured
+from smsmfa.senders.building import Poster
 from smsmfa.typing import Receipt
-
-LONGEST_ANSWER = 65536
 
 
 class GatewaySender:
     def __init__(self, url, token, *, timeout=timedelta(seconds=10)):
-        self._url = urlsplit(url)
+        self._poster = Poster(f"{url}/messages", timeout=timeout)
         self._token = token
-        self._timeout = timeout.total_seconds()
 
     def send(self, message):
-        connecting = HTTPSConnection if self._url.scheme == "https" else HTTPConnection
-        connection = connecting(self._url.netloc, timeout=self._timeout)
-        try:
-            connection.connect()
-        except OSError:
-            raise DeliveryRejected("the gateway cannot be reached", outage=True) from None
-        try:
-            status, message_id = self._post(connection, message)
-        except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
-            raise DeliveryUncertain(f"no usable answer: {type(error).__name__}") from None
-        finally:
-            connection.close()
-        if status in {401, 403}:
+        # No connection raises DeliveryRejected here, and no whole answer in time DeliveryUncertain.
+        answer = self._poster.post(self._body(message), {"Authorization": f"Bearer {self._token}"})
+        if answer.status in {401, 403}:
             raise SenderMisconfigured("the gateway does not accept our token", outage=True)
-        if 400 <= status < 500:
-            raise DeliveryRejected(f"the gateway refuses the message: HTTP {status}")
-        if status >= 300:
-            raise DeliveryUncertain(f"the gateway is in trouble: HTTP {status}")
+        if answer.status == 429:
+            raise RateLimited("carrier", answer.pause())
+        if 400 <= answer.status < 500 and answer.status != 408:
+            raise DeliveryRejected(f"the gateway refuses the message: HTTP {answer.status}")
+        if answer.status >= 300:
+            raise DeliveryUncertain(f"the gateway is in trouble: HTTP {answer.status}")
+        message_id = (answer.fields or {}).get("id")
+        if not isinstance(message_id, str):
+            raise DeliveryUncertain("the gateway's answer has no id")
         return Receipt(message_id=message_id, sender="gateway")
 
-    def _post(self, connection, message):
-        body = {"to": message.to.e164, "text": message.text, "valid_until": message.expires_at.isoformat()}
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        connection.request("POST", "/messages", json.dumps(body), headers)
-        with connection.getresponse() as response:
-            answer = self._read(response)
-        return response.status, json.loads(answer)["id"] if response.status < 300 else None
-
-    def _read(self, response):
-        # A socket's timeout starts anew with every byte. This one is for the whole answer.
-        answer, until = b"", monotonic() + self._timeout
-        while part := response.read1(LONGEST_ANSWER):
-            answer += part
-            if monotonic() > until or len(answer) > LONGEST_ANSWER:
-                raise TimeoutError
-        if response.length:
-            raise HTTPException("half an answer")
-        return answer
+    def _body(self, message):
+        fields = {"to": message.to.e164, "text": message.text, "valid_until": message.expires_at.isoformat()}
+        return json.dumps(fields).encode()

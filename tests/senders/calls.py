@@ -27,6 +27,11 @@ def patient(sender):
     return sender
 
 
+def unhurried(session):
+    """Let a session take its time to connect, which includes TLS, however short its timeout for the answer is."""
+    session._timeouts = HANGS, session._timeouts[1]
+
+
 def done(outcome):
     """Return the outcome of a call of either kind of sender."""
     return asyncio.run(outcome) if asyncio.iscoroutine(outcome) else outcome

@@ -6,6 +6,7 @@ from threading import Event
 
 import pytest
 from senders.calls import HANGS
+from senders.tls import certificate
 
 from smsmfa.testing import Carrier
 from smsmfa.testing.senders import checks
@@ -14,9 +15,9 @@ from smsmfa.testing.senders import checks
 class PatientCarrier(Carrier):
     """A carrier that does not stop before the first request has arrived: a sender's timeout may end sooner."""
 
-    def __init__(self, *script):
+    def __init__(self, *script, **options):
         self._arrived = Event()
-        super().__init__(*script)
+        super().__init__(*script, **options)
 
     def behaviour(self):
         """Note that there is a request."""
@@ -50,6 +51,20 @@ def direct(monkeypatch):
 def patient_suite(monkeypatch):
     """Let the kit's suite count requests only after the first one has arrived."""
     monkeypatch.setattr(checks, "Carrier", SuiteCarrier)
+
+
+@pytest.fixture(scope="session")
+def pem(tmp_path_factory):
+    """Return the file of a certificate that nobody trusts yet."""
+    return certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def encrypted(request, pem, monkeypatch):
+    """Let the kit's suite speak HTTPS, and trust it."""
+    monkeypatch.setattr(request.cls, "certificate", pem)
+    for name in ("REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(pem))
 
 
 @pytest.fixture

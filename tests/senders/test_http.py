@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 import pytest
-from senders.calls import AMPLE, SHORT, Patient, failure, patient, send
+from senders.calls import AMPLE, SHORT, Patient, failure, patient, send, unhurried
 from standardwebhooks import Webhook
 from support import shown
 
@@ -65,12 +65,26 @@ class Promises(Patient):
 
 class TestConformance(Promises, SenderConformance):
     def make_sender(self, url, timeout):
-        return HttpSender(f"{url}/sms", SECRET, timeout=timeout)
+        sender = HttpSender(f"{url}/sms", SECRET, timeout=timeout)
+        unhurried(sender._poster._session())
+        return sender
 
 
 class TestAsyncConformance(Promises, AsyncSenderConformance):
     def make_sender(self, url, timeout):
-        return patient(AsyncHttpSender(f"{url}/sms", SECRET, timeout=timeout))
+        sender = AsyncHttpSender(f"{url}/sms", SECRET, timeout=timeout)
+        unhurried(sender._poster._session())
+        return patient(sender)
+
+
+@pytest.mark.usefixtures("encrypted")
+class TestConformanceOverTls(TestConformance):
+    pass
+
+
+@pytest.mark.usefixtures("encrypted")
+class TestAsyncConformanceOverTls(TestAsyncConformance):
+    pass
 
 
 # The request.
@@ -375,4 +389,4 @@ class TestConfiguration:
 )
 def test_no_proxy_for_loopback(url, direct):
     """T37: codes for a gateway on this machine go to it directly, whatever proxy the environment names."""
-    assert direct is not HttpSender(url, SECRET)._session().trust_env
+    assert direct is HttpSender(url, SECRET)._poster._session()._direct

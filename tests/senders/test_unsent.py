@@ -1,6 +1,5 @@
 """What certainly was not sent is told from what may have been sent, against real servers and proxies on loopback."""
 
-import os
 import socket
 import ssl
 import subprocess
@@ -12,7 +11,7 @@ import boto3
 import pytest
 from botocore import exceptions as botocore_errors
 from senders.calls import AMPLE, SHORT, failure, send
-from senders.tls import TlsCarrier, certificate
+from senders.tls import TlsCarrier
 
 from smsmfa.exceptions import DeliveryRejected, DeliveryUncertain, SenderMisconfigured
 from smsmfa.senders.http import AsyncHttpSender, HttpSender
@@ -33,9 +32,7 @@ def gateway(kind):
     """Return a function that makes a sender to a gateway."""
 
     def make(url, timeout):
-        sender = kind(url, SECRET, timeout=timeout)
-        sender._session().verify = os.environ.get("REQUESTS_CA_BUNDLE", True)  # loopback reads no variables
-        return sender
+        return kind(url, SECRET, timeout=timeout)
 
     return make
 
@@ -90,12 +87,6 @@ class Raw(threading.Thread):
             for answer in self.answers:
                 client.recv(4096)
                 client.sendall(answer)
-
-
-@pytest.fixture(scope="module")
-def pem(tmp_path_factory):
-    """Return the file of a certificate that nobody trusts yet."""
-    return certificate(tmp_path_factory.mktemp("tls"))
 
 
 def judged(error):

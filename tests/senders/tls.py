@@ -37,24 +37,9 @@ def certificate(folder):
 
 
 class TlsCarrier(Carrier):
-    """A carrier whose connections are encrypted, in the given versions of TLS.
-
-    Handshakes happen in the thread of each connection, and one that fails ends that connection only.
-    """
+    """A carrier whose connections are encrypted, in the given versions of TLS."""
 
     def __init__(self, file, *script, versions=(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)):
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.set_ciphers("ALL:@SECLEVEL=0")
-        self._context.minimum_version, self._context.maximum_version = versions
-        self._context.load_cert_chain(file)
-        super().__init__(*script)
-        self.url = self.url.replace("http:", "https:")
-
-    def finish_request(self, request, client_address):
-        """Encrypt the connection, then serve it."""
-        try:
-            encrypted = self._context.wrap_socket(request, server_side=True)
-        except OSError:
-            return
-        with encrypted:
-            super().finish_request(encrypted, client_address)
+        super().__init__(*script, certificate=file)
+        self._tls.set_ciphers("ALL:@SECLEVEL=0")
+        self._tls.minimum_version, self._tls.maximum_version = versions

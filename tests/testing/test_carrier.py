@@ -1,12 +1,14 @@
 """The carrier keeps what it receives and treats each request as its script says."""
 
 import json
+import ssl
 from contextlib import ExitStack, closing
-from http.client import HTTPConnection, IncompleteRead, RemoteDisconnected
+from http.client import HTTPConnection, HTTPSConnection, IncompleteRead, RemoteDisconnected
 from threading import Event
 from threading import enumerate as threads
 
 import pytest
+from senders.tls import certificate
 
 from smsmfa.testing import Answer, Carrier
 from smsmfa.testing.carrier import drip, drop, half, hang, kept, reset, stall
@@ -45,6 +47,20 @@ def test_request(carry):
     assert "t" == request.headers["X-Token"]
     assert "to=ñ" == request.body
     assert "Request(line='POST /messages?x=1 HTTP/1.1')" == repr(request)
+
+
+def test_encrypted(tmp_path):
+    """With a certificate the carrier speaks HTTPS. A client that does not trust it ends its own connection only."""
+    pem = certificate(tmp_path)
+    with Carrier(ANSWER, certificate=pem) as carrier:
+        host = carrier.url.removeprefix("https://")
+        with pytest.raises(ssl.SSLCertVerificationError):
+            post(HTTPSConnection(host, timeout=60))
+        with closing(HTTPSConnection(host, timeout=60, context=ssl.create_default_context(cafile=pem))) as connection:
+            answered = post(connection)
+            assert (201, {"id": "ñ"}) == (answered.status, json.loads(answered.read()))
+
+    assert ["to=1"] == [request.body for request in carrier.requests]
 
 
 def test_request_without_body(carry):

@@ -4,11 +4,11 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
 
 from ..core.arguments import checked_clock, checked_timeout
 from ..core.opaque import Opaque
 from ..exceptions import (
+    DeliveryError,
     DeliveryRejected,
     DeliveryUncertain,
     RateLimited,
@@ -18,28 +18,16 @@ from ..exceptions import (
     SmsMfaError,
 )
 from ..typing import Clock, Message, Receipt
-from .address import checked_address
 from .answer import json_object, retry_after
 from .base import TIMEOUT, AsyncRunner, BaseSender, Runner
-from .threads import Once
+from .building import Poster
 from .webhook import Secret, key_of, signed_headers
-
-if TYPE_CHECKING:
-    from requests import PreparedRequest
-
-    from .session import BoundedSession
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z_.-]{0,63}|[0-9]{1,5}")
 #: Why a message is sent, in the words of Auth0's events for custom phone providers.
 _ACTIONS = {"enrollment": "enrollment", "verification": "second-factor-authentication"}
 #: What a gateway may say about the recipient in an answer of 4xx.
 _RECIPIENTS = {kind.code: kind for kind in (RecipientRejected, RecipientOptedOut)}
-_HEADERS = {
-    "Content-Type": "application/json",
-    "Accept": "application/json",
-    "Accept-Encoding": "identity",  # only the compressed size of an answer would be bounded
-    "User-Agent": "smsmfa",
-}
 
 
 class _Http(BaseSender):
@@ -51,32 +39,19 @@ class _Http(BaseSender):
     def __init__(self, url: str, secret: Secret, *, timeout: timedelta = TIMEOUT, clock: Clock | None = None) -> None:
         address, hidden = Opaque(url), Opaque[object](secret)
         del url, secret  # a traceback with locals shows neither, even if they are swapped
-        self._address = checked_address(address, "url")
-        self._host = self._address.host
+        self._poster = Poster(address.reveal(), timeout=timeout)
+        self._host = self._poster.host
         self._key = key_of(hidden)
         self._seconds = checked_timeout(timeout)
         self._clock = checked_clock(clock)
-        self._session = Once(self._new_session)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._host!r})"
 
-    def _new_session(self) -> "BoundedSession":
-        from .session import BoundedSession
-
-        return BoundedSession(self._seconds, direct=self._address.is_loopback)
-
     def _outcome(self, message: Message) -> Receipt | SmsMfaError:
-        session = self._session()
         body = Opaque(json.dumps(_fields(message), separators=(",", ":")).encode())
-        headers = _HEADERS | signed_headers(body, self._key, self._clock())
-        sent: dict[str, Any] = {"data": body.reveal(), "headers": headers, "auth": _unchanged}
-        try:
-            return self._judge(*session.ask("POST", self._address.url, **sent))
-        except Exception as error:
-            from .session import failure_of
-
-            return failure_of(error, "the gateway")
+        answer = self._poster.attempt(body.reveal(), signed_headers(body, self._key, self._clock()))
+        return answer if isinstance(answer, DeliveryError) else self._judge(answer.status, answer.headers, answer.body)
 
     def _judge(self, status: int, headers: Mapping[str, str], body: bytes) -> Receipt | SmsMfaError:
         if 200 <= status < 300:
@@ -161,11 +136,6 @@ def _fields(message: Message) -> dict[str, str | None]:
         "challenge_id": message.challenge_id,
         "expires_at": message.expires_at.isoformat(),
     }
-
-
-def _unchanged(request: "PreparedRequest") -> "PreparedRequest":
-    """Add no credentials. Without this, requests would look for a password in ``~/.netrc``."""
-    return request
 
 
 def _code(body: bytes) -> str | None:

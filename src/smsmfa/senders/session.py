@@ -49,7 +49,7 @@ class BoundedSession(Session):
 
     def __init__(self, timeout: float, *, direct: bool = False) -> None:
         super().__init__()
-        self.trust_env: bool = not direct
+        self._direct = direct
         self._timeouts = timeout, timeout
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         for scheme in ("https://", "http://"):
@@ -65,6 +65,11 @@ class BoundedSession(Session):
         """
         with self.request(method, url, timeout=self._timeouts, allow_redirects=False, stream=True, **sent) as answer:
             return answer.status_code, answer.headers, _body(answer)
+
+    def merge_environment_settings(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Leave out the proxies of the environment if the session is direct."""
+        settings: dict[str, Any] = super().merge_environment_settings(*args, **kwargs)
+        return settings | {"proxies": {}} if self._direct else settings
 
 
 def failure_of(error: Exception, carrier: str) -> DeliveryError:

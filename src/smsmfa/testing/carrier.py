@@ -1,5 +1,7 @@
-"""A stand-in for a carrier: an HTTP server on loopback that treats each request as a script says."""
+"""A stand-in for a carrier: an HTTP or HTTPS server on loopback that treats each request as a script says."""
 
+import os
+import ssl
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -9,7 +11,7 @@ from itertools import chain, repeat
 from socket import SO_LINGER, SOL_SOCKET
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Event, Thread
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -67,13 +69,18 @@ class Carrier(ThreadingTCPServer):
     Args:
         script: one behaviour for each request, for example an :class:`Answer`. The last one also applies to all later
             requests.
+        certificate: a PEM file with a certificate for 127.0.0.1 and its key: the carrier then speaks HTTPS. The sender
+            must trust it.
     """
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, *script: Behaviour) -> None:
+    def __init__(self, *script: Behaviour, certificate: str | os.PathLike[str] | None = None) -> None:
+        self._tls = None if certificate is None else ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if self._tls is not None and certificate is not None:
+            self._tls.load_cert_chain(certificate)
         super().__init__(("127.0.0.1", 0), Exchange)
         self._behaviours = chain(script, repeat(script[-1]))
         #: The requests that arrived, in order.
@@ -82,8 +89,8 @@ class Carrier(ThreadingTCPServer):
         self.connections: int = 0
         #: Set when the carrier stops. Behaviours that hang wait for it.
         self.closing: Event = Event()
-        #: The address of the server: ``http://127.0.0.1:<port>``.
-        self.url: str = f"http://127.0.0.1:{self.server_address[1]}"
+        #: The address of the server: ``http://127.0.0.1:<port>``, or ``https://``.
+        self.url: str = f"http{'s' * (self._tls is not None)}://127.0.0.1:{self.server_address[1]}"
         self._thread = Thread(target=self.serve_forever, args=(0.01,))
         self._thread.start()
 
@@ -93,6 +100,14 @@ class Carrier(ThreadingTCPServer):
         self.shutdown()
         self._thread.join()
         self.server_close()
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection, encrypted if there is a certificate. A failed handshake ends that connection only."""
+        if self._tls is None:
+            super().finish_request(request, client_address)
+            return
+        with suppress(OSError), self._tls.wrap_socket(request, server_side=True) as encrypted:
+            super().finish_request(encrypted, client_address)
 
     def behaviour(self) -> Behaviour:
         """Return the behaviour for the next request."""

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 
 import attrs
 import pytest
-from senders.calls import AMPLE, SHORT, Patient, done, failure, gated, patient, raises, send
+from senders.calls import AMPLE, SHORT, Patient, done, failure, gated, patient, raises, send, unhurried
 from support import a_config
 from twilio.base.exceptions import TwilioException
 
@@ -150,6 +150,30 @@ class TestConformance(Promises, SenderConformance):
 class TestAsyncConformance(Promises, AsyncSenderConformance):
     def make_sender(self, url, timeout):
         return patient(sender_to(url, AsyncTwilioSender, timeout=timeout))
+
+
+class TestConformanceAtAddress(Promises, SenderConformance):
+    def make_sender(self, url, timeout):
+        sender = TwilioSender(**ARGUMENTS | {"timeout": timeout}, base_url=url)
+        unhurried(sender._api._client().http_client._session)
+        return sender
+
+
+class TestAsyncConformanceAtAddress(Promises, AsyncSenderConformance):
+    def make_sender(self, url, timeout):
+        sender = AsyncTwilioSender(**ARGUMENTS | {"timeout": timeout}, base_url=url)
+        unhurried(sender._api._client().http_client._session)
+        return patient(sender)
+
+
+@pytest.mark.usefixtures("encrypted")
+class TestConformanceOverTls(TestConformanceAtAddress):
+    pass
+
+
+@pytest.mark.usefixtures("encrypted")
+class TestAsyncConformanceOverTls(TestAsyncConformanceAtAddress):
+    pass
 
 
 class TestCallConformance(Promises, SenderConformance):

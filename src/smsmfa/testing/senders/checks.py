@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
+from os import PathLike
 from typing import ClassVar
 from urllib.parse import unquote_plus
 
@@ -82,6 +83,7 @@ class SenderChecks(ABC):
     timeout: ClassVar[timedelta] = timedelta(milliseconds=100)
     time_limit: ClassVar[float] = 10.0
     message: ClassVar[Message] = a_message(2671)
+    certificate: ClassVar[str | PathLike[str] | None] = None
 
     @abstractmethod
     def deliver(self, url: str, timeout: timedelta, messages: Sequence[Message]) -> Delivery:
@@ -177,7 +179,7 @@ class SenderChecks(ABC):
         """One sender can send many messages at the same time, and mixes none of them up."""
         for _ in range(_ROUNDS):
             messages = [a_message(2671 + number) for number in range(_MANY)]
-            with direct(), switching(1e-6), Carrier(self.accepted) as carrier:
+            with direct(), switching(1e-6), self.carrier(self.accepted) as carrier:
                 [delivery] = all_of(at_once([partial(self.deliver_together, carrier.url, messages)], self.time_limit))
 
             assert [Receipt] * _MANY == [type(outcome) for outcome in delivery.outcomes], f"got {delivery.outcomes!r}"
@@ -208,13 +210,17 @@ class SenderChecks(ABC):
     # --- how the checks work
 
     def _trial(self, *script: Behaviour, timeout: timedelta = AMPLE, messages: int = 1) -> Trial:
-        with Carrier(*script) as carrier:
+        with self.carrier(*script) as carrier:
             return self._sent(carrier.url, timeout, messages, carrier.requests)
+
+    def carrier(self, *script: Behaviour) -> Carrier:
+        """Return a carrier that speaks HTTPS if there is a certificate."""
+        return Carrier(*script, certificate=self.certificate)
 
     def _to_nobody(self) -> Trial:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-        return self._sent(f"http://127.0.0.1:{port}", AMPLE)
+        return self._sent(f"http{'s' * (self.certificate is not None)}://127.0.0.1:{port}", AMPLE)
 
     def _sent(self, url: str, timeout: timedelta, messages: int = 1, requests: Sequence[Request] = ()) -> Trial:
         given = [self.message] * messages

@@ -8,7 +8,7 @@ from inspect import isawaitable
 from threading import Event
 
 from ...typing import AsyncSender, Message, Receipt, Sender
-from ..carrier import Answer, Carrier, Exchange
+from ..carrier import Answer, Exchange
 from ..threads import all_of, at_once
 from .checks import AMPLE, Delivery, SenderChecks, direct
 
@@ -39,10 +39,17 @@ class SenderConformance(SenderChecks):
         timeout: the timeout that ``make_sender`` gets when the carrier is slow on purpose; 100 ms by default.
         time_limit: seconds after which a sender counts as hanging; 10 by default.
         message: the message that most checks send.
+        certificate: a PEM file with a certificate for 127.0.0.1 and its key. The carrier then speaks HTTPS, and
+            ``make_sender`` must make a sender that trusts it. ``None``, the default, means HTTP.
     """
 
     def make_sender(self, url: str, timeout: timedelta) -> Sender:
-        """Return a sender that sends to ``url`` (``http://127.0.0.1:<port>``) and waits at most ``timeout``."""
+        """Return a sender that sends to ``url`` and waits at most ``timeout``.
+
+        Args:
+            url: ``http://127.0.0.1:<port>``, or ``https://`` if there is a ``certificate``.
+            timeout: how long the carrier may take to answer.
+        """
         raise NotImplementedError
 
     def close_sender(self, sender: Sender) -> None:
@@ -117,7 +124,7 @@ class AsyncSenderConformance(SenderChecks):
             loop.call_soon_threadsafe(ran.set)
             (self.accepted if ran.wait(self.time_limit / 2) else Answer(503))(exchange)
 
-        with Carrier(answer) as carrier:
+        with self.carrier(answer) as carrier:
             return await self._send(partial(self.make_sender, carrier.url, AMPLE), [self.message])
 
 
