@@ -4,6 +4,8 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
 
 from . import __version__
 
@@ -31,6 +33,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     demo = commands.add_parser("demo", help="walk through the factor in this terminal; nothing is sent")
     demo.add_argument("--auto", action="store_true", help="play both sides, without input")
+    demo.add_argument("--web", action="store_true", help="in a browser instead, with the operator's pages")
+    demo.add_argument("--port", type=int, default=8000, help="the port for --web (8000)")
+    demo.add_argument("--data", default="smsmfa-demo", help="the folder for --web to keep its files in (smsmfa-demo)")
     demo.set_defaults(run=_demo)
     doctor = commands.add_parser(
         "doctor", help="check the settings in the environment, the Twilio account and the store"
@@ -41,9 +46,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _demo(chosen: argparse.Namespace) -> int:
+    if chosen.web:
+        return _demo_in_browser(chosen)
     from .demo import run
 
     return run(auto=chosen.auto)
+
+
+def _demo_in_browser(chosen: argparse.Namespace) -> int:
+    if find_spec("flask") is None:
+        print('The demo in the browser needs Flask; run: pip install "smsmfa[demo]"', file=sys.stderr)
+        return 2
+    from .demo.web import serve
+
+    return serve(Path(chosen.data), chosen.port)
 
 
 def _doctor(chosen: argparse.Namespace) -> int:

@@ -12,7 +12,20 @@ import attrs
 
 from ..config import FactorConfig
 from ..core.arguments import checked_channel, checked_clock
-from ..exceptions import ConfigurationError, DeliveryError, Locked, ProofRequired, RateLimited, SmsMfaError, StoreError
+from ..exceptions import (
+    ConfigurationError,
+    DeliveryError,
+    DeliveryRejected,
+    PhoneNumberError,
+    ProofRequired,
+    RateLimited,
+    RecipientOptedOut,
+    RecipientRejected,
+    SenderMisconfigured,
+    SmsMfaError,
+    StoreContention,
+    StoreError,
+)
 from ..typing import ENROLLMENT, SMS, Clock
 from ..values import Challenge, Status, Verification
 from . import visit as visits
@@ -37,6 +50,13 @@ _PAGES = (
 _ONLY_POSTS = {
     "code/resend": "code", "step-up/resend": "step-up", "enrol/code/resend": "enrol/code",
     "account/prefer": "account", "account/recovery-codes": "account",
+}  # fmt: skip
+#: What the next page says again of a message that was not sent, by code.
+_REFUSALS: dict[str, type[SmsMfaError]] = {
+    kind.code: kind
+    for kind in (
+        DeliveryRejected, RecipientOptedOut, RecipientRejected, SenderMisconfigured, StoreContention, StoreError
+    )
 }  # fmt: skip
 _FILES = {"static/smsmfa.css": "text/css; charset=utf-8", "static/smsmfa.js": "text/javascript; charset=utf-8"}
 _FOR_A_YEAR = "public, max-age=31536000, immutable"
@@ -101,7 +121,7 @@ class StepBase:
             return None
         if request.wants_json:
             return self._unauthorized()
-        return self._see(request, "code") if visit is not None else self._go(self.login)
+        return self._see(request, "code") if visit is not None else self._log_in(request)
 
     def _stale(self, request: Request, error: ProofRequired, back: str | None) -> Answer:
         """Return the answer for a user whose last code is too old."""
@@ -109,8 +129,8 @@ class StepBase:
             return self._problem(error)
         if back is None:
             here = request.url if request.method in {"GET", "HEAD"} else ""
-            back = here or of_referer(request.referer, request.origin, self.home)
-        return self._step_up(request, same_site(back, self.home))
+            back = here or of_referer(request.referer, request.origin, "")
+        return self._step_up(request, same_site(back, request.root + self.home))
 
     # --- who may see a page
 
@@ -119,7 +139,9 @@ class StepBase:
         if request.page in _FILES:
             return _file(request.page)
         if visit is None:
-            return self._unauthorized() if request.wants_json else self._go(self.login)
+            return self._unauthorized() if request.wants_json else self._log_in(request)
+        if not self.config.enabled and not request.page.startswith("account"):
+            return self._go(request.root + self.home) if visit.is_in else self._log_in(request)
         if request.page not in _PAGES:
             return self._see(request, "account" if visit.is_in else "code")
         if not visit.is_in and request.page not in _HALFWAY_PAGES:
@@ -129,7 +151,7 @@ class StepBase:
         return self._see(request, _ONLY_POSTS[request.page]) if request.page in _ONLY_POSTS else None
 
     def _begun(self, request: Request, user_id: UserId, next_page: str | None) -> Visit:
-        return visits.begun(request.session, user_id, same_site(next_page, self.home), self._now())
+        return visits.begun(request.session, user_id, same_site(next_page, request.root + self.home), self._now())
 
     # --- what becomes of a visit
 
@@ -140,13 +162,14 @@ class StepBase:
         visit.save(request.session)
 
     def _refused(self, request: Request, visit: Visit, error: SmsMfaError) -> None:
-        """Note why no code was sent, for the page that says so."""
-        scope, until = "", 0
-        if isinstance(error, RateLimited):
-            scope, seconds = error.scope, error.retry_after_seconds
-            until = 0 if seconds is None else self._now() + seconds
-        if scope != "resend":
-            visit.said = (error.code, scope, until)
+        """Note why no code was sent, for the page that says so, unless the user's status tells it anyway."""
+        if isinstance(error, RateLimited) and error.scope != "resend":
+            seconds = error.retry_after_seconds
+            visit.said = (error.code, error.scope, 0 if seconds is None else self._now() + seconds)
+        elif isinstance(error, PhoneNumberError):
+            visit.said = (error.code, error.reason, 0)
+        elif isinstance(error, (DeliveryError, StoreError)):
+            visit.said = (error.code, "", 0)
         visit.save(request.session)
 
     def _enter(self, request: Request, visit: Visit, proof: Verification | None) -> bool:
@@ -167,7 +190,7 @@ class StepBase:
             if until and left <= 0:
                 return None
             return RateLimited(scope, timedelta(seconds=left) if until else None)
-        return {Locked.code: Locked, StoreError.code: StoreError}.get(code, DeliveryError)()
+        return PhoneNumberError(scope) if code == PhoneNumberError.code else _REFUSALS.get(code, DeliveryError)()
 
     # --- answers
 
@@ -175,7 +198,7 @@ class StepBase:
         """Return the page that asks for a code, or the one that is due instead."""
         question = question_of(request)
         elsewhere = self._elsewhere(request, visit, status, question)
-        if elsewhere is not None and error is None:
+        if elsewhere is not None and (error is None or not (status.enrolled or question is NEW_NUMBER)):
             return elsewhere
         said = self._said(visit) if error is None else error
         challenge = _live(status, question, request.form.get("challenge") or visit.challenges.get(question.purpose))
@@ -188,8 +211,6 @@ class StepBase:
         """Return the redirect for whoever has no use for this page."""
         if question is LOGIN and visit.is_in:
             return self._go(visit.next)
-        if not status.enabled:
-            return self._go(self._beyond(visit))
         if question is not NEW_NUMBER:
             return None if status.enrolled else self._enrol(request)
         if any(one.purpose == ENROLLMENT for one in status.challenges):
@@ -200,7 +221,8 @@ class StepBase:
 
     def _until(self, challenge: Challenge | None) -> int:
         """Return after how many seconds the code can be sent again."""
-        return max(math.ceil(challenge.resend_at.timestamp()) - self._now(), 0) if challenge else 0
+        left = challenge.resend_at.timestamp() - self._clock() / 1e9 if challenge else 0
+        return max(math.ceil(left), 0)
 
     def _enrol(self, request: Request) -> Answer:
         return self._go(with_next(f"{request.prefix}/enrol", self._next(request)))
@@ -223,10 +245,6 @@ class StepBase:
         replace = request.form.get("replace") or request.query.get("replace")
         return f"{request.prefix}/enrol" + (f"?replace={quote(replace, safe='')}" if replace else "")
 
-    def _beyond(self, visit: Visit) -> str:
-        """Return where a visitor goes while the factor is turned off."""
-        return self.home if visit.is_in else self.login
-
     def _retry_key(self, request: Request, visit: Visit) -> str | None:
         return visit.retry_key(request.form.get("nonce", ""))
 
@@ -234,6 +252,9 @@ class StepBase:
         """Return the channel that a form asks for, if the sender has it."""
         channel = request.form.get("channel")
         return channel if channel in self._channels else None
+
+    def _log_in(self, request: Request) -> Answer:
+        return self._go(request.root + self.login)
 
     def _see(self, request: Request, page: str) -> Answer:
         return self._go(f"{request.prefix}/{page}")
