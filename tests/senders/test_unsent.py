@@ -67,7 +67,6 @@ SENDERS = {
     "SnsSender": sns(SnsSender),
     "AsyncSnsSender": sns(AsyncSnsSender),
 }
-OURS = [name for name in SENDERS if "Sns" not in name]
 every = pytest.mark.parametrize("make", SENDERS.values(), ids=SENDERS)
 
 
@@ -120,7 +119,7 @@ def test_proxy_refuses(status, expected, make, serve, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", SENDERS)
 @pytest.mark.parametrize("behaviour", [drop, reset])
 def test_proxy_hangs_up(behaviour, name, serve, monkeypatch):
     """A proxy that closes the connection instead of making one has sent nothing. (boto3 does not tell.)"""
@@ -226,7 +225,7 @@ def test_socks(name, answers, expected, monkeypatch):
     assert (expected, True) == judged(failure(SENDERS[name](CARRIER, AMPLE), MESSAGE))
 
 
-@pytest.mark.parametrize("name", ["HttpSender", "TwilioSender"])
+@pytest.mark.parametrize("name", ["HttpSender", "SnsSender", "TwilioSender"])
 def test_no_package_for_socks(name, refused):
     """Without its package a SOCKS proxy gets nothing, and somebody must install the package."""
     program = (
@@ -239,13 +238,6 @@ def test_no_package_for_socks(name, refused):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
     assert ("SenderMisconfigured True True\n", "") == (done.stdout, done.stderr)
-
-
-def test_socks_for_sns(refused, monkeypatch):
-    """boto3 uses no SOCKS proxy, and sends nothing."""
-    monkeypatch.setenv("HTTPS_PROXY", refused.replace("http:", "socks5h:"))
-
-    assert (SenderMisconfigured, True) == judged(failure(SENDERS["SnsSender"](CARRIER, AMPLE), MESSAGE))
 
 
 def test_loop_of_causes():

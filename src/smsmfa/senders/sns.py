@@ -3,12 +3,9 @@
 import re
 from collections.abc import Iterable
 from datetime import timedelta
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from ..core.arguments import checked_timeout
 from ..exceptions import (
-    ConfigurationError,
     DeliveryError,
     DeliveryRejected,
     DeliveryUncertain,
@@ -20,55 +17,37 @@ from ..exceptions import (
 )
 from ..typing import SMS, Message, Receipt
 from ..values import Finding
-from .base import TIMEOUT, AsyncRunner, BaseSender, Runner, unreachable, untrusted
+from .base import TIMEOUT, AsyncRunner, Runner
+from .boto import (
+    CHECK,
+    CREDENTIALS,
+    OPERATORS,
+    PAUSES,
+    TALKATIVE,
+    BotoSender,
+    code_of,
+    failure_of,
+    fits,
+    require,
+    status_of,
+)
+from .india import TemplateIds, checked_india
 from .silence import silenced
-from .threads import MOST_AT_ONCE, Once
-from .unsent import unsent
 
 if TYPE_CHECKING:
     import boto3
 
-_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+")
 _SENDER_ID = re.compile(r"(?=[0-9-]*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9-]{0,9}[A-Za-z0-9])?")
 _NUMBER = re.compile(r"\+?[0-9]{5,14}", re.ASCII)
-#: Packages that log requests, answers and addresses.
-_TALKATIVE = "boto3", "botocore", "urllib3"
-
-#: What AWS's error codes mean if the HTTP status does not say it. Sources: the model of SNS in botocore
-#: (sns/2010-03-31/service-2.json), https://docs.aws.amazon.com/sns/latest/api/CommonErrors.html and, for the pauses,
-#: the codes that botocore would retry as throttled.
-_PAUSES = frozenset({
-    "BandwidthLimitExceeded", "LimitExceededException", "PriorRequestNotComplete", "RequestLimitExceeded",
-    "RequestThrottled", "RequestThrottledException", "SlowDown", "Throttled", "ThrottledException", "Throttling",
-    "ThrottlingException", "TooManyRequestsException",
-})  # fmt: skip
-_OPERATORS = frozenset({
-    "AccessDenied", "AccessDeniedException", "AuthorizationError", "ExpiredToken", "ExpiredTokenException",
-    "IncompleteSignature", "InvalidAction", "InvalidClientTokenId", "InvalidSecurity", "MissingAuthenticationToken",
-    "NotAuthorized", "NotFound", "OptInRequired", "RequestExpired", "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-})  # fmt: skip
-#: Those that say that the credentials are wrong or the account is closed.
-_CREDENTIALS = frozenset({
-    "ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "InvalidClientTokenId", "InvalidSecurity",
-    "MissingAuthenticationToken", "OptInRequired", "RequestExpired", "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-})  # fmt: skip
 #: How SNS's message begins if it cannot send to a number. The code is the same for every wrong parameter.
 _BAD_NUMBER = "Invalid parameter: PhoneNumber"
-#: Errors of botocore that occur before anything is sent, and that an operator must fix.
-_UNSENT = (
-    "CredentialRetrievalError", "EndpointProviderError", "InvalidConfigError", "InvalidRegionError",
-    "NoCredentialsError", "NoRegionError", "ParamValidationError", "PartialCredentialsError", "ProfileNotFound",
-    "SSOError",
-)  # fmt: skip
-_CHECK = "check region, credentials and permissions"
 
 
-class _Sns(BaseSender):
+class _Sns(BotoSender):
     """What the two senders share."""
 
-    _carrier = "sns"
+    _carrier = _service = _extra = "sns"
+    _title = "SNS"
 
     def __init__(
         self,
@@ -76,66 +55,61 @@ class _Sns(BaseSender):
         region: str | None = None,
         sender_id: str | None = None,
         from_number: str | None = None,
+        entity_id: str | None = None,
+        template_ids: TemplateIds | None = None,
         session: "boto3.Session | None" = None,
         endpoint_url: str | None = None,
         timeout: timedelta = TIMEOUT,
     ) -> None:
-        if find_spec("boto3") is None:
-            raise ConfigurationError('SnsSender needs boto3: pip install "smsmfa[sns]"')
-        _require(region is None or _fits(_REGION, region), "region: an AWS region such as 'eu-central-1', or None")
-        _require(
-            sender_id is None or _fits(_SENDER_ID, sender_id),
+        super().__init__(region, session, endpoint_url, timeout)
+        require(
+            sender_id is None or fits(_SENDER_ID, sender_id),
             "sender_id: 1 to 11 letters, digits and inner hyphens, at least one letter",
         )
-        _require(from_number is None or _fits(_NUMBER, from_number), "from_number: 5 to 14 digits, with or without +")
-        _require(session is None or callable(getattr(session, "client", None)), "session: a boto3.Session, or None")
-        _require(endpoint_url is None or isinstance(endpoint_url, str), "endpoint_url: a URL, or None for AWS's own")
-        self._seconds = checked_timeout(timeout)
-        self._region, self._endpoint, self._session = region, endpoint_url, session
-        self._attributes = _attributes(sender_id, from_number)
-        self._client = Once(self._new_client)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(region={self._region!r})"
-
-    def _new_client(self) -> Any:
-        import boto3
-        from botocore.config import Config
-
-        config = Config(
-            retries={"total_max_attempts": 1},
-            connect_timeout=self._seconds,
-            read_timeout=self._seconds,
-            max_pool_connections=2 * MOST_AT_ONCE,
-        )
-        session = self._session or boto3.Session()
-        return session.client("sns", region_name=self._region, endpoint_url=self._endpoint, config=config)
+        require(from_number is None or fits(_NUMBER, from_number), "from_number: 5 to 14 digits, with or without +")
+        self._attributes = {
+            "AWS.SNS.SMS.SMSType": "Transactional",
+            "AWS.SNS.SMS.SenderID": sender_id,
+            "AWS.MM.SMS.OriginationNumber": from_number,
+        }
+        self._india = checked_india(entity_id, template_ids)
 
     def _outcome(self, message: Message) -> Receipt | SmsMfaError:
         if message.channel != SMS:
             return SenderMisconfigured(f"SnsSender sends SMS only; it has no channel {message.channel!r}")
         import boto3  # noqa: F401  # only loggers that exist can be silenced
 
-        with silenced(*_TALKATIVE):
+        with silenced(*TALKATIVE):
             return self._published(message)
 
     def _published(self, message: Message) -> Receipt | SmsMfaError:
         try:
+            attributes = self._attributes_of(message)
             answer = self._client().publish(
-                PhoneNumber=message.to.e164, Message=message.text, MessageAttributes=self._attributes
+                PhoneNumber=message.to.e164, Message=message.text, MessageAttributes=attributes
             )
             message_id = answer.get("MessageId")
+        except SenderMisconfigured as error:
+            return error
         except Exception as error:
             return _failure(error)
         if isinstance(message_id, str) and message_id:
             return Receipt(message_id=message_id, sender="sns")
         return DeliveryUncertain("SNS answered without a message id")
 
+    def _attributes_of(self, message: Message) -> dict[str, dict[str, str]]:
+        """Return the attributes of a message (https://docs.aws.amazon.com/sns/latest/dg/sms_sending-overview.html)."""
+        entity, template = (self._india and self._india.ids(message)) or (None, None)
+        given = self._attributes | {"AWS.MM.SMS.EntityId": entity, "AWS.MM.SMS.TemplateId": template}
+        return {
+            name: {"DataType": "String", "StringValue": value} for name, value in given.items() if value is not None
+        }
+
     def _examine(self, regions: Iterable[str]) -> tuple[Finding, ...]:
         """Ask SNS whether the account is in the sandbox."""
         import boto3  # noqa: F401  # only loggers that exist can be silenced
 
-        with silenced(*_TALKATIVE):
+        with silenced(*TALKATIVE):
             try:
                 answer = self._client().get_sms_sandbox_account_status()
                 return (_sandbox(answer.get("IsInSandbox")),)
@@ -154,10 +128,14 @@ class SnsSender(_Sns, Runner):
         region: an AWS region; ``None`` uses what boto3 finds in the environment or its files.
         sender_id: the sender that is shown if the country allows it: 1 to 11 letters, digits and inner hyphens.
         from_number: an origination number or short code of the account; ``None`` lets AWS choose.
+        entity_id: for numbers in India: the id of your company in the registry there.
+        template_ids: for numbers in India: the registered id of each text, by purpose, or by purpose and language. As
+            with the texts, ``"enrollment"`` confirms a new number and ``"verification"`` serves every purpose without
+            an id: ``{"enrollment": "1107...", "verification": {"en": "1107...", "hi": "1107..."}}``.
         session: a ``boto3.Session`` with its credentials; ``None`` uses boto3's default chain.
         endpoint_url: an address other than AWS's own, for example a VPC endpoint.
-        timeout: how long SNS may take to accept a connection, and again between two bytes of its answer; above zero,
-            at most an hour.
+        timeout: how long SNS may take to accept a connection (at each of its addresses), and again to answer in full;
+            above zero, at most an hour.
 
     Raises:
         ConfigurationError: an argument is wrong, or boto3 is not installed; the message says how to fix it.
@@ -174,7 +152,7 @@ class SnsSender(_Sns, Runner):
             RecipientRejected: certainly not sent: SNS cannot send to this number.
             RecipientOptedOut: certainly not sent: SNS says that the recipient has opted out.
             SenderMisconfigured: certainly not sent: check credentials, permissions and region; or the certificate is
-                not trusted; or the channel is not SMS.
+                not trusted; or the channel is not SMS; or a text to India has no id.
             RateLimited: certainly not sent: too many requests. SNS names no pause.
             DeliveryUncertain: perhaps sent: there was no complete, readable answer in time, or SNS answered 5xx.
         """
@@ -219,9 +197,9 @@ def _sandbox(is_in_it: object) -> Finding:
 def _unread(error: Exception) -> Finding:
     """Return the finding about a check that failed."""
     if getattr(error, "operation_name", "") == "GetSMSSandboxAccountStatus":
-        code = _code_of(error)
-        if code in _CREDENTIALS:
-            return Finding("sns", "error", "SNS does not accept the credentials", _CHECK)
+        code = code_of(error)
+        if code in CREDENTIALS:
+            return Finding("sns", "error", "SNS does not accept the credentials", CHECK)
         advice = "allow sns:GetSMSSandboxAccountStatus, or look at the account in the console of AWS"
         return Finding("sns", "not checked", "SNS did not say whether the account is in the sandbox", advice)
     failure = _failure(error)
@@ -229,72 +207,27 @@ def _unread(error: Exception) -> Finding:
     return Finding("sns", level, str(failure), "check the network, the region and the credentials; run the check again")
 
 
-def _require(condition: object, advice: str) -> None:
-    if not condition:
-        raise ConfigurationError(advice)
-
-
-def _fits(pattern: re.Pattern[str], value: object) -> bool:
-    return isinstance(value, str) and pattern.fullmatch(value) is not None
-
-
-def _attributes(sender_id: str | None, from_number: str | None) -> dict[str, dict[str, str]]:
-    """Return the attributes of every message (https://docs.aws.amazon.com/sns/latest/dg/sms_sending-overview.html)."""
-    given = {
-        "AWS.SNS.SMS.SMSType": "Transactional",
-        "AWS.SNS.SMS.SenderID": sender_id,
-        "AWS.MM.SMS.OriginationNumber": from_number,
-    }
-    return {name: {"DataType": "String", "StringValue": value} for name, value in given.items() if value is not None}
-
-
 def _failure(error: Exception) -> SmsMfaError:
     """Return the error to raise for an error of boto3."""
-    from botocore import exceptions as known
-
-    name = type(error).__name__
-    if isinstance(error, known.ClientError):
-        return _refusal(error)
-    if isinstance(error, known.ProxyConnectionError) and "socks" in str(error.kwargs.get("proxy_url")):
-        return SenderMisconfigured("boto3 uses no SOCKS proxy: give it an HTTP proxy", outage=True)
-    if not_sent := unsent(error, "SNS"):
-        return not_sent
-    if isinstance(error, (known.EndpointConnectionError, known.ConnectTimeoutError, known.ProxyConnectionError)):
-        return unreachable("SNS")
-    if isinstance(error, known.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return untrusted("SNS")
-    if isinstance(error, tuple(getattr(known, unsent) for unsent in _UNSENT if hasattr(known, unsent))):
-        return SenderMisconfigured(f"boto3 cannot send ({name}); {_CHECK}", outage=name != "ParamValidationError")
-    return DeliveryUncertain(f"SNS gave no usable answer ({name})", outage=isinstance(error, known.BotoCoreError))
-
-
-def _refusal(error: Any) -> SmsMfaError:
-    """Return the error to raise for an answer other than success."""
+    if getattr(error, "operation_name", "") != "Publish":
+        return failure_of(error, "SNS")
     refusal = _judged(error)
-    code = _code_of(error)
-    if isinstance(refusal, DeliveryError | RateLimited) and re.fullmatch(r"[A-Za-z]{1,64}", code):
-        refusal.carrier_code = code
+    refusal.carrier_code = code_of(error) or None
     return refusal
 
 
-def _code_of(error: Any) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _judged(error: Any) -> SmsMfaError:
-    told = error.response.get("Error", {})
-    code, status = _code_of(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    name = f"SNS: HTTP {status}" + (f", {code}" if re.fullmatch(r"[A-Za-z]{1,64}", code) else "")
-    if error.operation_name != "Publish":  # a role could not be assumed, so SNS was not called
-        return SenderMisconfigured(f"boto3 gets no credentials: {error.operation_name} failed", outage=True)
-    if type(status) is not int or not 400 <= status < 500 or status == 408:
+def _judged(error: Any) -> DeliveryError | RateLimited:
+    """Return the error to raise for an answer other than success."""
+    code, status = code_of(error), status_of(error)
+    name = f"SNS: HTTP {status}" + (f", {code}" if code else "")
+    if not 400 <= status < 500 or status == 408:
         return DeliveryUncertain(name, outage=status not in range(300, 400))
-    if status == 429 or code in _PAUSES:
+    if status == 429 or code in PAUSES:
         return RateLimited("carrier")
     if code == "OptedOut":
         return RecipientOptedOut(name)
-    if str(told.get("Message", "")).startswith(_BAD_NUMBER):
+    if str(error.response["Error"].get("Message", "")).startswith(_BAD_NUMBER):
         return RecipientRejected(f"{name}: it cannot send to this number")
-    if status in {401, 403, 404} or code in _OPERATORS:
-        return SenderMisconfigured(f"{name}; {_CHECK}", outage=status == 401 or code in _CREDENTIALS)
+    if status in {401, 403, 404} or code in OPERATORS:
+        return SenderMisconfigured(f"{name}; {CHECK}", outage=status == 401 or code in CREDENTIALS)
     return DeliveryRejected(name)
