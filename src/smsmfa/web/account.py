@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..exceptions import NotEnrolled, ProofRequired
 from .base import StepBase
 
 if TYPE_CHECKING:
@@ -35,7 +36,12 @@ class AccountPages(StepBase):
         return self._screens.remove(request, visit, phone, last=len(status.phones) == 1)
 
     def _post_remove(self, request: Request, visit: Visit) -> Answer:
-        self.enroller.remove(visit.user_id, request.form.get("phone", ""), proof=visit.proof)
+        phone_id = request.form.get("phone", "")
+        try:
+            self.enroller.remove(visit.user_id, phone_id, proof=visit.proof)
+        except (NotEnrolled, ProofRequired):  # a number that is removed takes its proof with it: see the second click
+            if any(one.id == phone_id for one in self.verifier.status(visit.user_id).phones):
+                raise
         return self._see(request, "account")
 
     def _post_recovery_codes(self, request: Request, visit: Visit) -> Answer:
@@ -68,7 +74,12 @@ class AsyncAccountPages(StepBase):
         return self._screens.remove(request, visit, phone, last=len(status.phones) == 1)
 
     async def _post_remove(self, request: Request, visit: Visit) -> Answer:
-        await self.enroller.remove(visit.user_id, request.form.get("phone", ""), proof=visit.proof)
+        phone_id = request.form.get("phone", "")
+        try:
+            await self.enroller.remove(visit.user_id, phone_id, proof=visit.proof)
+        except (NotEnrolled, ProofRequired):  # a number that is removed takes its proof with it: see the second click
+            if any(one.id == phone_id for one in (await self.verifier.status(visit.user_id)).phones):
+                raise
         return self._see(request, "account")
 
     async def _post_recovery_codes(self, request: Request, visit: Visit) -> Answer:

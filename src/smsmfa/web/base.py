@@ -243,7 +243,9 @@ class StepBase:
         if request.page != "enrol":
             return f"{request.prefix}/account"
         replace = request.form.get("replace") or request.query.get("replace")
-        return f"{request.prefix}/enrol" + (f"?replace={quote(replace, safe='')}" if replace else "")
+        onward = self._next(request) or f"{request.prefix}/account"
+        path = with_next(f"{request.prefix}/enrol", onward)
+        return path + (f"&replace={quote(replace, safe='')}" if replace else "")
 
     def _retry_key(self, request: Request, visit: Visit) -> str | None:
         return visit.retry_key(request.form.get("nonce", ""))

@@ -21,8 +21,8 @@ from ..exceptions import (
     RateLimited,
     RecipientOptedOut,
     RecipientRejected,
+    SenderMisconfigured,
     SmsMfaError,
-    StoreError,
 )
 from .words import Texts
 
@@ -52,18 +52,20 @@ _LIMITS = {
     "recovery": _("There were too many wrong recovery codes. You can enter one again %(when)s."),
 }
 _CANNOT_SEND = _("We cannot send text messages at the moment. Try again %(when)s.")
+_LOCKED = _("This phone number is locked after too many wrong codes. Use a recovery code.")
+_LOCKED_INSIDE = _("This phone number is locked after too many wrong codes. Set it up again.")
 _OTHERS: tuple[tuple[type[SmsMfaError], str], ...] = (
-    (AlreadyEnrolled, _("You already use this phone number.")),
+    (AlreadyEnrolled, _("You already use this phone number, or as many numbers as you may have.")),
     (PhoneInUse, _("This phone number is already used by other accounts. Enter another number.")),
     (NotEnrolled, _("You have no such phone number. Set up a number first.")),
     (ProofRequired, _("Confirm that it is you first.")),
     (FactorDisabled, _("Codes by text message are turned off at the moment.")),
-    (Locked, _("This phone number is locked after too many wrong codes. Use a recovery code.")),
     (
         RecipientOptedOut,
         _("This phone does not accept our messages. Answer START to our last message, then try again."),
     ),
     (RecipientRejected, _("We could not send a message to this phone number.")),
+    (SenderMisconfigured, _("We cannot send text messages at the moment. Try again later.")),
     (DeliveryError, _("The message could not be sent. Try again.")),
 )
 _CODES: dict[type[SmsMfaError], str] = {
@@ -102,12 +104,9 @@ def explain(error: SmsMfaError, *, step: str, texts: Texts | None = None, digits
         return _limit(error, texts)
     if isinstance(error, CodeRejected):
         return _code(error, step, texts) % {"digits": digits, "sample": "1234567890"[:digits]}
+    if isinstance(error, Locked):
+        return texts(_LOCKED if step in {"code", "resend"} else _LOCKED_INSIDE)
     return texts(next((text for kind, text in _OTHERS if isinstance(error, kind)), _UNAVAILABLE))
-
-
-def explain_failure(error: SmsMfaError, texts: Texts) -> str:
-    """Return what is said when the store or the configuration failed, and nothing is known of the visitor."""
-    return texts(_UNAVAILABLE) if isinstance(error, StoreError) else explain(error, step="account", texts=texts)
 
 
 def _limit(error: RateLimited, texts: Texts) -> str:

@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import wraps
+from secrets import token_urlsafe
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request, session
 from markupsafe import Markup
@@ -17,6 +19,7 @@ from ..events import Listener
 from ..exceptions import ConfigurationError
 from ..typing import Clock, Sender, Store
 from .base import CONTENT_SECURITY_POLICY
+from .paths import SAFE
 from .requests import Answer, File, Page, Problem, Redirect, Request, wants_json
 from .step import SecondStep as Pages
 from .visit import UserId
@@ -117,18 +120,19 @@ class SecondStep:
         return self._response(self.pages.handle(self._request(page)))
 
     def _request(self, page: str = "") -> Request:
-        query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
+        root = quote(request.script_root)
+        query = f"?{quote(request.query_string, safe=SAFE)}" if request.query_string else ""
         return Request(
-            method=request.method, session=session, prefix=request.script_root + self._prefix, page=page,
-            url=f"{request.script_root}{request.path}{query}", origin=request.host_url.rstrip("/"),
+            method=request.method, session=session, root=root, prefix=root + self._prefix, page=page,
+            url=f"{root}{quote(request.path)}{query}", origin=request.host_url.rstrip("/"),
             form=request.form.to_dict() if page else {}, query=request.args.to_dict(),
             referer=request.headers.get("Referer", ""), language=request.headers.get("Accept-Language"),
             wants_json=wants_json(request.headers.get("Accept", "")),
         )  # fmt: skip
 
     def _response(self, answer: Answer) -> Response:
-        if answer.renew and hasattr(current_app.session_interface, "regenerate"):
-            current_app.session_interface.regenerate(session)  # Flask-Session; a signed cookie has no id
+        if answer.renew and hasattr(session, "sid"):  # Flask-Session; a signed cookie has no id
+            session.sid, session.modified = token_urlsafe(32), True  # what is stored under the old id stays
         response = _body(answer)
         response.headers.update(answer.headers)
         return response
@@ -148,7 +152,7 @@ def _body(answer: Answer) -> Response:
 
 def _csrf_field() -> Markup:
     """Return the hidden field of Flask-WTF's ``CSRFProtect``, if the application uses that."""
-    if "csrf" not in current_app.extensions:
+    if "WTF_CSRF_FIELD_NAME" not in current_app.config:
         return Markup()
     from flask_wtf.csrf import generate_csrf
 

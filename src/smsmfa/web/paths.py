@@ -3,7 +3,7 @@
 from urllib.parse import quote, urlsplit
 
 #: What is left as it is in a path with its query (RFC 3986, 2.2 and 2.3, and "%").
-_SAFE = "/?#[]@!$&'()*+,;=:%~-._"
+SAFE = "/?#[]@!$&'()*+,;=:%~-._"
 #: Longer addresses are not followed: they must fit a cookie.
 _LONGEST = 1000
 
@@ -17,7 +17,8 @@ def same_site(address: object, otherwise: str) -> str:
         return otherwise
     if address.startswith("//") or "\\" in address or any(ord(character) <= 0x20 for character in address):
         return otherwise
-    return quote(address, safe=_SAFE)
+    quoted = quote(address, safe=SAFE, errors="replace")
+    return quoted if len(quoted) <= _LONGEST else otherwise
 
 
 def of_referer(referer: str, origin: str, otherwise: str) -> str:

@@ -6,6 +6,11 @@ from typing import Any
 import attrs
 
 
+def _texts(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields that are texts, without lone surrogates: those of a browser have none."""
+    return {name: value.encode("utf-8", "replace").decode() for name, value in fields.items() if isinstance(value, str)}
+
+
 @attrs.frozen(kw_only=True)
 class Request:
     """What the pages need to know of a request.
@@ -13,6 +18,8 @@ class Request:
     Args:
         method: ``"GET"``, ``"POST"`` and so on.
         session: the framework's session. The pages use one entry of it, ``"smsmfa"``.
+        root: the path under which the application is mounted, as the browser sees it: ``""``, ``"/shop"``. It is put
+            before the ``login`` and the ``home`` of :class:`SecondStep`.
         prefix: the path under which our pages are mounted, as the browser sees it: ``"/mfa"``.
         page: which of our pages is asked for, without the prefix: ``"code"``; ``""`` for a page of the application.
         url: path and query as the browser sees them: ``"/account?tab=2"``.
@@ -26,12 +33,13 @@ class Request:
 
     method: str
     session: MutableMapping[str, Any] = attrs.field(repr=False)
+    root: str = ""
     prefix: str = "/mfa"
     page: str = ""
     url: str = "/"
     origin: str = ""
-    form: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    query: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    form: Mapping[str, str] = attrs.field(factory=dict, converter=_texts, repr=False)
+    query: Mapping[str, str] = attrs.field(factory=dict, converter=_texts, repr=False)
     referer: str = attrs.field(default="", repr=False)
     language: str | None = None
     wants_json: bool = False

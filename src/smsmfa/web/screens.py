@@ -100,22 +100,25 @@ class Screens:
         """
         phones = [one for one in status.phones if not one.disabled]
         new = page == "enrol/code"
-        if not new and (isinstance(error, Locked) or not phones):
-            return self._stop(request, visit, "locked", error or Locked(), page=page, onward=onward)
+        if not new and not phones:
+            return self._stop(request, visit, "locked", Locked(), page=page, onward=onward)
         if _must_wait(status, challenge, error):
             return self._stop(request, visit, "wait", error or RateLimited("guesses"), page=page, onward=onward)
         texts = self.texts(request)
         step = "resend" if request.page.endswith("/resend") else "code"
+        # The code may have been accepted though the store failed. Then only the same form gets that answer.
+        unknown = request.form.get("challenge", "") if isinstance(error, StoreError) else ""
         return self._page(
             request, visit, "code", error, step=step, title=texts(_TITLES[page]),
-            intro=_intro(texts, challenge, phones),
-            live=challenge is not None, challenge=challenge.id if challenge else "", digits=str(self._config.digits),
+            intro="" if unknown and not challenge else _intro(texts, challenge, phones),
+            live=challenge is not None or unknown != "", challenge=challenge.id if challenge else unknown,
+            digits=str(self._config.digits),
             tries=self._tries(texts, challenge), resend_seconds=str(seconds), resend_wait=_resend_wait(texts, seconds),
             others=[] if new else _others(texts, phones, challenge), channels=self._other_channels(texts, challenge),
             onward=onward, action=_path(request, page), resend_action=_path(request, f"{page}/resend"),
             recovery="" if new else with_next(_path(request, "recovery"), onward),
             another_number=_path(request, "enrol") if new else "", used=isinstance(error, CodeUsed),
-            go_on=onward or visit.next, cancel=self._home if page == "step-up" else "",
+            go_on=onward or visit.next, cancel=request.root + self._home if page == "step-up" else "",
         )  # fmt: skip
 
     def recovery(self, request: Request, visit: Visit, error: SmsMfaError | None, *, onward: str) -> Page:
@@ -156,9 +159,10 @@ class Screens:
         return self._page(
             request, visit, "account", error, step="account", title=texts(_("Codes by text message")),
             phones=[self._phone(texts, request, status, one) for one in status.phones],
-            can_add=len(status.phones) < self._config.max_phones, enrol=_path(request, "enrol"),
+            can_add=len(status.phones) < self._config.max_phones,
+            enrol=with_next(_path(request, "enrol"), _path(request, "account")),
             recovery_codes=left if status.enrolled else "", new_codes_action=_path(request, "account/recovery-codes"),
-            prefer_action=_path(request, "account/prefer"), home=self._home,
+            prefer_action=_path(request, "account/prefer"), home=request.root + self._home,
             turned_off="" if status.enabled else texts(_("Codes by text message are turned off at the moment.")),
         )  # fmt: skip
 
@@ -237,10 +241,11 @@ class Screens:
     def _phone(self, texts: Texts, request: Request, status: Status, phone: EnrolledPhone) -> dict[str, Any]:
         first = phone == status.phones[0]
         note = _("Locked after too many wrong codes") if phone.disabled else _("Codes go here first") if first else ""
-        replace = "" if self._config.max_phones == 1 else f"?replace={phone.id}"
+        change = with_next(_path(request, "enrol"), _path(request, "account"))
+        replace = "" if self._config.max_phones == 1 else f"&replace={phone.id}"
         return {
             "id": phone.id, "masked": phone.masked, "note": texts(note) if note else "",
-            "can_prefer": not first and not phone.disabled, "change": _path(request, "enrol") + replace,
+            "can_prefer": not first and not phone.disabled, "change": change + replace,
             "remove": _path(request, f"account/remove?phone={phone.id}"), "since": _day(phone.enrolled_at),
         }  # fmt: skip
 
@@ -248,7 +253,7 @@ class Screens:
 def _must_wait(status: Status, challenge: Challenge | None, error: SmsMfaError | None) -> bool:
     """Tell whether no code can be entered and none can be sent now."""
     if isinstance(error, RateLimited) and error.scope != "resend":
-        return challenge is None or error.scope == "guesses"
+        return error.scope == "guesses" or (challenge is None and error.retry_after is not None)
     return error is None and status.guesses_left == 0
 
 

@@ -11,7 +11,7 @@ from ..core.arguments import PROOF_AGE
 from ..enroller import AsyncEnroller, Enroller
 from ..events import Listener
 from ..exceptions import CodeRejected, ProofRequired, RateLimited, SmsMfaError
-from ..typing import AsyncSender, AsyncStore, Clock, Sender, Store
+from ..typing import ENROLLMENT, AsyncSender, AsyncStore, Clock, Sender, Store
 from ..verifier import AsyncVerifier, Verifier
 from .account import AccountPages, AsyncAccountPages
 from .base import CONTENT_SECURITY_POLICY, LOGIN, NEW_NUMBER, question_of
@@ -109,7 +109,7 @@ class SecondStep(AccountPages):
         visit = self.visit(request)
         early = self._early(request, visit)
         if early is not None or visit is None:
-            return early or self._go(self.login)
+            return early or self._log_in(request)
         try:
             return self._answer(request, visit)
         except ProofRequired:
@@ -139,8 +139,6 @@ class SecondStep(AccountPages):
 
     def _get_enrol(self, request: Request, visit: Visit) -> Answer:
         status = self.verifier.status(visit.user_id)
-        if not status.enabled:
-            return self._go(self._beyond(visit))
         if status.enrolled and not visit.is_in:
             return self._see(request, "code")
         if status.enrolled:
@@ -163,7 +161,7 @@ class SecondStep(AccountPages):
         return self._ask(request, NEW_NUMBER)
 
     def _post_confirm(self, request: Request, visit: Visit) -> Answer:
-        form, was_in = request.form, visit.is_in
+        form = request.form
         try:
             enrolled = self.enroller.confirm(
                 visit.user_id,
@@ -174,7 +172,7 @@ class SecondStep(AccountPages):
         except SmsMfaError as error:
             return self._draw_code(request, visit, error)
         renew = self._enter(request, visit, enrolled.verification)
-        onward = self._next(request) or (f"{request.prefix}/account" if was_in else visit.next)
+        onward = self._next(request) or visit.next
         if not enrolled.recovery_codes:
             return self._go(onward, renew=renew)
         return self._screens.recovery_codes(
@@ -203,7 +201,9 @@ class SecondStep(AccountPages):
                 self._refused(request, visit, error)
             return self._draw_code(request, visit, error)
         renew = self._enter(request, visit, proof)
-        return self._go(visit.next if question is LOGIN else self._next(request) or self.home, renew=renew)
+        return self._go(
+            visit.next if question is LOGIN else self._next(request) or request.root + self.home, renew=renew
+        )
 
     def _post_resend(self, request: Request, visit: Visit) -> Answer:
         question = question_of(request)
@@ -211,6 +211,8 @@ class SecondStep(AccountPages):
             return self._go(visit.next)
         try:
             challenge = self._send(request, visit)
+        except CodeRejected:  # the pending number is gone, or has waited too long
+            return self._enrol(request)
         except SmsMfaError as error:
             self._refused(request, visit, error)
             return self._draw_code(request, visit, error)
@@ -222,7 +224,8 @@ class SecondStep(AccountPages):
         question, form = question_of(request), request.form
         phone_id, channel = form.get("phone"), self._channel(request)
         if question is NEW_NUMBER:
-            return self.enroller.resend(visit.user_id, form.get("challenge", ""), channel=channel)
+            last = form.get("challenge") or visit.challenges.get(ENROLLMENT, "")
+            return self.enroller.resend(visit.user_id, last, channel=channel)
         try:
             if not phone_id:
                 return self.verifier.resend(visit.user_id, form.get("challenge", ""), channel=channel)
@@ -239,7 +242,7 @@ class SecondStep(AccountPages):
         return self._screens.recovery(request, visit, None, onward=self._next(request))
 
     def _post_recovery(self, request: Request, visit: Visit) -> Answer:
-        was_in, onward = visit.is_in, self._next(request)
+        onward = self._next(request)
         try:
             proof = self.verifier.recover(
                 visit.user_id, request.form.get("code", ""), retry_key=self._retry_key(request, visit)
@@ -247,9 +250,8 @@ class SecondStep(AccountPages):
         except SmsMfaError as error:
             return self._screens.recovery(request, visit, error, onward=onward)
         renew = self._enter(request, visit, proof)
-        onward = onward or (f"{request.prefix}/account" if was_in else visit.next)
         return self._screens.recovery_codes(
-            request, visit, proof.recovery_codes, onward=onward, recovered=True, renew=renew
+            request, visit, proof.recovery_codes, onward=onward or visit.next, recovered=True, renew=renew
         )
 
 
@@ -316,7 +318,7 @@ class AsyncSecondStep(AsyncAccountPages):
         visit = self.visit(request)
         early = self._early(request, visit)
         if early is not None or visit is None:
-            return early or self._go(self.login)
+            return early or self._log_in(request)
         try:
             return await self._answer(request, visit)
         except ProofRequired:
@@ -346,8 +348,6 @@ class AsyncSecondStep(AsyncAccountPages):
 
     async def _get_enrol(self, request: Request, visit: Visit) -> Answer:
         status = await self.verifier.status(visit.user_id)
-        if not status.enabled:
-            return self._go(self._beyond(visit))
         if status.enrolled and not visit.is_in:
             return self._see(request, "code")
         if status.enrolled:
@@ -370,7 +370,7 @@ class AsyncSecondStep(AsyncAccountPages):
         return self._ask(request, NEW_NUMBER)
 
     async def _post_confirm(self, request: Request, visit: Visit) -> Answer:
-        form, was_in = request.form, visit.is_in
+        form = request.form
         try:
             enrolled = await self.enroller.confirm(
                 visit.user_id,
@@ -381,7 +381,7 @@ class AsyncSecondStep(AsyncAccountPages):
         except SmsMfaError as error:
             return await self._draw_code(request, visit, error)
         renew = self._enter(request, visit, enrolled.verification)
-        onward = self._next(request) or (f"{request.prefix}/account" if was_in else visit.next)
+        onward = self._next(request) or visit.next
         if not enrolled.recovery_codes:
             return self._go(onward, renew=renew)
         return self._screens.recovery_codes(
@@ -410,7 +410,9 @@ class AsyncSecondStep(AsyncAccountPages):
                 self._refused(request, visit, error)
             return await self._draw_code(request, visit, error)
         renew = self._enter(request, visit, proof)
-        return self._go(visit.next if question is LOGIN else self._next(request) or self.home, renew=renew)
+        return self._go(
+            visit.next if question is LOGIN else self._next(request) or request.root + self.home, renew=renew
+        )
 
     async def _post_resend(self, request: Request, visit: Visit) -> Answer:
         question = question_of(request)
@@ -418,6 +420,8 @@ class AsyncSecondStep(AsyncAccountPages):
             return self._go(visit.next)
         try:
             challenge = await self._send(request, visit)
+        except CodeRejected:  # the pending number is gone, or has waited too long
+            return self._enrol(request)
         except SmsMfaError as error:
             self._refused(request, visit, error)
             return await self._draw_code(request, visit, error)
@@ -429,7 +433,8 @@ class AsyncSecondStep(AsyncAccountPages):
         question, form = question_of(request), request.form
         phone_id, channel = form.get("phone"), self._channel(request)
         if question is NEW_NUMBER:
-            return await self.enroller.resend(visit.user_id, form.get("challenge", ""), channel=channel)
+            last = form.get("challenge") or visit.challenges.get(ENROLLMENT, "")
+            return await self.enroller.resend(visit.user_id, last, channel=channel)
         try:
             if not phone_id:
                 return await self.verifier.resend(visit.user_id, form.get("challenge", ""), channel=channel)
@@ -446,7 +451,7 @@ class AsyncSecondStep(AsyncAccountPages):
         return self._screens.recovery(request, visit, None, onward=self._next(request))
 
     async def _post_recovery(self, request: Request, visit: Visit) -> Answer:
-        was_in, onward = visit.is_in, self._next(request)
+        onward = self._next(request)
         try:
             proof = await self.verifier.recover(
                 visit.user_id, request.form.get("code", ""), retry_key=self._retry_key(request, visit)
@@ -454,7 +459,6 @@ class AsyncSecondStep(AsyncAccountPages):
         except SmsMfaError as error:
             return self._screens.recovery(request, visit, error, onward=onward)
         renew = self._enter(request, visit, proof)
-        onward = onward or (f"{request.prefix}/account" if was_in else visit.next)
         return self._screens.recovery_codes(
-            request, visit, proof.recovery_codes, onward=onward, recovered=True, renew=renew
+            request, visit, proof.recovery_codes, onward=onward or visit.next, recovered=True, renew=renew
         )

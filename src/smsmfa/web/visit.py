@@ -6,10 +6,12 @@ from collections.abc import MutableMapping
 from hashlib import sha256
 from hmac import compare_digest
 from secrets import token_urlsafe
-from typing import Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
+
+from ..core.arguments import exact
 
 UserId: TypeAlias = "str | int | UUID"
 
@@ -17,8 +19,12 @@ UserId: TypeAlias = "str | int | UUID"
 ENTRY = "smsmfa"
 #: For how many seconds a visitor who gave the password may take the second step (system.md, "MFA token").
 HALFWAY = 600
+#: By how many seconds clocks of two servers may differ.
+_SKEW = 60
 #: Fields of a form that are longer are not read.
 _LONGEST = 200
+#: Seconds since the epoch, with room for every date that a ``datetime`` has.
+_Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**38)]
 
 
 class Visit(msgspec.Struct, omit_defaults=True):
@@ -35,30 +41,30 @@ class Visit(msgspec.Struct, omit_defaults=True):
         said: the last refusal of a message, as code, scope, and until when it holds.
     """
 
-    user: int | str | list[str]
-    since: int
+    user: int | str | tuple[Literal["uuid"], str]
+    since: _Seconds
     token: str
     next: str
     is_in: bool = False
     proof: str | None = None
     challenges: dict[str, str] = msgspec.field(default_factory=dict)
-    said: tuple[str, str, int] | None = None
+    said: tuple[str, str, _Seconds] | None = None
 
     @property
     def user_id(self) -> UserId:
         """The user id as the application gave it: a ``UUID`` is stored with a tag."""
-        return UUID(self.user[1]) if isinstance(self.user, list) else self.user
+        return UUID(self.user[1]) if isinstance(self.user, tuple) else self.user
 
     def owns(self, form_token: str) -> bool:
         """Tell whether a form was drawn for this visit: the protection from forged requests."""
-        return compare_digest(form_token.encode(), self.token.encode())
+        return compare_digest(_bytes(form_token), _bytes(self.token))
 
     def retry_key(self, nonce: str) -> str | None:
         """Return the key under which one form is answered again, or ``None`` for a form without a nonce.
 
         No other session can compute it.
         """
-        return sha256(f"{self.token} {nonce[:_LONGEST]}".encode()).hexdigest() if nonce else None
+        return sha256(_bytes(f"{self.token} {nonce[:_LONGEST]}")).hexdigest() if nonce else None
 
     def save(self, session: MutableMapping[str, Any]) -> None:
         """Write the visit to a session, as plain JSON values."""
@@ -67,8 +73,7 @@ class Visit(msgspec.Struct, omit_defaults=True):
 
 def begun(session: MutableMapping[str, Any], user_id: UserId, next_page: str, now: int) -> Visit:
     """Return a new visit of a user who gave the password. Forms of the same halfway user in another tab stay good."""
-    before = read(session, now)
-    user: int | str | list[str] = ["uuid", str(user_id)] if isinstance(user_id, UUID) else user_id
+    before, user = read(session, now), _as_json(user_id)
     visit = Visit(user, now, token_urlsafe(24), next_page)
     if before is not None and before.user == user and not before.is_in:
         visit.token, visit.challenges = before.token, before.challenges
@@ -84,8 +89,18 @@ def read(session: MutableMapping[str, Any], now: int) -> Visit | None:
     """
     try:
         visit = msgspec.convert(session.get(ENTRY), Visit)
-        if not visit.is_in and now - visit.since >= HALFWAY:
-            return None
-        return visit if visit.user_id is not None else None
-    except (msgspec.ValidationError, ValueError, IndexError):
+        known = visit.user_id != ""
+    except (msgspec.ValidationError, ValueError):
         return None
+    return visit if known and (visit.is_in or -_SKEW <= now - visit.since < HALFWAY) else None
+
+
+def _as_json(user_id: UserId) -> int | str | tuple[Literal["uuid"], str]:
+    """Return a user id as a plain value: frameworks have subclasses of ``str`` and ``int``."""
+    if isinstance(user_id, UUID):
+        return ("uuid", str(user_id))
+    return exact(user_id) if isinstance(user_id, str) else int(user_id)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

@@ -51,17 +51,17 @@ class Texts:
 
     def wait(self, seconds: int) -> str:
         """Return a time to wait, rounded up: ``"in 25 seconds"``, ``"in about 40 minutes"``, ``"in about 3 hours"``."""
-        plural = self.translations.ngettext
+        ngettext = self.translations.ngettext  # by this name tools find the texts
         if seconds < 60:
-            return plural("in %(number)s second", "in %(number)s seconds", seconds) % {"number": seconds}
+            return ngettext("in %(number)s second", "in %(number)s seconds", seconds) % {"number": seconds}
         minutes = -(-seconds // 60)
         if minutes <= 90:
-            return plural("in about %(number)s minute", "in about %(number)s minutes", minutes) % {"number": minutes}
+            return ngettext("in about %(number)s minute", "in about %(number)s minutes", minutes) % {"number": minutes}
         hours = -(-minutes // 60)
         if hours <= 48:
-            return plural("in about %(number)s hour", "in about %(number)s hours", hours) % {"number": hours}
+            return ngettext("in about %(number)s hour", "in about %(number)s hours", hours) % {"number": hours}
         days = -(-hours // 24)
-        return plural("in about %(number)s day", "in about %(number)s days", days) % {"number": days}
+        return ngettext("in about %(number)s day", "in about %(number)s days", days) % {"number": days}
 
 
 #: Returns the texts for a language tag or an ``Accept-Language`` header.
@@ -77,14 +77,13 @@ def catalogues(directory: str | Path) -> Translate:
     from ..texts.languages import negotiate
 
     root = Path(directory)
-    known = sorted(path.parts[-3] for path in root.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
+    names = sorted(path.parts[-3] for path in root.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
+    known = {name.replace("_", "-"): name for name in names}
 
     @lru_cache(maxsize=256)
     def translate(language: str | None) -> Texts:
-        found = negotiate(language, ["en", *(one.replace("_", "-") for one in known)])
-        if found is None or found == "en":
-            return Texts()
-        return Texts(found, gettext.translation(DOMAIN, root, [found.replace("-", "_")]))
+        found = negotiate(language, {"en": "", **known})
+        return Texts(found, gettext.translation(DOMAIN, root, [known[found]])) if found in known else Texts()
 
     return translate
 
