@@ -1,4 +1,4 @@
-"""Every state transition, as a pure function: stored values, input and now in, new values and an outcome out."""
+"""Each decision is a pure function from stored values, input and time to new values and an outcome."""
 
 from datetime import timedelta
 from functools import partial
@@ -37,7 +37,7 @@ def phone(phone_id="phone", number=NUMBER, **fields):
 
 
 class World(Records):
-    """Records of alice, and every decision about them with what it usually takes."""
+    """The records of alice, and every decision about them with usual arguments."""
 
     def __init__(self, *phones, **arguments):
         super().__init__(a_config(**arguments))
@@ -119,7 +119,7 @@ class World(Records):
 
     @property
     def pending_id(self):
-        """The id of the challenge of the number that waits."""
+        """The id of the challenge for the pending number."""
         return self.user().pending and self.user().pending.issued.id
 
     @property
@@ -136,11 +136,11 @@ def spent(world):
 
 
 class TestRules:
-    """What holds for every decision."""
+    """Rules for every decision."""
 
     @pytest.mark.parametrize("name", ["start", "resend_pending", "confirm", "challenge", "resend", "verify"])
     def test_budget_first(self, name):
-        """An empty guess budget is reported before all else and alone, with its wait; nothing is written."""
+        """An empty guess budget is reported first and alone, with its wait, and nothing is written."""
         world = spent(World())
         before = dict(world.values)
         refusal = getattr(world, name)()
@@ -152,7 +152,7 @@ class TestRules:
         "name", ["start", "resend_pending", "confirm", "challenge", "resend", "verify", "recover", "remove", "reset"]
     )
     def test_pure(self, name):
-        """R25: a decision may be run again on the same values, and comes to the same."""
+        """R25: a decision that runs again on the same values returns the same."""
         world = World(phone())
         world.challenge()
         world.start(OTHER_NUMBER)
@@ -176,7 +176,7 @@ class TestRules:
 
     @pytest.mark.parametrize("name", ["resend_pending", "confirm", "challenge", "resend", "verify", "remove"])
     def test_about(self, name):
-        """A decision that is about a number says so, for the audit trail, whether it refuses or not."""
+        """A decision about a number names the number for the audit trail, also if it refuses."""
         world = World(phone())
         if name in {"resend_pending", "confirm"}:
             world.start(OTHER_NUMBER)
@@ -191,10 +191,10 @@ class TestRules:
 
 
 class TestStart:
-    """A number begins to wait."""
+    """A number becomes pending."""
 
     def test_dropped_region(self):
-        """T23: once a configuration drops a country, nothing is sent there, to pending and enrolled numbers alike."""
+        """T23: if a configuration drops a country, its pending and enrolled numbers get no messages."""
         world = World(phone())
         world.challenge()
         world.start(OTHER_NUMBER, new_id="another")
@@ -204,7 +204,7 @@ class TestStart:
             assert ("region", PhoneNumberError) == (refusal.reason, type(refusal))
 
     def test_waits(self):
-        """R17, T9: the number waits beside the enrolled ones, which stay as they were, and one message is charged."""
+        """R17, T9: a number is pending beside the enrolled ones, which do not change, and one message is charged."""
         world = World(phone())
         reply = world.start(OTHER_NUMBER)
         user = world.user()
@@ -215,7 +215,7 @@ class TestStart:
         assert world.now + HOUR == user.sends
 
     def test_refusals(self):
-        """Proof, replaced number, the user's own numbers, limits and other users are checked in this order."""
+        """The checks come in this order: proof, replaced number, the user's own numbers, limits, other users."""
         world = World(phone(), max_phones=2, max_users_per_number=1, limits=Limits(user=ONE_AN_HOUR))
         world.values[number_key(int(OTHER_NUMBER[1:]))] = encode(Number(holders=[b"bob"]))
         world.alter(sends=world.now + HOUR)
@@ -234,7 +234,7 @@ class TestStart:
         assert world.pending_id is None
 
     def test_in_use_is_charged(self):
-        """T31: a number that others have costs the user a message and the number nothing, so a look-up is not free."""
+        """T31: if others have the number, the user is charged a message, so a look-up is not free."""
         world = World(max_users_per_number=1)
         world.values[number_key(int(NUMBER[1:]))] = encode(Number(holders=[b"bob"]))
 
@@ -242,7 +242,7 @@ class TestStart:
         assert (world.now + HOUR, 0) == (world.user().sends, world.number().unverified)
 
     def test_again(self):
-        """Within the gap the same number is not sent a message, and what it will replace is what was said last."""
+        """Within the gap the same number gets no second message, and will replace the number that was named last."""
         world = World(phone("one"), phone("two", OTHER_NUMBER), max_phones=2)
         world.start(THIRD_NUMBER, replace="one")
         reply = world.start(THIRD_NUMBER, replace="two", new_id="other")
@@ -252,7 +252,7 @@ class TestStart:
 
     @pytest.mark.parametrize("number, later", [(OTHER_NUMBER, 0), (NUMBER, 30 * SECOND)])
     def test_displaces(self, number, later):
-        """Another number at once, and the same after the gap, take the place of what waited, and remember it."""
+        """Another number at once, or the same one after the gap, replaces the pending number and remembers it."""
         world = World()
         world.start()
         waited = world.user().pending
@@ -263,7 +263,7 @@ class TestStart:
 
 
 class TestResendPending:
-    """The message of the number that waits is repeated or renewed."""
+    """The message to the pending number is repeated or renewed."""
 
     def test_repeats(self):
         """After the gap the same challenge is repeated."""
@@ -277,7 +277,7 @@ class TestResendPending:
         assert world.now == world.user().pending.issued.sent
 
     def test_unknown(self):
-        """Nothing that waits, and another challenge, are rejected."""
+        """A resend without a pending number, or of another challenge, is rejected."""
         world = World()
         assert CodeRejected is type(world.resend_pending())
         world.start()
@@ -285,7 +285,7 @@ class TestResendPending:
         assert CodeRejected is type(world.resend_pending("other"))
 
     def test_renews(self):
-        """While the user has no number a dead challenge is renewed, with what it was to replace and its language."""
+        """While the user has no number, a dead challenge is renewed with its language and the number to replace."""
         world = World()
         world.start()
         dead = world.user().pending
@@ -301,7 +301,7 @@ class TestResendPending:
 
     @pytest.mark.parametrize("phones, later", [([phone()], 300 * SECOND), ([], 300 * SECOND + DAY)])
     def test_not_renewed(self, phones, later):
-        """Beside an enrolled number, and after a day, a dead challenge stays dead."""
+        """A dead challenge is not renewed after a day, or if the user has an enrolled number."""
         world = World(*phones)
         world.start(OTHER_NUMBER)
         world.now += later
@@ -310,7 +310,7 @@ class TestResendPending:
         assert "new" == world.pending_id
 
     def test_renewal_is_asked_about(self):
-        """A renewal is refused when others have the number by now, or a limit is empty."""
+        """A renewal is refused if others now have the number, or if a limit is empty."""
         world = World(max_users_per_number=1)
         world.start()
         world.now += 300 * SECOND
@@ -325,10 +325,10 @@ class TestResendPending:
 
 
 class TestConfirm:
-    """A number that waits becomes the user's."""
+    """A pending number becomes the user's."""
 
     def test_first(self):
-        """The first number brings recovery codes and a new stamp, and its record names the user."""
+        """The first number gives recovery codes and a new stamp, and its record names the user."""
         world = World()
         world.start()
         enrolled = world.confirm()
@@ -344,7 +344,7 @@ class TestConfirm:
         assert (0, 1) == (user.guesses, world.holders())
 
     def test_replaces(self):
-        """A replacement stands where the old number stood, brings no recovery codes, and frees the old number."""
+        """A replacement takes the place of the old number, gives no recovery codes, and frees the old number."""
         world = World(phone("one"), phone("two", OTHER_NUMBER), max_phones=2)
         world.values[number_key(int(NUMBER[1:]))] = encode(Number(holders=[world.user_key[2:].encode()]))
         world.start(THIRD_NUMBER, replace="one")
@@ -355,14 +355,14 @@ class TestConfirm:
         assert (0, 1) == (world.holders(), world.holders(THIRD_NUMBER))
 
     def test_no_recovery_codes(self):
-        """Where there are to be no recovery codes none are handed out."""
+        """If the configuration has no recovery codes, a user gets none."""
         world = World(recovery_codes=0)
         world.start()
 
         assert (False, []) == (world.confirm(recovery=()).shows_codes, world.user().recovery)
 
     def test_no_limit_of_users(self):
-        """R16: where any number of users may have a number its record does not name them."""
+        """R16: if any number of users may share a number, its record does not name them."""
         world = World(max_users_per_number=0)
         world.start()
         world.confirm()
@@ -370,7 +370,7 @@ class TestConfirm:
         assert (1, 0) == (len(world.user().phones), world.holders())
 
     def test_wrong(self):
-        """T1: a wrong code costs an attempt and a guess, and the number goes on waiting."""
+        """T1: a wrong code costs an attempt and a guess, and the number stays pending."""
         world = World()
         world.start()
 
@@ -378,7 +378,7 @@ class TestConfirm:
         assert (1, True) == (world.user().pending.issued.attempts, world.user().guesses > world.now)
 
     def test_unknown_and_closed(self):
-        """What does not wait, and what is too old, is refused and costs nothing."""
+        """A challenge that is unknown or too old is refused and costs nothing."""
         world = World()
         assert CodeRejected is type(world.confirm())
         world.start()
@@ -389,7 +389,7 @@ class TestConfirm:
         assert (0, "new") == (world.user().guesses, world.pending_id)
 
     def test_faster_others(self):
-        """Where others were faster the code is used all the same, and its guess is given back."""
+        """If others took the number first, the code is used anyway and its guess is given back."""
         world = World(max_users_per_number=1)
         world.start()
         world.values[number_key(int(NUMBER[1:]))] = encode(Number(holders=[b"bob"]))
@@ -399,7 +399,7 @@ class TestConfirm:
 
     @pytest.mark.parametrize("most", [1, 2])
     def test_no_room(self, most):
-        """Where there is no room by now for one more the code is used all the same; a replacement needs none."""
+        """If the user has no room left for a number, the code is used anyway; a replacement needs no room."""
         world = World(phone("one"), phone("two", OTHER_NUMBER), max_phones=3)
         more, fewer = world.config, a_config(max_phones=most)
         for replace, expected in (None, AlreadyEnrolled), ("one", decisions.Enrolled):
@@ -422,7 +422,7 @@ class TestAdopt:
         )
 
     def test_first(self):
-        """The first number brings recovery codes and a new stamp, and costs nothing."""
+        """The first number gives recovery codes and a new stamp, and costs nothing."""
         world = World()
         enrolled = self.adopt(world)
         user = world.user()
@@ -435,7 +435,7 @@ class TestAdopt:
 
     @pytest.mark.parametrize("replace", [None, "same", "gone"])
     def test_again(self, replace):
-        """A number that the user has is kept as it is. So a loop over all users can run twice."""
+        """A number that the user already has does not change, so a loop over all users can run twice."""
         world = World(phone("other", OTHER_NUMBER), phone("same"), max_phones=2)
         before = world.user()
         enrolled = self.adopt(world, replace=replace)
@@ -464,7 +464,7 @@ class TestAdopt:
         assert [("adopted", False, 0)] == [(one.id, one.disabled, one.failures) for one in world.user().phones]
 
     def test_replaces(self):
-        """A number takes the place of the one that is named, keeps the recovery codes, and drops a pending number."""
+        """An adopted number replaces the named one, keeps the recovery codes, and drops a pending number."""
         world = World(phone("one"), phone("two", OTHER_NUMBER), max_phones=2)
         world.start(THIRD_NUMBER, replace="one")
         enrolled = self.adopt(world, THIRD_NUMBER, replace="two")
@@ -474,7 +474,7 @@ class TestAdopt:
         assert (b"after", False, "adopted") == (enrolled.stamp, enrolled.shows_codes, enrolled.phone.id)
 
     def test_merges(self):
-        """A number that replaces another of the user leaves one of the two."""
+        """If an enrolled number replaces another number of the user, one of the two is left."""
         world = World(phone("one"), phone("two", OTHER_NUMBER, disabled=True), max_phones=2)
         self.adopt(world, OTHER_NUMBER, replace="one")
 
@@ -489,7 +489,7 @@ class TestAdopt:
         assert before == world.user()
 
     def test_refused(self):
-        """A number is refused if the one to replace is unknown, or there is no room, or others have it."""
+        """A number is refused if the number to replace is unknown, if there is no room, or if others have it."""
         world = World(phone("one"), phone("two", OTHER_NUMBER), max_phones=2, max_users_per_number=1)
         world.start(THIRD_NUMBER, replace="one")
         before = world.user()
@@ -505,7 +505,7 @@ class TestPrefer:
     """A number becomes the first."""
 
     def test_first(self):
-        """Codes go to the preferred number from then on. The others keep their order, and proofs stay valid."""
+        """Codes then go to the preferred number, the other numbers keep their order, and proofs stay valid."""
         world = World(phone("one"), phone("two", OTHER_NUMBER), phone("three", THIRD_NUMBER), max_phones=3)
         prefer = partial(decisions.prefer, phone_id="three", proof=world.proof())
 
@@ -515,7 +515,7 @@ class TestPrefer:
         assert "three" == world.challenge().issued.phone_id
 
     def test_refused(self):
-        """R17: Nothing changes without a proof, or if the user does not have the number."""
+        """R17: nothing changes without a proof, or if the user does not have the number."""
         world = World(phone("one"), phone("two", OTHER_NUMBER), max_phones=2)
         before = world.user()
 
@@ -528,7 +528,7 @@ class TestChanges:
     """Numbers and recovery codes are dropped or drawn anew."""
 
     def test_remove(self):
-        """R19, T2: a number goes, the last with the recovery codes; the stamp is new; buckets stay."""
+        """R19, T2: a removal changes the stamp and keeps the buckets; the last one drops the recovery codes."""
         world = World(phone("one"), phone("two", OTHER_NUMBER))
         world.alter(sends=world.now + HOUR, guesses=world.now + HOUR)
         for phone_id, recovery in ("one", [b"recovery"]), ("two", []):
@@ -540,7 +540,7 @@ class TestChanges:
         assert ([], b"after", world.now + HOUR, world.now + HOUR) == (user.phones, user.stamp, user.sends, user.guesses)
 
     def test_remove_refused(self):
-        """R17: without a proof, and of what is not there, nothing goes."""
+        """R17: nothing is removed without a proof, or if the number is unknown."""
         world = World(phone())
 
         assert ProofRequired is type(world.run(partial(decisions.remove, phone_id="phone", proof=None, stamp=b"after")))
@@ -550,7 +550,7 @@ class TestChanges:
         assert (1, b"before") == (len(world.user().phones), world.user().stamp)
 
     def test_new_recovery_codes(self):
-        """R20, R21: new recovery codes take the place of the old, for a user who has a number and a proof."""
+        """R20, R21: new recovery codes replace the old ones, if the user has a number and a proof."""
         world = World(phone())
         request = world.request("new recovery codes", "", "token")
         draw = partial(decisions.new_recovery_codes, request=request, recovery=[b"fresh"])
@@ -562,7 +562,7 @@ class TestChanges:
         assert NotEnrolled is type(World().run(partial(draw, proof=None)))
 
     def test_reset(self):
-        """R19, T2: a reset leaves nothing but the buckets."""
+        """R19, T2: a reset leaves only the buckets."""
         world = World(phone())
         world.challenge()
         world.start(OTHER_NUMBER)
@@ -573,7 +573,7 @@ class TestChanges:
         assert expected == world.user()
 
     def test_reset_of_pending(self):
-        """A reset drops a number that only waits."""
+        """A reset drops a pending number."""
         world = World()
         world.start()
         world.run(decisions.reset)
@@ -581,14 +581,14 @@ class TestChanges:
         assert (None, 0) == (world.pending_id, world.user().stamp)
 
     def test_reset_of_nobody(self):
-        """A reset of a stranger writes nothing."""
+        """A reset of an unknown user writes nothing."""
         world = World()
         world.run(decisions.reset)
 
         assert {} == world.values
 
     def test_unlock(self):
-        """R6: an unlock fills the buckets of guesses and of recoveries, and changes nothing else."""
+        """R6: an unlock refills the guess and recovery buckets, and changes nothing else."""
         world = World(phone(disabled=True, failures=100))
         before = world.user()
         world.alter(guesses=world.now + HOUR, recoveries=world.now + HOUR)
@@ -601,7 +601,7 @@ class TestChallenge:
     """A code is made for a purpose."""
 
     def test_makes(self):
-        """A challenge is made for the number and charged."""
+        """A challenge names the number and is charged."""
         world = World(phone())
         reply = world.challenge(details=(("amount", "10"),))
 
@@ -610,11 +610,11 @@ class TestChallenge:
 
     @pytest.mark.parametrize("phones, expected", [([], NotEnrolled), ([phone(disabled=True)], Locked)])
     def test_refused(self, phones, expected):
-        """R6: without a number that is not disabled there is no challenge."""
+        """R6: a user whose numbers are all disabled gets no challenge."""
         assert expected is type(World(*phones).challenge())
 
     def test_again(self):
-        """Within the gap the same purpose, number and details get the live challenge."""
+        """Within the gap, a challenge with the same purpose, number and details is the live one."""
         world = World(phone())
         world.challenge()
         reply = world.challenge(new_id="other")
@@ -623,7 +623,7 @@ class TestChallenge:
 
     @pytest.mark.parametrize("arguments", [{"details": (("amount", "10"),)}, {"phone_id": "two"}])
     def test_something_else(self, arguments):
-        """R5: other details and another number have no gap, and the new challenge takes the place of the old."""
+        """R5: a challenge with other details or another number has no gap and replaces the old one."""
         world = World(phone(), phone("two", OTHER_NUMBER))
         world.challenge()
         reply = world.challenge(new_id="other", **arguments)
@@ -631,7 +631,7 @@ class TestChallenge:
         assert (True, "new", ["other"]) == (reply.sent, reply.displaced.id, world.ids)
 
     def test_other_purpose(self):
-        """Another purpose has a challenge of its own."""
+        """Another purpose has its own challenge."""
         world = World(phone())
         world.challenge()
         world.challenge(new_id="other", purpose="payment")
@@ -652,7 +652,7 @@ class TestResend:
         assert ("new", True, (world.now - 30 * SECOND, "sms")) == (reply.issued.id, reply.sent, reply.before)
 
     def test_renews(self):
-        """A dead challenge is renewed with all that it was about."""
+        """A dead challenge is renewed with its number, purpose, details and language."""
         world = World(phone())
         old = world.challenge(purpose="payment", details=(("amount", "10"),)).issued
         world.now += 300 * SECOND
@@ -668,7 +668,7 @@ class TestResend:
         )
 
     def test_same_number(self):
-        """The message goes to the number that it went to before, not to the user's first."""
+        """A repeated message goes to the number of the first one, not to the user's first number."""
         world = World(phone(), phone("two", OTHER_NUMBER))
         world.challenge(phone_id="two")
         world.now += 30 * SECOND
@@ -676,7 +676,7 @@ class TestResend:
         assert "two" == world.resend().phone.id
 
     def test_refused(self):
-        """What is unknown, a day too old, or went to a disabled number, is refused."""
+        """A resend is refused if the challenge is unknown, dead for a day, or went to a disabled number."""
         world = World(phone())
         assert CodeRejected is type(world.resend())
         world.challenge()
@@ -687,7 +687,7 @@ class TestResend:
         assert Locked is type(world.resend())
 
     def test_repetition_without_a_message_left(self):
-        """If no message is left, a live challenge is not repeated, and stays as it was."""
+        """If no message is left, a live challenge is not repeated and does not change."""
         world = World(phone(), limits=Limits(user=ONE_AN_HOUR))
         world.challenge()
         before = world.user()
@@ -699,7 +699,7 @@ class TestResend:
 
     @pytest.mark.parametrize("again", ["challenge", "resend"])
     def test_without_a_message_left(self, again):
-        """Where no message is left the old challenge stays as it was, dead or alive, and a new one is not made."""
+        """If no message is left, no new challenge is made and the old one does not change."""
         world = World(phone(), limits=Limits(user=ONE_AN_HOUR))
         world.challenge()
         world.now += 300 * SECOND
@@ -733,7 +733,7 @@ class TestVerify:
         assert world.user().guesses > world.now
 
     def test_second_number(self):
-        """The code that went to a number is compared with that number's, not with that of the user's first."""
+        """A code is compared with the code for its own number, not for the user's first number."""
         world = World(phone(), phone("two", OTHER_NUMBER))
         world.challenge(phone_id="two")
         world.verify()
@@ -741,7 +741,7 @@ class TestVerify:
         assert [0, world.now] == [one.last_used_at for one in world.user().phones]
 
     def test_disables(self):
-        """R6: failure 100 in a row disables the number, and from then on it is locked at no cost."""
+        """R6: the hundredth failure in a row disables the number, and later codes are refused at no cost."""
         world = World(phone(failures=99))
         world.challenge()
 
@@ -755,7 +755,7 @@ class TestVerify:
         "arguments", [{"challenge_id": "other"}, {"purpose": "payment"}, {"details": (("amount", "10"),)}]
     )
     def test_unknown(self, arguments):
-        """R5, R24, T8: another challenge, purpose or other details are rejected and cost nothing."""
+        """R5, R24, T8: a code for another challenge, purpose or details is rejected and costs nothing."""
         world = World(phone())
         world.challenge()
         before = dict(world.values)
@@ -764,7 +764,7 @@ class TestVerify:
         assert before == world.values
 
     def test_closed(self):
-        """R2: what is too old is refused and costs nothing."""
+        """R2: a code that is too old is refused and costs nothing."""
         world = World(phone())
         world.challenge()
         world.now += 300 * SECOND
@@ -778,7 +778,7 @@ class TestRecover:
     """A recovery code is compared."""
 
     def test_right(self):
-        """R20: a right code is replaced, and costs nothing."""
+        """R20: a right recovery code is replaced and costs nothing."""
         world = World(phone())
         world.alter(recovery=[b"one", b"recovery", b"two"])
 
@@ -786,7 +786,7 @@ class TestRecover:
         assert ([b"one", b"replaced", b"two"], 0) == (world.user().recovery, world.user().recoveries)
 
     def test_wrong(self):
-        """R20: a wrong code is charged, and when none is left even the right one is refused with the exact wait."""
+        """R20: a wrong recovery code is charged; with an empty budget, the right one gets the exact wait."""
         world = World(phone(), limits=Limits(recovery=ONE_AN_HOUR))
 
         assert 0 == world.recover(b"wrong").attempts_left
@@ -795,7 +795,7 @@ class TestRecover:
         assert ("recovery", timedelta(minutes=45)) == (refusal.scope, refusal.retry_after)
 
     def test_clamp(self):
-        """T17: a refusal sets a bucket that is deeper in debt than drained to drained."""
+        """T17: a refusal stores a bucket that is more than empty as just empty."""
         world = World(phone(), limits=Limits(recovery=ONE_AN_HOUR))
         world.alter(recoveries=world.now + 9 * HOUR)
         world.recover()
@@ -803,7 +803,7 @@ class TestRecover:
         assert world.now + HOUR == world.user().recoveries
 
     def test_nobody(self):
-        """A user without a number is told so, and charged nothing."""
+        """A user without a number gets NotEnrolled and is not charged."""
         world = World()
 
         assert NotEnrolled is type(world.recover())
@@ -811,7 +811,7 @@ class TestRecover:
 
 
 class TestSettle:
-    """A message certainly did not go out."""
+    """A message was certainly not sent."""
 
     def test_challenge(self):
         """The charge is given back and the new challenge is gone."""
@@ -822,7 +822,7 @@ class TestSettle:
         assert before == world.seen()
 
     def test_beside_pending(self):
-        """A number that waits, and was sent its message at the same instant, is left alone."""
+        """A pending number whose message went out at the same instant does not change."""
         world = World(phone())
         world.start(OTHER_NUMBER)
         before = world.seen()
@@ -831,7 +831,7 @@ class TestSettle:
         assert before == world.seen()
 
     def test_displaced(self):
-        """What the new challenge took the place of is back."""
+        """The challenge that the new one replaced is restored."""
         world = World(phone())
         world.challenge()
         world.now += 30 * SECOND
@@ -841,7 +841,7 @@ class TestSettle:
         assert before == world.seen()
 
     def test_repetition(self):
-        """A repeated challenge stays, and its gap is that of the message before."""
+        """A repeated challenge stays, with the gap of the previous message."""
         world = World(phone())
         world.challenge()
         world.now += 30 * SECOND
@@ -851,7 +851,7 @@ class TestSettle:
         assert before == world.seen()
 
     def test_repeated_again(self):
-        """A repetition that went out meanwhile keeps its gap."""
+        """If another repetition was sent meanwhile, its gap stays."""
         world = World(phone())
         world.challenge()
         world.now += 30 * SECOND
@@ -864,7 +864,7 @@ class TestSettle:
 
     @pytest.mark.parametrize("wait", [0, 300 * SECOND])
     def test_pending(self, wait):
-        """A number whose message did not go out does not wait, and what waited before it is back."""
+        """A number whose message was not sent is not pending, and the previous pending number is restored."""
         world = World()
         before = world.seen()
         world.settle(world.start(), excused=True)
@@ -877,7 +877,7 @@ class TestSettle:
         assert before == world.seen()
 
     def test_repetition_of_pending(self):
-        """A number whose repeated message did not go out waits as before."""
+        """A number whose repeated message was not sent stays pending, unchanged."""
         world = World()
         world.start()
         world.now += 30 * SECOND
@@ -887,7 +887,7 @@ class TestSettle:
         assert before == world.seen()
 
     def test_number_removed_meanwhile(self):
-        """What the new challenge took the place of is not back when the number that it went to is gone."""
+        """The replaced challenge is not restored if its number was removed meanwhile."""
         world = World(phone(), phone("two", OTHER_NUMBER))
         world.challenge()
         reply = world.challenge(new_id="other", phone_id="two")
@@ -897,7 +897,7 @@ class TestSettle:
         assert ([], world.now + HOUR) == (world.ids, world.user().sends)
 
     def test_used_meanwhile(self):
-        """A challenge that is gone by now stays gone, and the charge is given back."""
+        """A challenge that was used meanwhile stays used, and the charge is given back."""
         world = World(phone())
         reply = world.challenge()
         world.verify()
@@ -907,18 +907,18 @@ class TestSettle:
 
 
 class TestLanes:
-    """A message is charged to the lane of owners or of strangers, and given back to the same."""
+    """A message is charged to the owners' or the strangers' lane, and given back to the same lane."""
 
     @staticmethod
     def lanes(world):
-        """Return how many messages each lane of the number has given: to its owners, and to others."""
+        """Return how many messages are charged to each lane of the number: for its owners, and for others."""
         record, hour = world.number(), HOUR
         return tuple(-(-max(bucket - world.now, 0) // hour) for bucket in (record.sends, record.unverified))
 
     @pytest.mark.parametrize("repeat", ["resend_pending", "renew"])
     @pytest.mark.parametrize("owned, charged", [(True, (1, 0)), (False, (0, 1))])
     def test_enrolment(self, owned, charged, repeat):
-        """A code for a number that the user has, if disabled, is charged to the owners; otherwise to the strangers."""
+        """A code for the user's disabled number is charged to the owners' lane, for a new one to the strangers'."""
         world = World(*[phone(disabled=True)] * owned)
         reply = world.start()
         assert (charged, owned) == (self.lanes(world), reply.confirmed)
@@ -936,7 +936,7 @@ class TestLanes:
 
     @pytest.mark.parametrize("wait", [30 * SECOND, 300 * SECOND])
     def test_login(self, wait):
-        """A code for a login is charged to the owners, also if it is repeated or renewed."""
+        """A login code is charged to the owners' lane, also if it is repeated or renewed."""
         world = World(phone())
         world.challenge()
         assert (1, 0) == self.lanes(world)
@@ -948,7 +948,7 @@ class TestLanes:
         assert (1, 0) == self.lanes(world)
 
     def test_refunds(self):
-        """Messages that were not sent are given back to the user as often as ``refunds`` allows, others always."""
+        """Unsent messages are given back to the user as often as ``refunds`` allows, and to other buckets always."""
         world = World(phone(), limits=Limits(refunds=ONE_AN_HOUR))
         for sends in 0, HOUR:
             world.settle(world.challenge(purpose=f"purpose {sends}"))
@@ -965,7 +965,7 @@ class TestRetries:
     KEY = "the form of one session"
 
     def asked(self, world, kind, code, *, key=KEY, count=1, about="new"):
-        """Send a request, and return the outcome. Recovery codes are those that the request derives."""
+        """Send a request, with the recovery codes that it derives, and return the outcome."""
         purpose = {"purpose": "login"} if kind == "verify" else {}
         request = world.request(kind, about, code, key, **purpose)
         codes = hashes_of(request.recovery_codes(count))
@@ -1009,7 +1009,7 @@ class TestRetries:
 
     @pytest.mark.parametrize("kind", ["confirm", "recover", "new"])
     def test_codes_that_no_longer_work(self, kind):
-        """An answer that showed recovery codes is not repeated once none of them works."""
+        """An answer with recovery codes is not repeated after all of them stopped working."""
         world, code = self.ready(kind)
         self.asked(world, kind, code)
         world.alter(recovery=[b"other"])
@@ -1017,7 +1017,7 @@ class TestRetries:
         assert CodeUsed is type(self.asked(world, kind, code))
 
     def test_another_number(self):
-        """A number after the first shows no recovery codes, and its answer names none."""
+        """A second number shows no recovery codes, and its kept answer has none."""
         world = World(phone("one", OTHER_NUMBER), max_phones=2)
         world.start()
         code = world.code("enrollment", world.user().pending.issued, world.user().pending.phone)
@@ -1029,7 +1029,7 @@ class TestRetries:
 
     @pytest.mark.parametrize("kind", ["confirm", "verify", "recover"])
     def test_refused(self, kind):
-        """A wrong code that comes twice in one request costs once."""
+        """A wrong code that is repeated with its retry key costs once."""
         world, code = self.ready(kind)
         other = "other" if kind == "recover" else wrong(code)
         first = self.asked(world, kind, other)
@@ -1041,7 +1041,7 @@ class TestRetries:
 
     @pytest.mark.parametrize("error", [PhoneInUse, AlreadyEnrolled])
     def test_refused_number(self, error):
-        """A number that is refused with the right code is refused again."""
+        """A number that was refused with the right code is refused again."""
         world, code = self.ready("confirm")
         if error is PhoneInUse:
             world.config = a_config(max_users_per_number=1)
@@ -1052,7 +1052,7 @@ class TestRetries:
         assert (error, error) == (type(self.asked(world, "confirm", code)), type(self.asked(world, "confirm", code)))
 
     def test_numbers_changed(self):
-        """Answers from before a change of the numbers are not repeated, and their seeds are gone."""
+        """Answers from before a change of numbers are not repeated, and their seeds are deleted."""
         world, code = self.ready("confirm")
         self.asked(world, "confirm", code)
         world.run(partial(decisions.remove, phone_id="phone of new", proof=world.proof(), stamp=b"later"))
@@ -1062,7 +1062,7 @@ class TestRetries:
 
     @pytest.mark.parametrize("kind", ["verify", "recover"])
     def test_record_without_stamp(self, kind):
-        """The record of a user from before stamps gets one of ten bytes, from what was asked for."""
+        """A record without a stamp gets one of ten bytes, made from the request."""
         world, code = self.ready(kind)
         world.alter(stamp=0)
         accepted = self.asked(world, kind, code)
@@ -1071,11 +1071,11 @@ class TestRetries:
 
 
 class TestChannels:
-    """A message is repeated as the last one went, or by another channel; the code and the limits are the same."""
+    """A message is repeated by the last channel or another one, with the same code and limits."""
 
     @staticmethod
     def pair(name):
-        """Return a world, what makes a challenge in it, what repeats it, and how to look at it."""
+        """Return a world, and functions that make, repeat and return a challenge in it."""
         if name == "pending":
             world = World()
             return world, world.start, world.resend_pending, lambda: world.user().pending.issued
@@ -1097,7 +1097,7 @@ class TestChannels:
     @pytest.mark.parametrize("name", ["pending", "login"])
     @pytest.mark.parametrize("then, last", [("sms", "sms"), (None, "voice")])
     def test_renewed(self, name, then, last):
-        """A dead challenge is renewed by its channel, unless another is asked for."""
+        """A dead challenge is renewed on its channel, unless another is asked for."""
         world, make, repeat, look = self.pair(name)
         make(channel="voice")
         world.now += HOUR
@@ -1107,7 +1107,7 @@ class TestChannels:
 
     @pytest.mark.parametrize("name", ["pending", "login"])
     def test_not_sent(self, name):
-        """A repetition by another channel that did not go out leaves the channel as it was."""
+        """If a repetition by another channel was not sent, the channel does not change."""
         world, make, repeat, look = self.pair(name)
         make(channel="sms")
         world.now += 30 * SECOND
@@ -1124,7 +1124,7 @@ class TestChannels:
         assert "user" == world.challenge(purpose="payment", channel="voice").scope
 
     def test_method(self):
-        """What is accepted says how its code last went out; a recovery code came by none."""
+        """An accepted code tells by which channel it was sent last; a recovery code has no channel."""
         world = World(phone())
         world.challenge(channel="whatsapp")
         assert "whatsapp" == world.verify().answer.method
