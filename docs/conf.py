@@ -51,6 +51,8 @@ def _at_its_public_name(app, env, node, contnode):
         "senders.console.",
         "senders.twilio.",
         "senders.twilio.errors.",
+        "senders.report.",
+        "senders.errors.",
         "values.",
     ):
         public = f"smsmfa.{module}{name}"

@@ -13,7 +13,8 @@ from smsmfa.exceptions import (
     RecipientRejected,
     SenderMisconfigured,
 )
-from smsmfa.senders.twilio.errors import ERRORS, TwilioError, error_of, judge
+from smsmfa.senders.errors import CarrierError
+from smsmfa.senders.twilio.errors import ERRORS, error_of, judge
 
 # The design's table, written out again: the error that a sender raises for each code.
 REJECTED = {30019, 63005, 63021, 63035, 63036, 63049, 21612, 30036, 60600, 60601, 60606, 60616, 63013}
@@ -235,4 +236,4 @@ def test_frozen():
     """A row cannot be changed."""
     with pytest.raises(AttributeError):
         ERRORS[21610].retry = True
-    assert TwilioError("opt-out", False, False, "the recipient has opted out") == ERRORS[21610]
+    assert CarrierError("opt-out", False, False, "the recipient has opted out") == ERRORS[21610]

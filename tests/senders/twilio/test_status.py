@@ -23,8 +23,10 @@ from twilio.request_validator import RequestValidator, add_port, remove_port
 from smsmfa.events import Event
 from smsmfa.exceptions import ConfigurationError, SmsMfaError
 from smsmfa.senders import twilio
+from smsmfa.senders.report import CallbackRejected, DeliveryReport
 from smsmfa.senders.twilio import status as twilio_status
-from smsmfa.senders.twilio.status import CallbackRejected, DeliveryReport, StatusCallback
+from smsmfa.senders.twilio.errors import ERRORS
+from smsmfa.senders.twilio.status import StatusCallback
 
 TOKEN = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
 CHALLENGE = "0123456789abcdef0123456789abcdef"
@@ -245,6 +247,7 @@ def test_report():
         message_id=SID,
         status="undelivered",
         error_code=30003,
+        error=ERRORS[30003],
         challenge_id=CHALLENGE,
         phone="••••71",
         channel="sms",

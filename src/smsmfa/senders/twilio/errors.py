@@ -8,46 +8,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
-import attrs
-
-from ...exceptions import (
-    DeliveryError,
-    DeliveryRejected,
-    DeliveryUncertain,
-    RateLimited,
-    RecipientOptedOut,
-    RecipientRejected,
-    SenderMisconfigured,
-)
+from ...exceptions import DeliveryError, RateLimited
+from ..errors import CarrierError, raised
 
 
-@attrs.frozen
-class TwilioError:
-    """One row of the table.
-
-    Args:
-        kind: ``"config"`` (an operator must act), ``"recipient"`` (the number is wrong), ``"opt-out"`` (the recipient
-            answered STOP), ``"rate"`` (too many requests), ``"blocked"`` (a list or a filter forbids the recipient or
-            the message), ``"fraud"`` (never try another sender), ``"transient"``, ``"lookup"`` (the request was not for
-            a message) or ``"refused"`` (another reason, or an unknown one).
-        retry: whether sending again later may work although nobody has acted.
-        sent: whether the message may have been sent despite the error.
-        meaning: the meaning in a few words.
-        pause: the shortest wait before sending again, if Twilio documents one.
-        outage: whether the reason has nothing to do with the recipient, as in :class:`~smsmfa.DeliveryError`.
-    """
-
-    kind: str
-    retry: bool
-    sent: bool
-    meaning: str
-    pause: timedelta | None = None
-    outage: bool = False
-
-
-def _rows(kind: str, meanings: Mapping[int, str], *, retry: bool = False, sent: bool = False) -> dict[int, TwilioError]:
+def _rows(
+    kind: str, meanings: Mapping[int, str], *, retry: bool = False, sent: bool = False
+) -> dict[int, CarrierError]:
     return {
-        code: TwilioError(kind, retry, sent, meaning, outage=code in _OUTAGES) for code, meaning in meanings.items()
+        code: CarrierError(kind, retry, sent, meaning, outage=code in _OUTAGES) for code, meaning in meanings.items()
     }
 
 
@@ -251,13 +220,13 @@ _LOOKUP = {
 }
 
 #: The known codes and their meanings.
-ERRORS: Mapping[int, TwilioError] = MappingProxyType(
+ERRORS: Mapping[int, CarrierError] = MappingProxyType(
     _rows("config", _CONFIG)
     | _rows("config", {30018: "the sender ID is not registered"}, sent=True)
     | _rows("recipient", _RECIPIENT)
     | _rows("opt-out", _OPT_OUT)
     | _rows("rate", _RATE, retry=True)
-    | {14107: TwilioError("rate", True, False, _RATE[14107], timedelta(seconds=30))}
+    | {14107: CarrierError("rate", True, False, _RATE[14107], timedelta(seconds=30))}
     | _rows("blocked", _BLOCKED)
     | _rows("blocked", _BLOCKED_PERHAPS, sent=True)
     | _rows("fraud", _FRAUD)
@@ -270,7 +239,7 @@ ERRORS: Mapping[int, TwilioError] = MappingProxyType(
 )
 
 
-def judge(status: int, code: int | None) -> TwilioError:
+def judge(status: int, code: int | None) -> CarrierError:
     """Return the row of a known code, or else a row for the HTTP status.
 
     Twilio never carried out a request that it answers with 4xx (its pages on 20429 and 20500). After 3xx, 408 and 5xx
@@ -279,14 +248,14 @@ def judge(status: int, code: int | None) -> TwilioError:
     known = ERRORS.get(code) if code is not None else None
     if not 400 <= status < 500 or status == 408:
         meaning = known.meaning if known and known.kind == "transient" and known.sent else f"HTTP {status}"
-        return TwilioError("transient", True, True, meaning, outage=status not in range(300, 400))
+        return CarrierError("transient", True, True, meaning, outage=status not in range(300, 400))
     if known is not None:
         return known
     unknown = "" if code is None else "; this version does not know the code"
     if status == 407:  # only a proxy answers so
-        return TwilioError("config", False, False, "HTTP 407; check the proxy, and its user and password", outage=True)
+        return CarrierError("config", False, False, "HTTP 407; check the proxy, and its user and password", outage=True)
     if status in {401, 403, 404}:
-        return TwilioError(
+        return CarrierError(
             "config",
             False,
             False,
@@ -294,12 +263,12 @@ def judge(status: int, code: int | None) -> TwilioError:
             outage=status == 401,
         )
     if status == 429:
-        return TwilioError("rate", True, False, f"HTTP 429{unknown}", outage=True)
-    return TwilioError("refused", False, False, f"HTTP {status}{unknown}")
+        return CarrierError("rate", True, False, f"HTTP 429{unknown}", outage=True)
+    return CarrierError("refused", False, False, f"HTTP {status}{unknown}")
 
 
 def error_of(
-    row: TwilioError, name: str, pause: timedelta | None = None, code: int | None = None
+    row: CarrierError, name: str, pause: timedelta | None = None, code: int | None = None
 ) -> DeliveryError | RateLimited:
     """Return the error that a sender raises for a row.
 
@@ -309,23 +278,4 @@ def error_of(
         pause: the pause that the answer asked for. The row's pause is used if it is longer.
         code: Twilio's error code, if there is one.
     """
-    words = f"{name}: {row.meaning}"
-    told = {"carrier": "twilio", "carrier_code": None if code is None else str(code)}
-    if row.sent:
-        return DeliveryUncertain(words, outage=row.outage, **told)
-    if row.kind == "rate":
-        waits = [wait for wait in (pause, row.pause) if wait is not None]
-        limited = RateLimited("carrier", max(waits, default=None), outage=row.outage, **told)
-        limited.add_note(words)
-        return limited
-    return _KINDS.get(row.kind, DeliveryRejected)(words, outage=row.outage, **told)
-
-
-#: The errors of messages that were certainly not sent. All other kinds are ``DeliveryRejected``.
-_KINDS = {
-    "config": SenderMisconfigured,
-    "recipient": RecipientRejected,
-    "opt-out": RecipientOptedOut,
-    "blocked": RecipientRejected,
-    "fraud": RecipientRejected,
-}
+    return raised(row, name, "twilio", code, pause)

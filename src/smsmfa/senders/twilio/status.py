@@ -7,116 +7,24 @@ import hashlib
 import hmac
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, NoReturn, TypeAlias
 from urllib.parse import ParseResult, parse_qs, urlparse
-
-import attrs
 
 from ...codes import is_id
 from ...core.arguments import checked_clock
 from ...core.opaque import Opaque
-from ...events import Event
-from ...exceptions import ConfigurationError, DeliveryError, RateLimited, SmsMfaError
+from ...exceptions import ConfigurationError
 from ...typing import SMS, VOICE, WHATSAPP, Clock
 from ...values import instant
+from ..report import CallbackRejected, DeliveryReport, masked
 from .arguments import API_KEY, fits
-from .errors import ERRORS, TwilioError, error_of, judge
+from .errors import ERRORS
 from .forms import CHALLENGE
 
 #: The form of a request: its body, a mapping from names to one or several values, or a framework's multi-dict.
 Form: TypeAlias = bytes | str | Mapping[str, Any]
 
 _HASHES = {"HMAC_SHA1": hashlib.sha1, "HMAC_SHA256": hashlib.sha256}
-#: The order of statuses. An unknown status has rank 0.
-_RANKS = {
-    **dict.fromkeys(("accepted", "scheduled"), 1),
-    **dict.fromkeys(("queued", "initiated"), 2),
-    **dict.fromkeys(("sending", "ringing"), 3),
-    **dict.fromkeys(("sent", "in-progress"), 4),
-    **dict.fromkeys(("delivered", "undelivered", "failed", "canceled", "partially_delivered"), 5),
-    **dict.fromkeys(("completed", "busy", "no-answer"), 5),
-    "read": 6,
-}
-_BAD = frozenset({"undelivered", "failed", "canceled", "busy", "no-answer"})
-
-
-class CallbackRejected(SmsMfaError):
-    """The request is not a report signed by Twilio. Do not trust anything in it."""
-
-    code = "callback_rejected"
-    http_status = 403
-
-
-@attrs.frozen(kw_only=True)
-class DeliveryReport:
-    """The status of one message or call at one moment.
-
-    Reports may come more than once and in any order. Of two reports about the same message, the one with the higher
-    ``rank`` is later. ``"sent"`` may be the last status, and how reliable ``"delivered"`` is depends on the carrier.
-
-    Args:
-        message_id: Twilio's SID, as in the receipt.
-        status: Twilio's status: ``"sent"``, ``"delivered"``, ``"undelivered"`` and so on; for a call ``"completed"``
-            and so on.
-        error_code: Twilio's error code, if there is one.
-        challenge_id: the challenge that the message belongs to.
-        phone: the recipient's number, masked.
-        channel: ``"sms"``, ``"voice"`` or ``"whatsapp"``.
-        at: when the report arrived.
-    """
-
-    message_id: str
-    status: str
-    error_code: int | None
-    challenge_id: str | None
-    phone: str | None
-    channel: str
-    at: datetime
-
-    @property
-    def rank(self) -> int:
-        """The progress of the message, from 0 (an unknown status) to 6 (read)."""
-        return _RANKS.get(self.status, 0)
-
-    @property
-    def failed(self) -> bool:
-        """Whether the message did not arrive and will not arrive."""
-        return self.status in _BAD
-
-    @property
-    def error(self) -> TwilioError | None:
-        """The meaning of ``error_code``: its kind, and whether to send again. ``None`` if there is none, or unknown."""
-        return None if self.error_code is None else ERRORS.get(self.error_code)
-
-    def supersedes(self, other: "DeliveryReport | None") -> bool:
-        """Return whether this report is newer than ``other``, a report about the same message or ``None``."""
-        return other is None or self.rank > other.rank
-
-    @property
-    def event(self) -> Event:
-        """The report as an event for the audit trail, named ``"delivery_report"``. It has no user id."""
-        error = self._failure() if self.failed else None
-        return Event(
-            name="delivery_report",
-            outcome="failed" if error else "ok",
-            at=self.at,
-            user_id="",
-            phone=self.phone,
-            scope=error.scope if isinstance(error, RateLimited) else None,
-            error=error.code if error else None,
-            challenge_id=self.challenge_id,
-            message_id=self.message_id,
-            channel=self.channel,
-            carrier="twilio",
-            carrier_code=error.carrier_code if error else None,
-        )
-
-    def _failure(self) -> DeliveryError | RateLimited:
-        """Return the error that the sender would have raised if Twilio had known it at once."""
-        return error_of(
-            attrs.evolve(self.error or judge(400, self.error_code), sent=False), "Twilio", code=self.error_code
-        )
 
 
 class StatusCallback:
@@ -173,13 +81,15 @@ class StatusCallback:
         status = one.get("MessageStatus") or one.get("SmsStatus") or one.get("CallStatus")
         if not sid or not status:
             return CallbackRejected("the request is signed, but contains no report of a message or a call")
-        code, to = one.get("ErrorCode", ""), one.get("To", "")
+        text, to = one.get("ErrorCode", ""), one.get("To", "")
+        code = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
         return DeliveryReport(
             message_id=sid,
             status=status.lower(),
-            error_code=int(code) if code.isascii() and code.isdigit() and len(code) < 10 else None,
+            error_code=code,
+            error=None if code is None else ERRORS.get(code),
             challenge_id=_challenge(url),
-            phone=f"••••{to[-2:]}" if len(to) > 6 else None,
+            phone=masked(to),
             channel=_channel(sid, to),
             at=instant(self._clock() // 1000),
         )
