@@ -580,3 +580,14 @@ def test_never_opened():
     connection = Connection("default")
     connection.release()
     connection.drop()
+
+
+@pytest.mark.parametrize("kind", ["postgres", "mariadb"])
+def test_text(kind, request):
+    """T12: the text of an error, which may reach a visitor, names neither server nor user, and its cause does."""
+    database = {**request.getfixturevalue(kind), "USER": "nobody_at_all", "PASSWORD": "wrong"}
+    with project.known({**database, "PORT": "1"}) as alias, pytest.raises(StoreError) as raised:
+        DjangoStore(using=alias).read("k")
+
+    assert f"{alias}: OperationalError" == str(raised.value).removesuffix(" 2003")
+    assert "127.0.0.1" in str(raised.value.__cause__)

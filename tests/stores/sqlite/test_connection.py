@@ -273,9 +273,11 @@ def test_error_ends_the_transaction(opened, path):
 
 
 def test_errors_of_sqlite(opened):
-    """An error of SQLite becomes a StoreError with the name of the file and without values."""
-    with pytest.raises(StoreError, match=r"factor\.db: UNIQUE constraint failed") as raised:
+    """An error of SQLite becomes a StoreError without values, whose traceback names the file, but not its text."""
+    with pytest.raises(StoreError, match=r"^SQLite: UNIQUE constraint failed") as raised:
         put(opened, "a")
+    assert "factor.db" not in str(raised.value)
+    assert "factor.db" in raised.value.__notes__[0]
     assert StoreError is type(raised.value)
     assert isinstance(raised.value.__cause__, sqlite3.IntegrityError)
 

@@ -13,10 +13,11 @@ from django.core.signals import request_finished, request_started
 from django.db import Error, InterfaceError, OperationalError, connections
 
 from ...exceptions import ConfigurationError, StoreContention, StoreError
+from ..failures import described
 from ..forks import close_before_forks
 from ..retries import Undone
 from ..writes import DEADLINE
-from .sql import SQL, Sql
+from .sql import SQL, TABLE, Sql
 from .stand_in import in_tests
 
 T = TypeVar("T")
@@ -172,7 +173,7 @@ class Connection:
         )
 
     def _failure(self, error: Error) -> StoreError | Undone:
-        said = f"{self.alias}: {str(error).partition(chr(10))[0]}"
+        said = f"{self.alias}: {described(error.__cause__ or error, _code(error), TABLE)}"
         if _is_busy(error):
             return Undone(
                 StoreContention(
@@ -272,8 +273,13 @@ def _is_busy(error: Error) -> bool:
 
 
 def _is_contention(error: Error) -> bool:
-    codes = {getattr(error.__cause__, "sqlstate", None), *error.args[:1]}
-    return not _CONTENTION.isdisjoint(codes)
+    return _code(error) in _CONTENTION
+
+
+def _code(error: Error) -> object:
+    """Return MySQL's number of an error, or its SQLSTATE. MySQL's own SQLSTATE says less."""
+    number = (*error.args, None)[0]
+    return number if isinstance(number, int) else getattr(error.__cause__, "sqlstate", None)
 
 
 # --- threads and requests

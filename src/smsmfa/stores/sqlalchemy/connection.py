@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 from sqlalchemy.engine import Connection as DriverConnection
 
 from ...exceptions import StoreContention, StoreError
+from ..failures import described
 from ..retries import Undone
 from .sql import Sql, Statement
 
@@ -112,7 +113,7 @@ class Connection:
     def _fail(self, error: Exception) -> NoReturn:
         """Raise the error that the store promises, from the driver's: SQLAlchemy's own contains the values."""
         cause = cause_of(error)
-        said = f"{self._sql.database}: {first_line(cause)}"
+        said = f"{self._sql.database}: {described(cause, self._sql.code(cause), self._sql.table)}"
         if self._committing:
             self._broken = True
             raise StoreError(f"it is not known whether the update was stored; {said}") from cause
@@ -127,8 +128,3 @@ class Connection:
 def cause_of(error: BaseException) -> BaseException:
     """Return the driver's error."""
     return getattr(error, "orig", None) or error
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error. Other lines may show a row."""
-    return f"{type(error).__name__}: {error}".partition("\n")[0]

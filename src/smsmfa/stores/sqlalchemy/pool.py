@@ -19,9 +19,10 @@ from sqlalchemy.pool.base import reset_none
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from ...exceptions import ConfigurationError, StoreContention, StoreError
+from ..failures import described
 from ..retries import Undone
 from ..writes import DEADLINE
-from .connection import BEGUN, PAUSE, Connection, cause_of, first_line
+from .connection import BEGUN, PAUSE, Connection, cause_of
 from .dialects import sql_for
 from .sql import Sql
 
@@ -158,7 +159,8 @@ class Pool:
             raise StoreContention("all connections in the store's pool stayed in use") from error
         except Exception as error:
             cause = cause_of(error)
-            raise StoreError(f"no connection to {self.sql.database}: {first_line(cause)}") from cause
+            said = described(cause, self.sql.code(cause), self.sql.table)
+            raise StoreError(f"no connection to {self.sql.database}: {said}") from cause
 
     def _opened(self) -> Engine:
         if self.sql.database == "SQLite" and any(process != os.getpid() for process in [*self._engines]):

@@ -65,7 +65,7 @@ class Connection:
                 self.lock.release()
         if instead:
             return instead.run(work)
-        raise StoreContention(f"{self._path}: other threads kept the store busy for {self._timeout} s")
+        raise self._noted(StoreContention(f"other threads kept the store busy for {self._timeout} s"))
 
     def execute(self, db: sqlite3.Connection, statement: str, *values: object) -> list[Any]:
         """Execute a statement outside a transaction, once the file is not locked, and return its rows.
@@ -115,19 +115,21 @@ class Connection:
     def _open(self) -> sqlite3.Connection:
         self.drop()
         if self._db is not None:
-            raise StoreError(
-                f"{self._path}: the file was open during a fork that Python did not see, so SQLite would now lose "
-                "updates; use the store only after the fork (uWSGI: lazy-apps)"
+            raise self._noted(
+                StoreError(
+                    "the file was open during a fork that Python did not see, so SQLite would now lose updates; use "
+                    "the store only after the fork (uWSGI: lazy-apps)"
+                )
             )
         try:
             _create(self._path)
         except OSError as error:
-            raise StoreError(f"{self._path}: {error}") from error
+            raise self._noted(StoreError(f"SQLite: {error.strerror}")) from error
         self._process = os.getpid()
         self._db = db = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
         self._failed = False
         if self.execute(db, "PRAGMA journal_mode = WAL") != [("wal",)]:
-            raise StoreError(f"{self._path}: SQLite cannot keep a write-ahead log there; put the file on a local disk")
+            raise self._noted(StoreError("SQLite cannot keep a write-ahead log there; put the file on a local disk"))
         for statement in (f"PRAGMA synchronous = {self._synchronous}", *SCHEMA):
             self.execute(db, statement)
         return db
@@ -137,13 +139,20 @@ class Connection:
         if not isinstance(error, sqlite3.Error):
             return None
         if lost and isinstance(error, sqlite3.ProgrammingError):
-            return StoreError(f"{self._path}: a change must neither update nor close its own store, nor fork")
+            return StoreError("a change must neither update nor close its own store, nor fork")
         if not _is_busy(error):
-            return StoreError(f"{self._path}: {error}")
-        return StoreContention(
-            f"{self._path}: locked for {self._timeout} s, by another process or by a transaction of the application; "
-            "give the store a file of its own"
+            return self._noted(StoreError(f"SQLite: {error}"))
+        return self._noted(
+            StoreContention(
+                f"the SQLite file was locked for {self._timeout} s, by another process or by a transaction of the "
+                "application; give the store a file of its own"
+            )
         )
+
+    def _noted(self, error: StoreError) -> StoreError:
+        """Note the file for tracebacks. The text, which may reach a visitor, does not name it."""
+        error.add_note(f"the file is {self._path}")
+        return error
 
 
 def _is_busy(error: BaseException) -> bool:
