@@ -1,11 +1,15 @@
 """A real browser for the tests, and a web server for it."""
 
 import shutil
+from contextlib import ExitStack
 from threading import Thread
 
 import pytest
+from browser.person import Person, complaints_of
+from browser.sites import SITES
 from browser.wire import Handler, Server
 from services import absent
+from support import Factor, a_config
 
 SWITCHES = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -33,6 +37,40 @@ def serve():
             thread.join()
 
 
+@pytest.fixture(params=[
+    pytest.param(name, marks=() if name == "flask" else pytest.mark.browser) for name in SITES
+])  # fmt: skip
+def visit(request, driver, serve):
+    """Return a person who looks at the login page of a new site. Takes a store, and settings of the factor."""
+    with ExitStack() as sites:
+
+        def start(store=None, **settings):
+            factor = Factor(a_config(**settings), store=store)
+            return Person(driver, serve, lambda factor: sites.enter_context(SITES[request.param](factor)), factor)
+
+        yield start
+
+
+@pytest.fixture
+def person(visit):
+    """A person who looks at the login page of a new site with the defaults."""
+    return visit()
+
+
+@pytest.fixture
+def driver(chromium):
+    """The browser for one test. Its pages must not complain, for example of our Content-Security-Policy."""
+    first = chromium.current_window_handle
+    chromium.get_log("browser")
+    yield chromium
+    complaints = complaints_of(chromium)
+    for window in set(chromium.window_handles) - {first}:
+        chromium.switch_to.window(window)
+        chromium.close()
+    chromium.switch_to.window(first)
+    assert [] == complaints
+
+
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory):
     """Chromium, driven by Selenium."""
@@ -44,6 +82,7 @@ def chromium(tmp_path_factory):
     options.binary_location = browser
     for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
         options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield chromium
     chromium.quit()
