@@ -1,4 +1,4 @@
-"""The answers that a record keeps, each function on its own."""
+"""The answers that a record keeps."""
 
 import pytest
 from support import NUMBER, SECRET, Records, a_config
@@ -41,7 +41,7 @@ def issued(challenge_id="challenge", **fields):
 
 
 class TestFind:
-    """Which answer a request repeats."""
+    """The search for the answer that a request repeats."""
 
     def test_accepted_and_refused(self):
         """Requests that were accepted and requests that were refused are found."""
@@ -54,7 +54,7 @@ class TestFind:
         assert answers.find(records, request("three")) is None
 
     def test_without_a_key(self):
-        """Without a key nothing is found."""
+        """A request without a key finds no answer."""
         records = book()
         answers.accept(records, request(key=None))
 
@@ -72,7 +72,7 @@ class TestFind:
         ],
     )
     def test_time(self, after, found):
-        """T17: it is found for ten minutes, and by a host whose clock is up to a minute behind."""
+        """T17: an answer is found for ten minutes, also by a host whose clock is up to a minute behind."""
         user = User()
         answers.accept(book(user), request())
 
@@ -80,16 +80,16 @@ class TestFind:
 
 
 class TestIsLive:
-    """Whether an answer can still be shown."""
+    """The answers that can still be shown."""
 
     def test_no_codes(self):
-        """An answer without recovery codes can."""
+        """An answer without recovery codes can be shown."""
         records = book()
 
         assert answers.is_live(records, request(), answers.accept(records, request()))
 
     def test_codes(self):
-        """An answer with recovery codes can while one of them works."""
+        """An answer with recovery codes can be shown while one of them works."""
         records = book()
         answer = answers.accept(records, request(), codes=3)
         hashes = hashes_of(request().recovery_codes(3))
@@ -107,7 +107,7 @@ class TestUsedRefusal:
         "after, used", [(-3600 * SECOND, True), (0, True), (TEN_MINUTES, True), (TEN_MINUTES + 1, False)]
     )
     def test_time(self, after, used):
-        """What was accepted in the last ten minutes is used, whatever the code."""
+        """A request that was accepted in the last ten minutes is CodeUsed, with any code."""
         user = User()
         answers.accept(book(user), request(key=None))
         refusal = answers.used_refusal(book(user, now=NOW + after), request(code="999999"))
@@ -115,7 +115,7 @@ class TestUsedRefusal:
         assert (CodeUsed if used else type(None)) is type(refusal)
 
     def test_another(self):
-        """Another challenge is not."""
+        """Another challenge is not CodeUsed."""
         records = book()
         answers.accept(records, request("one"))
 
@@ -134,7 +134,7 @@ class TestUsedRefusal:
         assert 5 == records.user.accepted[0].misses
 
     def test_misses_without_a_key(self):
-        """Requests without a key can repeat nothing, and so they end nothing."""
+        """Requests without a key repeat nothing and end no repetition."""
         records = book()
         answers.accept(records, request())
         for _ in range(9):
@@ -144,10 +144,10 @@ class TestUsedRefusal:
 
 
 class TestKeep:
-    """What is kept, and for how long."""
+    """The answers that are kept, and for how long."""
 
     def test_most(self):
-        """The last 8 that were accepted and the last 10 that were refused are kept."""
+        """The last 8 accepted and the last 10 refused requests are kept."""
         records = book()
         for n in range(12):
             answers.accept(records, request(f"accepted {n}"))
@@ -157,7 +157,7 @@ class TestKeep:
         assert [request(f"refused {n}").about for n in range(2, 12)] == [one.about for one in records.user.refused]
 
     def test_accept(self):
-        """What is accepted is kept with a key or without."""
+        """An accepted request is kept with or without a key."""
         records = book()
         answer = answers.accept(records, request(), "sms", phone_id="phone", codes=2)
 
@@ -173,7 +173,7 @@ class TestKeep:
         assert [answer, without] == records.user.accepted
 
     def test_refuse(self):
-        """What is refused is kept with its error, but only with a key."""
+        """A refused request is kept with its error if it has a key."""
         records, refusal = book(), CodeRejected(2)
 
         assert refusal is answers.refuse(records, request(key=None), refusal)
@@ -182,7 +182,7 @@ class TestKeep:
         assert ["code_rejected"] == [answer.refusal for answer in records.user.refused]
 
     def test_forget_old(self):
-        """After ten minutes they are dropped."""
+        """Answers are dropped after ten minutes."""
         user = User()
         for at in (NOW, NOW + 1):
             answers.accept(book(user, now=at), request(f"at {at}"))
@@ -197,10 +197,10 @@ class TestKeep:
 
 
 class TestAcceptedAgain:
-    """The answer to a login or a recovery, once more."""
+    """The repeated answer to a login or a recovery."""
 
     def test_verify(self):
-        """The user is let in again, with the stamp and the number of then."""
+        """A repeated login has the stamp and the number of the first answer."""
         user = User(phones=[phone("one"), phone("two", last_used_at=NOW)], stamp=b"stamp")
         records = book(user)
         answer = answers.accept(records, request(), "sms")
@@ -209,7 +209,7 @@ class TestAcceptedAgain:
         assert "two" == records.phone.id
 
     def test_recover(self):
-        """A recovery is about no number."""
+        """A repeated recovery names no number."""
         user = User(phones=[phone(last_used_at=NOW)], recovery=hashes_of(request(kind="recover").recovery_codes(1)))
         records, asked = book(user), request(kind="recover")
         answer = answers.accept(records, asked, "recovery", codes=1)
@@ -218,14 +218,14 @@ class TestAcceptedAgain:
         assert records.phone is None
 
     def test_codes_are_gone(self):
-        """When the replacement was used or replaced, the code is a used one."""
+        """If the new recovery code was used or replaced, the request is CodeUsed."""
         records, asked = book(), request(kind="recover")
         answer = answers.accept(records, asked, "recovery", codes=1)
 
         assert isinstance(answers.accepted_again(records, asked, answer), CodeUsed)
 
     def test_refused(self):
-        """A refusal comes again, with what is left now."""
+        """A refusal is repeated with the attempts that are left now."""
         records = book(User(phones=[phone()], issued=[issued(attempts=2)]))
         answers.refuse(records, request(), CodeRejected(4))
         refusal = answers.accepted_again(records, request(), records.user.refused[0])
@@ -234,7 +234,7 @@ class TestAcceptedAgain:
         assert "phone" == records.phone.id
 
     def test_wrong_recovery_code(self):
-        """A wrong recovery code is refused again, with what is left now."""
+        """A wrong recovery code is refused again, with the attempts that are left now."""
         config = a_config(limits=Limits(recovery=Limit(5, None)))
         records, asked = book(User(recoveries=-2), config=config), request(kind="recover")
         answers.refuse(records, asked, CodeRejected(4))
@@ -254,7 +254,7 @@ class TestAcceptedAgain:
         ids=["used", "replaced", "expired", "exhausted", "disabled"],
     )
     def test_nothing_left(self, user):
-        """If the challenge is dead by now, nothing is left."""
+        """If the challenge is dead, the repeated refusal has no attempts left."""
         records = book(user)
         answers.refuse(records, request(), CodeRejected(4))
         refusal = answers.accepted_again(records, request(), records.user.refused[0])
@@ -263,10 +263,10 @@ class TestAcceptedAgain:
 
 
 class TestEnrolledAgain:
-    """The answer to a confirmation, once more."""
+    """The repeated answer to a confirmation."""
 
     def test_enrolled(self):
-        """The number of then is enrolled, and the recovery codes are shown if they were."""
+        """The answer has the same number, and the recovery codes if the first answer had them."""
         asked = request(kind="confirm")
         user = User(phones=[phone("one", enrolled_at=NOW), phone("two", enrolled_at=NOW)], stamp=b"stamp")
         user.recovery = hashes_of(asked.recovery_codes(2))
@@ -278,7 +278,7 @@ class TestEnrolledAgain:
         assert user.phones[1] is records.phone
 
     def test_shows_no_codes(self):
-        """Those of a second number are not shown."""
+        """The answer for a second number has no recovery codes."""
         asked = request(kind="confirm")
         records = book(User(phones=[phone("two")], stamp=b"stamp"))
         answer = answers.accept(records, asked, "sms", phone_id="two")
@@ -286,7 +286,7 @@ class TestEnrolledAgain:
         assert not answers.enrolled_again(records, asked, answer).shows_codes
 
     def test_number_is_gone(self):
-        """If the number is gone the code is a used one."""
+        """If the number was removed, the request is CodeUsed."""
         asked = request(kind="confirm")
         records = book(User(phones=[phone("two")]))
         answer = answers.accept(records, asked, "sms", phone_id="one")
@@ -294,7 +294,7 @@ class TestEnrolledAgain:
         assert isinstance(answers.enrolled_again(records, asked, answer), CodeUsed)
 
     def test_codes_are_gone(self):
-        """If the recovery codes were replaced, the code is a used one."""
+        """If the recovery codes were replaced, the request is CodeUsed."""
         asked = request(kind="confirm")
         records = book(User(phones=[phone()]))
         answer = answers.accept(records, asked, "sms", phone_id="phone", codes=1)
@@ -311,7 +311,7 @@ class TestEnrolledAgain:
 
     @pytest.mark.parametrize("pending_id, left", [("challenge", 4), ("another", 0)])
     def test_wrong_code(self, pending_id, left):
-        """A wrong code is refused again, with what is left of the pending number's challenge."""
+        """A wrong code is refused again, with the attempts left of the pending number's challenge."""
         asked = request(kind="confirm")
         records = book(User(pending=Pending(issued(pending_id, attempts=1), phone("new"))))
         answers.refuse(records, asked, CodeRejected(4))
@@ -321,7 +321,7 @@ class TestEnrolledAgain:
 
 
 def test_retired_secret():
-    """R12: retiring the secret ends every repetition, and a newer one beside it ends none."""
+    """R12: retiring the secret ends every repetition, and adding a newer secret ends none."""
     user = User()
     answers.accept(book(user), request())
 

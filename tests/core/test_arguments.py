@@ -1,4 +1,4 @@
-"""What an application passes in is checked before anything else happens."""
+"""The arguments of an application are checked first."""
 
 import time
 import uuid
@@ -33,7 +33,7 @@ class TestTimeout:
 
     @pytest.mark.parametrize("timeout", [timedelta(0), timedelta(hours=1, microseconds=1), -timedelta(1), 10, None])
     def test_of_another_kind_is_refused(self, timeout):
-        """None, for ever and bare numbers are no timeouts."""
+        """None, an endless time and bare numbers are refused as timeouts."""
         with pytest.raises(ConfigurationError, match="timeout: a timedelta above zero and of at most one hour"):
             checked_timeout(timeout)
 
@@ -41,7 +41,7 @@ class TestTimeout:
 class TestMethods:
     @pytest.mark.parametrize("store, asynchronous", [(MemoryStore(), False), (AsyncMemoryStore(), True)])
     def test_of_the_right_kind_pass(self, store, asynchronous):
-        """A store of the kind that is needed is taken."""
+        """A store of the right kind is accepted."""
         assert check_methods(store, "store", ("read", "update"), asynchronous=asynchronous) is None
 
     @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ class TestMethods:
         ],
     )
     def test_of_the_wrong_kind_are_refused(self, store, asynchronous, advice):
-        """A store of another kind, a class or no store at all is refused, with what to do."""
+        """A store of the wrong kind, a class, or another object is refused with advice."""
         with pytest.raises(ConfigurationError, match=advice):
             check_methods(store, "store", ("read", "update"), asynchronous=asynchronous)
 
@@ -65,12 +65,12 @@ class TestUserId:
         [("alice", "alice"), (7, "7"), ("7", "7"), (-1, "-1"), (0, "0"), (uuid.UUID(int=1), str(uuid.UUID(int=1)))],
     )
     def test_is_taken_as_its_text(self, given, text):
-        """A user id of text, a number or a UUID is one and the same user as its text."""
+        """A user id that is a number or a UUID is the same user as its text."""
         assert text == checked_user_id(given)
 
     @pytest.mark.parametrize("given", [None, True, False, "", b"alice", 1.5, ["alice"], object()])
     def test_of_nobody_is_refused(self, given):
-        """What an application has for a stranger never becomes a user."""
+        """A value that stands for an anonymous visitor never becomes a user."""
         with pytest.raises(TypeError, match="is somebody logged in"):
             checked_user_id(given)
 
@@ -78,18 +78,18 @@ class TestUserId:
 class TestPurpose:
     @pytest.mark.parametrize("purpose", ["login", "x", "p" * 64, "Überweisung"])
     def test_is_any_short_text(self, purpose):
-        """A purpose is the application's own word."""
+        """Any word of the application can be a purpose."""
         assert purpose == checked_purpose(purpose)
 
     @pytest.mark.parametrize("purpose", ["", "p" * 65, "enrollment"])
     def test_that_is_empty_long_or_reserved_is_refused(self, purpose):
-        """A purpose that stands for nothing, or for an enrolment, is a ValueError."""
+        """An empty purpose, or the one for enrolments, is a ValueError."""
         with pytest.raises(ValueError, match="purpose: 1 to 64"):
             checked_purpose(purpose)
 
     @pytest.mark.parametrize("purpose", [None, 1, b"login"])
     def test_of_another_kind_is_refused(self, purpose):
-        """A purpose that is no text is a TypeError."""
+        """A purpose that is not text is a TypeError."""
         with pytest.raises(TypeError, match="purpose: a str"):
             checked_purpose(purpose)
 
@@ -97,7 +97,7 @@ class TestPurpose:
 class TestLocale:
     @pytest.mark.parametrize("locale", [None, "en", "pt-BR", "zh-Hant-TW"])
     def test_is_a_language_tag(self, locale):
-        """A language tag is kept."""
+        """A language tag does not change."""
         assert locale == checked_locale(locale)
 
     @pytest.mark.parametrize(
@@ -115,19 +115,19 @@ class TestLocale:
         ids=str,
     )
     def test_forms_of_frameworks(self, locale, tag):
-        """Locales as frameworks hand them over become language tags."""
+        """Locales in the forms that frameworks use become language tags."""
         assert tag == checked_locale(locale)
 
     @pytest.mark.parametrize(
         "locale", ["", "*", "-", "en US", "C", "POSIX", "e" * 36, "dé", "en\n@evil.com #1", "," * 9999]
     )
     def test_none(self, locale):
-        """What means no language falls back to the default, and ends no login. It never gets into the text."""
+        """A locale that names no language means the default language, and its text is never shown."""
         assert checked_locale(locale) is None
 
     @pytest.mark.parametrize("locale", [1, b"en"])
     def test_of_another_kind_is_refused(self, locale):
-        """A locale that is no text is a TypeError."""
+        """A locale that is not text is a TypeError."""
         with pytest.raises(TypeError, match="locale: a str"):
             checked_locale(locale)
 
@@ -135,37 +135,37 @@ class TestLocale:
 class TestChannel:
     @pytest.mark.parametrize("channel", ["sms", "voice", "whatsapp"])
     def test_is_kept(self, channel):
-        """A channel that there is is taken as it is."""
+        """A known channel is accepted unchanged."""
         assert channel == checked_channel(channel)
 
     @pytest.mark.parametrize("channel", ["", "SMS", "email", "sms "])
     def test_unknown_is_refused(self, channel):
-        """A channel that there is not is a ValueError that names those there are."""
+        """An unknown channel is a ValueError that names the known ones."""
         with pytest.raises(ValueError, match="channel: one of sms, voice, whatsapp"):
             checked_channel(channel)
 
     @pytest.mark.parametrize("channel", [None, 1, b"sms", ["sms"]])
     def test_of_another_kind_is_refused(self, channel):
-        """A channel that is no text is a TypeError."""
+        """A channel that is not text is a TypeError."""
         with pytest.raises(TypeError, match="channel: a str"):
             checked_channel(channel)
 
 
 class TestDetails:
     def test_have_one_order(self):
-        """Details are the same whatever order they were given in."""
+        """The order of details does not matter."""
         expected = (("amount", "10 EUR"), ("payee", "Bob"))
         assert expected == checked_details({"payee": "Bob", "amount": "10 EUR"})
         assert expected == checked_details({"amount": "10 EUR", "payee": "Bob"})
 
     @pytest.mark.parametrize("details", [None, {}])
     def test_may_be_left_out(self, details):
-        """No details are the same as empty ones."""
+        """No details and empty details are the same."""
         assert () == checked_details(details)
 
     @pytest.mark.parametrize("details", [[("a", "b")], "ab", {"a": 1}, {1: "b"}, {"a": None}, 7])
     def test_of_another_kind_are_refused(self, details):
-        """Details that are no mapping of text to text are a TypeError."""
+        """Details that are not a mapping of text to text are a TypeError."""
         with pytest.raises(TypeError, match="details: a mapping"):
             checked_details(details)
 
@@ -190,7 +190,7 @@ class TestDetails:
             checked_details({key: "x"})
 
     def test_up_to_the_bounds_are_taken(self):
-        """Details of ten entries, and of the longest key and value, are taken."""
+        """Ten details, and details with the longest key and value, are accepted."""
         details = {f"{number:040d}": "x" * 60 for number in range(9)} | {"k": "y" * 90}
         assert tuple(sorted(details.items())) == checked_details(details)
         assert (("k", "v" * 200),) == checked_details({"k": "v" * 200})
@@ -207,13 +207,13 @@ def test_clock(clock):
     [0, 1_700_000_000_000_000_000, "time_ns", time.time, time.localtime, lambda: True, lambda: None, lambda: "0"],
 )
 def test_no_clock(clock):
-    """What is no function, or gives anything but an ``int``, is a ConfigurationError that says what a clock is."""
+    """A clock that is no function that returns an ``int`` is a ConfigurationError that says what a clock is."""
     with pytest.raises(ConfigurationError, match=r"clock: a function like time\.time_ns"):
         checked_clock(clock)
 
 
 def test_default_clock(monkeypatch):
-    """Without a clock the time is that of ``time.time_ns``, looked up at each call, so that tests can freeze it."""
+    """Without a clock, ``time.time_ns`` is looked up at each call, so that tests can freeze it."""
     clock = checked_clock(None)
     monkeypatch.setattr(time, "time_ns", lambda: 7)
 
@@ -229,13 +229,13 @@ class TestRetryKey:
 
     @pytest.mark.parametrize("key", ["", "k" * 15, "k" * 129, "k" * 16 + "\n", "\ud800" * 16])
     def test_wrong_length(self, key):
-        """A key that is too short to be unguessable, too long or not printable is refused, and not shown."""
+        """A key that is too short, too long or not printable is refused, and not shown."""
         with pytest.raises(ValueError, match="retry_key: 16 to 128 printable characters"):
             checked_retry_key(Opaque(key))
 
     @pytest.mark.parametrize("key", [7, b"k" * 16])
     def test_of_another_kind(self, key):
-        """A key that is no text is a TypeError."""
+        """A key that is not text is a TypeError."""
         with pytest.raises(TypeError, match="retry_key: an unguessable str"):
             checked_retry_key(Opaque(key))
 
@@ -248,7 +248,7 @@ class TestTimes:
 
     @pytest.mark.parametrize("age", [timedelta(microseconds=-1), timedelta(minutes=10, microseconds=1), 60, None])
     def test_wrong_age(self, age):
-        """Another age is refused."""
+        """A greater or negative age is refused."""
         with pytest.raises(ValueError, match="max_age: a timedelta"):
             checked_age(age)
 
@@ -258,6 +258,6 @@ class TestTimes:
 
     @pytest.mark.parametrize("when", [datetime(2030, 1, 1), "2030-01-01", None])  # noqa: DTZ001
     def test_no_instant(self, when):
-        """A time without a zone, or no time at all, is a TypeError."""
+        """A time without a zone, or an object that is no time, is a TypeError."""
         with pytest.raises(TypeError, match="enrolled_at: a datetime with a time zone"):
             checked_instant(when)

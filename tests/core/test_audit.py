@@ -1,4 +1,4 @@
-"""How an operation that has ended becomes an event, and what is logged."""
+"""How an operation becomes an event, and what is logged."""
 
 import pytest
 from support import NUMBER, START, a_config
@@ -15,7 +15,7 @@ PHONE = Phone("phone", int(NUMBER[1:]), "US", "mobile")
 
 
 def an_operation(channel="sms", **fields):
-    """Return an operation that has given a text of two segments to a sender."""
+    """Return an operation that gave a text of two segments to a sender."""
     one = Operation("challenge", a_config(), "alice", NOW, "verification", purpose="pay")
     one.message = Message(
         to=PHONE.phone, text="a" * 200, code="123456", kind="verification", challenge_id="id", expires_at=instant(NOW),
@@ -40,7 +40,7 @@ class TestAudit:
         assert ("sms", 2, "GSM-7") == (event.channel, event.segments, event.encoding)
 
     def test_raised(self):
-        """An error leaves the block, and the listener is told. Then no message is mentioned."""
+        """An error passes through the block, and its event mentions no message."""
         events = []
         with pytest.raises(NotEnrolled), Audit(an_operation(), events.append):
             raise NotEnrolled
@@ -48,14 +48,14 @@ class TestAudit:
         assert [("refused", NotEnrolled.code, None)] == [(one.outcome, one.error, one.channel) for one in events]
 
     def test_no_listener(self):
-        """Without a listener a block ends as it would without the block."""
+        """Without a listener the block changes nothing."""
         with Audit(an_operation(), None):
             pass
         with pytest.raises(NotEnrolled), Audit(an_operation(), None):
             raise NotEnrolled
 
     def test_listener_raises(self, caplog):
-        """An error of the listener is logged by its class alone, and changes nothing."""
+        """An error of the listener is logged by its class only, and changes nothing."""
 
         def listener(event):
             raise ZeroDivisionError("secret")
@@ -67,7 +67,7 @@ class TestAudit:
 
 
 class TestEvent:
-    """What an event says."""
+    """The fields of an event."""
 
     def test_call(self):
         """A call has no segments."""
@@ -76,7 +76,7 @@ class TestEvent:
         assert ("voice", None, None) == (event.channel, event.segments, event.encoding)
 
     def test_nothing_sent(self):
-        """Without a message an event has no channel, and its name says that none was sent."""
+        """An event without a message has no channel, and its name says that no message was sent."""
         event = event_of(an_operation(message=None, sent=False), None)
 
         assert ("gd_start_auth", None, None) == (event.name, event.channel, event.segments)
@@ -86,7 +86,7 @@ class TestEvent:
         assert "••••71" == event_of(an_operation(phone=PHONE), None).phone
 
     def test_uncertain(self):
-        """A message that may have gone out is a failure, with its cost."""
+        """A message that may have been sent is a failure, with its cost."""
         event = event_of(an_operation(uncertain=True), None)
 
         assert ("failed", "delivery_uncertain", "sms", 2) == (
@@ -106,7 +106,7 @@ class TestEvent:
         ids=lambda one: type(one).__name__ if isinstance(one, BaseException) else one,
     )
     def test_error(self, error, name, outcome, code):
-        """The name tells refusals, limits and carriers apart; a bug is named by its class."""
+        """The name distinguishes refusals, limits and carriers, and a bug is named by its class."""
         event = event_of(an_operation(), error)
 
         assert (name, outcome, code) == (event.name, event.outcome, event.error)
@@ -122,7 +122,7 @@ class TestEvent:
     ids=["uncertain", "another"],
 )
 def test_report(error, expected, caplog):
-    """T12: the log says that a message may have gone out, and nothing of what the sender said."""
+    """T12: the log says that a message may have been sent, and quotes nothing from the sender."""
     report_uncertain(object(), error)
 
     assert [expected] == caplog.messages

@@ -1,4 +1,4 @@
-"""The records of one decision, and what is written of them."""
+"""The records of one decision, and the entries that are written."""
 
 from datetime import timedelta
 
@@ -52,13 +52,13 @@ class TestBook:
     """The records of one decision."""
 
     def test_blank(self):
-        """What is not stored is blank."""
+        """A record that is not stored is blank."""
         book = a_book()
 
         assert (User(), Number()) == (book.user, book.number(NUMBER_AS_INT))
 
     def test_stored(self):
-        """What is stored is decoded, and a number's record is one object however often it is asked for."""
+        """A stored record is decoded once, so each call returns the same object for a number."""
         values = {USER_KEY: encode(User(sends=3)), NUMBER_KEY: encode(Number(sends=5))}
         book = a_book(values)
 
@@ -66,11 +66,11 @@ class TestBook:
         assert book.number(NUMBER_AS_INT) is book.number(NUMBER_AS_INT)
 
     def test_holder(self):
-        """A number's record names its users by a digest, not by what the application calls them."""
+        """A number's record names its users by a digest, not by their ids."""
         assert (43, False) == (len(a_book().holder), b"alice" in a_book().holder)
 
     def test_buckets(self):
-        """R28: a message is taken from the buckets of the user, the number and the total."""
+        """R28: a message is charged to the buckets of the user, the number and the total."""
         limits = {"user": Limit(1, HOUR), "number": Limit(2, HOUR), "total": Limit(3, HOUR)}
         book = a_book({total_key(): encode(Total(sends=9))}, **limits)
         buckets = book.send_buckets(NUMBER_AS_INT, confirmed=True)
@@ -80,40 +80,40 @@ class TestBook:
         assert buckets[2].record is book.send_buckets(NUMBER_AS_INT, confirmed=True)[2].record
 
     def test_only_user(self):
-        """Without a limit for numbers and for the total only the user's bucket is left, and no number is asked for."""
+        """Without limits for numbers and the total, only the user is charged, and no number's record is read."""
         assert ["user"] == [one.scope for one in a_book(number=None).send_buckets(OTHER, confirmed=True)]
 
     def test_lanes(self):
-        """A message to a confirmed number is charged to another bucket, with another limit, than one to confirm it."""
+        """A message to a confirmed number and one to confirm a number have different buckets and limits."""
         one = a_book(number=Limit(1, HOUR), unverified=Limit(2, HOUR))
         lanes = [one.send_buckets(NUMBER_AS_INT, confirmed=confirmed)[1] for confirmed in (True, False)]
 
         assert [(1, "sends"), (2, "unverified")] == [(lane.limit.capacity, lane.field) for lane in lanes]
 
     def test_missing(self):
-        """A number that the keys do not cover is missing, and the error shows nothing."""
+        """A number that the keys do not cover raises Missing, and the error shows nothing."""
         with pytest.raises(Missing) as caught:
             a_book().number(OTHER)
 
         assert (OTHER, "Missing()") == (caught.value.number, repr(caught.value))
 
     def test_repr(self):
-        """A book shows none of its records."""
+        """The repr of a book shows no records."""
         assert "<Book>" == repr(a_book())
 
 
 class TestWrites:
-    """What changed comes out as writes, with the time for which it says anything."""
+    """A book writes the records that changed, with the time to keep each."""
 
     def test_nothing(self):
-        """What is as it was is not written, and what is blank is not stored."""
+        """A record that did not change is not written, and a blank record is not stored."""
         values = {USER_KEY: encode(User(phones=[PHONE])), NUMBER_KEY: encode(Number(holders=[b"x"]))}
 
         assert {} == written(a_book(values), lambda book: book.number(NUMBER_AS_INT))
         assert {} == written(a_book(), lambda book: book.number(NUMBER_AS_INT))
 
     def test_user_with_number(self):
-        """The record of a user who has a number is kept for ever."""
+        """The record of a user with a number is kept forever."""
 
         def decide(book):
             book.user.phones = [PHONE]
@@ -135,13 +135,13 @@ class TestWrites:
         assert 3600 + KEEP_MARGIN <= entry.keep_for <= 3601 + KEEP_MARGIN
 
     def test_user_with_endless_bucket(self):
-        """A bucket that never refills is kept for ever."""
+        """A bucket that never refills is kept forever."""
         one = a_book(guesses=Limit(5, None))
 
         assert written(one, lambda book: setattr(book.user, "guesses", -1))[USER_KEY].keep_for is None
 
     def test_user_with_pending(self):
-        """A number that waits is kept for as long as its message can be asked for again."""
+        """A pending number is kept as long as its message can be sent again."""
         issued = Issued(
             id="id", key_id=1, purpose="enrollment", phone_id="phone", details=(), locale=None,
             created=NOW, expires=NOW + 300_000_000, sent=NOW,
@@ -151,13 +151,13 @@ class TestWrites:
         assert 300 + DAY // 10**6 <= entry.keep_for <= 301 + DAY // 10**6 + KEEP_MARGIN
 
     def test_user_with_answer(self):
-        """An answer is kept for as long as it can be repeated."""
+        """An answer is kept as long as it can be repeated."""
         entry = written(a_book(), lambda book: setattr(book.user, "accepted", [Answer(b"about", NOW)]))[USER_KEY]
 
         assert (600 + KEEP_MARGIN, int) == (entry.keep_for, type(entry.keep_for))
 
     def test_forgotten(self):
-        """T19: A record of nothing but full buckets is deleted once they are full by the clock of every host."""
+        """T19: a record that has only full buckets is deleted when they are full by the clock of every host."""
         for full_at, expected in (NOW - CLOCK_SKEW, True), (NOW - CLOCK_SKEW + 1, False):
             values = {
                 USER_KEY: encode(User(sends=full_at)),
@@ -170,7 +170,7 @@ class TestWrites:
             assert (dict.fromkeys(values) if expected else {}) == writes
 
     def test_number(self):
-        """The record of a number is kept while its bucket is not full, and for ever while users hold it."""
+        """The record of a number is kept until its bucket is full, and forever while users have the number."""
 
         def charge(book):
             book.number(NUMBER_AS_INT).sends = NOW + HOUR_US
@@ -182,13 +182,13 @@ class TestWrites:
         assert written(a_book(), hold)[NUMBER_KEY].keep_for is None
 
     def test_number_without_limit(self):
-        """Without a limit for numbers the record of one that nobody holds is deleted."""
+        """Without a limit for numbers, the record of a number that no user has is deleted."""
         values = {NUMBER_KEY: encode(Number(sends=NOW + HOUR_US))}
 
         assert {NUMBER_KEY: None} == written(a_book(values, number=None), lambda book: book.number(NUMBER_AS_INT))
 
     def test_total(self):
-        """The total is written where a message was taken from it, and kept while it is not full."""
+        """The total is written if a message was charged to it, and kept until it is full."""
 
         def charge(book):
             for one in book.send_buckets(NUMBER_AS_INT, confirmed=True):

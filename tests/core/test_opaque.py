@@ -1,4 +1,4 @@
-"""A hidden value stays hidden until it is asked for."""
+"""A hidden value is hidden until ``reveal`` is called."""
 
 import copy
 import pickle
@@ -11,7 +11,7 @@ VALUE = "what nobody may see"
 
 
 def test_reveal():
-    """The value comes out as it went in, and only by ``reveal``."""
+    """Only ``reveal`` returns the value, unchanged."""
     value = object()
 
     assert value is Opaque(value).reveal()
@@ -19,7 +19,7 @@ def test_reveal():
 
 @pytest.mark.parametrize("show", [repr, str, format, ascii, "{}".format, "{0!r:s}".format, "%s".__mod__])
 def test_no_text_shows_value(show):
-    """T12: no way of turning it into text shows the value."""
+    """T12: no conversion to text shows the value."""
     assert "<hidden>" == show(Opaque(VALUE))
 
 
@@ -32,7 +32,7 @@ def test_containers_show_nothing():
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_no_pickle(protocol):
-    """T12: a value cannot be pickled, alone or as part of something, and the refusal does not show it."""
+    """T12: a value cannot be pickled, alone or inside another object, and the error does not show it."""
     with pytest.raises(TypeError, match="cannot be pickled") as caught:
         pickle.dumps([Opaque(VALUE)], protocol)
 
@@ -47,5 +47,5 @@ def test_no_copy(duplicate):
 
 
 def test_no_dictionary():
-    """T12: an instance has no dictionary, which debuggers and error reporters walk."""
+    """T12: an instance has no ``__dict__``, which debuggers and error reporters would show."""
     assert not hasattr(Opaque(VALUE), "__dict__")

@@ -1,4 +1,4 @@
-"""What one call is about."""
+"""The subject of one call."""
 
 from support import START, a_config
 
@@ -12,7 +12,7 @@ def test_user_key():
 
 
 def test_before_anything_happens():
-    """A new operation knows no number, no message and no doubt."""
+    """A new operation has no number, no message and no uncertain delivery."""
     new = Operation("verify", a_config(), "alice", START // 1000)
 
     assert (None, None, None, False) == (new.phone, new.message, new.message_id, new.uncertain)

@@ -1,4 +1,4 @@
-"""What decisions return."""
+"""The outcomes of decisions."""
 
 import pytest
 
@@ -7,5 +7,5 @@ from smsmfa.core.outcomes import Accepted, Done, Outcome
 
 @pytest.mark.parametrize("outcome", [Outcome(), Done(), Accepted(1, "sms")], ids=lambda one: type(one).__name__)
 def test_repr(outcome):
-    """T12: the repr of an outcome shows nothing but its class."""
+    """T12: the repr of an outcome shows only its class."""
     assert f"<{type(outcome).__name__}>" == repr(outcome)

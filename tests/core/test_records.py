@@ -1,4 +1,4 @@
-"""What is stored: its form, what it becomes again, and what is no record."""
+"""The stored form of records, reading it back, and bytes that are no record."""
 
 import re
 from base64 import b64encode
@@ -51,13 +51,13 @@ BLANK = [(User, User()), (Number, Number()), (Total, Total())]
 
 @pytest.mark.parametrize("record", RECORDS, ids=repr)
 def test_round_trip(record):
-    """A record that was stored comes back as it was."""
+    """A stored record is read back unchanged."""
     assert record == decode(type(record), encode(record))
 
 
 @pytest.mark.parametrize("kind, blank", BLANK)
 def test_absent(kind, blank):
-    """Where nothing is stored there is a blank record: nothing enrolled, and every bucket full."""
+    """Without a stored value the record is blank: nothing is enrolled, and every bucket is full."""
     assert blank == decode(kind, None)
 
 
@@ -70,19 +70,19 @@ def test_absent(kind, blank):
     ],
 )
 def test_form(record, stored):
-    """The stored form does not change between releases: an array of MessagePack, the version first."""
+    """The stored form does not change between releases: an array of MessagePack that begins with the version."""
     assert stored == encode(record)
     assert record == decode(type(record), stored)
 
 
 def test_count_of_changes():
-    """A record from before stamps has an integer in their place, and so has none yet."""
+    """A record from before stamps existed keeps the integer that stood in their place."""
     assert 7 == decode(User, b"\x99\x01\x90\x90\xc0\x90\x07\x00\x00\x00").stamp
 
 
 @pytest.mark.parametrize("kind, blank", BLANK)
 def test_older_release(kind, blank):
-    """A record of an older release, which lacks the fields that were added since, has their defaults."""
+    """A record of an older release gets the defaults of newer fields."""
     assert blank == decode(kind, b"\x91\x01")
 
 
@@ -110,14 +110,14 @@ def test_older_release(kind, blank):
     ],
 )
 def test_no_record(kind, stored):
-    """R26: bytes that are no record, or of an unknown version, are a StoreError and never a blank record."""
+    """R26: bytes that are no record, or have an unknown version, are a StoreError, never a blank record."""
     with pytest.raises(StoreError, match=f"a stored {kind.__name__} record does not decode"):
         decode(kind, stored)
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=repr)
 def test_truncated(record):
-    """R26: a record that lost its end is a StoreError."""
+    """R26: a record without its end is a StoreError."""
     stored = encode(record)
 
     for length in range(len(stored)):
@@ -127,14 +127,14 @@ def test_truncated(record):
 
 @pytest.mark.parametrize("kind", [User, Number])
 def test_another_kind(kind):
-    """R26: a record of another kind is a StoreError, where it can be told."""
+    """R26: a record of another kind is a StoreError, if its form shows the kind."""
     with pytest.raises(StoreError):
         decode(kind, encode(NUMBER if kind is User else USER))
 
 
 @given(st.binary() | st.binary().map(lambda rest: b"\x99\x01" + rest), st.sampled_from([User, Number, Total]))
 def test_any_bytes(stored, kind):
-    """R26: whatever is stored is a record or a StoreError."""
+    """R26: any stored bytes are a record or a StoreError."""
     try:
         record = decode(kind, stored)
     except StoreError:
@@ -146,7 +146,7 @@ def test_any_bytes(stored, kind):
     "stored", [b"a stored text", msgspec.msgpack.encode([1, "a stored text"]), b"\x99\x01\x90\x90a stored text"]
 )
 def test_value_is_not_quoted(stored):
-    """T12: an error says nothing of what is stored, nor does an error behind it."""
+    """T12: neither an error nor its cause shows what is stored."""
     with pytest.raises(StoreError) as caught:
         decode(User, stored)
 
@@ -156,12 +156,12 @@ def test_value_is_not_quoted(stored):
 
 @pytest.mark.parametrize("record", [*RECORDS, PHONE, ISSUED, USER.pending], ids=repr)
 def test_repr(record):
-    """T12: a record's text shows nothing of it, for it knows whole numbers."""
+    """T12: the repr of a record shows nothing, because a record has whole numbers."""
     assert f"<{type(record).__name__}>" == repr(record) == str(record)
 
 
 def test_records_are_not_shown():
-    """T12: a traceback with locals, of an error while a record is encoded, shows no number."""
+    """T12: a traceback with locals from the encoding of a record shows no number."""
     with pytest.raises(OverflowError) as caught:
         encode(User(phones=[PHONE], sends=2**64))
 
@@ -169,13 +169,13 @@ def test_records_are_not_shown():
 
 
 def test_phone():
-    """A stored number becomes one that the application may see."""
+    """A stored number becomes a value for the application."""
     assert PhoneNumber("+14155552671", "US", "mobile") == PHONE.phone
 
 
 @pytest.mark.parametrize("user_id", ["alice", "7", "é", "\ud800", "x" * 100_000, "a b\n\0"])
 def test_user_key(user_id):
-    """A user's key is the SHA-256 of the id, so that it has a bounded length and no character a store may dislike."""
+    """A user's key is the SHA-256 of the id, so it is short and has only plain characters."""
     expected = "u:" + b64encode(sha256(user_id.encode("utf-8", "surrogatepass")).digest()).decode().rstrip("=")
 
     assert expected == user_key(user_id)
@@ -197,7 +197,7 @@ def test_key_prefix(namespace):
 
 
 def test_keys():
-    """Keys are what the store protocol asks for, and no two records share one."""
+    """Keys fit the store protocol, and no two records share a key."""
     keys = [user_key(name) for name in ("alice", "Alice", "alice ", "14155552671", "total")]
     keys += [number_key(number) for number in (14155552671, 1415555267)] + [total_key()]
 

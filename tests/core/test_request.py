@@ -20,10 +20,10 @@ def request(code="123456", kind="verify", of="challenge", key=KEY, **fields):
 
 
 class TestAbout:
-    """What was asked for, without the code."""
+    """The subject of a request, without the code."""
 
     def test_same(self):
-        """It is eight bytes, and the same for every code, key and secret."""
+        """The subject has eight bytes, and does not depend on code, key or secret."""
         others = [request("654321"), request(key=None), request(keys=a_config(secret=OTHER_SECRET).keys)]
 
         assert [request().about] * 3 == [other.about for other in others]
@@ -39,17 +39,17 @@ class TestAbout:
 
 
 class TestAnswer:
-    """What a record keeps."""
+    """The answer that a record keeps."""
 
     def test_without_a_key(self):
-        """Without a key nothing is kept that only a repetition would need."""
+        """Without a key the answer has neither a mark nor a seed."""
         asked = request(key=None)
 
         expected = Answer(about=asked.about, at=5, method="sms")
         assert expected == asked.answer(5, "sms", phone_id="phone", codes=2, refusal="phone_in_use")
 
     def test_with_a_key(self):
-        """With a key there is a mark, which hides the key and the code, and names its secret."""
+        """With a key the answer has a mark, which hides key and code and names its secret."""
         answer = request().answer(5, "sms", phone_id="phone", codes=2, refusal="phone_in_use")
 
         assert (5, "sms", "phone", b"seed", 2) == (
@@ -62,15 +62,15 @@ class TestAnswer:
         assert ("phone_in_use", 8, KEYS.newest.key_id) == (answer.refusal, len(answer.mark), answer.key_id)
 
     def test_no_codes(self):
-        """R12: without recovery codes to show there is no seed."""
+        """R12: an answer without recovery codes has no seed."""
         assert (b"", 0) == (request().answer(5).seed, request().answer(5).codes)
 
 
 class TestRepeats:
-    """Which request repeats another."""
+    """Requests that repeat another."""
 
     def test_same(self):
-        """The same request repeats it."""
+        """The same request repeats the answer."""
         assert request(seed=b"other").repeats(request().answer(5))
 
     @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ class TestRepeats:
         assert not request(**other).repeats(request().answer(5))
 
     def test_without_a_mark(self):
-        """What was asked without a key cannot be repeated, nor what had its mark taken away."""
+        """A request without a key, or without its mark, cannot be repeated."""
         answer = request().answer(5)
         answer.mark = b""
 
@@ -101,13 +101,13 @@ class TestRepeats:
         assert not request().repeats(request(key=None).answer(5))
 
     def test_rotated(self):
-        """R12: it is found under an older secret, until that is retired."""
+        """R12: an answer under an older secret is repeated until the secret is retired."""
         answer = request().answer(5)
 
         assert request(keys=a_config(secret=[OTHER_SECRET, SECRET]).keys).repeats(answer)
 
     def test_equal_hashes(self):
-        """The mark covers all of what was asked, not only its short hash."""
+        """The mark covers the whole request, not only its short hash."""
         answer, other = request().answer(5), request(of="another")
         answer.about = other.about
 
@@ -115,17 +115,17 @@ class TestRepeats:
 
 
 class TestRecoveryCodes:
-    """Recovery codes that an answer shows."""
+    """The recovery codes of an answer."""
 
     def test_without_a_key(self):
-        """Without a key they are random."""
+        """Without a key, recovery codes are random."""
         codes = request(key=None).recovery_codes(2).reveal() + request(key=None).recovery_codes(2).reveal()
 
         assert 4 == len(set(codes))
         assert None not in map(read_recovery_code, codes)
 
     def test_with_a_key(self):
-        """With a key they are derived, each on its own, and an answer gives them again."""
+        """With a key, each recovery code is derived, and the kept answer gives the same codes."""
         asked = request()
         codes = asked.recovery_codes(3)
         answer = asked.answer(5, codes=3)
@@ -143,11 +143,11 @@ class TestRecoveryCodes:
         ],
     )
     def test_other(self, other):
-        """R12: another seed, key, user or secret gives others."""
+        """R12: another seed, key, user or secret gives other recovery codes."""
         assert set(request().recovery_codes(2).reveal()).isdisjoint(request(**other).recovery_codes(2).reveal())
 
     def test_rotated(self):
-        """They are derived under the secret that made them."""
+        """Repeated recovery codes are derived under the secret of the first answer."""
         asked = request()
         answer = asked.answer(5, codes=1)
         rotated = request(keys=a_config(secret=[OTHER_SECRET, SECRET]).keys)
@@ -156,7 +156,7 @@ class TestRecoveryCodes:
         assert asked.recovery_codes(1).reveal() != rotated.recovery_codes(1).reveal()
 
     def test_retired(self):
-        """R12: under a retired secret nothing is derived."""
+        """R12: under a retired secret no recovery code is derived."""
         asked = request()
         answer = asked.answer(5, codes=1)
         retired = request(keys=a_config(secret=OTHER_SECRET).keys)
@@ -165,7 +165,7 @@ class TestRecoveryCodes:
         assert retired.shown_before(answer).reveal() != retired.shown_before(answer).reveal()
 
     def test_hashes(self):
-        """Their hashes are those by which they are checked."""
+        """The hashes of derived recovery codes are the hashes that check them."""
         codes = request().recovery_codes(2)
 
         assert [read_recovery_code(code) for code in codes.reveal()] == hashes_of(codes)

@@ -1,4 +1,4 @@
-"""The values and the message that leave the engine, from stored records."""
+"""Stored records become values and messages."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ CODES = Opaque(("one", "two"))
 
 
 def operation(config=None, *, kind="verification", now=NOW):
-    """Return a call that is about alice."""
+    """Return an operation about alice."""
     return Operation("challenge", config or a_config(), "alice", now, kind)
 
 
@@ -48,7 +48,7 @@ class TestMessageOf:
         return results.message_of(about, reply, results.challenge_of(about, reply.issued, reply.phone))
 
     def test_login(self):
-        """It has the code, the text and everything that a sender may need."""
+        """A message has the code, the text and everything that a sender may need."""
         message = self.message(channel="voice")
         code = a_config().code(operation().user_key, "verification", issued(), int(NUMBER[1:]))
 
@@ -65,22 +65,22 @@ class TestMessageOf:
         assert 2 == message.english.count(", ".join(code))
 
     def test_no_english(self):
-        """Only a call has an English text, because nobody reads the others aloud."""
+        """Only a call has an English text, because other messages are not read aloud."""
         assert self.message().english is None
 
     def test_text(self):
-        """The text has the code in it."""
+        """The text contains the code."""
         message = self.message()
 
         assert message.code.reveal() in message.text
         assert "Acme" in message.text
 
     def test_enrolment_has_another_code(self):
-        """R5: the code of an enrolment is another than that of a login."""
+        """R5: an enrolment and a login have different codes."""
         assert self.message(kind="enrollment").code.reveal() != self.message().code.reveal()
 
     def test_details(self):
-        """R5: details are in the text, and the sender gets those that are shown."""
+        """R5: the text shows details, and the sender gets the details that are shown."""
         message = self.message(
             a_config(messages={"payment": "{{ code }} pays {{ details.payee }}"}), purpose="payment",
             details=(("_order", "7"), ("payee", "Ann")),
@@ -90,7 +90,7 @@ class TestMessageOf:
         assert ["Ann"] == [value for _, value in message.details]
 
     def test_templates_changed(self):
-        """If the templates no longer fit the details the operator must act."""
+        """If the templates no longer fit the details, the error is SenderMisconfigured."""
         config = a_config(messages={"payment": "{{ code }} pays {{ details.payee }}"})
 
         error = rejected(self.message, config, purpose="payment", error=SenderMisconfigured)
@@ -102,7 +102,7 @@ class TestChallengeOf:
     """A challenge as the application sees it."""
 
     def test_sent(self):
-        """It names what was sent where, and until when."""
+        """A challenge says what was sent, to which number, and until when it is valid."""
         challenge = results.challenge_of(operation(), issued(channel="voice"), phone(), sent=True, attempts_left=3)
 
         assert ("challenge", "alice", NUMBER, "login", "voice") == (
@@ -116,13 +116,13 @@ class TestChallengeOf:
         assert (True, False, 3) == (challenge.sent, challenge.uncertain, challenge.attempts_left)
 
     def test_not_sent(self):
-        """By default this call sent nothing, and the attempts are not told."""
+        """By default, a challenge was not sent and does not tell the attempts."""
         challenge = results.challenge_of(operation(), issued(), phone())
 
         assert (False, None) == (challenge.sent, challenge.attempts_left)
 
     def test_uncertain(self):
-        """The same challenge with an unknown delivery differs in nothing else."""
+        """An uncertain delivery changes only that field of a challenge."""
         challenge = results.challenge_of(operation(), issued(), phone(), sent=True)
         unknown = results.uncertain(challenge)
 
@@ -138,7 +138,7 @@ class TestVerificationOf:
         [("login", True, True), ("manage", True, True), ("login", False, False), ("payment", True, False)],
     )
     def test_token(self, purpose, plain, manages):
-        """R17: its token may change the numbers if it is of the right purpose and no details were bound."""
+        """R17: the token may change numbers if it has the right purpose and no details."""
         accepted = Accepted(b"ten bytes!", Answer(about=b"", at=NOW, method="sms"))
         value = results.verification_of(operation(), accepted, purpose, plain=plain)
 
@@ -154,7 +154,7 @@ class TestVerificationOf:
         assert () == value.recovery_codes
 
     def test_recovery_codes(self):
-        """After a recovery it has the replacement."""
+        """A verification after a recovery has the new recovery code."""
         accepted = Accepted(b"ten bytes!", Answer(about=b"", at=NOW, method="recovery"))
 
         assert ("one", "two") == results.verification_of(
@@ -162,7 +162,7 @@ class TestVerificationOf:
         ).recovery_codes
 
     def test_repeated(self):
-        """A repetition has the same token, also after the secret was rotated."""
+        """A repeated verification has the same token, also after the secret was rotated."""
         answer = Answer(about=b"", at=NOW, key_id=a_config().keys.newest.key_id, method="sms")
         rotated = a_config(secret=[OTHER_SECRET, SECRET])
         first = results.verification_of(operation(), Accepted(b"ten bytes!", answer), "login")
@@ -172,7 +172,7 @@ class TestVerificationOf:
         assert (first, first.token, True) == (again, again.token, again.repeated)
 
     def test_not_repeated(self):
-        """R12: a new token is signed with the newest secret, whatever the answer names."""
+        """R12: a new token is signed with the newest secret, even if the answer names an older one."""
         config = a_config(secret=[OTHER_SECRET, SECRET])
         answer = Answer(about=b"", at=NOW, key_id=a_config().keys.newest.key_id)
         value = results.verification_of(operation(config), Accepted(b"ten bytes!", answer), "login")
@@ -181,7 +181,7 @@ class TestVerificationOf:
 
 
 class TestProvenAt:
-    """When a proof was given."""
+    """The time of a proof."""
 
     def test_good(self):
         """A good proof tells when the user passed."""
@@ -202,7 +202,7 @@ class TestProvenAt:
         ids=["none", "no number", "other numbers", "other purpose", "too old"],
     )
     def test_bad(self, user, proof, after):
-        """R17: no proof, no number, other numbers, another purpose or a greater age is refused."""
+        """R17: a proof is refused if it is missing, too old or of another purpose, or if the numbers changed."""
         rejected(results.proven_at, operation(now=NOW + after), user, proof, 30 * SECOND, error=ProofRequired)
 
 
@@ -216,7 +216,7 @@ class TestEnrollmentOf:
 
     @pytest.mark.parametrize("shows_codes, codes", [(True, ("one", "two")), (False, ())])
     def test_codes(self, shows_codes, codes):
-        """The recovery codes are shown if they are the user's."""
+        """An enrolment shows the recovery codes if they were stored for the user."""
         value = results.enrollment_of(operation(), self.enrolled(shows_codes=shows_codes), CODES)
 
         assert ("alice", codes, None, False) == (
@@ -227,14 +227,14 @@ class TestEnrollmentOf:
         )
 
     def test_verification(self):
-        """It carries the proof that confirming a number is."""
+        """An enrolment has a verification, because confirming a number is a proof."""
         enrolled = self.enrolled()
         verification = results.verification_of(operation(), enrolled, "login")
 
         assert verification is results.enrollment_of(operation(), enrolled, CODES, verification).verification
 
     def test_repeated(self):
-        """A repetition shows the number as it was when it was new."""
+        """A repeated enrolment shows the number as it was when it was new."""
         value = results.enrollment_of(operation(), self.enrolled(repeated=True), CODES)
 
         assert (None, False, AT, True) == (
@@ -255,10 +255,10 @@ class TestEnrollmentOf:
 
 
 class TestStatusOf:
-    """How things stand."""
+    """The status of a user."""
 
     def test_nobody(self):
-        """A user who is not known has everything left and nothing else."""
+        """An unknown user has full limits, no numbers and no challenges."""
         status = results.status_of(operation(), User())
 
         assert (True, False, (), (), False) == (
@@ -271,11 +271,11 @@ class TestStatusOf:
         assert (10, 20, 0) == (status.sends_left, status.guesses_left, status.recovery_codes_left)
 
     def test_disabled_factor(self):
-        """It tells that the factor is turned off."""
+        """A status tells that the factor is turned off."""
         assert not results.status_of(operation(a_config(enabled=False)), User()).enabled
 
     def test_challenges(self):
-        """Live challenges are listed, with the attempts and guesses that are left. Dead ones are not."""
+        """A status lists live challenges with the attempts left, and no dead ones."""
         user = User(
             phones=[phone("one"), phone("two", OTHER_NUMBER, disabled=True)],
             issued=[
@@ -294,7 +294,7 @@ class TestStatusOf:
         assert (True, False, 1) == (status.enrolled, status.locked, status.recovery_codes_left)
 
     def test_few_guesses(self):
-        """A challenge has no more attempts left than the budget has guesses."""
+        """A challenge has at most as many attempts left as the budget has guesses."""
         config = a_config(limits=Limits(guesses=Limit(3, timedelta(hours=1))))
         user = User(phones=[phone()], issued=[issued()], guesses=NOW + 3600 * SECOND)
         status = results.status_of(operation(config), user)
@@ -302,7 +302,7 @@ class TestStatusOf:
         assert (2, [2]) == (status.guesses_left, [one.attempts_left for one in status.challenges])
 
     def test_no_guesses(self):
-        """Without guesses the user is locked, and no challenge can be answered."""
+        """A user without guesses is locked, and no challenge can be answered."""
         config = a_config(limits=Limits(guesses=Limit(1, timedelta(hours=1))))
         user = User(phones=[phone()], issued=[issued()], guesses=NOW + 3600 * SECOND)
         status = results.status_of(operation(config), user)
@@ -314,5 +314,5 @@ class TestStatusOf:
         assert results.status_of(operation(), User(phones=[phone(disabled=True)])).locked
 
     def test_sends(self):
-        """It tells how many messages are left."""
+        """A status tells how many messages are left."""
         assert 9 == results.status_of(operation(), User(sends=NOW + 1)).sends_left

@@ -1,4 +1,4 @@
-"""The checks and the charges that decisions are made of, each on its own."""
+"""The checks and charges of decisions."""
 
 from datetime import timedelta
 
@@ -61,7 +61,7 @@ def limits(**arguments):
 
 
 def told(refusal):
-    """Return what a limit's refusal says."""
+    """Return the scope and the wait of a refusal."""
     assert isinstance(refusal, RateLimited)
     return refusal.scope, refusal.retry_after
 
@@ -70,20 +70,20 @@ class TestSpent:
     """An empty guess budget."""
 
     def test_guesses_left(self):
-        """While a guess is left nothing is refused, and nothing is charged."""
+        """While a guess is left, nothing is refused or charged."""
         user = User(guesses=NOW + HOUR_US)
         records = book(user, config=limits(guesses=Limit(2, HOUR)))
 
         assert (None, NOW + HOUR_US) == (rules.guesses_refusal(records), records.user.guesses)
 
     def test_none_left(self):
-        """When none is left it is refused, with the exact wait."""
+        """An empty budget is refused with the exact wait."""
         records = book(User(guesses=NOW + HOUR_US + 5), config=limits(guesses=Limit(2, HOUR)))
 
         assert ("guesses", timedelta(microseconds=5)) == told(rules.guesses_refusal(records))
 
     def test_clamp(self):
-        """T17: a budget deeper in debt than drained is set to drained."""
+        """T17: a budget that is more than empty is stored as just empty."""
         records = book(User(guesses=NOW + 9 * HOUR_US), config=limits(guesses=Limit(2, HOUR)))
 
         assert ("guesses", HOUR) == told(rules.guesses_refusal(records))
@@ -112,7 +112,7 @@ class TestUnproven:
         ],
     )
     def test_number(self, proof, good):
-        """R17: a proof has to be for changes, of the present numbers, at most 10 minutes old and a minute early."""
+        """R17: a proof must allow changes, match the numbers, and be at most 10 minutes old or a minute early."""
         refusal = rules.proof_refusal(book(User(phones=[phone()], stamp=b"3")), proof)
 
         assert good == (refusal is None)
@@ -120,7 +120,7 @@ class TestUnproven:
 
 
 class TestToReplace:
-    """The number that a new one takes the place of."""
+    """The number that a new one replaces."""
 
     TWO = [phone("first"), phone("second", OTHER_NUMBER)]
     DISABLED = [phone("first", disabled=True), phone("second", OTHER_NUMBER)]
@@ -148,7 +148,7 @@ class TestToReplace:
         ],
     )
     def test_cases(self, phones, most, number, replace, expected):
-        """A new number replaces the one named, the only one allowed, or itself if disabled; else there must be room."""
+        """A new number replaces the named one, the only one, or itself if disabled; otherwise there must be room."""
         found = rules.replaced_or_refusal(
             book(User(phones=phones), config=a_config(max_phones=most)), int(number[1:]), replace
         )
@@ -164,7 +164,7 @@ class TestSharedNumbers:
     )
     @pytest.mark.parametrize("own", [False, True])
     def test_in_use(self, most, others, refused, own):
-        """R16: as many other users as allowed refuse a number; the user does not count."""
+        """R16: a number is refused if it has as many other users as allowed."""
         holders = [b"%d" % other for other in range(others)]
         records = book(config=a_config(max_users_per_number=most))
         holders += [records.holder] if own else []
@@ -173,7 +173,7 @@ class TestSharedNumbers:
         assert refused == isinstance(rules.in_use_refusal(records, NUMBERS[0]), PhoneInUse)
 
     def test_let_go(self):
-        """R19: numbers that go take their challenges along, and their records forget the user, and nobody else."""
+        """R19: removing numbers drops their challenges, and their records forget only this user."""
         challenges = [issued("first", phone_id="first"), issued("second", phone_id="second")]
         user = User(phones=[phone("first"), phone("second", OTHER_NUMBER)], issued=challenges)
         records = book(user)
@@ -189,7 +189,7 @@ class TestSharedNumbers:
 
 
 class TestFind:
-    """What a user has, by its name."""
+    """Numbers and challenges by their ids."""
 
     USER = User(
         phones=[phone("off", disabled=True), phone("on", OTHER_NUMBER)],
@@ -198,17 +198,17 @@ class TestFind:
     )
 
     def test_phone(self):
-        """A number is found by its id, one that waits is not."""
+        """An enrolled number is found by its id, and a pending one is not."""
         assert [0, 1] == [self.USER.phones.index(rules.find_phone(self.USER, name)) for name in ("off", "on")]
         assert rules.find_phone(self.USER, "waits") is None
 
     def test_issued(self):
-        """A challenge is found by its id, that of an enrolment is not."""
+        """A challenge is found by its id, unless it is for an enrolment."""
         assert [0, 1] == [self.USER.issued.index(rules.find_challenge(self.USER, name)) for name in ("first", "second")]
         assert rules.find_challenge(self.USER, "third") is None
 
     def test_purpose(self):
-        """A challenge is found by its purpose, that of an enrolment is not."""
+        """A challenge is found by its purpose, unless it is for an enrolment."""
         assert ["first", "second"] == [rules.find_by_purpose(self.USER, name).id for name in ("login", "payment")]
         assert rules.find_by_purpose(self.USER, "enrollment") is None
 
@@ -222,12 +222,12 @@ class TestFind:
         assert expected == (found.id if isinstance(found, Phone) else type(found))
 
     def test_no_recipient(self):
-        """Without a number there is no recipient, and with disabled ones only the user is locked."""
+        """A user without numbers is not enrolled, and a user with only disabled ones is locked."""
         assert isinstance(rules.recipient_or_refusal(a_config(), User(), None), NotEnrolled)
         assert isinstance(rules.recipient_or_refusal(a_config(), User(phones=[phone(disabled=True)]), None), Locked)
 
     def test_dropped_region(self):
-        """T23: once a configuration drops a country, no message goes there. Another number is used if there is one."""
+        """T23: a number in a country that the configuration dropped is skipped for another one, or refused."""
         config = a_config(regions={"CA"})
         canadian = Phone("ca", 16135550123, "CA", "mobile")
 
@@ -239,7 +239,7 @@ class TestFind:
 
     @pytest.mark.parametrize("phone_id, expected", [("on", "on"), ("off", Locked), ("waits", NotEnrolled)])
     def test_answered(self, phone_id, expected):
-        """A code that was sent to a number is good while that number is enrolled and not disabled."""
+        """A code is good while its number is enrolled and not disabled."""
         found = rules.phone_or_refusal(self.USER, phone_id)
 
         assert expected == (found.id if isinstance(found, Phone) else type(found))
@@ -295,7 +295,7 @@ class TestChallenges:
         assert expected is None or 0 == refusal.attempts_left
 
     def test_retired_secret(self):
-        """R12: under a retired secret a challenge is closed."""
+        """R12: a challenge under a retired secret is closed."""
         retired = issued(config=a_config(secret="another secret of the tests, now retired"))
 
         assert isinstance(rules.closed_refusal(book(), retired), CodeExpired)
@@ -331,7 +331,7 @@ class TestSending:
         assert 0 == records.number(NUMBERS[1]).sends
 
     def test_refusal_charges_nothing(self):
-        """R28: a refusal charges none of the buckets, those that would have allowed the message included."""
+        """R28: a refusal charges no bucket, not even those that have a message left."""
         config = limits(user=Limit(2, HOUR), number=Limit(1, HOUR), total=Limit(3, None))
         records = book(User(sends=NOW + 60), config=config, numbers={NUMBER: Number(sends=NOW + 90)})
 
@@ -343,7 +343,7 @@ class TestSending:
         [(3, 2, 1, "user"), (1, 3, 2, "number"), (1, 2, 3, "total"), (3, 2, None, "total"), (2, 2, 2, "user")],
     )
     def test_longest_wait(self, user, number, total, expected):
-        """Of several refusals the longest wait is reported, and no end of waiting is the longest."""
+        """The longest wait of several refusals is reported, and an endless wait is the longest."""
         config = limits(
             user=Limit(1, HOUR * user), number=Limit(1, HOUR * number), total=Limit(1, total and HOUR * total)
         )
@@ -354,7 +354,7 @@ class TestSending:
         assert (expected, None if total is None else HOUR * max(user, number, total)) == (scope, wait)
 
     def test_clamp(self):
-        """T17: a refusal sets every bucket that is deeper in debt than drained to drained."""
+        """T17: a refusal stores every bucket that is more than empty as just empty."""
         config = limits(user=Limit(2, HOUR), number=Limit(3, HOUR), total=Limit(4, HOUR))
         far = NOW + 99 * HOUR_US
         records = book(User(sends=far), config=config, numbers={NUMBER: Number(sends=far)}, total=Total(sends=far))
@@ -365,7 +365,7 @@ class TestSending:
         assert [NOW + capacity * HOUR_US for capacity in (2, 3, 4)] == [one.record.sends for one in buckets]
 
     def test_put_in_place(self):
-        """R5: a new challenge takes the place of the old one, and of those that cannot be asked for again."""
+        """R5: a new challenge replaces the old one, and all that can no longer be renewed."""
         old, other = issued("old"), issued("other", "payment", at=NOW - DAY_US)
         gone = issued("gone", "manage", at=NOW - DAY_US - 300 * SECOND_US)
         records = book(User(issued=[old, other, gone]))
@@ -376,14 +376,14 @@ class TestSending:
         assert ("new", True, stored, None) == (reply.issued.id, reply.sent, reply.displaced, reply.before)
 
     def test_put_in_place_is_bounded(self):
-        """T19: a record holds 32 challenges, and the oldest makes room."""
+        """T19: a record holds 32 challenges, and drops the oldest for a new one."""
         records = book(User(issued=[issued(str(n), str(n)) for n in range(32)]))
         decisions._replace(records, None, issued("new"), phone())
 
         assert (32, "1", "new") == (len(records.user.issued), records.user.issued[0].id, records.user.issued[-1].id)
 
     def test_repeat(self):
-        """R4: a repeated message moves the gap, and neither expiry nor attempts."""
+        """R4: a repeated message starts the gap anew, and changes neither expiry nor attempts."""
         challenge = issued(at=NOW - 30 * SECOND_US, attempts=3)
         reply = decisions._repeat(book(), challenge, phone(), None, confirmed=True)
 
@@ -392,11 +392,11 @@ class TestSending:
 
     @pytest.mark.parametrize("ahead, expected", [(60 * SECOND_US, 90 * SECOND_US), (60 * SECOND_US + 1, 0)])
     def test_gap_after_a_clock_was_set_back(self, ahead, expected):
-        """A message from further ahead than hosts differ has no gap, so that no clock stretches it (T17)."""
+        """T17: a message from more than a minute in the future has no gap, so no clock can stretch the gap."""
         assert NOW + expected == rules.gap_end(a_config(), issued(at=NOW, sent=NOW + ahead), NOW)
 
     def test_repeat_within_gap(self):
-        """Within the gap a repetition is refused, with the exact wait, before any limit."""
+        """Within the gap a repetition is refused before any limit, with the exact wait."""
         records = book(User(sends=NOW + HOUR_US), config=limits(user=Limit(1, HOUR)))
 
         assert ("resend", timedelta(seconds=29)) == told(
@@ -404,7 +404,7 @@ class TestSending:
         )
 
     def test_repeat_at_the_end_of_the_gap(self):
-        """A microsecond before the gap ends a repetition is refused, then no more."""
+        """A repetition is refused until the microsecond at which the gap ends."""
         challenge = issued(at=NOW - 30 * SECOND_US)
         early = decisions._repeat(book(now=NOW - 1), challenge, phone(), None, confirmed=True)
 
@@ -412,7 +412,7 @@ class TestSending:
         assert decisions._repeat(book(), challenge, phone(), None, confirmed=True).sent
 
     def test_repeat_is_limited(self):
-        """R28: after the gap the limits hold a repetition, and the gap stays as it was."""
+        """R28: after the gap the limits can refuse a repetition, and then the gap does not change."""
         records = book(User(sends=NOW + HOUR_US), config=limits(user=Limit(1, HOUR)))
         challenge = issued(at=NOW - 30 * SECOND_US)
 
@@ -466,7 +466,7 @@ class TestComparing:
         assert [(1, True)] == seen
 
     def test_bound(self):
-        """R5, T8: a code is equal for its user, kind, challenge, purpose, details and number, and for no other."""
+        """R5, T8: a code is right only for its user, kind, challenge, purpose, details and number."""
         records, challenge = book(), issued()
         code = Opaque(self.code(records, challenge))
         altered = [issued("other"), issued(purpose="payment"), issued()]
@@ -481,13 +481,13 @@ class TestComparing:
 
     @pytest.mark.parametrize("attempts, guesses, left", [(1, 20, 4), (5, 20, 0), (1, 2, 2), (1, 0, 0)])
     def test_attempts_left(self, attempts, guesses, left):
-        """What is left is what both the challenge and the budget allow."""
+        """The attempts left are the smaller of the challenge's and the budget's."""
         records = book(User(guesses=guesses - 20), config=limits(guesses=Limit(20, None)))
 
         assert left == rules.wrong_code(records, issued(attempts=attempts)).attempts_left
 
     def test_unknown(self, monkeypatch):
-        """R11: a challenge that is not there is refused after the work of one that is, and costs nothing."""
+        """R11: an unknown challenge is refused after the same work as a known one, and costs nothing."""
         derived, derive = [], CodeGenerator.code
 
         def code(self, *context):
@@ -502,19 +502,19 @@ class TestComparing:
 
 
 def test_no_number_is_confirmed():
-    """A user has confirmed the numbers of the record, disabled or not, and no other."""
+    """The confirmed numbers of a user are those of the record, also disabled ones."""
     user = User(phones=[Phone("one", int(NUMBER[1:]), "US", "mobile", disabled=True)])
 
     assert [True, False] == [rules.is_confirmed(user, int(number[1:])) for number in (NUMBER, OTHER_NUMBER)]
 
 
 def test_refunds():
-    """Refunds are counted until there were too many."""
+    """Refunds are counted, and refused after too many."""
     records = Records(a_config(limits=Limits(refunds=Limit(2, timedelta(hours=1)))))
 
     assert [True, True, False] == [records.run(rules.charge_refund) for _ in range(3)]
 
 
 def test_full_guess_budget():
-    """A budget that was never used refuses nothing."""
+    """An unused budget refuses nothing."""
     assert Records().run(rules.guesses_refusal) is None

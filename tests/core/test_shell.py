@@ -1,4 +1,4 @@
-"""Around the decisions: what shells accept, and what stores, senders and clocks can do to them. For both twins."""
+"""Shells, synchronous and asynchronous: their arguments, stores, senders and clocks."""
 
 import asyncio
 import logging
@@ -95,7 +95,7 @@ ENROLLER = {"start", "resend", "confirm", "remove", "prefer", "adopt", "new_reco
 
 
 class Tampered:
-    """A store that calls ``meanwhile`` before each update, and leaves the updating to ``instead`` where that is set."""
+    """A store that calls ``meanwhile`` before each update, and ``instead`` in place of the update if it is set."""
 
     def __init__(self):
         self.store = MemoryStore()
@@ -131,12 +131,12 @@ def new(request):
 
 @pytest.fixture
 def factor(new):
-    """A factor over a store that can be tampered with, and alice enrolled."""
+    """A factor over a store that tests can disturb, with alice enrolled."""
     return enrolled(new(store=Tampered()))
 
 
 def enrolled(factor):
-    """Enrol alice, and forget that message."""
+    """Enrol alice, and delete the message."""
     factor.enrollment = factor.enrol()
     factor.outbox.messages.clear()
     factor.outbox.calls = 0
@@ -149,14 +149,14 @@ def over(factor, **arguments):
 
 
 def call(factor, name, user_id, *arguments):
-    """Call an operation by its name, or by its name's first word."""
+    """Call an operation by its name, or by the first word of its name."""
     twin = factor.enroller if name in ENROLLER else factor.verifier
     proof = {"proof": None} if name in {"remove", "prefer", "new_recovery_codes"} else {}
     return getattr(twin, name.partition(" ")[0])(user_id, *arguments, **proof)
 
 
 def at_next_message(factor, step):
-    """Have the sender run ``step`` before it sends the next message, and no other one."""
+    """Let the sender run ``step`` before it sends the next message only."""
     send = factor.outbox.send
 
     def step_and_send(message):
@@ -168,7 +168,7 @@ def at_next_message(factor, step):
 
 
 class TestConstruction:
-    """A shell is given a configuration, a store, a sender, a listener and a clock, or says what is wrong."""
+    """A shell checks its configuration, store, sender, listener and clock."""
 
     @staticmethod
     def parts(shell):
@@ -177,12 +177,12 @@ class TestConstruction:
 
     @pytest.mark.parametrize("shell", SHELLS)
     def test_clock_of_the_machine(self, shell):
-        """Without a clock a shell takes that of the machine."""
+        """Without a clock a shell uses the machine's clock."""
         assert shell(a_config(), *self.parts(shell))
 
     @pytest.mark.parametrize("shell", SHELLS)
     def test_clock_is_looked_up(self, shell, monkeypatch):
-        """Who freezes time after a shell was made freezes the shell's time too."""
+        """Freezing time after a shell was made freezes the shell's time too."""
         store, outbox = MemoryStore(), Outbox()
         if shell.__name__.startswith("Async"):
             frozen = Awaited(shell(a_config(), Coroutines(store), Coroutines(outbox)))
@@ -203,12 +203,12 @@ class TestConstruction:
     @pytest.mark.parametrize("shell", SHELLS)
     @pytest.mark.parametrize("config", [None, {}, FactorConfig, "secret"])
     def test_config(self, shell, config):
-        """What is no configuration is refused."""
+        """An object that is no configuration is refused."""
         rejected(shell, config, *self.parts(shell), error=ConfigurationError)
 
     @pytest.mark.parametrize("shell", SHELLS)
     def test_kind(self, shell):
-        """An asynchronous store or sender in a synchronous shell is refused, and the reverse, and named."""
+        """An asynchronous store or sender in a synchronous shell, or the reverse, is refused and named."""
         store, sender = self.parts(shell)
         others = {Enroller: AsyncEnroller, Verifier: AsyncVerifier, AsyncEnroller: Enroller, AsyncVerifier: Verifier}
         other_store, other_sender = self.parts(others[shell])
@@ -221,7 +221,7 @@ class TestConstruction:
     @pytest.mark.parametrize("shell", SHELLS)
     @pytest.mark.parametrize("nothing", [None, object(), "redis://localhost", {}])
     def test_no_protocol(self, shell, nothing):
-        """What has not the methods of a store or a sender is refused, and named."""
+        """An object without the methods of a store or a sender is refused and named."""
         store, sender = self.parts(shell)
 
         assert "store" in str(rejected(shell, a_config(), nothing, sender, error=ConfigurationError))
@@ -243,18 +243,18 @@ class TestConstruction:
         "clock", [1, time.time, lambda: True, lambda: None, lambda: "1", lambda: datetime.now(UTC)]
     )
     def test_clock(self, shell, clock):
-        """A clock that is no function of nanoseconds as an integer is refused."""
+        """A clock that does not return nanoseconds as an integer is refused."""
         rejected(shell, a_config(), *self.parts(shell), clock=clock, error=ConfigurationError)
 
 
 class TestUserIds:
-    """Whose operation it is."""
+    """The user of an operation."""
 
     @pytest.mark.parametrize(
         "one, other", [(7, "7"), (UUID(int=7), "00000000-0000-0000-0000-000000000007"), (-1, "-1"), ("zoë", "zoë")]
     )
     def test_one_user(self, factor, one, other):
-        """A user id is taken as its text: 7 and "7" are one user, and so are a UUID and its text."""
+        """A user id counts as its text: 7 and "7" are one user, and so are a UUID and its text."""
         assert other == factor.enrol(one).user_id
         assert factor.log_in(other)
 
@@ -268,7 +268,7 @@ class TestUserIds:
     @pytest.mark.parametrize("name", OPERATIONS)
     @pytest.mark.parametrize("user_id", [None, True, False, "", b"alice", 7.0, ("alice",), object()])
     def test_no_user_id(self, factor, name, user_id):
-        """What is no user id is a TypeError, before the store is touched: a stranger must not become a user."""
+        """An object that is no user id is a TypeError before the store is called, so no stranger becomes a user."""
         factor.store.calls = 0
         rejected(call, factor, name, user_id, *OPERATIONS[name], error=TypeError)
 
@@ -276,7 +276,7 @@ class TestUserIds:
 
     @pytest.mark.parametrize("name", OPERATIONS)
     def test_reads_clock_once(self, new, name):
-        """An operation happens at one instant: it reads the clock once, whatever comes of it."""
+        """An operation reads the clock once, also if it fails."""
         clock = Watched()
         factor = enrolled(new(clock=clock))
         clock.reads = 0
@@ -287,7 +287,7 @@ class TestUserIds:
 
 
 class TestArguments:
-    """What else a challenge and a check may be given."""
+    """The other arguments of a challenge and a check."""
 
     @pytest.mark.parametrize(
         "arguments, error",
@@ -308,7 +308,7 @@ class TestArguments:
         ],
     )
     def test_purpose_and_details(self, factor, arguments, error):
-        """A wrong purpose or wrong details are refused by a challenge and by a check, before the store is touched."""
+        """A challenge and a check refuse a wrong purpose or wrong details before they call the store."""
         factor.store.calls = 0
         rejected(factor.verifier.challenge, "alice", error=error, **arguments)
         rejected(factor.verifier.verify, "alice", "x", "123456", error=error, **arguments)
@@ -317,7 +317,7 @@ class TestArguments:
 
     @pytest.mark.parametrize("locale", [7, b"fr"])
     def test_locale(self, factor, locale):
-        """What is neither text nor a Locale is refused, before the store is touched."""
+        """A locale that is neither text nor a Locale is refused before the store is called."""
         factor.store.calls = 0
         rejected(factor.verifier.challenge, "alice", locale=locale, error=TypeError)
 
@@ -327,7 +327,7 @@ class TestArguments:
         "locale, language", [("fr_FR", "fr"), ("", "en"), ("*", "en"), ("de_DE.UTF-8", "de"), ("x" * 10**6, "en")]
     )
     def test_any_locale(self, factor, locale, language):
-        """A locale as frameworks hand it over never ends a login."""
+        """A locale in any form of a framework never ends a login."""
         factor.verifier.challenge("alice", locale=locale)
 
         assert language == factor.outbox.messages[-1].language
@@ -335,11 +335,11 @@ class TestArguments:
 
 @pytest.mark.parametrize("error", REJECTIONS)
 class TestRejected:
-    """A message that certainly did not go out leaves everything as it was."""
+    """A message that was certainly not sent changes nothing."""
 
     @pytest.fixture(params=["number", "total"])
     def factor(self, new, request):
-        """A factor in which what is shared is limited too: both lanes of a number, or the total."""
+        """A factor that also limits what users share: both lanes of a number, or the total."""
         lanes = {"number": Limit(8, HOUR), "unverified": Limit(8, HOUR), "total": None}
         total = {"number": None, "unverified": None, "total": Limit(8, HOUR)}
         shared = lanes if request.param == "number" else total
@@ -347,7 +347,7 @@ class TestRejected:
 
     @staticmethod
     def room(factor):
-        """Return how many messages alice has left, and 8 minus what is charged to what is shared."""
+        """Return how many messages alice has left, and how many are left of the shared limit."""
         limits, now = factor.config.limits, factor.clock() // 1000
         buckets = [decode(Total, factor.store.read(total_key())).sends]
         if limits.number:
@@ -358,14 +358,14 @@ class TestRejected:
 
     @staticmethod
     def drain(factor):
-        """Use up what is shared."""
+        """Use up the shared limit."""
         drained = factor.clock() // 1000 + Limit(8, HOUR).span
         for key, record in (total_key(), Total(sends=drained)), (NUMBER_KEYS[0], Number(sends=drained)):
             factor.store.update([key], lambda _, key=key, record=record: ({key: Entry(encode(record))}, None))
 
     @staticmethod
     def refuse(factor, error, function, *arguments, meanwhile=lambda: None, **named):
-        """Have the sender raise ``error``, expect that very one, and return it."""
+        """Let the sender raise ``error``, expect the same error, and return it."""
         refusal = error("the carrier said no")
 
         def step():
@@ -377,14 +377,14 @@ class TestRejected:
         return refusal
 
     def test_challenge(self, factor, error):
-        """The charges and the gap are given back, and the challenge is gone: the next message can go out at once."""
+        """The charges, the gap and the challenge are undone, so the next message can be sent at once."""
         self.refuse(factor, error, factor.verifier.challenge, "alice")
         assert () == factor.verifier.status("alice").challenges
         assert factor.verifier.challenge("alice").sent
         assert (8, 6) == self.room(factor)
 
     def test_challenge_is_displaced(self, factor, error):
-        """R4: the challenge that the new one took the place of is back, with the attempts that it had."""
+        """R4: the challenge that the new one replaced is restored with its attempts."""
         challenge = factor.verifier.challenge("alice")
         code = factor.outbox.code
         rejected(factor.verifier.verify, "alice", challenge.id, wrong(code))
@@ -396,14 +396,14 @@ class TestRejected:
         assert (8, 6) == self.room(factor)
 
     def test_other_challenges_stay(self, factor, error):
-        """Challenges for other purposes are left alone."""
+        """Challenges for other purposes do not change."""
         payment = factor.verifier.challenge("alice", purpose="payment")
         self.refuse(factor, error, factor.verifier.challenge, "alice")
 
         assert [payment.id] == [live.id for live in factor.verifier.status("alice").challenges]
 
     def test_resend(self, factor, error):
-        """A resend's challenge stays, and can be sent again at once."""
+        """The challenge of a failed resend stays, and can be sent again at once."""
         challenge = factor.verifier.challenge("alice")
         code = factor.outbox.code
         factor.clock.move(seconds=40)
@@ -416,7 +416,7 @@ class TestRejected:
         assert (7, 5) == self.room(factor)
 
     def test_renewal(self, factor, error):
-        """A dead challenge whose renewal did not go out can be renewed again."""
+        """A dead challenge whose renewal was not sent can be renewed again."""
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(minutes=5)
         self.refuse(factor, error, factor.verifier.resend, "alice", challenge.id)
@@ -425,7 +425,7 @@ class TestRejected:
         assert (7, 5) == self.room(factor)
 
     def test_start(self, factor, error):
-        """A number whose first message did not go out does not wait, and what waited before it is back."""
+        """A number whose first message was not sent is not pending, and the previous pending number is restored."""
         proof = factor.enrollment.verification.token
         self.refuse(factor, error, factor.enroller.start, "alice", OTHER_NUMBER, proof=proof)
         assert () == factor.verifier.status("alice").challenges
@@ -437,7 +437,7 @@ class TestRejected:
         assert (8, 6) == self.room(factor)
 
     def test_resend_of_pending(self, factor, error):
-        """The number that waits goes on waiting, and can be sent its code at once."""
+        """The pending number stays pending, and can be sent its code at once."""
         proof = factor.enrollment.verification.token
         pending = factor.enroller.start("alice", OTHER_NUMBER, proof=proof)
         factor.clock.move(seconds=30)
@@ -448,7 +448,7 @@ class TestRejected:
         assert (7, 5) == self.room(factor)
 
     def test_used_meanwhile(self, factor, error):
-        """R3, T5: a code that was used while the carrier refused a resend stays used, and the charge is given back."""
+        """R3, T5: a code that was used during a refused resend stays used, and the charge is given back."""
         challenge = factor.verifier.challenge("alice")
         code = factor.outbox.code
         factor.clock.move(seconds=30)
@@ -459,7 +459,7 @@ class TestRejected:
         assert (8, 6) == self.room(factor)
 
     def test_slow_refusal(self, factor, error):
-        """However long the carrier takes to refuse, no more is given back than was charged."""
+        """A refusal never gives back more than was charged, even if the carrier takes long."""
 
         def meanwhile():
             factor.clock.move(hours=3)
@@ -470,7 +470,7 @@ class TestRejected:
         assert 1 == self.room(factor)[1]
 
     def test_replaced_meanwhile(self, factor, error):
-        """A challenge that replaced another while the carrier refused that one stays."""
+        """A challenge that replaced a refused one stays."""
         newer = []
         challenge = factor.verifier.challenge
         meanwhile = lambda: newer.append(challenge("alice", details={"_amount": "10"}).id)  # noqa: E731
@@ -480,7 +480,7 @@ class TestRejected:
         assert (8, 6) == self.room(factor)
 
     def test_number_removed_meanwhile(self, new, error):
-        """R19: what was displaced stays away when the number that it went to was removed while the carrier refused."""
+        """R19: a replaced challenge is not restored if its number was removed during the refusal."""
         factor = enrolled(new(a_config(max_phones=2)))
         proof = factor.enrollment.verification.token
         second = factor.enrol(number=OTHER_NUMBER, proof=proof)
@@ -495,7 +495,7 @@ class TestRejected:
         assert ((second.phone,), ()) == (status.phones, status.challenges)
 
     def test_resent_meanwhile(self, new, error):
-        """Of two resends at once, a refusal of the first does not take the gap of the second away."""
+        """If the first of two concurrent resends is refused, the gap of the second stays."""
         factor = enrolled(new(a_config(resend_gap=timedelta(0))))
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(seconds=20)
@@ -507,7 +507,7 @@ class TestRejected:
         assert factor.clock.datetime == live.resend_at
 
     def test_store_fails(self, new, error):
-        """When the charge cannot be given back, the carrier's refusal is raised all the same, with a note of it."""
+        """If the charge cannot be given back, the carrier's refusal is still raised, with a note."""
         factor = enrolled(new(store=Tampered()))
 
         def fail(keys, change):
@@ -522,11 +522,11 @@ class TestRejected:
 
 
 class TestRefunds:
-    """What a user's refused messages may cost nothing."""
+    """The refused messages that cost a user nothing."""
 
     @staticmethod
     def refuse(factor, error, times):
-        """Have the carrier refuse some messages of alice, and return how many she has left."""
+        """Let the carrier refuse some messages to alice, and return how many she has left."""
         factor.outbox.outcomes = [error("the carrier said no") for _ in range(times)]
         for _ in range(times):
             rejected(factor.verifier.challenge, "alice", error=error)
@@ -534,7 +534,7 @@ class TestRefunds:
 
     @pytest.mark.parametrize("error", [DeliveryRejected, RecipientRejected, RecipientOptedOut])
     def test_bounded(self, new, error):
-        """T24, T31: ten refused messages are given back, and one more each hour; beyond that the charge stays."""
+        """T24, T31: ten refused messages are given back, and one more each hour; further charges stay."""
         factor = enrolled(new())
 
         assert 9 == self.refuse(factor, error, 10)
@@ -546,7 +546,7 @@ class TestRefunds:
 
     @pytest.mark.parametrize("error", [SenderMisconfigured, RateLimited, Unreachable])
     def test_outage(self, new, error):
-        """What is the operator's or the carrier's fault is always given back, so that an outage locks nobody out."""
+        """A message that failed by the operator's or carrier's fault is given back, so an outage locks nobody out."""
         factor = enrolled(new(a_config(limits=Limits(refunds=Limit(1, HOUR)))))
 
         assert 9 == self.refuse(factor, error, 30)
@@ -554,7 +554,7 @@ class TestRefunds:
         assert 8 == self.refuse(factor, DeliveryRejected, 1)
 
     def test_shared_buckets(self, new):
-        """A refused message never costs the number or the total, so nobody else waits for it."""
+        """A refused message is never charged to the number or the total, so nobody else waits."""
         shared = {"number": Limit(1, HOUR), "unverified": Limit(1, HOUR), "total": Limit(3, HOUR)}
         factor = enrolled(new(a_config(limits=Limits(refunds=Limit(1, HOUR), **shared))))
 
@@ -563,7 +563,7 @@ class TestRefunds:
         assert factor.enroller.start("bob", OTHER_NUMBER).sent
 
     def test_probing(self, new):
-        """T31: whoever tries out which numbers a carrier knows runs out of messages after twenty."""
+        """T31: a user who tries out which numbers a carrier knows has no messages left after twenty."""
         factor = new()
         factor.outbox.outcomes = [RecipientRejected("no such number") for _ in range(500)]
         for number in range(20):
@@ -573,7 +573,7 @@ class TestRefunds:
         assert (20, 0) == (factor.outbox.calls, factor.verifier.status("mallory").sends_left)
 
     def test_never_refilled(self, new):
-        """T2, T31: neither a success nor a reset or an unlock brings refunds back."""
+        """T2, T31: a success, a reset or an unlock does not restore refunds."""
         factor = enrolled(new(a_config(limits=Limits(refunds=Limit(1, None)))))
         assert 9 == self.refuse(factor, DeliveryRejected, 1)
         factor.log_in()
@@ -584,7 +584,7 @@ class TestRefunds:
         assert 6 == self.refuse(factor, DeliveryRejected, 1)
 
     def test_store_fails(self, new):
-        """A refund whose record could not be written is none: the charge stays and the refusal is raised."""
+        """If a refund cannot be written, the charge stays and the refusal is raised."""
         factor = enrolled(new(store=Tampered()))
 
         def refuse():
@@ -602,11 +602,11 @@ class TestRefunds:
 
 
 class TestUncertain:
-    """A message of which nobody knows stays charged, and its code stays good."""
+    """A message with unknown fate stays charged, and its code stays good."""
 
     @pytest.mark.parametrize("error", UNCERTAINTIES)
     def test_challenge(self, factor, error, caplog):
-        """T12, T24: the challenge is sent and uncertain, its gap and its charge stay, and a late code is good."""
+        """T12, T24: an uncertain challenge counts as sent, its gap and charge stay, and a late code is good."""
         factor.outbox.send = self.timing_out(factor, error(f"about {NUMBER}"))
         challenge = factor.verifier.challenge("alice")
         again = factor.verifier.challenge("alice")
@@ -622,7 +622,7 @@ class TestUncertain:
 
     @pytest.mark.parametrize("error", [DeliveryUncertain("timeout"), RuntimeError("bug")])
     def test_enrolment(self, factor, error):
-        """An enrolment's message, and a resend, are uncertain just so."""
+        """The message of an enrolment or of a resend can be uncertain too."""
         factor.outbox.send = self.timing_out(factor, error)
         pending = factor.enroller.start("bob", NUMBER)
         factor.clock.move(seconds=30)
@@ -632,7 +632,7 @@ class TestUncertain:
         assert factor.enroller.confirm("bob", pending.id, factor.outbox.code)
 
     def test_bounded(self, new):
-        """T24: however often a carrier times out, there are no more calls of it than messages in the bucket."""
+        """T24: a carrier that times out is called at most as often as the bucket has messages."""
         factor = enrolled(new())
         factor.outbox.send = self.timing_out(factor, DeliveryUncertain("timeout"))
         for attempt in range(20):
@@ -643,7 +643,7 @@ class TestUncertain:
 
     @staticmethod
     def timing_out(factor, error):
-        """Return a sender's function that sends and then loses the answer."""
+        """Return a send function that sends and then loses the answer."""
         send = factor.outbox.send
 
         def timing_out(message):
@@ -654,7 +654,7 @@ class TestUncertain:
 
     @pytest.mark.parametrize("receipt", [None, True, "SM123", {"message_id": "SM123"}])
     def test_no_receipt(self, factor, receipt):
-        """T24: what is no receipt is the sender's error, but nothing is given back: the message may have gone out."""
+        """T24: an object that is no receipt is the sender's error, and nothing is given back."""
         factor.outbox.send = lambda message: factor.outbox.messages.append(message) or receipt
         rejected(factor.verifier.challenge, "alice", error=SenderMisconfigured)
         [live] = factor.verifier.status("alice").challenges
@@ -665,14 +665,14 @@ class TestUncertain:
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
     def test_interrupted(self, factor, error):
-        """T24: what interrupts a sender is not held up, and the charge stays."""
+        """T24: an interrupt of a sender passes through, and the charge stays."""
         factor.outbox.outcomes = [error()]
         rejected(factor.verifier.challenge, "alice", error=error)
 
         assert 8 == factor.verifier.status("alice").sends_left
 
     def test_templates_changed(self, new):
-        """A challenge that no template of today fits is not sent again, and the message is given back."""
+        """A challenge that no present template fits is not sent again, and its message is given back."""
         factor = enrolled(new())
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(seconds=30)
@@ -683,7 +683,7 @@ class TestUncertain:
         assert factor.verifier.resend("alice", challenge.id).sent
 
     def test_fault_before_the_sender(self, factor, monkeypatch):
-        """A fault of ours while the message is made is no uncertain message: it comes out, and no sender is called."""
+        """A bug of ours while the message is made is raised as it is, and no sender is called."""
 
         def breaks(*arguments, **named):
             raise RuntimeError("a fault")
@@ -704,19 +704,19 @@ def earlier(keys, change, store):
 
 
 def something(keys, change, store):
-    """Commit, and return something else."""
+    """Commit, and return another value."""
     store.update(keys, change)
     return object()
 
 
 def truth(keys, change, store):
-    """Commit, and return that it worked."""
+    """Commit, and return True."""
     store.update(keys, change)
     return True
 
 
 def nothing(keys, change, store):
-    """Do nothing at all."""
+    """Do nothing."""
 
 
 class TestStore:
@@ -729,7 +729,7 @@ class TestStore:
         "name", ["confirm", "verify", "recover", "remove", "new_recovery_codes", "reset", "unlock"]
     )
     def test_liar(self, factor, lie, name):
-        """R26, T7: a store that returns what is not the outcome of its last call of the change is an error."""
+        """R26, T7: a store that returns anything except the outcome of its last change is an error."""
         login = factor.verifier.challenge("alice")
         its_code = factor.outbox.code
         proof = factor.enrollment.verification.token
@@ -751,7 +751,7 @@ class TestStore:
     @pytest.mark.parametrize("lie", LIES)
     @pytest.mark.parametrize("name", ["challenge", "start"])
     def test_liar_sends_nothing(self, factor, lie, name):
-        """R26: where the store lies about a reservation nothing is sent."""
+        """R26: if the store lies about a reservation, nothing is sent."""
         factor.store.instead = partial(lie, store=factor.store.store)
 
         with pytest.raises(StoreError):
@@ -759,7 +759,7 @@ class TestStore:
         assert 0 == factor.outbox.calls
 
     def test_retries(self, factor):
-        """R25: a store may call a change again, with other values, and only its last call counts."""
+        """R25: a store may call a change again with other values, and only the last call counts."""
 
         def retrying(keys, change):
             for _ in range(2):
@@ -777,7 +777,7 @@ class TestStore:
     )
     @pytest.mark.parametrize("committed", [False, True])
     def test_failure(self, factor, error, committed):
-        """R3, R26, T7: what a store raises comes out unchanged, nobody is let in, and a code is good once at most."""
+        """R3, R26, T7: an error of a store passes through, nobody is let in, and a code is good at most once."""
         challenge = factor.verifier.challenge("alice")
         verify = partial(factor.verifier.verify, "alice", challenge.id, factor.outbox.code)
 
@@ -807,7 +807,7 @@ class TestStore:
 
     @pytest.mark.parametrize("name", OPERATIONS)
     def test_garbage(self, factor, name):
-        """R26, T12: a record that does not decode is an error, is left as it is, and its bytes are not in the error."""
+        """R26, T12: a record that does not decode is an error without its bytes, and does not change."""
         key = []
         factor.store.instead = lambda keys, change: key.append(keys[0]) or factor.store.store.update(keys, change)
         factor.verifier.unlock("bob")
@@ -821,7 +821,7 @@ class TestStore:
         assert garbage == factor.store.read(key[0])
 
     def test_number_changes_meanwhile(self, factor):
-        """R25: a number that changes between the look and the decision is looked up again, and gets the message."""
+        """R25: a number that changes between the read and the decision is read again, and gets the message."""
 
         def change_number():
             factor.store.meanwhile = lambda: None
@@ -833,7 +833,7 @@ class TestStore:
         assert OTHER_NUMBER == challenge.phone.e164 == factor.outbox.messages[-1].to.e164
 
     def test_number_keeps_changing(self, new):
-        """When the number changes every time the operation gives up, and sends and charges nothing."""
+        """If the number changes every time, the operation gives up, and sends and charges nothing."""
         factor = new(a_config(limits=Limits(user=Limit(1000, HOUR))), store=Tampered())
         factor.enrol()
         numbers = iter(range(2673, 2773))
@@ -855,7 +855,7 @@ class TestStore:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_disabled_factor(factor, name):
-    """With the factor turned off what would send, check or hand out is refused, and the rest works as ever."""
+    """If the factor is off, calls that send, check or hand out codes are refused, and the others work."""
     off, arguments = over(factor, enabled=False), OPERATIONS[name]
     if name in {"adopt", "reset", "unlock", "status"}:
         call(off, name, "alice", *arguments)
@@ -867,7 +867,7 @@ def test_disabled_factor(factor, name):
 
 
 def test_clock_before_the_epoch(new):
-    """A clock that stands before the epoch counts as the epoch."""
+    """A clock before the epoch counts as the epoch."""
     factor = new(clock=Clock(-1_000_000_000))
     challenge = factor.enroller.start("alice", NUMBER)
 
@@ -876,7 +876,7 @@ def test_clock_before_the_epoch(new):
 
 
 def test_malformed_touches_no_store(factor):
-    """T14, T26: what cannot be a code of any kind costs nothing and touches no store."""
+    """T14, T26: text that cannot be a code costs nothing and calls no store."""
     factor.store.calls = 0
     for check in factor.enroller.confirm, factor.verifier.verify:
         rejected(check, "alice", "x", "12345", error=CodeMalformed)
@@ -886,7 +886,7 @@ def test_malformed_touches_no_store(factor):
 
 
 def test_stranger_is_no_user(factor):
-    """T19: a user id that nobody has leaves nothing in the store, whatever is tried with it."""
+    """T19: no call with an unknown user id leaves anything in the store."""
     before = repr(factor.store.store)
     for name in OPERATIONS.keys() - {"start", "adopt"}:
         with suppress(SmsMfaError):
@@ -896,7 +896,7 @@ def test_stranger_is_no_user(factor):
 
 
 def test_event_names_the_message(factor):
-    """The event of a message has the carrier's id of it, and that of a call that sent none has none."""
+    """The event of a sent message has the carrier's id for it, and other events have none."""
     factor.verifier.challenge("alice")
     factor.verifier.challenge("alice")
 

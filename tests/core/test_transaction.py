@@ -1,4 +1,4 @@
-"""One decision on its way through the store: its keys, its values, and what it returned."""
+"""One decision in a store: its keys, its values and its outcome."""
 
 import pytest
 from support import NUMBER, START, a_config, shown
@@ -34,7 +34,7 @@ def transaction(decide=done, *, about=None, phones=(PHONE,)):
 
 
 class TestKeys:
-    """Which records a transaction covers."""
+    """The records that a transaction covers."""
 
     def test_user(self):
         """A transaction covers the record of its user."""
@@ -69,7 +69,7 @@ class TestChange:
         "planned", [encode(User(sends=LATER + 1)), encode(User(sends=LATER + 2)), None], ids=["same", "other", "none"]
     )
     def test_again(self, planned):
-        """A decision sees what is stored now, whatever was planned, and however often the store runs it."""
+        """Each run of a decision sees the values that are stored now."""
         stored, seen = {USER_KEY: encode(User(sends=LATER + 1))}, []
 
         def decide(book):
@@ -103,7 +103,7 @@ class TestChange:
         assert isinstance(one.change({})[1], Number)
 
     def test_phone_is_kept(self):
-        """The operation keeps the number that any of its decisions was about, for the audit trail."""
+        """The operation keeps the number of its decision for the audit trail."""
 
         def decide(book):
             book.phone = PHONE
@@ -115,7 +115,7 @@ class TestChange:
         assert about.phone is PHONE
 
     def test_exception(self):
-        """T12: an exception of the decision is raised later, without the frames that know what is stored."""
+        """T12: an exception of the decision is raised later, without the frames that hold stored values."""
         one = transaction(lambda book: 1 / 0)
         writes, outcome = one.change({USER_KEY: encode(User(phones=[PHONE]))})
         assert ({}, ZeroDivisionError) == (writes, type(outcome))
@@ -134,7 +134,7 @@ class TestChange:
         assert before == values
 
     def test_undecodable(self):
-        """T12: a stored value that is no record is an error, which is raised where the value is out of sight."""
+        """T12: a stored value that is no record is an error, raised in a frame without the value."""
         one = transaction()
         one.plan(lambda user: user.phones, b"garbage")
         writes, outcome = one.change({USER_KEY: b"garbage"})
@@ -146,10 +146,10 @@ class TestChange:
 
 
 class TestResult:
-    """What a store returned from an update."""
+    """The result of an update."""
 
     def test_outcome(self):
-        """The outcome of the last change is returned, and once."""
+        """The outcome of the last change is returned once."""
         one = transaction()
         one.change({})
         _, outcome = one.change({})
@@ -168,7 +168,7 @@ class TestResult:
         assert outcome is raised.value
 
     def test_anything_else(self):
-        """R26, T7: a store must return the outcome of its last change: not an earlier one, an equal one or another."""
+        """R26, T7: a store must return the very outcome of its last change."""
         one = transaction()
         _, earlier = one.change({})
         one.change({})

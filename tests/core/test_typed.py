@@ -1,4 +1,4 @@
-"""What a person typed, made comparable."""
+"""Text that a person typed, made comparable."""
 
 import sys
 import unicodedata
@@ -40,12 +40,12 @@ CHARACTERS = [chr(point) for point in range(sys.maxunicode + 1)]
     ],
 )
 def test_compact(typed, expected):
-    """White space, format characters and hyphens go, digits become ASCII, and everything else stays."""
+    """White space, format characters and hyphens are dropped, digits become ASCII, and the rest stays."""
     assert expected == compact(typed)
 
 
 def test_digits_of_every_script():
-    """T14: each decimal digit that Unicode has is read as the ASCII digit of its value, and no other character is."""
+    """T14: each decimal digit of Unicode, and no other character, is read as the ASCII digit of its value."""
     digits = {character for character in CHARACTERS if unicodedata.category(character) == "Nd"}
 
     assert {digit: str(int(digit)) for digit in digits} == {digit: compact(digit) for digit in digits}
@@ -54,11 +54,11 @@ def test_digits_of_every_script():
 
 @given(st.text())
 def test_twice_is_once(text):
-    """What is compact already stays as it is."""
+    """A compact text does not change."""
     assert compact(text) == compact(compact(text))
 
 
 @given(st.text(), st.text())
 def test_parts_are_read_alone(one, other):
-    """A character is read the same whatever stands beside it."""
+    """A character is read the same next to any other."""
     assert compact(one) + compact(other) == compact(one + other)
