@@ -1,0 +1,11 @@
+"""The addresses of the pages: ``path("mfa/", include("smsmfa.web.django.urls"))``."""
+
+from django.urls import path
+
+from .views import page
+
+app_name = "smsmfa"
+urlpatterns = [
+    path("account", page, {"page": "account"}, name="account"),
+    path("<path:page>", page, name="page"),
+]

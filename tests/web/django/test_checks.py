@@ -1,0 +1,73 @@
+"""System checks: what would make the second step absent or unusable."""
+
+import pytest
+from django.core.checks import run_checks
+from django.test import override_settings
+from django.utils.deprecation import MiddlewareMixin
+from web.django.site import MIDDLEWARE
+
+from smsmfa.web.django import SecondStepMiddleware
+
+OURS = "smsmfa.web.django.SecondStepMiddleware"
+AUTH = "django.contrib.auth.middleware.AuthenticationMiddleware"
+
+
+class Mine(SecondStepMiddleware):
+    pass
+
+
+def plain(get_response):
+    return get_response
+
+
+class Other(MiddlewareMixin):
+    pass
+
+
+def found():
+    """Return the ids of what the checks of the pages find."""
+    return [one.id for one in run_checks() if one.id and one.id.startswith("smsmfa.E01")]
+
+
+def test_good(site):
+    """A good project has nothing to mend."""
+    assert [] == found()
+
+
+@pytest.mark.parametrize(
+    "middleware, ids",
+    [
+        ([one for one in MIDDLEWARE if one != OURS], ["smsmfa.E011"]),
+        ([MIDDLEWARE[0], OURS, AUTH], ["smsmfa.E012"]),
+        ([MIDDLEWARE[0], OURS], ["smsmfa.E012"]),
+        ([*MIDDLEWARE[:3], f"{__name__}.plain", f"{__name__}.Other", f"{__name__}.Mine"], []),
+    ],
+)
+def test_middleware(site, middleware, ids):
+    """The middleware, or one derived from it, comes after that for the login."""
+    with override_settings(MIDDLEWARE=middleware):
+        assert ids == found()
+
+
+class NoUrls:
+    urlpatterns = []
+
+
+def test_urls(site):
+    """The pages need URLs."""
+    with override_settings(ROOT_URLCONF=NoUrls):
+        assert ["smsmfa.E013"] == found()
+
+
+def test_templates(site):
+    """An engine finds the templates."""
+    engine = {"BACKEND": "django.template.backends.django.DjangoTemplates"}
+    with override_settings(TEMPLATES=[engine]):
+        assert ["smsmfa.E014"] == found()
+
+
+@pytest.mark.parametrize("given", [{"required": "nobody"}, {"reqired": "staff"}])
+def test_required(site, given):
+    """The setting says for whom."""
+    with site.settings(**given):
+        assert ["smsmfa.E015"] == found()
