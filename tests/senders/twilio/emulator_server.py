@@ -1,12 +1,9 @@
 """An emulator of Twilio that we did not write: the npm package `emulate`, in the release of its lock file.
 
-It is installed once, into the user's cache directory, and needs Node 20 or newer. Without Node, npm or the package
-index its tests are skipped; with ``SMSMFA_REQUIRE_SERVICES=1`` they fail.
+``tests/npm.py`` installs it. It needs Node 20 or newer.
 """
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -19,7 +16,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from services import absent
+from npm import installed, missing, tool
 
 ACCOUNT = "AC" + "0123456789abcdef" * 2
 TOKEN = "f0e1d2c3b4a5968778695a4b3c2d1e0f"
@@ -27,6 +24,7 @@ NUMBER, UNOWNED = "+14155550106", "+14155550107"
 SERVICE, NO_SERVICE = "MG" + "0123456789abcdef" * 2, "MG" + "f" * 32
 
 _LOCK = Path(__file__).with_name("emulator")
+_PURPOSE = "emulator of Twilio"
 _SEED = {
     "twilio": {
         "account": {"sid": ACCOUNT, "auth_token": TOKEN},
@@ -34,7 +32,7 @@ _SEED = {
         "messaging_services": [{"sid": SERVICE, "friendly_name": "acme", "phone_numbers": [NUMBER]}],
     }
 }
-#: Seconds for the package index, and for the start. They only end a test that hangs.
+#: Seconds for the start. They only end a test that hangs.
 _PATIENCE = 120
 
 
@@ -74,11 +72,12 @@ class Emulator:
 @contextmanager
 def emulator() -> Iterator[Emulator]:
     """Run the emulator."""
-    program, port = _installed(), _free_port()
+    program = installed(_LOCK, "emulate", _PURPOSE) / "dist" / "index.js"
+    port = _free_port()
     with tempfile.TemporaryDirectory() as folder:
         seed = Path(folder, "seed.json")  # which is YAML too
         seed.write_text(json.dumps(_SEED), encoding="utf-8")
-        command = [_tool("node"), str(program), "start", "-s", "twilio", "-p", str(port), "--seed", str(seed)]
+        command = [tool("node", _PURPOSE), str(program), "start", "-s", "twilio", "-p", str(port), "--seed", str(seed)]
         log = Path(folder, "log")
         with log.open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd=folder)
@@ -90,35 +89,8 @@ def emulator() -> Iterator[Emulator]:
             process.wait()
 
 
-def _tool(name: str) -> str:
-    return shutil.which(name) or _absent(f"{name} is not installed")
-
-
 def _absent(why: str) -> NoReturn:
-    absent(f"no emulator of Twilio for the tests: {why}; it needs Node 20 and npm")
-
-
-def _installed() -> Path:
-    """Return the program. Install it first if it is missing, all or nothing."""
-    lock = json.loads((_LOCK / "package-lock.json").read_text(encoding="utf-8"))
-    release = lock["packages"]["node_modules/emulate"]["version"]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "smsmfa-tests")
-    target = cache / f"emulate-{release}"
-    if not target.exists():
-        npm = _tool("npm")
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as folder:
-            fresh = shutil.copytree(_LOCK, Path(folder, "emulate"))
-            command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(fresh)]
-            try:
-                done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, cwd=fresh)
-            except subprocess.TimeoutExpired:
-                _absent("npm took too long")
-            if done.returncode != 0:
-                _absent(f"npm could not install it: {done.stderr.strip().splitlines()[-1:]}")
-            with suppress(OSError):  # another run was quicker
-                fresh.rename(target)
-    return target / "node_modules" / "emulate" / "dist" / "index.js"
+    missing(_PURPOSE, why)
 
 
 def _free_port() -> int:
