@@ -37,10 +37,8 @@ def stand_in(alias: str) -> MemoryStore | None:
 
 async def async_stand_in(alias: str) -> MemoryStore | None:
     """Like :func:`stand_in`, for a coroutine. The transactions may be those of the thread that waits for its loop."""
-    if "django.test.testcases" not in sys.modules:
-        return None
     found = stand_in(alias)
-    return found if found is not None else await sync_to_async(stand_in)(alias)
+    return await sync_to_async(stand_in)(alias) if found is None and in_tests() else found
 
 
 def _of(blocks: list[Any], alias: str) -> MemoryStore:
