@@ -1,11 +1,12 @@
 """The command line shows the version, the help and the demo."""
 
-import importlib
+import importlib.util
 import os
 import runpy
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -114,3 +115,21 @@ def test_doctor(run, options, capsys, monkeypatch):
     monkeypatch.setenv("SMSMFA_REGIONS", "US")
     assert 0 == run("doctor", *options)
     assert "1 segment in each of" in capsys.readouterr().out
+
+
+def test_demo_in_browser(run, monkeypatch):
+    """``demo --web`` serves the site from the folder and on the port that were asked for."""
+    served = []
+    monkeypatch.setattr("smsmfa.demo.web.serve", lambda *arguments: served.append(arguments) or 0)
+
+    assert [0, 0] == [run("demo", "--web"), run("demo", "--web", "--port", "9000", "--data", "elsewhere")]
+    assert [(Path("smsmfa-demo"), 8000), (Path("elsewhere"), 9000)] == served
+
+
+def test_demo_without_flask(run, monkeypatch, capsys):
+    """Without Flask, ``demo --web`` says what to install."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "flask" else find(name, *more))
+
+    assert 2 == run("demo", "--web")
+    assert 'pip install "smsmfa[demo]"' in capsys.readouterr().err

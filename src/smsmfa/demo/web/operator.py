@@ -81,8 +81,7 @@ class Settings:
 
     def risk(self) -> str:
         """Return the chance that somebody who has the password guesses a code within a year, in words."""
-        risk = self.config().guess_risk(_YEAR)
-        return f"1 in {round(1 / risk):,}" if risk else "none"
+        return f"1 in {round(1 / self.config().guess_risk(_YEAR)):,}"
 
     def previews(self) -> dict[str, dict[str, Any]]:
         """Return for each template the text as it arrives, with its encoding and segments, or what is wrong with it."""
