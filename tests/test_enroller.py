@@ -1,4 +1,4 @@
-"""Enrolment: what it takes to make a number the user's, to change it and to drop it. Both twins pass every test."""
+"""Enrolment: adding, changing and removing numbers, with both twins."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -46,23 +46,23 @@ def over(new, factor, **arguments):
 
 
 def guess_wrong(factor, challenge, times=1, user_id="alice"):
-    """Answer a pending number's challenge wrong, and return what each wrong code leaves."""
+    """Answer a pending number's challenge wrong, and return the attempts left after each wrong code."""
     code = wrong(factor.outbox.code)
     return [rejected(factor.enroller.confirm, user_id, challenge.id, code).attempts_left for _ in range(times)]
 
 
 def disable(factor):
-    """Answer wrong until the number of alice is disabled; the configuration has to allow it."""
+    """Answer wrong until the number of alice is disabled, if the configuration allows it."""
     challenge = factor.verifier.challenge("alice")
     rejected(factor.verifier.verify, "alice", challenge.id, wrong(factor.outbox.code))
     assert factor.verifier.status("alice").phones[0].disabled
 
 
 class TestStart:
-    """A number is parsed, asked about, and waits."""
+    """A number is parsed and becomes pending."""
 
     def test_returns_challenge(self, factor):
-        """A start returns a challenge that says where the code went, how long it is good and when it can be resent."""
+        """A start returns a challenge that says where the code went, and when it expires and can be resent."""
         challenge = factor.enroller.start("alice", "(415) 555-2671", region="US")
 
         assert ("alice", "enrollment") == (challenge.user_id, challenge.purpose)
@@ -82,7 +82,7 @@ class TestStart:
         assert message.code.reveal() in message.text
 
     def test_number_is_pending(self, factor):
-        """R13: until its code is confirmed a number is not the user's, and nobody is challenged on it."""
+        """R13: until its code is confirmed, a number is not enrolled and gets no login codes."""
         challenge = factor.enroller.start("alice", NUMBER)
         status = factor.verifier.status("alice")
 
@@ -91,11 +91,11 @@ class TestStart:
         rejected(factor.verifier.challenge, "alice", error=NotEnrolled)
 
     def test_first_needs_no_proof(self, factor):
-        """A user without a number needs no proof, and one that is no proof does no harm."""
+        """A user without a number needs no proof, and an invalid proof changes nothing."""
         assert factor.enroller.start("alice", NUMBER, proof="no token").sent
 
     def test_replaces_earlier_pending(self, factor):
-        """A mistyped number can be corrected at once: the new one takes its place, and the old code is dead."""
+        """A mistyped number can be corrected at once: the new number replaces it, and the old code is dead."""
         mistyped = factor.enroller.start("alice", OTHER_NUMBER)
         its_code = factor.outbox.code
         corrected = factor.enroller.start("alice", NUMBER)
@@ -121,7 +121,7 @@ class TestStart:
         ],
     )
     def test_refuses_number(self, factor, number, region, reason):
-        """T23, T26: what is no number, or of no allowed region or type, is refused with its reason, at no charge."""
+        """T23, T26: a wrong number, or one of a wrong region or type, is refused with a reason at no charge."""
         error = rejected(factor.enroller.start, "alice", number, region=region, error=PhoneNumberError)
 
         assert reason == error.reason
@@ -130,14 +130,14 @@ class TestStart:
 
     @pytest.mark.parametrize("number", [14155552671, None, b"+14155552671", object()])
     def test_refuses_type(self, factor, number):
-        """What is neither text nor a parsed number is a mistake of the program, and costs nothing."""
+        """An object that is neither text nor a parsed number is a TypeError and costs nothing."""
         rejected(factor.enroller.start, "alice", number, region="US", error=TypeError)
 
         assert (0, 10) == (factor.outbox.calls, factor.verifier.status("alice").sends_left)
 
     @pytest.mark.parametrize("parse", [PhoneNumber.parse, phonenumbers.parse])
     def test_parsed_number(self, factor, parse):
-        """A number that was parsed already, by us or by ``phonenumbers``, can enrol."""
+        """A number parsed by us or by ``phonenumbers`` can enrol."""
         assert NUMBER == factor.enrol(number=parse(NUMBER)).phone.e164
 
     def test_all_regions(self, new):
@@ -147,20 +147,20 @@ class TestStart:
         assert "MX" == factor.enroller.start("alice", "+524421234567").phone.region
 
     def test_email_address(self, factor):
-        """R15: an e-mail address is no number, so no code goes there."""
+        """R15: an e-mail address is refused, so no code is sent by e-mail."""
         error = rejected(factor.enroller.start, "alice", "alice@example.com", region="US", error=PhoneNumberError)
 
         assert ("malformed", 0) == (error.reason, factor.outbox.calls)
 
     def test_number_types(self, new):
-        """R15: which types of number may enrol is the operator's decision."""
+        """R15: the configuration decides which types of number may enrol."""
         factor = new(a_config(number_types={"toll_free"}))
 
         assert "toll_free" == factor.enroller.start("alice", "+18005551212").phone.type
         assert "type" == rejected(factor.enroller.start, "alice", NUMBER, error=PhoneNumberError).reason
 
     def test_aliases_are_one_number(self, new):
-        """T15: two ways to write one number are one number, for the gap and for how many users may have it."""
+        """T15: two ways to write one number share its gap and its limit on users."""
         factor = new(a_config(regions={"MX"}, max_users_per_number=1))
         first = factor.enroller.start("alice", "+52 1 442 123 4567")
         again = factor.enroller.start("alice", "tel:+52-442-123-4567")
@@ -196,7 +196,7 @@ class TestStart:
         assert sent == factor.outbox.calls
 
     def test_double_click(self, factor):
-        """Within the gap a second start with the same number returns the live challenge, sends and charges nothing."""
+        """Within the gap, a start with the same number returns the live challenge, and sends and charges nothing."""
         first = factor.enroller.start("alice", NUMBER)
         factor.clock.move(seconds=30, microseconds=-1)
         second = factor.enroller.start("alice", "415 555 2671", region="us")
@@ -217,14 +217,14 @@ class TestStart:
         factor.enroller.confirm("alice", second.id, factor.outbox.code)
 
     def test_exhausted_has_no_gap(self, factor):
-        """The gap belongs to a live challenge: once that has no attempts left, a start sends a new code at once."""
+        """If the live challenge has no attempts left, a start sends a new code at once."""
         first = factor.enroller.start("alice", NUMBER)
         guess_wrong(factor, first, 5)
 
         assert factor.enroller.start("alice", NUMBER).sent
 
     def test_new_target_within_gap(self, new):
-        """A start within the gap that names another number to replace sends nothing and is heeded."""
+        """A start within the gap that names another number to replace sends nothing and changes the replacement."""
         factor = new(a_config(max_phones=2))
         first = factor.enrol()
         second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
@@ -238,7 +238,7 @@ class TestStart:
 
     @pytest.mark.parametrize("name, scope", [("user", "user"), ("unverified", "number"), ("total", "total")])
     def test_limits(self, new, name, scope):
-        """R28: a start is charged to the user, the number and the total, and the one that is empty refuses."""
+        """R28: a start is charged to the user, the number and the total, and an empty one refuses."""
         factor = new(a_config(limits=Limits(**{name: Limit(1, HOUR)})))
         factor.enroller.start("alice", NUMBER)
         factor.clock.move(minutes=20)
@@ -247,7 +247,7 @@ class TestStart:
         assert 1 == factor.outbox.calls
 
     def test_lanes(self, new):
-        """T27: a message that is to confirm a number leaves the lane of its owners alone, and the reverse."""
+        """T27: a message that confirms a number is not charged to its owners' lane, and the reverse."""
         factor = new(a_config(limits=Limits(number=Limit(2, HOUR), unverified=Limit(2, HOUR))))
         factor.enrol()
         factor.enroller.start("mallory", NUMBER)
@@ -269,18 +269,18 @@ class TestStart:
 
     @pytest.mark.parametrize("locale", ["*", "", "fr FR", "x" * 1_000_000, "de_DE.UTF-8", "\ud800"])
     def test_any_locale(self, factor, locale):
-        """A locale as frameworks hand it over never ends an enrolment."""
+        """A locale in any form of a framework never ends an enrolment."""
         assert factor.enroller.start("alice", NUMBER, locale=locale).sent
 
     @pytest.mark.parametrize("locale", [7, b"fr"])
     def test_refuses_locale(self, factor, locale):
-        """What is neither text nor a Locale is refused, and nothing is sent or charged."""
+        """A locale that is neither text nor a Locale is refused, and nothing is sent or charged."""
         rejected(factor.enroller.start, "alice", NUMBER, locale=locale, error=TypeError)
 
         assert (0, 10) == (factor.outbox.calls, factor.verifier.status("alice").sends_left)
 
     def test_locale_is_too_long(self, new):
-        """A locale that the text shows and has no room for is refused, and nothing is sent or charged."""
+        """A locale that is too long for the text that shows it is refused, and nothing is sent or charged."""
         factor = new(a_config(messages={"enrollment": "{{ code }} {{ locale }} " + "x" * 290}))
         rejected(factor.enroller.start, "alice", NUMBER, locale="de-" + "-".join(["abcdefgh"] * 3), error=ValueError)
 
@@ -288,7 +288,7 @@ class TestStart:
 
 
 class TestConfirm:
-    """The code makes the number the user's."""
+    """A right code enrols the number."""
 
     def test_returns_enrollment(self, factor):
         """A right code returns the number with its id and its date, and a verification that passes the factor."""
@@ -306,7 +306,7 @@ class TestConfirm:
 
     @pytest.mark.parametrize("count", [0, 1, 3])
     def test_recovery_codes(self, new, count):
-        """The first confirmation hands out as many different recovery codes as configured, and each works."""
+        """The first confirmation returns as many different recovery codes as configured, and each works."""
         factor = new(a_config(recovery_codes=count))
         codes = factor.enrol().recovery_codes
 
@@ -315,7 +315,7 @@ class TestConfirm:
             factor.verifier.recover("alice", code)
 
     def test_recovery_codes_once(self, factor):
-        """R21: a later confirmation hands out no recovery codes, and those of the first one stay good."""
+        """R21: a later confirmation returns no recovery codes, and the first ones stay good."""
         first = factor.enrol()
         second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
 
@@ -323,7 +323,7 @@ class TestConfirm:
         factor.verifier.recover("alice", first.recovery_codes[0])
 
     def test_accepted_once(self, factor):
-        """R3, T5: a code confirms once. For ten minutes the answer is that the form was sent twice, at no cost."""
+        """R3, T5: a code confirms once, and for ten minutes a second request is CodeUsed at no cost."""
         pending = factor.enroller.start("alice", NUMBER)
         factor.enroller.confirm("alice", pending.id, factor.outbox.code)
 
@@ -334,7 +334,7 @@ class TestConfirm:
         assert 20 == factor.verifier.status("alice").guesses_left
 
     def test_wrong_codes(self, factor):
-        """R9, T1: a challenge takes five wrong codes, says how many are left, and then refuses the right one."""
+        """R9, T1: a challenge allows five wrong codes, tells how many are left, and then refuses the right one."""
         pending = factor.enroller.start("alice", NUMBER)
 
         assert [4, 3, 2, 1, 0, 0, 0] == guess_wrong(factor, pending, 7)
@@ -343,14 +343,14 @@ class TestConfirm:
         assert not factor.verifier.status("alice").enrolled
 
     def test_attempts_left_of_budget(self, new):
-        """What a wrong code leaves is what both the challenge and the guess budget still allow."""
+        """The attempts left are the smaller of the challenge's and the guess budget's."""
         factor = new(a_config(limits=Limits(guesses=Limit(3, HOUR))))
         pending = factor.enroller.start("alice", NUMBER)
 
         assert [2, 1, 0] == guess_wrong(factor, pending, 3)
 
     def test_right_code_is_free(self, factor):
-        """R7: a right code gives its guess back, and none of those that were wrong before it."""
+        """R7: a right code gives back its own guess, and not those of earlier wrong codes."""
         pending = factor.enroller.start("alice", NUMBER)
         guess_wrong(factor, pending, 2)
         factor.enroller.confirm("alice", pending.id, factor.outbox.code)
@@ -358,7 +358,7 @@ class TestConfirm:
         assert 18 == factor.verifier.status("alice").guesses_left
 
     def test_empty_budget(self, new):
-        """With an empty guess budget the right code is refused as limited, and works once a guess has come back."""
+        """With an empty guess budget the right code is refused, and works after a guess has come back."""
         factor = new(a_config(limits=Limits(guesses=Limit(1, timedelta(minutes=2)))))
         pending = factor.enroller.start("alice", NUMBER)
         guess_wrong(factor, pending)
@@ -370,7 +370,7 @@ class TestConfirm:
         assert confirm("alice", pending.id, factor.outbox.code)
 
     def test_expires(self, factor):
-        """R2: a code is refused from the very instant of its expiry, at no cost, and accepted just before."""
+        """R2: a code is accepted until just before its expiry, and then refused at no cost."""
         pending = factor.enroller.start("alice", NUMBER)
         factor.clock.move(minutes=5)
         confirm = factor.enroller.confirm
@@ -382,7 +382,7 @@ class TestConfirm:
 
     @pytest.mark.parametrize("code", ["", "12345", "1234567", "12_34_56", "+12345", "12345²", "O12345", 123456, None])
     def test_malformed(self, factor, code):
-        """T14: what cannot be a code is refused as such, costs nothing, and leaves the challenge as it was."""
+        """T14: text that cannot be a code is refused, costs nothing, and does not change the challenge."""
         pending = factor.enroller.start("alice", NUMBER)
         error = rejected(factor.enroller.confirm, "alice", pending.id, code, error=CodeMalformed)
 
@@ -399,7 +399,7 @@ class TestConfirm:
         assert factor.enroller.confirm("alice", pending.id, typed)
 
     def test_unknown_challenge(self, factor):
-        """A code for a challenge that is not there is rejected and costs no guess."""
+        """A code for an unknown challenge is rejected and costs no guess."""
         factor.enroller.start("alice", NUMBER)
 
         for challenge_id in "nobody's", "", None, 7, [], "x" * 1_000_000:
@@ -407,7 +407,7 @@ class TestConfirm:
         assert 20 == factor.verifier.status("alice").guesses_left
 
     def test_other_user(self, factor):
-        """T8: nobody confirms another user's number, with the right code neither."""
+        """T8: nobody can confirm another user's number, even with the right code."""
         pending = factor.enroller.start("alice", NUMBER)
 
         rejected(factor.enroller.confirm, "bob", pending.id, factor.outbox.code)
@@ -426,7 +426,7 @@ class TestConfirm:
         assert [NUMBER] == [phone.e164 for phone in factor.verifier.status("alice").phones]
 
     def test_no_room(self, new):
-        """Where fewer numbers are allowed by now, a confirmation that would add one is refused and its code is used."""
+        """If fewer numbers are allowed now, a confirmation that would add one is refused and its code is used."""
         factor = new(a_config(max_phones=2))
         token = factor.enrol().verification.token
         pending = factor.enroller.start("alice", OTHER_NUMBER, proof=token)
@@ -438,10 +438,10 @@ class TestConfirm:
 
 
 class TestReplace:
-    """How a number takes the place of another, or stands beside it."""
+    """A number replaces another, or is added."""
 
     def test_abandoned_change(self, factor):
-        """R17, T9: while a change waits, and when it is abandoned, the old number works and gets the next message."""
+        """R17, T9: while a change is pending or abandoned, the old number works and gets the next message."""
         token = factor.enrol().verification.token
         pending = factor.enroller.start("alice", OTHER_NUMBER, proof=token)
 
@@ -453,7 +453,7 @@ class TestReplace:
         assert [NUMBER] == [phone.e164 for phone in factor.verifier.status("alice").phones]
 
     def test_one_number(self, factor):
-        """R19: with one number allowed, a second one takes its place, and challenges that went to the old one die."""
+        """R19: if one number is allowed, a second one replaces it, and challenges sent to the old one die."""
         first = factor.enrol()
         login = factor.verifier.challenge("alice")
         its_code = factor.outbox.code
@@ -476,7 +476,7 @@ class TestReplace:
         assert (first.phone,) == factor.verifier.status("alice").phones
 
     def test_same_number_replaced(self, factor):
-        """With one number allowed, the same one can take its own place if it is named."""
+        """If one number is allowed, the same number can replace itself if it is named."""
         first = factor.enrol()
         second = factor.enrol(replace=first.phone.id, proof=first.verification.token)
 
@@ -484,7 +484,7 @@ class TestReplace:
         assert (second.phone,) == factor.verifier.status("alice").phones
 
     def test_several(self, new):
-        """Where several are allowed one is added; one too many, or one the user has, is refused at no charge."""
+        """Numbers are added up to the limit; one too many, or one that the user has, is refused at no charge."""
         factor = new(a_config(max_phones=2))
         token = factor.enrol().verification.token
         rejected(factor.enroller.start, "alice", NUMBER, proof=token, error=AlreadyEnrolled)
@@ -495,7 +495,7 @@ class TestReplace:
         assert (2, 8) == (factor.outbox.calls, factor.verifier.status("alice").sends_left)
 
     def test_replace(self, new):
-        """``replace`` names the number that the new one takes the place of, in the list too."""
+        """The new number takes the place of the number that ``replace`` names, in the list too."""
         factor = new(a_config(max_phones=2))
         first = factor.enrol()
         second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
@@ -504,7 +504,7 @@ class TestReplace:
         assert (third.phone, second.phone) == factor.verifier.status("alice").phones
 
     def test_replace_itself(self, new):
-        """A number may take its own place where it is named, but not that of another number."""
+        """An enrolled number may replace itself if it is named, but not another number."""
         factor = new(a_config(max_phones=2))
         first = factor.enrol()
         second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
@@ -522,7 +522,7 @@ class TestReplace:
         rejected(factor.enroller.start, "alice", OTHER_NUMBER, replace=replace, proof=token, error=NotEnrolled)
 
     def test_pending_goes_with_a_removal(self, new):
-        """R17: removing a number drops the one that waits, because its proof is from before the numbers changed."""
+        """R17: removing a number drops the pending one, because its proof is from before the change."""
         factor = new(a_config(max_phones=2))
         first = factor.enrol()
         second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
@@ -535,7 +535,7 @@ class TestReplace:
 
     @pytest.mark.parametrize("most", [1, 3])
     def test_disabled_is_enrolled_again(self, new, most):
-        """R6: a disabled number is revived by enrolling it again, in its place, with a recovery code as the proof."""
+        """R6: enrolling a disabled number again revives it, with a recovery code as the proof."""
         factor = new(a_config(max_phones=most, limits=Limits(consecutive=1)))
         first = factor.enrol()
         disable(factor)
@@ -548,7 +548,7 @@ class TestReplace:
         assert factor.log_in()
 
     def test_disabled_takes_another_place(self, new):
-        """A disabled number that is enrolled in place of another one leaves one of it."""
+        """A disabled number that replaces another one is in the list once."""
         factor = new(a_config(max_phones=2, limits=Limits(consecutive=1)))
         first = factor.enrol()
         second = factor.enrol(number=OTHER_NUMBER, proof=first.verification.token)
@@ -560,11 +560,11 @@ class TestReplace:
 
 
 class TestSharedNumbers:
-    """How many users may have one number."""
+    """The number of users who may have one number."""
 
     @pytest.mark.parametrize("most", [1, 5])
     def test_most(self, new, most):
-        """R16, T31: as many users as allowed may have a number; the next learns so for the price of a message."""
+        """R16, T31: as many users as allowed may have a number, and the next user is refused and charged a message."""
         factor = new(a_config(max_users_per_number=most))
         for user in range(most):
             factor.enrol(user)
@@ -573,7 +573,7 @@ class TestSharedNumbers:
         assert (most, 9) == (factor.outbox.calls, factor.verifier.status("one more").sends_left)
 
     def test_probing(self, new):
-        """T31: whoever tries out which numbers are in use runs out of messages, and charges nobody else."""
+        """T31: a user who tries out which numbers are in use has no messages left, and charges nobody else."""
         limits = Limits(user=Limit(3, HOUR), unverified=Limit(2, HOUR), total=Limit(2, HOUR))
         factor = new(a_config(max_users_per_number=1, limits=limits))
         factor.enrol()
@@ -593,7 +593,7 @@ class TestSharedNumbers:
         assert factor.enrol("one more")
 
     def test_race(self, new):
-        """R16: of two users that wait for the same number the slower is refused, and the right code cost no guess."""
+        """R16: of two users with the same pending number, the slower is refused, and the right code costs no guess."""
         factor = new(a_config(max_users_per_number=1))
         slow = factor.enroller.start("bob", NUMBER)
         its_code = factor.outbox.code
@@ -605,7 +605,7 @@ class TestSharedNumbers:
         assert (False, (), 20) == (status.enrolled, status.challenges, status.guesses_left)
 
     def test_own_number_does_not_count(self, new):
-        """The user that has a number may enrol it again."""
+        """The user who has a number may enrol it again."""
         factor = new(a_config(max_users_per_number=1))
         first = factor.enrol()
 
@@ -627,10 +627,10 @@ class TestSharedNumbers:
 
 
 class TestResend:
-    """One more message with the code of the number that waits."""
+    """A repeated message to the pending number."""
 
     def test_gap(self, factor):
-        """Within the gap a resend is refused, with the exact wait; nothing is sent or charged."""
+        """Within the gap a resend is refused with the exact wait, and nothing is sent or charged."""
         pending = factor.enroller.start("alice", NUMBER)
         factor.clock.move(seconds=10)
 
@@ -678,7 +678,7 @@ class TestResend:
         assert factor.enroller.resend("alice", pending.id).sent
 
     def test_no_renewal_with_a_number(self, factor):
-        """R17: once the user has a number, a dead challenge of another is not renewed: that takes a fresh proof."""
+        """R17: if the user has a number, a dead challenge for another one is not renewed without a fresh proof."""
         token = factor.enrol().verification.token
         pending = factor.enroller.start("alice", OTHER_NUMBER, proof=token)
         factor.clock.move(seconds=30)
@@ -688,7 +688,7 @@ class TestResend:
         rejected(factor.enroller.resend, "alice", pending.id, error=CodeExpired)
 
     def test_renewal_in_use(self, new):
-        """A number that others have by now is not sent a new code."""
+        """A number that others now have gets no new code."""
         factor = new(a_config(max_users_per_number=1))
         pending = factor.enroller.start("alice", NUMBER)
         factor.enrol("bob")
@@ -698,7 +698,7 @@ class TestResend:
 
     @pytest.mark.parametrize("minutes", [1, 5])
     def test_limits(self, new, minutes):
-        """R28: a resend of a live challenge and one of a dead one are both held by the limits."""
+        """R28: the limits apply to a resend of a live or a dead challenge."""
         factor = new(a_config(limits=Limits(user=Limit(1, HOUR))))
         pending = factor.enroller.start("alice", NUMBER)
         factor.clock.move(minutes=minutes)
@@ -706,7 +706,7 @@ class TestResend:
         assert ("user", HOUR - timedelta(minutes=minutes)) == limited(factor.enroller.resend, "alice", pending.id)
 
     def test_empty_budget(self, new):
-        """An empty guess budget is reported before the gap: no message is bought for a code that must be refused."""
+        """An empty guess budget is reported before the gap, so no message is sent for a code that must be refused."""
         factor = new(a_config(limits=Limits(guesses=Limit(1, HOUR))))
         pending = factor.enroller.start("alice", NUMBER)
         guess_wrong(factor, pending)
@@ -714,7 +714,7 @@ class TestResend:
         assert ("guesses", HOUR) == limited(factor.enroller.resend, "alice", pending.id)
 
     def test_unknown(self, factor):
-        """A challenge that is unknown, replaced, used, another user's or a login's cannot be resent."""
+        """A challenge that is unknown, replaced, used, another user's or for a login cannot be resent."""
         resend = factor.enroller.resend
         rejected(resend, "alice", "nobody's")
         replaced = factor.enroller.start("alice", OTHER_NUMBER)
@@ -729,7 +729,7 @@ class TestResend:
 
 
 class TestRemove:
-    """A number is dropped."""
+    """A number is removed."""
 
     def test_last(self, factor):
         """R19: removing the last number drops the recovery codes and the challenges, and ends the enrolment."""
@@ -759,7 +759,7 @@ class TestRemove:
         rejected(factor.verifier.verify, "alice", to_first.id, code, purpose="payment")
 
     def test_enrols_anew(self, factor):
-        """After the last number is gone none is needed to prove, and new recovery codes are handed out."""
+        """After the last number is removed, an enrolment needs no proof and returns new recovery codes."""
         enrollment = factor.enrol()
         factor.enroller.remove("alice", enrollment.phone.id, proof=enrollment.verification.token)
 
@@ -784,7 +784,7 @@ class TestRemove:
         rejected(factor.enroller.remove, "alice", phone_id, proof=token, error=NotEnrolled)
 
     def test_without_numbers(self, factor):
-        """A user without numbers, or with one that only waits, has nothing to remove."""
+        """A user without an enrolled number cannot remove one."""
         factor.enroller.start("alice", NUMBER)
 
         rejected(factor.enroller.remove, "alice", "any", proof=None, error=NotEnrolled)
@@ -795,7 +795,7 @@ class TestNewRecoveryCodes:
 
     @pytest.mark.parametrize("count", [0, 1, 4])
     def test_old_ones_die(self, new, count):
-        """R20: there are new recovery codes, as many as configured, and the old ones are dead."""
+        """R20: as many new recovery codes as configured replace the old ones."""
         factor = new()
         enrollment = factor.enrol()
         enroller = over(new, factor, recovery_codes=count).enroller
@@ -816,7 +816,7 @@ class TestNewRecoveryCodes:
 
 
 class Noting(MemoryStore):
-    """A store that knows its keys."""
+    """A store that lists its keys."""
 
     def __init__(self):
         super().__init__()
@@ -851,7 +851,7 @@ class TestAdopt:
         assert factor.verifier.recover("alice", *enrollment.recovery_codes)
 
     def test_works(self, factor):
-        """An adopted number logs its user in, and only then is there a proof to change it."""
+        """A user can log in with an adopted number, and only that login gives a proof to change it."""
         factor.enroller.adopt("alice", NUMBER)
         rejected(factor.enroller.start, "alice", OTHER_NUMBER, proof=None, error=ProofRequired)
         token = factor.log_in().token
@@ -866,14 +866,14 @@ class TestAdopt:
 
     @pytest.mark.parametrize("when", [datetime(2020, 1, 1), 0, "2020-01-01"])  # noqa: DTZ001
     def test_no_instant(self, factor, when):
-        """What is no instant with a time zone is a mistake of the program, and enrols nothing."""
+        """A time without a zone, or another object, is a TypeError and enrols nothing."""
         rejected(factor.enroller.adopt, "alice", NUMBER, enrolled_at=when, error=TypeError)
 
         assert not factor.verifier.status("alice").enrolled
 
     @pytest.mark.parametrize("recovery_codes", [0, 1, 3])
     def test_recovery_codes(self, new, recovery_codes):
-        """As many recovery codes as configured are handed out with the first number, and none with another."""
+        """The first number returns as many recovery codes as configured, and later numbers none."""
         factor = new(a_config(recovery_codes=recovery_codes, max_phones=2))
         first, second = (factor.enroller.adopt("alice", number) for number in (NUMBER, OTHER_NUMBER))
 
@@ -883,7 +883,7 @@ class TestAdopt:
             assert factor.verifier.recover("alice", code)
 
     def test_replaces_one(self, factor):
-        """R19: with one number allowed an adopted one replaces it, in one step, and the recovery codes stay."""
+        """R19: if one number is allowed, an adopted one replaces it in one step, and the recovery codes stay."""
         first = factor.enrol()
         login = factor.verifier.challenge("alice")
         second = factor.enroller.adopt("alice", OTHER_NUMBER)
@@ -894,7 +894,7 @@ class TestAdopt:
         assert factor.verifier.recover("alice", first.recovery_codes[0])
 
     def test_replaces_named(self, new):
-        """Where several are allowed one is added; with ``replace`` it takes that one's place, and its order."""
+        """If several numbers are allowed, one is added, or takes the place of the one that ``replace`` names."""
         factor = new(a_config(max_phones=2))
         first = factor.enroller.adopt("alice", NUMBER)
         second = factor.enroller.adopt("alice", OTHER_NUMBER)
@@ -908,7 +908,7 @@ class TestAdopt:
 
     @pytest.mark.parametrize("most", [1, 2])
     def test_repeated(self, new, most):
-        """Adopted again, nothing changes: the same number, no codes, and proofs and recovery codes stay good."""
+        """Adopting a number again changes nothing and returns no recovery codes."""
         factor = new(a_config(max_phones=most))
         first = factor.enroller.adopt("alice", NUMBER)
         token, before = factor.log_in().token, factor.verifier.status("alice")
@@ -923,7 +923,7 @@ class TestAdopt:
         assert factor.verifier.recover("alice", first.recovery_codes[0])
 
     def test_after_an_enrolment(self, factor):
-        """A number that the user enrolled already is left as it is, with its challenges."""
+        """Adopting an enrolled number changes neither the number nor its challenges."""
         enrollment = factor.enrol()
         login = factor.verifier.challenge("alice")
         again = factor.enroller.adopt("alice", NUMBER)
@@ -944,7 +944,7 @@ class TestAdopt:
         assert factor.log_in()
 
     def test_in_use(self, new):
-        """R16: as many users as allowed may have a number, adopted or not, and a refusal costs no message."""
+        """R16: as many users as allowed may have a number, adopted or enrolled, and a refusal costs no message."""
         factor = new(a_config(max_users_per_number=2))
         factor.enrol("bob")
         factor.enroller.adopt("carol", NUMBER)
@@ -967,7 +967,7 @@ class TestAdopt:
         rejected(factor.enroller.adopt, "bob", OTHER_NUMBER, error=PhoneInUse)
 
     def test_disabled_factor(self, new, factor):
-        """Numbers are adopted before the factor is turned on, and work once it is."""
+        """Numbers can be adopted while the factor is off, and work when it is on."""
         off = over(new, factor, enabled=False)
         assert off.enroller.adopt("alice", NUMBER).recovery_codes
 
@@ -975,7 +975,7 @@ class TestAdopt:
 
     @pytest.mark.parametrize("guesses, consecutive", [(1, 100), (100, 1)])
     def test_locked(self, new, guesses, consecutive):
-        """No limit holds an operator back, and none is refilled."""
+        """An adoption is not limited, and refills no limit."""
         limits = Limits(user=Limit(2, HOUR), guesses=Limit(guesses, HOUR), consecutive=consecutive)
         factor = new(a_config(limits=limits))
         factor.enrol()
@@ -998,16 +998,16 @@ class TestAdopt:
 
     @pytest.mark.parametrize("parse", [PhoneNumber.parse, phonenumbers.parse])
     def test_parsed_number(self, factor, parse):
-        """A number that was parsed already can be adopted."""
+        """A parsed number can be adopted."""
         assert NUMBER == factor.enroller.adopt("alice", parse(NUMBER)).phone.e164
 
     @pytest.mark.parametrize("number", [None, 14155552671, b"+14155552671"])
     def test_refuses_type(self, factor, number):
-        """What is neither text nor a parsed number is a mistake of the program."""
+        """An object that is neither text nor a parsed number is a TypeError."""
         rejected(factor.enroller.adopt, "alice", number, error=TypeError)
 
     def test_drops_pending(self, new):
-        """R17: a number that waits since before the adoption needed no proof then, so its code confirms nothing."""
+        """R17: a number that was pending before the adoption needed no proof, so its code confirms nothing."""
         factor = new(a_config(max_phones=2))
         pending = factor.enroller.start("alice", OTHER_NUMBER)
         factor.enroller.adopt("alice", NUMBER)
@@ -1017,7 +1017,7 @@ class TestAdopt:
         assert [NUMBER] == enrolled_numbers(factor)
 
     def test_keeps_pending(self, new):
-        """An adoption that changes nothing, or is refused, leaves a number that waits alone."""
+        """An adoption that changes nothing or is refused does not change a pending number."""
         factor = new(a_config(max_phones=2, max_users_per_number=1))
         token = factor.enrol().verification.token
         factor.enrol("bob", THIRD_NUMBER)
@@ -1028,7 +1028,7 @@ class TestAdopt:
         assert OTHER_NUMBER == factor.enroller.confirm("alice", pending.id, factor.outbox.code).phone.e164
 
     def test_renumbering(self, new):
-        """Stored numbers follow a country's renumbering: adopt each number's successor in place of it."""
+        """Stored numbers follow a country's renumbering if each new number is adopted in place of the old one."""
         factor = new(a_config(max_phones=2))
         factor.enroller.adopt("alice", NUMBER)
         factor.enroller.adopt("alice", OTHER_NUMBER)
@@ -1043,7 +1043,7 @@ class TestAdopt:
 
 
 class TestPrefer:
-    """The user chooses the number to which codes go."""
+    """The user chooses the number that gets codes."""
 
     @pytest.fixture
     def factor(self, new):
@@ -1093,14 +1093,14 @@ class TestPrefer:
         assert [NUMBER, OTHER_NUMBER, THIRD_NUMBER] == enrolled_numbers(factor)
 
     def test_others_number(self, factor):
-        """T8: another user's number cannot be the first, and another user's proof is none."""
+        """T8: another user's number cannot be the first, and another user's proof is refused."""
         other = factor.enrol("bob")
         rejected(factor.enroller.prefer, "alice", other.phone.id, proof=factor.token, error=NotEnrolled)
 
         rejected(factor.enroller.prefer, "alice", factor.ids[1], proof=other.verification.token, error=ProofRequired)
 
     def test_stranger(self, factor):
-        """A user without numbers has none to prefer."""
+        """A user without numbers cannot prefer one."""
         rejected(factor.enroller.prefer, "nobody", factor.ids[0], proof=None, error=NotEnrolled)
 
     def test_disabled(self, new):
@@ -1116,10 +1116,10 @@ class TestPrefer:
 
 
 class TestReset:
-    """The operator makes a user new."""
+    """The operator resets a user."""
 
     def test_forgets(self, factor):
-        """R19: a reset drops numbers, challenges, the one that waits, and recovery codes, without a proof."""
+        """R19: a reset drops numbers, challenges, the pending number and recovery codes, without a proof."""
         enrollment = factor.enrol()
         login = factor.verifier.challenge("alice")
         its_code = factor.outbox.code
@@ -1134,7 +1134,7 @@ class TestReset:
         assert 1 == len(factor.enrol().recovery_codes)
 
     def test_erases(self, new):
-        """R31: a reset leaves nothing in the store that holds a number of the user's, enrolled or waiting."""
+        """R31: a reset leaves no number of the user in the store, enrolled or pending."""
         factor = new(store=Noting())
         token = factor.enrol().verification.token
         factor.enroller.start("alice", OTHER_NUMBER, proof=token)
@@ -1147,7 +1147,7 @@ class TestReset:
         assert [False, False] == [number in after for number in stored]
 
     def test_keeps_limits(self, factor):
-        """T2: a reset refills no bucket: not messages, guesses or recovery attempts, and not those of the number."""
+        """T2: a reset refills no bucket of the user or the number."""
         pending = factor.enroller.start("alice", NUMBER)
         guess_wrong(factor, pending, 3)
         factor.enroller.confirm("alice", pending.id, factor.outbox.code)
@@ -1162,18 +1162,18 @@ class TestReset:
         assert ("number", HOUR) == limited(factor.enroller.start, "bob", NUMBER)
 
     def test_pending_only(self, factor):
-        """A reset of a user whose number only waits drops it."""
+        """A reset drops a pending number."""
         pending = factor.enroller.start("alice", NUMBER)
         factor.enroller.reset("alice")
 
         rejected(factor.enroller.confirm, "alice", pending.id, factor.outbox.code)
 
     def test_stranger(self, factor):
-        """A reset of a user that nothing is known about is no error."""
+        """A reset of an unknown user is no error."""
         assert factor.enroller.reset("nobody") is None
 
     def test_proof_is_older(self, factor):
-        """R17: a proof from before a reset is no proof for the numbers enrolled after it."""
+        """R17: a proof from before a reset is refused for numbers enrolled after it."""
         before = factor.enrol().verification.token
         factor.enroller.reset("alice")
         factor.enrol()
@@ -1235,7 +1235,7 @@ class TestProof:
         assert 1 == factor.outbox.calls
 
     def test_altered(self, factor, token, change):
-        """R17, T10: a token with any one character exchanged is no proof."""
+        """R17, T10: a token with any character changed is no proof."""
         for place in range(len(token)):
             other = "A" if token[place] != "A" else "B"
             rejected(change, factor, token[:place] + other + token[place + 1 :], error=ProofRequired)
@@ -1249,7 +1249,7 @@ class TestProof:
         change(factor, token)
 
     def test_future(self, factor, token, change):
-        """R17, T17: a proof of a host whose clock is up to a minute ahead is taken, and no other from the future."""
+        """R17, T17: a proof from a clock up to a minute ahead is accepted, and no later one."""
         factor.clock.move(minutes=-1, microseconds=-1)
         rejected(change, factor, token, error=ProofRequired)
         factor.clock.move(microseconds=1)
@@ -1268,13 +1268,13 @@ class TestProof:
         rejected(change, factor, others, error=ProofRequired)
 
     def test_before_a_change(self, factor, token, change):
-        """R17: a proof from before the user's numbers last changed is no proof, however fresh."""
+        """R17: a proof from before the last change of the user's numbers is refused, even a fresh one."""
         factor.enrol(number=THIRD_NUMBER, proof=token)
 
         rejected(change, factor, token, error=ProofRequired)
 
     def test_before_a_removal(self, new, change):
-        """R17: a proof from before a number was removed is no proof for those that are left."""
+        """R17: a proof from before a removal is refused for the numbers that are left."""
         factor = new(a_config(max_phones=2))
         first = factor.enrol()
         second = factor.enrol(number=THIRD_NUMBER, proof=first.verification.token)
@@ -1283,7 +1283,7 @@ class TestProof:
         rejected(change, factor, second.verification.token, error=ProofRequired)
 
     def test_rotated(self, new, factor, token, change):
-        """A proof under a secret that is still listed is taken."""
+        """A proof under a listed secret is accepted."""
         change(over(new, factor, secret=["the next secret, which is long enough", SECRET]), token)
 
     def test_retired(self, new, factor, token, change):
@@ -1295,7 +1295,7 @@ class TestProof:
 
 @pytest.mark.parametrize("name", ["start", "resend", "confirm", "prefer", "new_recovery_codes"])
 def test_disabled_factor(new, factor, name):
-    """With the factor turned off nothing is sent, checked or handed out, and nothing is charged."""
+    """If the factor is off, nothing is sent, checked, returned or charged."""
     token = factor.enrol().verification.token
     pending = factor.enroller.start("alice", OTHER_NUMBER, proof=token)
     off = over(new, factor, enabled=False)
@@ -1316,7 +1316,7 @@ def test_disabled_factor(new, factor, name):
 
 
 def test_disabled_factor_lets_go(new, factor):
-    """With the factor turned off numbers can still be removed, while a proof lasts, and users be reset."""
+    """If the factor is off, users can be reset, and numbers can be removed with a valid proof."""
     enrollment = factor.enrol()
     factor.enrol("bob")
     off = over(new, factor, enabled=False)
@@ -1328,7 +1328,7 @@ def test_disabled_factor_lets_go(new, factor):
 
 
 def test_retired_secret_loses_pending(new, factor):
-    """R12: a number that waits under a retired secret cannot be confirmed, and is sent a new code on request."""
+    """R12: a number pending under a retired secret cannot be confirmed, and gets a new code on request."""
     pending = factor.enroller.start("alice", NUMBER)
     retired = over(new, factor, secret="the next secret, which is long enough")
 
@@ -1338,7 +1338,7 @@ def test_retired_secret_loses_pending(new, factor):
 
 
 def test_rotated_secret_keeps_pending(new, factor):
-    """R12: a number that waits is confirmed under the secret that made its code, and resent with the same code."""
+    """R12: a pending number is confirmed, and its code resent, under the secret that made the code."""
     pending = factor.enroller.start("alice", NUMBER)
     rotated = over(new, factor, secret=["the next secret, which is long enough", SECRET])
     factor.clock.move(seconds=30)
@@ -1350,7 +1350,7 @@ def test_rotated_secret_keeps_pending(new, factor):
 
 @pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(days=3650)])
 def test_clock_jump(factor, jump):
-    """T17: after a jump of the clock a code that waits is dead, and asking again works."""
+    """T17: after a jump of the clock the pending code is dead, and a new one works."""
     pending = factor.enroller.start("alice", NUMBER)
     factor.clock.move(seconds=jump.total_seconds())
 
@@ -1362,7 +1362,7 @@ class TestChannels:
     """A number can be confirmed by a call or by WhatsApp as well."""
 
     def test_start(self, factor):
-        """The message goes by the channel that was asked for, and a resend by the same or another."""
+        """The message uses the channel that was asked for, and a resend the same or another."""
         pending = factor.enroller.start("alice", NUMBER, channel="whatsapp")
         assert ("whatsapp", "whatsapp") == (pending.channel, factor.outbox.messages[-1].channel)
         for channel, expected in (None, "whatsapp"), ("voice", "voice"):
@@ -1374,7 +1374,7 @@ class TestChannels:
 
     @pytest.mark.parametrize("channel, error", [("fax", ValueError), (7, TypeError)])
     def test_unknown(self, factor, channel, error):
-        """A channel that there is not is refused before anything happens."""
+        """An unknown channel is refused first."""
         pending = factor.enroller.start("alice", NUMBER)
         factor.clock.move(seconds=30)
 

@@ -1,4 +1,4 @@
-"""The audit trail: each operation leaves one event, whatever comes of it, and the listener can break nothing."""
+"""The audit trail: each operation ends in one event, and a listener can break nothing."""
 
 import json
 import logging
@@ -49,7 +49,7 @@ class Breakable(MemoryStore):
 
 @pytest.fixture(params=[Factor, AsyncFactor])
 def factor(request):
-    """A factor with alice enrolled, in which few wrong codes exhaust everything, and no event yet."""
+    """A factor with low limits, alice enrolled, and no event yet."""
     limits = Limits(guesses=Limit(2, timedelta(hours=1)), recovery=Limit(1, timedelta(hours=1)), consecutive=2)
     factor = request.param(a_config(limits=limits), store=Breakable())
     factor.enrollment = factor.enrol()
@@ -60,7 +60,7 @@ def factor(request):
 
 @pytest.fixture
 def event(factor):
-    """Do something, and return the one event that it leaves."""
+    """Call something, and return its one event."""
 
     def event(call, *arguments, **named):
         factor.events.clear()
@@ -74,17 +74,17 @@ def event(factor):
 
 
 def token(factor):
-    """Return a proof of alice's."""
+    """Return a proof for alice."""
     return factor.enrollment.verification.token
 
 
 def told(event):
-    """Return what an event says happened."""
+    """Return the name, outcome and error of an event."""
     return event.name, event.outcome, event.error, event.scope
 
 
 def about(event):
-    """Return what an event says it happened to."""
+    """Return the subject of an event."""
     return event.phone, event.challenge_id, event.purpose
 
 
@@ -94,23 +94,23 @@ def answer(factor, challenge_id, code=None):
 
 
 def cost(event):
-    """Return what an event says a message cost."""
+    """Return the cost of a message from its event."""
     return event.channel, event.segments, event.encoding
 
 
 class TestCost:
-    """What a message costs is told with it."""
+    """The event of a message has its cost."""
 
     @pytest.mark.parametrize(
         "locale, size",
         [(None, (1, "GSM-7")), ("de", (1, "GSM-7")), ("ru", (1, "UCS-2"))],
     )
     def test_sent(self, factor, event, locale, size):
-        """An SMS is told with its number of segments and its encoding."""
+        """The event of an SMS has its number of segments and its encoding."""
         assert ("sms", *size) == cost(event(factor.verifier.challenge, "alice", locale=locale))
 
     def test_start_and_resend(self, factor, event):
-        """The message of an enrolment and a repeated one are told alike."""
+        """The messages of an enrolment and of a resend have their cost too."""
         started = event(factor.enroller.start, "bob", OTHER_NUMBER, locale="ru")
         factor.clock.move(seconds=30)
 
@@ -118,7 +118,7 @@ class TestCost:
         assert ("sms", 1, "UCS-2") == cost(event(factor.enroller.resend, "bob", started.challenge_id))
 
     def test_two_segments(self):
-        """A second segment is told."""
+        """The event of a long SMS has two segments."""
         text = "{{ code }} " + "a" * 154
         factor = Factor(a_config(messages={"enrollment": text}))
         factor.enroller.start("alice", NUMBER)
@@ -128,11 +128,11 @@ class TestCost:
 
     @pytest.mark.parametrize("channel", ["voice", "whatsapp"])
     def test_other_channels(self, factor, event, channel):
-        """What is no SMS has no segments, but a channel."""
+        """A message that is no SMS has a channel and no segments."""
         assert (channel, None, None) == cost(event(factor.verifier.challenge, "alice", channel=channel))
 
     def test_uncertain(self, factor, event):
-        """A message that may have gone out is told with what it may cost."""
+        """The event of a message that may have been sent has its possible cost."""
         factor.outbox.outcomes = [DeliveryUncertain("the carrier hung up")]
         told = event(factor.verifier.challenge, "alice")
 
@@ -140,7 +140,7 @@ class TestCost:
         assert "failed" == told.outcome
 
     def test_not_sent(self, factor, event):
-        """What sends nothing costs nothing: a refusal, a carrier's no, a live challenge, a check."""
+        """Events without a sent message have no cost: a refusal, a carrier's refusal, a live challenge, a check."""
         factor.outbox.outcomes = [DeliveryRejected("no such number")]
         rejected = event(factor.verifier.challenge, "alice")
         challenge = factor.verifier.challenge("alice")
@@ -153,10 +153,10 @@ class TestCost:
 
 
 class TestEnroller:
-    """What an enroller does is told under the described system's names."""
+    """The events of an enroller."""
 
     def test_start(self, factor, event):
-        """R27, R31: a message for a new number is told as sent, to the masked number, with the challenge's id."""
+        """R27, R31: the event of a message to a new number has the masked number and the challenge's id."""
         sent = event(factor.enroller.start, "alice", OTHER_NUMBER, proof=token(factor))
         [challenge] = factor.verifier.status("alice").challenges
 
@@ -165,7 +165,7 @@ class TestEnroller:
         assert ("alice", factor.clock.datetime) == (sent.user_id, sent.at)
 
     def test_start_again(self, factor, event):
-        """R27: a start within the gap is told as begun, not as sent."""
+        """R27: the event of a start within the gap does not say that a message was sent."""
         pending = factor.enroller.start("bob", OTHER_NUMBER)
         again = event(factor.enroller.start, "bob", OTHER_NUMBER)
 
@@ -173,7 +173,7 @@ class TestEnroller:
         assert (OTHER_MASKED, pending.id, "enrollment") == about(again)
 
     def test_start_refused(self, factor, event):
-        """R27: what is no number, or a change without a proof, is told as refused, with the masked number if any."""
+        """R27: a wrong number, or a change without a proof, has a refused event with the masked number, if any."""
         no_number = event(factor.enroller.start, "alice", "no number")
         no_proof = event(factor.enroller.start, "alice", OTHER_NUMBER)
 
@@ -183,7 +183,7 @@ class TestEnroller:
         assert (OTHER_MASKED, None, "enrollment") == about(no_proof)
 
     def test_start_limited(self, factor, event):
-        """R27: a limit is told with its scope."""
+        """R27: the event of a limit has its scope."""
         for user in range(9):
             factor.enroller.start(user, NUMBER)
         limited = event(factor.enroller.start, "bob", NUMBER)
@@ -192,7 +192,7 @@ class TestEnroller:
         assert (MASKED, None, "enrollment") == about(limited)
 
     def test_resend(self, factor, event):
-        """R27: a resend is told as sent; one within the gap as limited, and one of nothing as refused."""
+        """R27: a resend has the event of a sent message, of a limit within the gap, or of a refusal."""
         pending = factor.enroller.start("bob", OTHER_NUMBER)
         limited = event(factor.enroller.resend, "bob", pending.id)
         unknown = event(factor.enroller.resend, "bob", "x")
@@ -206,7 +206,7 @@ class TestEnroller:
         assert (None, None, "enrollment") == about(unknown)
 
     def test_confirm(self, factor, event):
-        """R19, R27: a confirmation is told as complete, and a wrong or a malformed code as failed."""
+        """R19, R27: a right code has the event of a complete enrolment, and a wrong or malformed one of a failure."""
         pending = factor.enroller.start("bob", OTHER_NUMBER)
         code = factor.outbox.code
         malformed = event(factor.enroller.confirm, "bob", pending.id, "x")
@@ -220,7 +220,7 @@ class TestEnroller:
         assert [(OTHER_MASKED, pending.id, "enrollment")] * 2 == [about(failed), about(done)]
 
     def test_confirm_limited(self, factor, event):
-        """R27: an empty guess budget is told as limited."""
+        """R27: an empty guess budget has the event of a limit."""
         pending = factor.enroller.start("bob", OTHER_NUMBER)
         for _ in range(2):
             event(factor.enroller.confirm, "bob", pending.id, wrong(factor.outbox.code))
@@ -229,7 +229,7 @@ class TestEnroller:
         assert (LIMITED, "refused", "rate_limited", "guesses") == told(limited)
 
     def test_remove(self, factor, event):
-        """R19, R27: a removal is told with the number that is gone, and as refused without a proof."""
+        """R19, R27: the event of a removal has the removed number, and is refused without a proof."""
         refused = event(factor.enroller.remove, "alice", factor.enrollment.phone.id, proof=None)
         done = event(factor.enroller.remove, "alice", factor.enrollment.phone.id, proof=token(factor))
 
@@ -238,7 +238,7 @@ class TestEnroller:
         assert (MASKED, None, None) == about(done)
 
     def test_new_recovery_codes(self, factor, event):
-        """R19, R27: new recovery codes are told as a change of the account, and as refused without a proof."""
+        """R19, R27: new recovery codes have the event of a changed account, which is refused without a proof."""
         refused = event(factor.enroller.new_recovery_codes, "alice", proof=None)
         done = event(factor.enroller.new_recovery_codes, "alice", proof=token(factor))
 
@@ -246,7 +246,7 @@ class TestEnroller:
         assert ("gd_update_device_account", "ok", None, None) == told(done)
 
     def test_adopt(self, factor, event):
-        """R19, R27: an adoption is told as an enrolment, and one that is refused as such."""
+        """R19, R27: an adoption has the event of an enrolment, or of a refused one."""
         done = event(factor.enroller.adopt, "bob", OTHER_NUMBER)
         refused = event(factor.enroller.adopt, "bob", NUMBER, replace="nobody's")
 
@@ -256,7 +256,7 @@ class TestEnroller:
         assert (MASKED, None, None) == about(refused)
 
     def test_prefer(self, factor, event):
-        """R19, R27: another order of the numbers is told as a change of the account, with the number that is first."""
+        """R19, R27: a new order of numbers has the event of a changed account, with the first number."""
         refused = event(factor.enroller.prefer, "alice", factor.enrollment.phone.id, proof=None)
         done = event(factor.enroller.prefer, "alice", factor.enrollment.phone.id, proof=token(factor))
 
@@ -265,15 +265,15 @@ class TestEnroller:
         assert (MASKED, None, None) == about(done)
 
     def test_reset(self, factor, event):
-        """R19, R27: a reset is told as the deletion of the user."""
+        """R19, R27: a reset has the event of a deleted user."""
         assert ("gd_user_delete", "ok", None, None) == told(event(factor.enroller.reset, "alice"))
 
 
 class TestVerifier:
-    """What a verifier does is told under the described system's names."""
+    """The events of a verifier."""
 
     def test_challenge(self, factor, event):
-        """R27: a challenge is told as sent, with its id, its purpose and the masked number, and once more as begun."""
+        """R27: the event of a challenge has its id, purpose and masked number, and tells whether it was sent."""
         sent = event(factor.verifier.challenge, "alice", purpose="payment")
         again = event(factor.verifier.challenge, "alice", purpose="payment")
         [challenge] = factor.verifier.status("alice").challenges
@@ -284,14 +284,14 @@ class TestVerifier:
         assert ("alice", factor.clock.datetime) == (sent.user_id, sent.at)
 
     def test_challenge_refused(self, factor, event):
-        """R27: a challenge of a stranger is told as refused."""
+        """R27: a challenge for an unknown user has a refused event."""
         refused = event(factor.verifier.challenge, "nobody")
 
         assert (AUTH_FAILED, "refused", "not_enrolled", None) == told(refused)
         assert (None, None, "login") == about(refused)
 
     def test_challenge_limited(self, factor, event):
-        """R27: a limit is told with its scope and the masked number."""
+        """R27: the event of a limit has its scope and the masked number."""
         for number in range(9):
             factor.verifier.challenge("alice", purpose=str(number))
         limited = event(factor.verifier.challenge, "alice")
@@ -300,7 +300,7 @@ class TestVerifier:
         assert (MASKED, None, "login") == about(limited)
 
     def test_resend(self, factor, event):
-        """R27: a resend is told as sent, one within the gap as limited, and one of nothing as refused."""
+        """R27: a resend has the event of a sent message, of a limit within the gap, or of a refusal."""
         challenge = factor.verifier.challenge("alice", purpose="payment")
         limited = event(factor.verifier.resend, "alice", challenge.id)
         unknown = event(factor.verifier.resend, "alice", "0" * 32)
@@ -314,7 +314,7 @@ class TestVerifier:
         assert (MASKED, challenge.id, "payment") == about(sent)
 
     def test_renewal(self, factor, event):
-        """R27: a renewal is told with the new challenge's id."""
+        """R27: the event of a renewal has the new challenge's id."""
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(minutes=5)
         sent = event(factor.verifier.resend, "alice", challenge.id)
@@ -323,7 +323,7 @@ class TestVerifier:
         assert (MASKED, renewed.id, "login") == about(sent)
 
     def test_verify(self, factor, event):
-        """R27: a right code is told as a success, and a wrong, malformed or late one as a failure by its error."""
+        """R27: a right code has the event of a success, and a wrong, malformed or late one of a failure."""
         challenge = factor.verifier.challenge("alice")
         code = factor.outbox.code
         malformed = event(answer, factor, challenge.id, "x")
@@ -342,7 +342,7 @@ class TestVerifier:
         assert [(MASKED, challenge.id, "login")] * 3 == [about(failed), about(late), about(done)]
 
     def test_verify_limited_and_locked(self, factor, event):
-        """R27: an empty guess budget is told as limited, and a disabled number as locked."""
+        """R27: an empty guess budget has the event of a limit, and a disabled number the error of a lock."""
         challenge = factor.verifier.challenge("alice")
         for _ in range(2):
             event(answer, factor, challenge.id)
@@ -354,7 +354,7 @@ class TestVerifier:
         assert (AUTH_FAILED, "refused", "locked", None) == told(locked)
 
     def test_recover(self, factor, event):
-        """R27: a recovery is told under names of its own, in success, failure and limit."""
+        """R27: a recovery has its own event names for success, failure and limit."""
         [code] = factor.enrollment.recovery_codes
         done = event(factor.verifier.recover, "alice", code)
         malformed = event(factor.verifier.recover, "alice", "x")
@@ -370,11 +370,11 @@ class TestVerifier:
         assert (None, None, "login") == about(done)
 
     def test_unlock(self, factor, event):
-        """R27: an unlock is told as a change of the account."""
+        """R27: an unlock has the event of a changed account."""
         assert ("gd_update_device_account", "ok", None, None) == told(event(factor.verifier.unlock, "alice"))
 
     def test_repeated(self, factor, event):
-        """T34: a request that is answered again is told as what it was, and as a repetition."""
+        """T34: a repeated request has the same event, marked as repeated."""
         again = {"retry_key": "a form of one session"}
         challenge = factor.verifier.challenge("alice")
         code, [recovery_code] = factor.outbox.code, factor.enrollment.recovery_codes
@@ -388,7 +388,7 @@ class TestVerifier:
             assert second.repeated
 
     def test_reads(self, factor):
-        """A status and a look at a proof change nothing, and are not told."""
+        """A status and a check of a proof have no event."""
         factor.verifier.status("alice")
         factor.verifier.check_proof("alice", token(factor))
 
@@ -396,7 +396,7 @@ class TestVerifier:
 
 
 class TestFailures:
-    """What a carrier, a store or a bug does is told as failed, under the error's code."""
+    """Failures of a carrier, a store or our own code have failed events with the error's code."""
 
     @pytest.mark.parametrize(
         "error, code",
@@ -412,7 +412,7 @@ class TestFailures:
     )
     @pytest.mark.parametrize("name", ["start", "challenge"])
     def test_sender(self, factor, event, error, code, name):
-        """R27: a message that did not go out for certain is told as failed, once, with the masked number."""
+        """R27: a message that was not sent has one failed event with the masked number."""
         factor.outbox.outcomes = [error]
         calls = {
             "start": (factor.enroller.start, "bob", NUMBER),
@@ -425,7 +425,7 @@ class TestFailures:
         assert (MASKED, 32) == (failed.phone, len(failed.challenge_id))
 
     def test_no_receipt(self, factor, event):
-        """R27: a sender that returns no receipt is told as misconfigured."""
+        """R27: a sender that returns no receipt has the event of a misconfigured sender."""
         factor.outbox.send = lambda message: None
 
         failed = event(factor.verifier.challenge, "alice")
@@ -437,7 +437,7 @@ class TestFailures:
         [(StoreError("no"), "store_error"), (StoreContention("no"), "store_contention"), (OSError(), "OSError")],
     )
     def test_store(self, factor, event, error, code):
-        """R27: what a store raises is told as failed: by its code, and a bug by its class."""
+        """R27: the error of a store has a failed event with its code, and a bug one with its class."""
         challenge = factor.verifier.challenge("alice")
         factor.store.error = error
 
@@ -445,7 +445,7 @@ class TestFailures:
         assert (START_FAILED, "failed", code, None) == told(event(factor.enroller.start, "bob", NUMBER))
 
     def test_interrupt(self, factor):
-        """R27: an operation that is interrupted is told as failed."""
+        """R27: an interrupted operation has a failed event."""
         factor.events.clear()
         factor.outbox.outcomes = [KeyboardInterrupt()]
         with pytest.raises(KeyboardInterrupt):
@@ -455,7 +455,7 @@ class TestFailures:
         assert (AUTH_FAILED, "failed", "KeyboardInterrupt", None) == told(event)
 
     def test_disabled_factor(self, factor):
-        """R27: what is refused because the factor is turned off is told as refused."""
+        """R27: a call that is refused because the factor is off has a refused event."""
         off = type(factor)(a_config(enabled=False), store=factor.store)
         with pytest.raises(FactorDisabled):
             off.enroller.start("alice", NUMBER)
@@ -467,10 +467,10 @@ class TestFailures:
 
 
 class TestContent:
-    """What an event holds, and what it never does."""
+    """The content of an event."""
 
     def test_nothing_secret(self, factor):
-        """R27, R31, T12: no event of a whole life shows a code, a token, a recovery code or a whole number."""
+        """R27, R31, T12: no event shows a code, a token, a recovery code or a whole number."""
         enrollment = factor.enrollment
         proof = factor.verifier.recover("alice", enrollment.recovery_codes[0])
         factor.enrol(number=OTHER_NUMBER, proof=proof.token)
@@ -494,11 +494,11 @@ class TestContent:
 
     @pytest.mark.parametrize("typed", ["x" * 1_000_000, "x\r\ny", "", None, 7])
     def test_typed_id(self, factor, event, typed):
-        """R27: what somebody made up as the id of a challenge is not in the event, unless it is as short as one."""
+        """R27: an invented challenge id is in the event only if it is as short as a real one."""
         assert event(factor.verifier.verify, "alice", typed, "123456").challenge_id is None
 
     def test_lines(self, factor, event):
-        """R27: line breaks in a user id come out escaped in the text of an event."""
+        """R27: line breaks in a user id are escaped in the text of an event."""
         logged = repr(event(factor.verifier.challenge, "x\r\nlogin ok"))
 
         assert ("\\r\\n" in logged, 1) == (True, len(logged.splitlines()))
@@ -536,7 +536,7 @@ class TestListener:
         return verifier.verify("alice", challenge.id, outbox.code)
 
     def test_failing(self, heard_by, caplog):
-        """A listener that raises changes nothing about what operations return and raise, and is logged by its class."""
+        """An error of a listener does not change what operations return and raise, and is logged by its class."""
 
         def fail(event):
             raise RuntimeError(f"cannot store {NUMBER}")
@@ -546,7 +546,7 @@ class TestListener:
         assert (True, False) == ("RuntimeError" in caplog.text, NUMBER in caplog.text)
 
     def test_interrupted(self, heard_by):
-        """What interrupts a listener is not held up."""
+        """An interrupt of a listener passes through."""
 
         def interrupt(event):
             raise KeyboardInterrupt
@@ -559,7 +559,7 @@ class TestListener:
         assert self.live(*heard_by(None))
 
     def test_order(self, heard_by):
-        """A listener hears of an operation when that is over, in the order of operations."""
+        """A listener gets each event when its operation is over, in order."""
         events = []
         self.live(*heard_by(events.append))
 

@@ -1,4 +1,4 @@
-"""The limiter: what it grants, what it stores, and that its async twin does the same."""
+"""The limiter and its async twin: what they grant and store."""
 
 import re
 import sys
@@ -101,7 +101,7 @@ def store():
 
 @pytest.fixture(params=[RateLimiter, AsyncRateLimiter])
 def make(request, store, clock):
-    """Make limiters of either kind over one store and one clock; they are called alike."""
+    """Make limiters of one kind over one store and one clock, with synchronous methods."""
 
     def make(limit=LIMIT, **arguments):
         if request.param is RateLimiter:
@@ -113,7 +113,7 @@ def make(request, store, clock):
 
 class TestTake:
     def test_burst(self, make):
-        """A fresh key may take all at once, and then nothing; each decision says what is left and when it is full."""
+        """A fresh key may take the whole capacity, and each decision says what is left and when the bucket is full."""
         limiter = make()
         expected = [
             Decision(True, 2, ZERO, 1 * HOUR),
@@ -138,7 +138,7 @@ class TestTake:
         assert Decision(True, 0, ZERO, 3 * HOUR) == limiter.take("k")
 
     def test_refusal_is_free(self, make, clock):
-        """A refusal charges nothing, however often it is asked for."""
+        """Any number of refusals charges nothing."""
         limiter = make()
         limiter.take("k", 3)
         for _ in range(100):
@@ -148,7 +148,7 @@ class TestTake:
         assert limiter.take("k").allowed
 
     def test_never_beyond_full(self, make, clock):
-        """T17: however long nobody takes anything, there is never more than the capacity."""
+        """T17: after any pause a bucket has at most the capacity."""
         limiter = make()
         limiter.take("k")
         clock.move(days=3650)
@@ -165,7 +165,7 @@ class TestTake:
         assert Decision(False, 0, 3 * HOUR, 3 * HOUR) == limiter.take("k", 3)
 
     def test_keys_are_apart(self, make):
-        """Each key has a bucket of its own."""
+        """Each key has its own bucket."""
         limiter = make()
         limiter.take("k", 3)
 
@@ -183,7 +183,7 @@ class TestTake:
         assert Decision(True, 0, ZERO, 2 * refill) == limiter.take("k")
 
     def test_nanoseconds(self, make, clock):
-        """The clock's nanoseconds below a microsecond neither give nor take anything."""
+        """Nanoseconds below a microsecond do not count."""
         clock.now += 999
         limiter = make()
         limiter.take("k", 3)
@@ -194,7 +194,7 @@ class TestTake:
         assert limiter.take("k").allowed
 
     def test_clock_before_the_epoch(self, make, clock):
-        """T17: a clock that says it is before 1970 locks nobody out and gives no more than the capacity."""
+        """T17: a clock before 1970 locks nobody out and gives no more than the capacity."""
         clock.now = -(10**18)
         limiter = make()
 
@@ -203,7 +203,7 @@ class TestTake:
         assert limiter.take("k").allowed
 
     def test_shared_state(self, make):
-        """Two limiters over one store with one limit and one scope are one."""
+        """Two limiters with one store, limit and scope share their buckets."""
         make().take("k", 2)
 
         assert 1 == make().peek("k").remaining
@@ -211,14 +211,14 @@ class TestTake:
 
 class TestPeek:
     def test_takes_nothing(self, make, store):
-        """To look takes nothing and stores nothing."""
+        """``peek`` takes nothing and stores nothing."""
         limiter = make()
 
         assert Decision(True, 3, ZERO, ZERO) == limiter.peek("k") == limiter.peek("k", 3)
         assert ({}, []) == (store.values, store.writes)
 
     def test_says_what_take_would(self, make, clock):
-        """What a look says of a hit, the hit then is; a look tells what is there, a granted hit what is left."""
+        """``peek`` predicts the hit, and tells how much is left before the hit."""
         limiter = make()
         limiter.take("k", 2)
         clock.move(minutes=15)
@@ -230,7 +230,7 @@ class TestPeek:
 
 class TestGiveBack:
     def test_undoes_a_hit(self, make, clock):
-        """What is given back can be taken again, and time goes on meanwhile."""
+        """A hit that is given back can be taken again."""
         limiter = make()
         limiter.take("k", 3)
         clock.move(minutes=30)
@@ -290,7 +290,7 @@ class TestGiveBack:
 
 class TestReset:
     def test_fills(self, make, store):
-        """A reset bucket is full, and forgotten; another key's is not touched."""
+        """A reset bucket is full and forgotten, and another key's does not change."""
         limiter = make()
         limiter.take("k", 3)
         limiter.take("other", 3)
@@ -301,7 +301,7 @@ class TestReset:
         assert 1 == len(store.values)
 
     def test_nothing_was_taken(self, make, store):
-        """To reset a full bucket stores nothing."""
+        """Resetting a full bucket stores nothing."""
         make().reset("k")
 
         assert [{}] == store.writes
@@ -309,7 +309,7 @@ class TestReset:
 
 class TestNoRefill:
     def test_nothing_comes_back(self, make, clock):
-        """Without a refill what is taken is gone, and no wait is promised."""
+        """Without a refill nothing comes back, and no wait is given."""
         limiter = make(Limit(2, None))
         expected = [
             Decision(True, 1, ZERO, None),
@@ -322,7 +322,7 @@ class TestNoRefill:
         assert Decision(False, 0, None, None) == limiter.take("k") == limiter.peek("k")
 
     def test_given_back(self, make):
-        """What was taken for nothing can be given back, and an operator can fill the bucket."""
+        """Without a refill, a hit can be given back and the bucket can be reset."""
         limiter = make(Limit(2, None))
         limiter.take("k", 2)
         limiter.give_back("k")
@@ -349,7 +349,7 @@ class TestChangedLimit:
     @pytest.mark.parametrize("after", LIMITS)
     @pytest.mark.parametrize("back", [0, 3650])
     def test_switch(self, make, clock, before, after, back):
-        """A bucket stored under another limit, refilling or not, fails nobody and locks nobody out for ever."""
+        """A bucket stored under another limit causes no error and no endless lock-out."""
         make(before).take("k", before.capacity)
         clock.move(days=-back)
         limiter = make(after)
@@ -366,7 +366,7 @@ class TestChangedLimit:
         assert limiter.take("k", after.capacity).allowed
 
     def test_smaller(self, make, clock):
-        """Who owes more than a smaller limit holds is drained, and no worse."""
+        """A bucket that lacks more than a smaller limit holds is just empty."""
         make(Limit(100, HOUR)).take("k", 100)
         limiter = make(Limit(3, MINUTE))
 
@@ -375,18 +375,18 @@ class TestChangedLimit:
         assert limiter.take("k").allowed
 
     def test_larger(self, make):
-        """A larger limit gives its difference at once."""
+        """A larger limit gives the difference at once."""
         make(Limit(3, HOUR)).take("k", 3)
 
         assert Decision(True, 7, ZERO, 3 * HOUR) == make(Limit(10, HOUR)).peek("k")
 
 
 class TestStored:
-    """What the limiter asks of a store is what the store protocol gives."""
+    """The limiter keeps to the store protocol."""
 
     @pytest.mark.parametrize("key", KEYS, ids=lambda key: ascii(key[:20]))
     def test_key(self, make, store, key):
-        """T19: any text is a key, and becomes printable ASCII of at most 250 characters."""
+        """T19: any text can be a key, and is stored as at most 250 characters of printable ASCII."""
         limiter = make()
         limiter.take(key, 3)
 
@@ -409,7 +409,7 @@ class TestStored:
 
     @given(st.lists(st.text(st.characters()), unique=True))
     def test_any_keys_differ(self, keys):
-        """Whatever the texts, no two share a key."""
+        """No two texts share a stored key."""
         store = Recorder()
         limiter = RateLimiter(store, Limit(1, HOUR))
 
@@ -417,7 +417,7 @@ class TestStored:
         assert all(re.fullmatch(r"[ -~]{1,250}", key) for key in store.keys)
 
     def test_hash_is_no_key(self, make, store):
-        """Nobody reaches the bucket of a long key with the text that it is stored under."""
+        """The stored form of a long key is another key."""
         limiter = make(Limit(1, HOUR))
         limiter.take("é")
         (stored,) = store.values
@@ -426,14 +426,14 @@ class TestStored:
             assert limiter.peek(stored[start:]).allowed
 
     def test_scopes(self, make):
-        """Limiters with different scopes share a store and nothing else; there is a scope by default."""
+        """Limiters with different scopes share no bucket."""
         make(scope="logins").take("k", 3)
 
         assert 3 == make(scope="signups").peek("k").remaining == make().peek("k").remaining
         assert 0 == make(scope="logins").peek("k").remaining
 
     def test_default_scope(self, make):
-        """Without a scope it is ``"default"``."""
+        """The default scope is ``"default"``."""
         make().take("k", 3)
 
         assert 0 == make(scope="default").peek("k").remaining
@@ -449,7 +449,7 @@ class TestStored:
     @pytest.mark.parametrize("taken", [1, 2, 3])
     @pytest.mark.parametrize("refill", [MICROSECOND, SECOND, HOUR, timedelta(seconds=LONGEST // 3)])
     def test_keep_for(self, make, store, taken, refill):
-        """T19: a bucket is kept for at least as long as it says anything: only then is absent the same as full."""
+        """T19: a bucket is kept at least until it is full."""
         decision = make(Limit(3, refill)).take("k", taken)
         (entry,) = store.writes[-1].values()
 
@@ -458,14 +458,14 @@ class TestStored:
 
     @pytest.mark.parametrize("taken", [1, 2, 3])
     def test_keep_for_ever(self, make, store, taken):
-        """A bucket that never refills is kept for ever."""
+        """A bucket that never refills is kept forever."""
         make(Limit(3, None)).take("k", taken)
         (entry,) = store.writes[-1].values()
 
         assert entry.keep_for is None
 
     def test_refusal_writes_nothing(self, make, store):
-        """A refusal has nothing to store."""
+        """A refusal stores nothing."""
         limiter = make()
         limiter.take("k", 3)
         limiter.take("k")
@@ -474,7 +474,7 @@ class TestStored:
 
     @pytest.mark.parametrize("limit", [LIMIT, Limit(3, SECOND)])
     def test_refusal_clamps(self, make, store, clock, limit):
-        """T17: after a clock jumped back the first refusal stores a bucket that is no more than drained."""
+        """T17: after the clock jumped back, the first refusal stores a bucket that is just empty."""
         limiter = make(limit)
         limiter.take("k", 3)
         clock.move(days=-3650)
@@ -490,7 +490,7 @@ class TestArguments:
     @pytest.mark.parametrize("method", ["take", "peek", "give_back"])
     @pytest.mark.parametrize("n", [0, -1, 4, 10**100])
     def test_n_out_of_range(self, make, store, method, n):
-        """A hit that could never be granted is a ValueError, and touches nothing."""
+        """A hit that could never be granted is a ValueError, and the store is not called."""
         with pytest.raises(ValueError, match="n: from 1 to the limit's capacity, 3"):
             getattr(make(), method)("k", n)
         assert [] == store.writes
@@ -498,14 +498,14 @@ class TestArguments:
     @pytest.mark.parametrize("method", ["take", "peek", "give_back"])
     @pytest.mark.parametrize("n", [True, 1.0, "1", None])
     def test_n_of_another_kind(self, make, method, n):
-        """A hit of anything but a whole number is a TypeError."""
+        """A hit that is not a whole number is a TypeError."""
         with pytest.raises(TypeError, match="n: an int"):
             getattr(make(), method)("k", n)
 
     @pytest.mark.parametrize("method", ["take", "peek", "give_back", "reset"])
     @pytest.mark.parametrize("key", [None, 7, b"k", ("k",), True])
     def test_key_of_another_kind(self, make, method, key):
-        """A key that is no text is a TypeError: whoever forgot to log in is not one bucket."""
+        """A key that is not text is a TypeError, so visitors without a name share no bucket."""
         with pytest.raises(TypeError, match="key: a str"):
             getattr(make(), method)(key)
 
@@ -522,7 +522,7 @@ class TestArguments:
             make(scope=scope)
 
     def test_clock_is_looked_up(self, monkeypatch):
-        """Who freezes time after a limiter was made freezes the limiter's time too."""
+        """Freezing time after a limiter was made freezes the limiter's time too."""
         limiters = [
             RateLimiter(MemoryStore(), LIMIT),
             Awaited(AsyncRateLimiter(AsyncMemoryStore(), LIMIT, clock=None)),
@@ -557,12 +557,12 @@ class TestArguments:
         ],
     )
     def test_wrong_store(self, limiter, store):
-        """A store of the wrong kind is a ConfigurationError at once, and not at the first hit."""
+        """A store of the wrong kind is a ConfigurationError when the limiter is made."""
         with pytest.raises(ConfigurationError, match=r"^store: "):
             limiter(store, LIMIT)
 
     def test_own_clock(self):
-        """Without a clock it is the system's."""
+        """The default clock is the system's."""
         limiter = RateLimiter(MemoryStore(), Limit(1, HOUR))
 
         assert limiter.take("k").allowed
@@ -579,7 +579,7 @@ class TestLimit:
         ],
     )
     def test_wrong_argument(self, argument, value):
-        """A limit that holds nothing, or is none, is a ConfigurationError that begins with the argument's name."""
+        """A wrong limit is a ConfigurationError that begins with the argument's name."""
         with pytest.raises(ConfigurationError, match=rf"^{argument}\b"):
             Limit(**{"capacity": 10, "refill": None} | {argument: value})
 
@@ -587,25 +587,25 @@ class TestLimit:
         "capacity, refill", [(1, LONGEST * SECOND), (LONGEST, SECOND), (LONGEST * 10**6, MICROSECOND)]
     )
     def test_longest(self, make, capacity, refill):
-        """A bucket may take as long to fill as stores promise to keep it, and not a microsecond longer."""
+        """A bucket may take as long to fill as stores keep entries, and not a microsecond longer."""
         assert capacity * refill == make(Limit(capacity, refill)).take("k", capacity).full_after
         with pytest.raises(ConfigurationError, match=r"^capacity x refill: at most 10\^11 seconds"):
             Limit(capacity, refill + MICROSECOND)
 
     def test_never_refilled(self):
-        """Who gives a refill that is none is told how to say that nothing comes back."""
+        """The error for a wrong refill says how to write that nothing comes back."""
         with pytest.raises(ConfigurationError, match=r"\bNone\b"):
             Limit(10, ZERO)
 
     def test_no_refill(self):
-        """What never comes back has to be said; there is no default."""
+        """``refill`` has no default."""
         with pytest.raises(TypeError, match="refill"):
             Limit(10)
 
 
 class TestValues:
     def test_limit(self):
-        """A limit is a value that shows what it is, and cannot be changed."""
+        """A limit shows its arguments in its repr and cannot be changed."""
         assert "Limit(capacity=10, refill=None)" == repr(Limit(10, None))
         assert 1 == len({Limit(10, HOUR), Limit(10, 60 * MINUTE)})
         assert Limit(10, HOUR) != Limit(10, None)
@@ -622,10 +622,10 @@ class TestValues:
 
 
 class TestInTheCore:
-    """The core keeps its own buckets by the same arithmetic."""
+    """The core uses the same arithmetic for its own buckets."""
 
     def test_counts(self):
-        """A user's status counts what the buckets hold, as time refills them."""
+        """A user's status tells what is left in the buckets, as time refills them."""
         factor = Factor(a_config(limits=Limits(user=Limit(3, HOUR), guesses=Limit(2, HOUR))))
         assert (3, 2) == (factor.verifier.status("alice").sends_left, factor.verifier.status("alice").guesses_left)
 
@@ -638,7 +638,7 @@ class TestInTheCore:
         assert 2 == factor.verifier.status("alice").sends_left
 
     def test_full_is_not_stored(self):
-        """T19: a record that holds nothing but full buckets is not stored."""
+        """T19: a record that has only full buckets is not stored."""
         store = Recorder()
         Factor(store=store).verifier.unlock("alice")
 
@@ -656,7 +656,7 @@ def switch_interval(request):
 
 @pytest.mark.usefixtures("switch_interval")
 def test_threads(clock):
-    """R25: however threads race, a bucket grants exactly its capacity."""
+    """R25: racing threads get exactly the capacity of a bucket."""
     limiter = RateLimiter(MemoryStore(), Limit(100, HOUR), clock=clock)
     granted = []
     barrier = threading.Barrier(8)

@@ -1,4 +1,4 @@
-"""Login: what it takes to be let through, and what never lets anyone through. Both twins pass every test."""
+"""Login: who is let in, and who is not, with both twins."""
 
 from collections import UserDict
 from contextlib import suppress
@@ -39,12 +39,12 @@ def new(request):
 
 @pytest.fixture
 def factor(new):
-    """A factor with the default configuration and alice enrolled; her enrolment's message is out of the way."""
+    """A factor with the default configuration, alice enrolled, and no messages yet."""
     return enrolled(new())
 
 
 def enrolled(factor, user_id="alice"):
-    """Enrol a user, and forget that message and its event."""
+    """Enrol a user, and delete the message and the event."""
     factor.enrollment = factor.enrol(user_id)
     factor.outbox.messages.clear()
     factor.outbox.calls = 0
@@ -63,7 +63,7 @@ def limits(**arguments):
 
 
 def guess_wrong(factor, challenge, times=1, **named):
-    """Answer a challenge wrong, and return what each wrong code leaves."""
+    """Answer a challenge wrong, and return the attempts left after each wrong code."""
     code, verify = wrong(factor.outbox.code), factor.verifier.verify
     return [rejected(verify, challenge.user_id, challenge.id, code, **named).attempts_left for _ in range(times)]
 
@@ -82,7 +82,7 @@ def copy_user(one, other):
 
 
 class Counting(MemoryStore):
-    """A store that notes how it is used."""
+    """A store that records its calls."""
 
     def __init__(self):
         super().__init__()
@@ -101,7 +101,7 @@ class TestChallenge:
     """A code is sent to an enrolled number."""
 
     def test_returns_challenge(self, factor):
-        """A challenge says where the code went, what for, how long it is good and when it can be resent."""
+        """A challenge says where the code went, for what, and when it expires and can be resent."""
         challenge = factor.verifier.challenge("alice")
 
         assert ("alice", NUMBER, "login") == (challenge.user_id, challenge.phone.e164, challenge.purpose)
@@ -121,7 +121,7 @@ class TestChallenge:
         assert f"{factor.outbox.code} é seu código de verificação para Acme" == message.text
 
     def test_id_and_code(self, factor):
-        """R10, T10: an id has 128 random bits, and nothing that the application gets holds the code."""
+        """R10, T10: an id has 128 random bits, and no value for the application has the code."""
         challenge = factor.verifier.challenge("alice")
         other = factor.verifier.challenge("alice", purpose="payment")
 
@@ -130,7 +130,7 @@ class TestChallenge:
         assert factor.outbox.messages[0].code.reveal() not in repr(challenge)
 
     def test_other_length_and_lifetime(self, new):
-        """Codes have as many digits, and live as long, as configured."""
+        """The configuration sets how many digits a code has and how long it lives."""
         factor = enrolled(new(a_config(digits=8, lifetime=timedelta(minutes=2), resend_gap=timedelta(0))))
         challenge = factor.verifier.challenge("alice")
 
@@ -139,7 +139,7 @@ class TestChallenge:
         assert factor.verifier.verify("alice", challenge.id, factor.outbox.code)
 
     def test_not_enrolled(self, new):
-        """Users without a number, or with one that waits, or that ask for another's number, are not enrolled."""
+        """A user without an enrolled number, or who names another user's number, gets NotEnrolled."""
         factor = new()
         challenge = factor.verifier.challenge
         rejected(challenge, "nobody", error=NotEnrolled)
@@ -152,7 +152,7 @@ class TestChallenge:
             rejected(challenge, "carol", phone_id=other, error=NotEnrolled)
 
     def test_chosen_number(self, new):
-        """The first number is challenged, or the one that is named; either replaces the other's challenge at once."""
+        """The first or the named number is challenged, and its challenge replaces the other number's at once."""
         factor = enrolled(new(a_config(max_phones=2)))
         second = factor.enrol(number=OTHER_NUMBER, proof=factor.enrollment.verification.token)
         to_first = factor.verifier.challenge("alice")
@@ -163,7 +163,7 @@ class TestChallenge:
         assert [to_second.id] == [live.id for live in factor.verifier.status("alice").challenges]
 
     def test_skips_disabled_number(self, new):
-        """Without a choice the first number that is not disabled is challenged; a disabled one is ``Locked``."""
+        """By default the first number that is not disabled is challenged, and a named disabled one is ``Locked``."""
         factor = enrolled(new(a_config(max_phones=2, limits=Limits(consecutive=1))))
         factor.enrol(number=OTHER_NUMBER, proof=factor.enrollment.verification.token)
         guess_wrong(factor, factor.verifier.challenge("alice"))
@@ -205,7 +205,7 @@ class TestChallenge:
         assert [second.id] == [live.id for live in factor.verifier.status("alice").challenges] != [first.id]
 
     def test_other_purpose(self, factor):
-        """Another purpose has no gap, and a challenge of its own that leaves the first one alone."""
+        """Another purpose has no gap, and its own challenge does not change the first one."""
         first = factor.verifier.challenge("alice")
         second = factor.verifier.challenge("alice", purpose="payment")
         to_first, to_second = (message.code.reveal() for message in factor.outbox.messages)
@@ -216,7 +216,7 @@ class TestChallenge:
 
     @pytest.mark.parametrize("ended", ["used", "exhausted", "expired"])
     def test_gap_of_the_living(self, new, ended):
-        """The gap belongs to a live challenge: once that is used, exhausted or expired the next goes out at once."""
+        """If a challenge is used, exhausted or expired, the next one is sent at once."""
         gap = timedelta(minutes=2)
         factor = enrolled(new(a_config(lifetime=gap, resend_gap=gap)))
         challenge = factor.verifier.challenge("alice")
@@ -230,7 +230,7 @@ class TestChallenge:
         assert factor.verifier.challenge("alice").sent
 
     def test_empty_budget(self, new):
-        """With an empty guess budget no message is bought: that is reported before all else, alone, with its wait."""
+        """An empty guess budget is reported first and alone, with its wait, and no message is sent."""
         factor = enrolled(new(limits(guesses=Limit(1, HOUR), user=Limit(2, DAY), consecutive=1)))
         guess_wrong(factor, factor.verifier.challenge("alice"))
         factor.clock.move(minutes=20)
@@ -246,7 +246,7 @@ class TestChallenge:
         assert 1 == factor.outbox.calls
 
     def test_details_of_text(self, new):
-        """R24, T32: details reach the text; one it needs, must not hold or does not show is refused at no charge."""
+        """R24, T32: the text shows the details; a missing, forbidden or hidden one is refused at no charge."""
         factor = enrolled(new(a_config(messages={"payment": "{{ code }}: pay {{ details.amount }}"})))
         pay = factor.verifier.challenge
         refused = None, {"payee": "Bob"}, {"amount": "www.evil.com"}, {"amount": "10\n"}, {"amount": "–" * 200}
@@ -258,7 +258,7 @@ class TestChallenge:
         assert factor.outbox.messages[0].text.endswith(": pay 10 EUR")
 
     def test_many_purposes(self, new):
-        """T19: one user's record stays small: of challenges for ever more purposes the oldest make room."""
+        """T19: a user's record stays small, because challenges for new purposes replace the oldest."""
         factor = enrolled(new(limits(user=Limit(100, HOUR), number=None)))
         challenges = [factor.verifier.challenge("alice", purpose=f"purpose {n}") for n in range(40)]
 
@@ -272,7 +272,7 @@ class TestSendLimits:
 
     @pytest.mark.parametrize("name, enrolment", [("user", 1), ("number", 0), ("total", 1)])
     def test_scope(self, new, name, enrolment):
-        """R28: each limit refuses by its own name, with the exact wait, and is charged one for each message."""
+        """R28: each limit is charged one for each message, and refuses with its own name and the exact wait."""
         factor = enrolled(new(limits(**{name: Limit(1 + enrolment, HOUR)})))
         factor.clock.move(minutes=10 * enrolment)
         factor.verifier.challenge("alice")
@@ -285,7 +285,7 @@ class TestSendLimits:
         assert factor.verifier.challenge("alice", purpose="payment").sent
 
     def test_ten_and_one_an_hour(self, factor):
-        """R28: by default a user has ten messages and gets one back each hour; a success gives none back."""
+        """R28: by default a user has ten messages and one more each hour, and a success gives none back."""
         for _ in range(9):
             factor.log_in()
 
@@ -307,7 +307,7 @@ class TestSendLimits:
         assert factor.verifier.challenge("carol").sent
 
     def test_total(self, new):
-        """R28, T23: the total counts the messages of everybody; where it never refills there is no wait to report."""
+        """R28, T23: the total counts all messages, and a total that never refills reports no wait."""
         factor = enrolled(new(limits(total=Limit(2, None))))
         factor.enrol("bob", OTHER_NUMBER)
 
@@ -325,7 +325,7 @@ class TestSendLimits:
         ],
     )
     def test_longest_wait(self, new, user, number, total, expected):
-        """When several limits refuse, the longest wait is reported, and none at all is the longest."""
+        """If several limits refuse, the longest wait is reported, and an endless wait is the longest."""
         # a user's second message is the first one in the lane of confirmed numbers
         factor = enrolled(new(limits(user=Limit(2, user), number=Limit(1, number), total=Limit(2, total))))
         factor.verifier.challenge("alice")
@@ -333,7 +333,7 @@ class TestSendLimits:
         assert expected == limited(factor.verifier.challenge, "alice", purpose="payment")
 
     def test_refusal_charges_nothing(self, new):
-        """R28: a message that one limit refuses is charged to none of the others."""
+        """R28: a message that one limit refuses is not charged to the others."""
         factor = enrolled(new(limits(user=Limit(2, DAY), number=Limit(2, HOUR), total=Limit(4, HOUR))))
         factor.verifier.challenge("alice")
         for _ in range(9):
@@ -345,7 +345,7 @@ class TestSendLimits:
         assert ("total", HOUR) == limited(factor.enroller.start, "carol", OTHER_NUMBER)
 
     def test_clock_jumped_back(self, new):
-        """T17: after a jump back of ten years a refusal sets every bucket it looked at to drained, and they refill."""
+        """T17: after a jump back of ten years, a refusal stores the buckets as just empty, and they refill."""
         buckets = {name: Limit(2, HOUR) for name in ("user", "number", "total", "guesses", "recovery")}
         factor = enrolled(new(limits(**buckets)))
         guess_wrong(factor, factor.verifier.challenge("alice"))
@@ -364,7 +364,7 @@ class TestSendLimits:
     @pytest.mark.parametrize("skew", [1, 30, 59, 60])
     @pytest.mark.parametrize("name", ["user", "number", "total"])
     def test_other_clocks(self, new, name, skew):
-        """T30: hosts whose clocks differ by up to a minute admit together what the limit allows, and no more."""
+        """T30: hosts whose clocks differ by up to a minute together admit no more than the limit allows."""
         capacity, refill, minutes = 10, timedelta(seconds=20), 10
         many = {"user": Limit(10_000, HOUR), "number": None, "unverified": None, "total": None}
         arguments = {"limits": Limits(**many | {name: Limit(capacity, refill)}), "resend_gap": timedelta(0)}
@@ -381,7 +381,7 @@ class TestSendLimits:
 
     @pytest.mark.parametrize("jump", [-1, 87600])
     def test_clock_gives_nothing(self, factor, jump):
-        """T17: a clock that jumps back gives no message back, and one that jumps ten years ahead no more than fit."""
+        """T17: a clock that jumps back gives no message back, and a jump of ten years ahead fills the bucket."""
         factor.verifier.challenge("alice")
         factor.clock.move(hours=jump)
 
@@ -389,11 +389,11 @@ class TestSendLimits:
 
 
 class TestResend:
-    """The same code goes out once more, or a dead one is renewed."""
+    """The same code is sent again, or a dead one is renewed."""
 
     @pytest.mark.parametrize("seconds", [10, 59, 60, 61, 89, 3600])
     def test_clock_set_back(self, factor, seconds):
-        """T17: after the clock was set back, ``resend_at`` is the instant from which a resend works."""
+        """T17: after the clock was set back, a resend works from ``resend_at`` on."""
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(minutes=1)
         factor.verifier.resend("alice", challenge.id)
@@ -412,7 +412,7 @@ class TestResend:
         assert factor.verifier.resend("alice", challenge.id).sent
 
     def test_gap(self, factor):
-        """Within the gap a resend is refused, with the exact wait; nothing is sent or charged."""
+        """Within the gap a resend is refused with the exact wait, and nothing is sent or charged."""
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(seconds=10)
 
@@ -437,7 +437,7 @@ class TestResend:
         assert (7, 15) == left(factor)
 
     def test_either_message_is_good(self, factor):
-        """A message that arrives late is as good as the one that was sent after it."""
+        """A late message has the same code as the one that was sent after it."""
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(minutes=1)
         factor.verifier.resend("alice", challenge.id)
@@ -445,7 +445,7 @@ class TestResend:
         assert factor.verifier.verify("alice", challenge.id, factor.outbox.messages[0].code.reveal())
 
     def test_challenge_within_gap_of_resend(self, factor):
-        """The gap counts from the last message, so a challenge right after a resend sends nothing."""
+        """The gap begins with the last message, so a challenge right after a resend sends nothing."""
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(minutes=1)
         factor.verifier.resend("alice", challenge.id)
@@ -479,7 +479,7 @@ class TestResend:
         assert factor.verifier.resend("alice", challenge.id).sent
 
     def test_not_after_replacement(self, factor):
-        """A challenge that was replaced is not renewed, and one that renewed another is itself renewed."""
+        """A replaced challenge cannot be renewed, and a renewed one can."""
         first = factor.verifier.challenge("alice")
         factor.clock.move(minutes=5)
         second = factor.verifier.resend("alice", first.id)
@@ -489,7 +489,7 @@ class TestResend:
         assert factor.verifier.resend("alice", second.id).sent
 
     def test_unknown(self, factor):
-        """A challenge that is unknown, used, another user's or an enrolment's cannot be resent."""
+        """A challenge that is unknown, used, another user's or for an enrolment cannot be resent."""
         used = factor.verifier.challenge("alice")
         factor.verifier.verify("alice", used.id, factor.outbox.code)
         factor.enrol("bob")
@@ -506,7 +506,7 @@ class TestResend:
 
     @pytest.mark.parametrize("minutes", [1, 5])
     def test_limits(self, new, minutes):
-        """R28: a resend of a live challenge and one of a dead one are both held by the limits."""
+        """R28: the limits apply to a resend of a live or a dead challenge."""
         factor = enrolled(new(limits(number=Limit(1, HOUR))))
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(minutes=minutes)
@@ -514,7 +514,7 @@ class TestResend:
         assert ("number", HOUR - timedelta(minutes=minutes)) == limited(factor.verifier.resend, "alice", challenge.id)
 
     def test_disabled_number(self, new):
-        """R6: a disabled number is sent nothing."""
+        """R6: a disabled number gets no messages."""
         factor = enrolled(new(limits(consecutive=1)))
         challenge = factor.verifier.challenge("alice")
         guess_wrong(factor, challenge)
@@ -522,7 +522,7 @@ class TestResend:
         rejected(factor.verifier.resend, "alice", challenge.id, error=Locked)
 
     def test_replaced_number(self, factor):
-        """R19: a challenge that went to a number that is no more the user's goes nowhere again."""
+        """R19: a challenge for a number that the user no longer has cannot be resent."""
         challenge = factor.verifier.challenge("alice")
         factor.enrol(number=OTHER_NUMBER, proof=factor.enrollment.verification.token)
         factor.clock.move(minutes=1)
@@ -534,7 +534,7 @@ class TestVerify:
     """The code lets its user through, once."""
 
     def test_returns_verification(self, factor):
-        """A right code returns who passed, by what method, when and for what, and no recovery codes."""
+        """A right code returns the user, the method, the time and the purpose, and no recovery codes."""
         proof = factor.log_in("alice", purpose="payment")
 
         assert ("alice", "sms", ("sms", "otp"), "payment") == (proof.user_id, proof.method, proof.amr, proof.purpose)
@@ -544,7 +544,7 @@ class TestVerify:
         assert factor.clock.datetime == factor.verifier.status("alice").phones[0].last_used_at
 
     def test_accepted_once(self, factor):
-        """R3, T5: a code is accepted once. For ten minutes the answer is that the form was sent twice, at no cost."""
+        """R3, T5: a code is accepted once, and for ten minutes a second request is CodeUsed at no cost."""
         challenge = factor.verifier.challenge("alice")
         factor.verifier.verify("alice", challenge.id, factor.outbox.code)
 
@@ -558,7 +558,7 @@ class TestVerify:
         assert (8, 20) == left(factor)
 
     def test_used_for_whom(self, new):
-        """R5, T8: only the user, purpose and details of the accepted code learn that it was used, at no cost."""
+        """R5, T8: only a request with the same user, purpose and details is CodeUsed, at no cost."""
         factor = enrolled(new(limits(guesses=Limit(1, HOUR))))
         bound = {"purpose": "payment", "details": {"_amount": "10"}}
         challenge = factor.verifier.challenge("alice", **bound)
@@ -576,7 +576,7 @@ class TestVerify:
 
     @pytest.mark.parametrize("field", ["user", "challenge", "purpose", "details", "no details"])
     def test_bound(self, factor, field):
-        """R5, R24, T8: another user, challenge, purpose or other details make the right code useless, at no cost."""
+        """R5, R24, T8: a right code with another user, challenge, purpose or details is refused at no cost."""
         factor.enrol("bob")
         bound = {"purpose": "payment", "details": {"_amount": "10"}}
         challenge = factor.verifier.challenge("alice", **bound)
@@ -599,7 +599,7 @@ class TestVerify:
         assert factor.verifier.verify(*arguments, **named)
 
     def test_code_of_other_challenge(self, factor):
-        """R5, T8: the code of one challenge is a wrong code for every other one."""
+        """R5, T8: the code of one challenge is wrong for every other challenge."""
         payment = factor.verifier.challenge("alice", purpose="payment")
         its_code = factor.outbox.code
         login = factor.verifier.challenge("alice")
@@ -609,7 +609,7 @@ class TestVerify:
         assert factor.verifier.verify("alice", payment.id, its_code, purpose="payment")
 
     def test_details_in_any_order(self, factor):
-        """Details are compared as a mapping: in any order and of any class, and an empty one is none."""
+        """Details are compared as a mapping of any order and class, and an empty one means no details."""
         challenge = factor.verifier.challenge("alice", details={"_amount": "10", "_payee": "Bob"})
         reordered = UserDict({"_payee": "Bob", "_amount": "10"})
         assert factor.verifier.verify("alice", challenge.id, factor.outbox.code, details=reordered)
@@ -618,7 +618,7 @@ class TestVerify:
         assert factor.verifier.verify("alice", challenge.id, factor.outbox.code)
 
     def test_wrong_codes(self, factor):
-        """R9, T1: a challenge takes five wrong codes, says how many are left, and then refuses the right one."""
+        """R9, T1: a challenge allows five wrong codes, tells how many are left, and then refuses the right one."""
         challenge = factor.verifier.challenge("alice")
 
         assert [4, 3, 2, 1, 0, 0, 0] == guess_wrong(factor, challenge, 7)
@@ -626,7 +626,7 @@ class TestVerify:
         assert 15 == left(factor)[1]
 
     def test_ten_thousand_guesses(self, factor):
-        """T1: ten thousand guesses at one challenge are five comparisons."""
+        """T1: of ten thousand guesses at one challenge, five are compared."""
         challenge = factor.verifier.challenge("alice")
         code = factor.outbox.code
         guesses = [number for number in range(10_000) if f"{number:06}" != code]
@@ -637,13 +637,13 @@ class TestVerify:
 
     @pytest.mark.parametrize("attempts", [1, 10])
     def test_other_attempts(self, new, attempts):
-        """A challenge takes as many wrong codes as configured."""
+        """A challenge allows as many wrong codes as configured."""
         factor = enrolled(new(a_config(attempts=attempts)))
 
         assert list(range(attempts))[::-1] == guess_wrong(factor, factor.verifier.challenge("alice"), attempts)
 
     def test_budget_across_sessions(self, new):
-        """R4, R8, T2: resends, renewals, new challenges and other purposes all draw on one budget of wrong codes."""
+        """R4, R8, T2: resends, renewals, new challenges and other purposes share one budget of wrong codes."""
         factor = enrolled(new(limits(user=Limit(100, HOUR), number=None)))
         guesses = 0
         for round_ in range(3):
@@ -660,7 +660,7 @@ class TestVerify:
         assert "guesses" == limited(factor.verifier.challenge, "alice")[0]
 
     def test_sent_for_recovery(self, factor):
-        """R22: a code that is sent to recover an account is as long, as short-lived and as throttled as any other."""
+        """R22: a code for account recovery has the same length, lifetime and limits as any other."""
         exhausted = factor.verifier.challenge("alice", purpose="recovery")
         verify = partial(factor.verifier.verify, "alice", purpose="recovery")
         assert 6 == len(factor.outbox.code)
@@ -673,13 +673,13 @@ class TestVerify:
         rejected(verify, expired.id, factor.outbox.code, error=CodeExpired)
 
     def test_attempts_left_of_budget(self, new):
-        """What a wrong code leaves is what both the challenge and the guess budget still allow."""
+        """The attempts left are the smaller of the challenge's and the guess budget's."""
         factor = enrolled(new(limits(guesses=Limit(3, HOUR))))
 
         assert [2, 1, 0] == guess_wrong(factor, factor.verifier.challenge("alice"), 3)
 
     def test_empty_budget(self, new):
-        """A lock-out is never a wrong code: with an empty budget the right code is limited, and works later."""
+        """With an empty guess budget, the right code is refused as limited, not as wrong, and works later."""
         guesses = Limit(1, timedelta(minutes=4))
         factor = enrolled(new(limits(guesses=guesses)))
         challenge = factor.verifier.challenge("alice")
@@ -693,7 +693,7 @@ class TestVerify:
         assert verify("alice", challenge.id, factor.outbox.code)
 
     def test_success_is_free(self, factor):
-        """R7: a right code costs no guess, gives none back that was spent, and refills nothing."""
+        """R7: a right code costs no guess and refills nothing."""
         for _ in range(4):
             factor.log_in()
         assert 20 == left(factor)[1]
@@ -704,7 +704,7 @@ class TestVerify:
         assert 17 == left(factor)[1]
 
     def test_expires(self, factor):
-        """R2: a code is refused from the very instant of its expiry, at no cost, and accepted just before."""
+        """R2: a code is accepted until just before its expiry, and then refused at no cost."""
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(minutes=5)
         verify = factor.verifier.verify
@@ -715,7 +715,7 @@ class TestVerify:
         assert verify("alice", challenge.id, factor.outbox.code)
 
     def test_other_clocks(self, factor):
-        """T17: a code is accepted from a minute before it was made, for hosts' clocks differ, and no earlier."""
+        """T17: a code is accepted from a minute before it was made, because clocks differ, and no earlier."""
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(minutes=-1, microseconds=-1)
         rejected(factor.verifier.verify, "alice", challenge.id, factor.outbox.code, error=CodeExpired)
@@ -725,7 +725,7 @@ class TestVerify:
 
     @pytest.mark.parametrize("hours", [-1, 87600])
     def test_clock_jump(self, factor, hours):
-        """R2, T17: a jump of the clock, back or far ahead, makes no code live longer and locks nobody out."""
+        """R2, T17: a jump of the clock prolongs no code and locks nobody out."""
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(hours=hours)
 
@@ -734,7 +734,7 @@ class TestVerify:
 
     @pytest.mark.parametrize("code", ["", "12345", "1234567", "12_34_56", "+12345", "12345²", "O12345", 123456, None])
     def test_malformed(self, new, code):
-        """T14: what cannot be a code costs nothing, touches no store, and leaves the challenge as it was."""
+        """T14: text that cannot be a code costs nothing, calls no store, and does not change the challenge."""
         factor = enrolled(new(store=Counting()))
         challenge = factor.verifier.challenge("alice")
         factor.store.calls.clear()
@@ -758,14 +758,14 @@ class TestVerify:
         assert factor.verifier.verify("alice", challenge.id, typed)
 
     def test_unknown_challenge(self, factor):
-        """R9: a challenge that is not there is rejected like a wrong code, and costs no guess."""
+        """R9: an unknown challenge is rejected like a wrong code, and costs no guess."""
         for challenge_id in "nobody's", "", None, 7, [], "x" * 1_000_000:
             assert 0 == rejected(factor.verifier.verify, "alice", challenge_id, "123456").attempts_left
         assert 20 == left(factor)[1]
 
     @pytest.mark.parametrize("name", ["verify", "confirm"])
     def test_same_work(self, factor, monkeypatch, name):
-        """R11, R30, T11: an answer to a challenge that is not there derives one code, like to one that is."""
+        """R11, R30, T11: a check of an unknown challenge derives one code, like a check of a known one."""
         derive, derived = CodeGenerator.code, []
         monkeypatch.setattr(CodeGenerator, "code", lambda *bound: derived.append(bound) or derive(*bound))
         check = factor.verifier.verify if name == "verify" else factor.enroller.confirm
@@ -780,12 +780,12 @@ class TestVerify:
 
 
 class TestLock:
-    """After a hundred wrong codes in a row a number is disabled."""
+    """A hundred wrong codes in a row disable a number."""
 
     CONFIG = Limits(user=Limit(100, HOUR), number=None, guesses=Limit(1000, HOUR))
 
     def test_hundred_failures(self, new):
-        """R6: failure 100 in a row disables the number, the right code is refused, recovery codes keep working."""
+        """R6: the hundredth failure in a row disables the number, and only recovery codes still work."""
         factor = enrolled(new(a_config(attempts=10, resend_gap=timedelta(0), limits=self.CONFIG)))
         for _ in range(9):
             guess_wrong(factor, factor.verifier.challenge("alice"), 10)
@@ -802,7 +802,7 @@ class TestLock:
         assert factor.verifier.recover("alice", factor.enrollment.recovery_codes[0])
 
     def test_right_code_of_live_challenge(self, new):
-        """R6: a disabled number accepts nothing, a challenge with attempts left included, at no cost."""
+        """R6: a disabled number accepts no code, even with attempts left, at no cost."""
         factor = enrolled(new(limits(consecutive=2)))
         challenge = factor.verifier.challenge("alice")
 
@@ -811,7 +811,7 @@ class TestLock:
         assert 18 == left(factor)[1]
 
     def test_success_begins_anew(self, new):
-        """R7: a right code resets the count of failures in a row, and nothing else does."""
+        """R7: only a right code resets the count of failures in a row."""
         factor = enrolled(new(limits(consecutive=3)))
         for _ in range(2):
             challenge = factor.verifier.challenge("alice")
@@ -825,7 +825,7 @@ class TestLock:
         rejected(factor.verifier.challenge, "alice", error=Locked)
 
     def test_each_number(self, new):
-        """R6: failures are counted for each number, and one that is disabled leaves the others alone."""
+        """R6: failures are counted for each number, and disabling one does not change the others."""
         factor = enrolled(new(a_config(max_phones=2, limits=Limits(consecutive=2))))
         second = factor.enrol(number=OTHER_NUMBER, proof=factor.enrollment.verification.token)
         guess_wrong(factor, factor.verifier.challenge("alice"))
@@ -836,10 +836,10 @@ class TestLock:
 
 
 class TestUnlock:
-    """The operator fills the guess and recovery buckets."""
+    """The operator refills the guess and recovery buckets."""
 
     def test_refills(self, new):
-        """An unlock fills the buckets of wrong codes and wrong recovery codes, and no bucket of messages."""
+        """An unlock refills the buckets of wrong codes and wrong recovery codes, and no bucket of messages."""
         factor = enrolled(new(limits(guesses=Limit(2, HOUR), recovery=Limit(1, DAY))))
         challenge = factor.verifier.challenge("alice")
         guess_wrong(factor, challenge, 2)
@@ -851,7 +851,7 @@ class TestUnlock:
         assert factor.verifier.recover("alice", factor.enrollment.recovery_codes[0])
 
     def test_attempts_stay_used(self, factor):
-        """An unlock gives a challenge no attempt back."""
+        """An unlock gives no attempt back to a challenge."""
         challenge = factor.verifier.challenge("alice")
         guess_wrong(factor, challenge, 5)
         factor.verifier.unlock("alice")
@@ -868,15 +868,15 @@ class TestUnlock:
         rejected(factor.verifier.challenge, "alice", error=Locked)
 
     def test_stranger(self, factor):
-        """An unlock of a user that nothing is known about is no error."""
+        """An unlock of an unknown user is no error."""
         assert factor.verifier.unlock("nobody") is None
 
 
 class TestRecover:
-    """A recovery code stands in for a lost phone."""
+    """A recovery code replaces a lost phone."""
 
     def test_returns_verification(self, factor):
-        """R20: a recovery lets the user in, by RFC 8176 as a one-time password, and brings the replacement."""
+        """R20: a recovery lets the user in, as a one-time password of RFC 8176, and returns a new recovery code."""
         proof = factor.verifier.recover("alice", factor.enrollment.recovery_codes[0])
 
         assert ("alice", "recovery", ("otp",), "login") == (proof.user_id, proof.method, proof.amr, proof.purpose)
@@ -885,7 +885,7 @@ class TestRecover:
         assert 1 == factor.verifier.status("alice").recovery_codes_left
 
     def test_accepted_once(self, factor):
-        """R20, T6: a recovery code is dead once it was used, and its replacement is good in its place."""
+        """R20, T6: a recovery code works once, and then its replacement works."""
         [code] = factor.enrollment.recovery_codes
         [replacement] = factor.verifier.recover("alice", code).recovery_codes
 
@@ -907,14 +907,14 @@ class TestRecover:
         assert 3 == factor.verifier.status("alice").recovery_codes_left
 
     def test_reading(self, factor):
-        """A recovery code is read without regard to case, spaces and hyphens, with O, I and L as 0, 1 and 1."""
+        """A recovery code may have any case, spaces and hyphens, and O, I and L are read as 0, 1 and 1."""
         [code] = factor.enrollment.recovery_codes
         typed = code.lower().replace("-", " ").replace("0", "o").replace("1", "l") + "\n"
 
         assert factor.verifier.recover("alice", typed)
 
     def test_only_failures_are_charged(self, new):
-        """R20: ten wrong recovery codes, and one back a day; right ones cost nothing and refill nothing."""
+        """R20: a user has ten wrong recovery codes and one more each day; right ones cost and refill nothing."""
         factor = enrolled(new())
         [code] = factor.enrollment.recovery_codes
         for tries in range(10):
@@ -930,7 +930,7 @@ class TestRecover:
         "code", ["", "123456", "0" * 23, "0" * 25, "U" * 24, "é" * 24, "0" * 1_000_000, None, 7, b"0" * 24]
     )
     def test_malformed(self, new, code):
-        """T26: what cannot be a recovery code costs nothing and touches no store."""
+        """T26: text that cannot be a recovery code costs nothing and calls no store."""
         factor = enrolled(new(limits(recovery=Limit(1, DAY)), store=Counting()))
         factor.store.calls.clear()
         error = rejected(factor.verifier.recover, "alice", code, error=CodeMalformed)
@@ -939,14 +939,14 @@ class TestRecover:
         assert factor.verifier.recover("alice", factor.enrollment.recovery_codes[0])
 
     def test_other_user(self, factor):
-        """T8: another user's recovery code is a wrong one, and stays good for its own user."""
+        """T8: another user's recovery code is wrong, and stays good for its own user."""
         factor.enrol("bob")
 
         assert 9 == rejected(factor.verifier.recover, "bob", factor.enrollment.recovery_codes[0]).attempts_left
         assert factor.verifier.recover("alice", factor.enrollment.recovery_codes[0])
 
     def test_not_enrolled(self, factor):
-        """A user without a number has nothing to recover, and is charged nothing."""
+        """A user without a number cannot recover, and is not charged."""
         rejected(factor.verifier.recover, "nobody", NO_RECOVERY_CODE, error=NotEnrolled)
         factor.enrol("nobody")
 
@@ -966,10 +966,10 @@ class TestRecover:
 
 
 class TestCheckProof:
-    """An application asks whether a proof is good for a sensitive page of its own."""
+    """An application checks a proof for its own sensitive pages."""
 
     def test_returns_instant(self, factor):
-        """A good proof is answered with the instant at which it was given."""
+        """A check of a good proof returns its time."""
         factor.clock.move(minutes=1)
         given = factor.clock.datetime
         token = factor.log_in().token
@@ -979,7 +979,7 @@ class TestCheckProof:
 
     @pytest.mark.parametrize("purpose", ["login", "manage"])
     def test_purposes(self, factor, purpose):
-        """Proofs for login and for managing count, and so do an enrolment's and a recovery's."""
+        """Proofs of a login, of managing, of an enrolment and of a recovery are good."""
         tokens = [factor.enrollment.verification.token, factor.log_in(purpose=purpose).token]
         tokens.append(factor.verifier.recover("alice", factor.enrollment.recovery_codes[0]).token)
 
@@ -987,7 +987,7 @@ class TestCheckProof:
 
     @pytest.mark.parametrize("proof", [None, "", "no token", b"bytes", 7, "A" * 1_000_000])
     def test_missing(self, factor, proof):
-        """R17, R21: without a proof, and with anything else, it is required."""
+        """R17, R21: a missing or invalid proof is ProofRequired."""
         rejected(factor.verifier.check_proof, "alice", proof, error=ProofRequired)
 
     @pytest.mark.parametrize("about", [{"purpose": "payment"}, {"details": {"_amount": "10"}}])
@@ -1003,7 +1003,7 @@ class TestCheckProof:
 
     @pytest.mark.parametrize("max_age", [timedelta(0), timedelta(seconds=90), timedelta(minutes=10)])
     def test_max_age(self, factor, max_age):
-        """R17: a proof is good until it has exactly the age that is asked for."""
+        """R17: a proof is good until it is older than ``max_age``."""
         token = factor.log_in().token
         factor.clock.move(seconds=max_age.total_seconds())
         assert factor.verifier.check_proof("alice", token, max_age=max_age)
@@ -1022,13 +1022,13 @@ class TestCheckProof:
 
     @pytest.mark.parametrize("max_age", [timedelta(minutes=10, microseconds=1), timedelta(seconds=-1), 60, None])
     def test_wrong_age(self, factor, max_age):
-        """A greater age than ten minutes, a negative one, or a bare number is a mistake of the program."""
+        """A ``max_age`` above ten minutes, below zero, or as a bare number is a ValueError."""
         token = factor.log_in().token
 
         rejected(factor.verifier.check_proof, "alice", token, max_age=max_age, error=ValueError)
 
     def test_future(self, factor):
-        """R17, T17: a proof of a host whose clock is up to a minute ahead counts, and no other from the future."""
+        """R17, T17: a proof from a clock up to a minute ahead is good, and no later one."""
         token = factor.log_in().token
         factor.clock.move(minutes=-1)
         assert factor.verifier.check_proof("alice", token, max_age=timedelta(0))
@@ -1037,7 +1037,7 @@ class TestCheckProof:
         rejected(factor.verifier.check_proof, "alice", token, error=ProofRequired)
 
     def test_no_numbers(self, factor):
-        """R17: a user who has no numbers, or whose number still waits, has no proof that counts."""
+        """R17: no proof is good for a user without an enrolled number."""
         token = factor.enrollment.verification.token
         factor.enroller.remove("alice", factor.enrollment.phone.id, proof=token)
         pending = factor.enroller.start("bob", NUMBER)
@@ -1065,7 +1065,7 @@ class TestCheckProof:
         rejected(factor.verifier.check_proof, "alice", token, error=ProofRequired)
 
     def test_kept(self, new):
-        """Another order of the numbers, new recovery codes and a pending number leave a proof good."""
+        """A proof stays good after a new order of numbers, new recovery codes or a pending number."""
         factor = enrolled(new(a_config(max_phones=2)))
         second = factor.enrol(number=OTHER_NUMBER, proof=factor.enrollment.verification.token)
         token = second.verification.token
@@ -1077,7 +1077,7 @@ class TestCheckProof:
         assert factor.verifier.check_proof("alice", token)
 
     def test_touches_nothing(self, new):
-        """It is one read, charges nothing, and works with the factor turned off."""
+        """A check of a proof is one read, charges nothing, and works while the factor is off."""
         factor = enrolled(new(store=Counting()))
         token = factor.log_in().token
         before = left(factor)
@@ -1089,10 +1089,10 @@ class TestCheckProof:
 
 
 class TestTwoStores:
-    """One secret over two stores: what is true in one says nothing in the other."""
+    """Two stores with one secret are independent."""
 
     def test_proofs(self, new):
-        """T28: with one secret over two stores, a token of user 7 here changes nothing of user 7 there."""
+        """T28: with one secret over two stores, a token from one store changes nothing in the other."""
         here, there = new(), new()
         for factor in here, there:
             factor.enrollment = factor.enrol(7)
@@ -1107,7 +1107,7 @@ class TestTwoStores:
             assert factor.verifier.check_proof(7, factor.token)
 
     def test_recreated(self, factor):
-        """T28, R17: a token says nothing to a record that was recreated, even after the same steps."""
+        """T28, R17: a token is refused for a record that was recreated, even by the same steps."""
         token = factor.log_in().token
         fresh = enrolled(type(factor)(clock=factor.clock))
         fresh.log_in()
@@ -1116,17 +1116,17 @@ class TestTwoStores:
 
 
 class TestNamespace:
-    """Tenants that share a store and a secret share nothing else."""
+    """Tenants with one store and one secret share nothing else."""
 
     @pytest.fixture
     def tenants(self, new):
-        """Two factors over one store, with one secret and one clock; alice is enrolled in the first."""
+        """Two factors with one store, secret and clock, and alice enrolled in the first."""
         config = {"max_users_per_number": 1, "limits": Limits(total=Limit(20, HOUR), guesses=Limit(2, HOUR))}
         one = enrolled(new(a_config(namespace="one", **config)))
         return one, *(new(a_config(namespace=name, **config), store=one.store, clock=one.clock) for name in ("two", ""))
 
     def test_users_and_numbers(self, tenants):
-        """T35: a user of one tenant is a stranger to the others, and their number is free there."""
+        """T35: a user of one tenant is unknown to the others, and the number is free there."""
         one, *others = tenants
         for other in others:
             assert not other.verifier.status("alice").enrolled
@@ -1138,7 +1138,7 @@ class TestNamespace:
         assert one.verifier.status("alice").enrolled
 
     def test_codes(self, tenants):
-        """T35: a code or a challenge of one tenant is of no use to the other, even with the same record."""
+        """T35: a code or challenge of one tenant is refused by the other, even with the same record."""
         one, other, _ = tenants
         other.enrol()
         challenge = one.verifier.challenge("alice")
@@ -1151,7 +1151,7 @@ class TestNamespace:
         assert one.verifier.verify("alice", challenge.id, one.outbox.code)
 
     def test_same_record(self, new):
-        """T35: the namespace is in the code and the proof themselves, so a copied record betrays neither."""
+        """T35: codes and proofs depend on the namespace, so a copied record gives neither."""
         one, other = (enrolled(new(a_config(namespace=name))) for name in ("one", "two"))
         challenge = one.verifier.challenge("alice")
         token = one.log_in(purpose="manage").token
@@ -1181,7 +1181,7 @@ class TestNamespace:
         assert one.enroller.start("one more", OTHER_NUMBER).sent
 
     def test_proofs(self, tenants):
-        """T28, T35: a proof of one tenant is none for another, though the user has the same name and number there."""
+        """T28, T35: a proof of one tenant is refused by another, even for the same user id and number."""
         one, *others = tenants
         token = one.log_in().token
         for other in others:
@@ -1193,7 +1193,7 @@ class TestNamespace:
 
     @pytest.mark.parametrize("name", ["", "one", "two", "one:", "Zoë", "\ud800", "x" * 10_000])
     def test_any_name(self, new, name):
-        """A namespace is any text, and names that differ are different tenants."""
+        """A namespace is any text, and different texts are different tenants."""
         factor = enrolled(new(a_config(namespace=name)))
         other = new(a_config(namespace=name + " "), store=factor.store, clock=factor.clock)
 
@@ -1202,10 +1202,10 @@ class TestNamespace:
 
 
 class TestStatus:
-    """One call says how things stand for a user."""
+    """The status of a user."""
 
     def test_challenge(self, factor):
-        """A page finds its own challenge again by its id, while it lives."""
+        """A live challenge is found by its id."""
         challenge = factor.verifier.challenge("alice")
         found = factor.verifier.status("alice").challenge(challenge.id)
 
@@ -1217,7 +1217,7 @@ class TestStatus:
         assert factor.verifier.status("alice").challenge(challenge.id) is None
 
     def test_attempts_left(self, new):
-        """Each listed challenge says how many wrong codes it and the guess budget still allow."""
+        """Each listed challenge tells how many wrong codes it and the guess budget still allow."""
         factor = enrolled(new(limits(guesses=Limit(6, HOUR))))
         login, payment = (factor.verifier.challenge("alice", purpose=purpose) for purpose in ("login", "payment"))
         assert (None, None) == (login.attempts_left, payment.attempts_left)
@@ -1234,7 +1234,7 @@ class TestStatus:
         assert [3, 3, 3] == attempts()
 
     def test_stranger(self, new):
-        """A user that nothing is known about is not enrolled, not locked, and has full buckets."""
+        """An unknown user is not enrolled and not locked, and has full buckets."""
         status = new().verifier.status("nobody")
 
         assert (True, False, False) == (status.enabled, status.enrolled, status.locked)
@@ -1243,7 +1243,7 @@ class TestStatus:
         )  # fmt: skip
 
     def test_challenges(self, factor):
-        """The live challenges are listed as they were returned, but for having been sent by this call."""
+        """The live challenges are listed as they were returned, with ``sent`` false."""
         login = factor.verifier.challenge("alice")
         payment = factor.verifier.challenge("alice", purpose="payment")
         pending = factor.enroller.start("alice", OTHER_NUMBER, proof=factor.enrollment.verification.token)
@@ -1257,7 +1257,7 @@ class TestStatus:
 
     @pytest.mark.parametrize("ended", ["used", "exhausted", "expired"])
     def test_dead_challenges(self, factor, ended):
-        """A challenge that was used, exhausted or that expired is not listed."""
+        """A used, exhausted or expired challenge is not listed."""
         challenge = factor.verifier.challenge("alice")
         factor.enroller.start("bob", NUMBER)
         code = factor.outbox.messages[0].code.reveal()
@@ -1273,7 +1273,7 @@ class TestStatus:
         assert (1 if ended != "expired" else 0) == len(factor.verifier.status("bob").challenges)
 
     def test_locked(self, new):
-        """A user is locked while the guess budget is empty, and no longer; meanwhile no code can be answered."""
+        """A user is locked exactly while the guess budget is empty, and can answer no code meanwhile."""
         factor = enrolled(new(limits(guesses=Limit(1, timedelta(minutes=1)))))
         guess_wrong(factor, challenge := factor.verifier.challenge("alice"))
         locked = factor.verifier.status("alice")
@@ -1284,7 +1284,7 @@ class TestStatus:
         assert (False, [challenge.id]) == (status.locked, [live.id for live in status.challenges])
 
     def test_touches_nothing(self, new):
-        """A status is one read, and works with the factor turned off."""
+        """A status is one read, and works while the factor is off."""
         factor = enrolled(new(store=Counting()))
         factor.store.calls.clear()
         status = over(factor, enabled=False).verifier.status("alice")
@@ -1294,7 +1294,7 @@ class TestStatus:
 
 @pytest.mark.parametrize("name", ["challenge", "resend", "verify", "recover"])
 def test_disabled_factor(factor, name):
-    """With the factor turned off nothing is sent or checked, and nothing is charged."""
+    """If the factor is off, nothing is sent, checked or charged."""
     challenge = factor.verifier.challenge("alice")
     off = over(factor, enabled=False)
     calls = {
@@ -1310,7 +1310,7 @@ def test_disabled_factor(factor, name):
 
 
 def test_rotated_secret(factor):
-    """R12: a challenge in flight is resent and checked under the secret that made it; new ones use the newest."""
+    """R12: a live challenge is resent and checked under the secret that made it, and new ones use the newest."""
     challenge = factor.verifier.challenge("alice")
     rotated = over(factor, secret=[NEXT_SECRET, SECRET])
     factor.clock.move(seconds=30)
@@ -1324,7 +1324,7 @@ def test_rotated_secret(factor):
 
 
 def test_retired_secret(factor):
-    """R12: retiring a secret loses the challenges in flight, which can be renewed, and nothing else."""
+    """R12: retiring a secret ends only the live challenges, which can be renewed."""
     challenge = factor.verifier.challenge("alice")
     guess_wrong(factor, challenge)
     before = factor.verifier.status("alice")
@@ -1342,10 +1342,10 @@ def test_retired_secret(factor):
 
 
 class TestChannels:
-    """A code can go out by a call or by WhatsApp as well, under the same limits."""
+    """A code can also be sent by a call or WhatsApp, under the same limits."""
 
     def test_challenge(self, factor):
-        """The message says by which channel it goes, and so does the challenge."""
+        """The message and the challenge name the channel."""
         challenge = factor.verifier.challenge("alice", channel="voice")
 
         assert ("voice", "voice") == (challenge.channel, factor.outbox.messages[-1].channel)
@@ -1353,7 +1353,7 @@ class TestChannels:
         assert ("sms", "sms") == (other.channel, factor.outbox.messages[-1].channel)
 
     def test_resend(self, factor):
-        """The same code goes out once more by another channel; left out, the channel stays what it was."""
+        """The same code is sent again by another channel, or by the same one if none is named."""
         challenge = factor.verifier.challenge("alice")
         code = factor.outbox.code
         for channel in "voice", None:
@@ -1366,7 +1366,7 @@ class TestChannels:
         assert 6 == factor.verifier.status("alice").sends_left
 
     def test_within_gap(self, factor):
-        """Within the gap another channel sends nothing either."""
+        """Within the gap, another channel sends nothing either."""
         challenge = factor.verifier.challenge("alice")
 
         assert (challenge.id, False) == (factor.verifier.challenge("alice", channel="voice").id, False)
@@ -1375,7 +1375,7 @@ class TestChannels:
 
     @pytest.mark.parametrize("channel, error", [("fax", ValueError), ("", ValueError), (7, TypeError)])
     def test_unknown(self, factor, channel, error):
-        """A channel that there is not is refused before anything happens."""
+        """An unknown channel is refused first."""
         challenge = factor.verifier.challenge("alice")
         factor.clock.move(seconds=30)
 
@@ -1385,7 +1385,7 @@ class TestChannels:
 
 
 def test_same_work_for_strangers(new):
-    """R30, T11: a challenge, a check and a status take the same calls of the store, enrolled or not."""
+    """R30, T11: a challenge, a check and a status make the same store calls for enrolled and unknown users."""
     factor = enrolled(new(store=Counting()))
     calls = {}
     for user in "alice", "nobody":
