@@ -12,7 +12,7 @@ class SmsMfaConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, and forget the numbers of users who are deleted."""
-        from . import checks  # noqa: F401
+        from . import checks, settings_checks  # noqa: F401
         from .users import watch
 
         watch()

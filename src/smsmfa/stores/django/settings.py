@@ -37,8 +37,8 @@ from ...verifier import AsyncVerifier, Verifier
 from ..memory import AsyncMemoryStore, MemoryStore
 
 __all__ = [
-    "async_enroller", "async_sender", "async_store", "async_verifier", "config", "declare", "enroller", "sender",
-    "setting", "store", "verifier",
+    "async_enroller", "async_sender", "async_store", "async_verifier", "config", "declare", "enroller", "imported",
+    "needed", "sender", "setting", "store", "verifier",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -75,6 +75,27 @@ def setting(name: str, default: Any = None) -> Any:
     return _given().reveal().get(name, default)
 
 
+def needed(name: str) -> Any:
+    """Return one entry of ``SMSMFA`` that must be there.
+
+    Raises:
+        ConfigurationError: as :func:`setting`, or it is missing.
+    """
+    value = setting(name)
+    if value is None or value == "":
+        raise _missing(name)
+    return value
+
+
+def imported(name: str) -> Any:
+    """Return one entry of ``SMSMFA``, and if it is a dotted path, what it names.
+
+    Raises:
+        ConfigurationError: as :func:`setting`, or the path leads nowhere.
+    """
+    return _imported(name, setting(name))
+
+
 @cache
 def config() -> FactorConfig:
     """Return the configuration.
@@ -84,8 +105,7 @@ def config() -> FactorConfig:
     """
     given = _given()
     for name in ("app_name", "secret", "regions"):
-        if not given.reveal().get(name):
-            raise _missing(name)
+        needed(name)
     return _named("SMSMFA", lambda: FactorConfig(**{n: v for n, v in given.reveal().items() if n in _FACTOR}))
 
 
@@ -120,9 +140,7 @@ def sender() -> Sender:
     Raises:
         ConfigurationError: the setting is missing or wrong; the error names it.
     """
-    if setting("sender") is None:
-        raise _missing("sender")
-    made: Sender = _made("sender", setting("sender"), "send")
+    made: Sender = _made("sender", needed("sender"), "send")
     return made
 
 
@@ -243,4 +261,4 @@ def _twin(name: str, value: Any) -> Any:
 
 
 def _hooks() -> dict[str, Any]:
-    return {"on_event": _imported("on_event", setting("on_event")), "clock": _imported("clock", setting("clock"))}
+    return {"on_event": imported("on_event"), "clock": imported("clock")}
