@@ -521,6 +521,6 @@ def test_random(draw, size):
 
 @pytest.mark.parametrize("text", [None, 7, b"0" * 32, "", "0" * 31, "0" * 33, "0" * 31 + "-", "0" * 31 + "٠"])
 def test_no_id(text):
-    """What an attacker typed in place of an id has not the form of one."""
+    """A value that does not have the form of an id is refused."""
     assert codes.is_id(new_id())
     assert not codes.is_id(text)

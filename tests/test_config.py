@@ -73,7 +73,7 @@ def not_refused(build, argument, values, *, secret=SECRET):
 
 class TestDefaults:
     def test_defaults(self):
-        """Without further arguments the figures are those of the described system, where it has some."""
+        """The defaults are the figures of the described system, if it has them."""
         config = a_config()
 
         assert ("Acme", frozenset({"US"}), True) == (config.app_name, config.regions, config.enabled)
@@ -461,7 +461,7 @@ class TestGuessRisk:
 
     @pytest.mark.parametrize("period", [None, 1, 86400.0, "1 day", timedelta(microseconds=-1), timedelta.min])
     def test_wrong_period(self, period):
-        """A period that is none is a ValueError that names the argument."""
+        """A wrong period is a ValueError that names the argument."""
         with pytest.raises(ValueError, match=r"^period: "):
             a_config().guess_risk(period)
 

@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md says about the package is true."""
+"""CONTRIBUTING.md agrees with the package."""
 
 import ast
 import re

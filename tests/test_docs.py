@@ -45,10 +45,10 @@ def subclasses(kind: type) -> set[type]:
     return {kind}.union(*map(subclasses, kind.__subclasses__()))
 
 
-def test_errors_of_the_tutorial():
-    """The tutorial lists every error that reaches an application, with its code and status."""
+def test_errors_of_the_long_way():
+    """The page "Without a framework" lists every error that reaches an application, with its code and status."""
     listed = {
-        (name, code, int(status)) for name, code, status, *_ in rows("tutorial/login.md", below="Call every page")
+        (name, code, int(status)) for name, code, status, *_ in rows("explanation/without-a-framework.md", below="Call every page")
     }
     inner = {smsmfa.SmsMfaError, smsmfa.DeliveryError, smsmfa.DeliveryUncertain}
     errors = {kind for kind in subclasses(smsmfa.SmsMfaError) - inner if kind.__module__ == "smsmfa.exceptions"}

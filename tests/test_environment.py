@@ -9,7 +9,8 @@ from support import shown
 from twilio.rest import Client
 
 from smsmfa import AsyncTwilioSender, ConfigurationError, FactorConfig, TwilioSender
-from smsmfa.environment import FACTOR, TWILIO, opened
+from smsmfa.core.opaque import Opaque
+from smsmfa.environment import FACTOR, TWILIO, VONAGE, opened, vonage_arguments
 from smsmfa.phone import ALL_REGIONS
 
 SECRET = "a secret of the tests, long enough to be one"
@@ -125,7 +126,7 @@ def test_key(variables, given, user):
 
 
 def test_region_and_edge(monkeypatch):
-    """The variables are those of Twilio's SDK, and only from_env reads them."""
+    """The variables have the names of Twilio's SDK, and only from_env reads them."""
     monkeypatch.setenv("TWILIO_REGION", "ie1")
     monkeypatch.setenv("TWILIO_EDGE", "dublin")
     sdk = Client(ACCOUNT, TOKEN)
@@ -222,3 +223,29 @@ def test_whole_account():
     assert KEY["TWILIO_API_SECRET"] == sender._api.credentials.secret.reveal()
     assert ("ie1", "dublin") == (sender._api._place.region, sender._api._place.edge)
     assert 14 == len(TWILIO)
+
+
+VONAGE_LEAST = {"VONAGE_API_KEY": "abcd1234", "VONAGE_API_SECRET": TOKEN, "VONAGE_FROM_NUMBER": "+14155550106"}
+
+
+def test_vonage():
+    """Every variable of Vonage sets its argument, and an argument takes precedence."""
+    whole = VONAGE_LEAST | {"VONAGE_STATUS_CALLBACK": "https://acme.example/v", "VONAGE_TIMEOUT": "5"}
+    read = vonage_arguments(Opaque(whole), Opaque({"from_number": "Acme"})).reveal()
+
+    assert VONAGE.keys() == read.keys()
+    assert ("abcd1234", TOKEN, "Acme", timedelta(seconds=5)) == (
+        read["api_key"],
+        read["api_secret"],
+        read["from_number"],
+        read["timeout"],
+    )
+
+
+@pytest.mark.parametrize("name", VONAGE_LEAST)
+def test_missing_of_vonage(name):
+    """T12: a missing variable of Vonage is refused by name."""
+    with pytest.raises(ConfigurationError, match=f"^{name} is not set$") as caught:
+        vonage_arguments(Opaque(VONAGE_LEAST | {name: ""}), Opaque({}))
+
+    assert TOKEN not in shown(caught.value)

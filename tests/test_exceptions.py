@@ -118,7 +118,7 @@ def test_codes_differ():
 
 
 def test_configuration_error_is_value_error():
-    """Who knows nothing of this package catches a wrong argument as a ValueError."""
+    """A wrong argument can be caught as a ValueError."""
     assert issubclass(ConfigurationError, ValueError)
 
 
@@ -145,7 +145,7 @@ def test_duplicate(error, duplicate):
 
 @pytest.mark.parametrize("error", [AlreadyEnrolled, NotEnrolled, PhoneInUse, ProofRequired, FactorDisabled, Locked])
 def test_own_message(error):
-    """A message that was given takes the place of the general one."""
+    """A given message replaces the general one."""
     assert "in other words" == str(error("in other words"))
 
 
@@ -182,7 +182,7 @@ def test_phone_number_error(reason, words):
     ],
 )
 def test_retry_after_seconds(retry_after, seconds):
-    """The header's whole seconds are rounded up, so that who waits for them is not refused again."""
+    """The seconds of the header are rounded up, so a client that waits for them is not refused again."""
     assert seconds == RateLimited("user", retry_after).retry_after_seconds
 
 

@@ -104,13 +104,13 @@ def test_dir():
 
 
 def test_version():
-    """The version is that of the installed distribution."""
+    """The version is the version of the installed distribution."""
     assert version("smsmfa") == smsmfa.__version__
 
 
 @pytest.mark.parametrize("name", ["no_such_name", "ConsoleSenders", "__path", "_HOUR", "annotations"])
 def test_unknown(name):
-    """What is not public is an AttributeError that names it."""
+    """A name that is not public is an AttributeError with the name."""
     with pytest.raises(AttributeError, match=f"module 'smsmfa' has no attribute '{name}'"):
         getattr(smsmfa, name)
 

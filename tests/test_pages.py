@@ -1,4 +1,4 @@
-"""What pages of the documentation promise beside their own examples."""
+"""Facts on pages of the documentation that no example shows."""
 
 import re
 from datetime import timedelta

@@ -395,7 +395,7 @@ class TestReadNumber:
         ],
     )
     def test_accepted(self, number, region, expected):
-        """Text, our own numbers and those of phonenumbers are read into the one form."""
+        """Text, our own numbers and numbers of phonenumbers are read into one form."""
         assert PhoneNumber.parse(expected) == read_number(Opaque(number), region)
 
     @pytest.mark.parametrize(
@@ -454,7 +454,7 @@ def test_type_and_region(e164, kind, region):
 
 
 def test_types():
-    """The kinds are those of libphonenumber, and three of them take SMS."""
+    """The types are the types of libphonenumber, and three of them take SMS."""
     kinds = phonenumbers.PhoneNumberType.values()
 
     assert {phonenumbers.PhoneNumberType.to_string(kind).lower() for kind in kinds} == NUMBER_TYPES

@@ -27,6 +27,7 @@ from smsmfa import (
 )
 from smsmfa.core.shell import AsyncShell, Shell
 from smsmfa.senders.apprise import AppriseSender, AsyncAppriseSender
+from smsmfa.senders.aws import AsyncAwsSender, AwsSender
 from smsmfa.senders.failover import AsyncFailoverSender, FailoverSender
 from smsmfa.senders.http import AsyncHttpSender, HttpSender
 from smsmfa.senders.sns import AsyncSnsSender, SnsSender
@@ -55,6 +56,7 @@ TWINS = [
     (redis.ClusterConnection, redis.AsyncClusterConnection),
     (TwilioSender, AsyncTwilioSender),
     (HttpSender, AsyncHttpSender),
+    (AwsSender, AsyncAwsSender),
     (SnsSender, AsyncSnsSender),
     (AppriseSender, AsyncAppriseSender),
     (SqlAlchemyStore, AsyncSqlAlchemyStore),
@@ -94,7 +96,7 @@ class Plain(ast.NodeTransformer):
 
 
 def plain(cls):
-    """Return the text of a class, but for what makes it asynchronous, and its docstrings."""
+    """Return the text of a class without ``async``, ``await`` and docstrings."""
     tree = Plain().visit(ast.parse(dedent(getsource(cls))))
     return ast.unparse(ast.fix_missing_locations(tree))
 
@@ -106,7 +108,7 @@ def methods(cls):
 
 @pytest.mark.parametrize("cls, twin", TWINS)
 def test_same_text(cls, twin):
-    """The twins are the same text but for ``async``, ``await`` and the prefix."""
+    """The twins have the same text except for ``async``, ``await`` and the prefix."""
     assert plain(cls).splitlines() == plain(twin).splitlines()
 
 

@@ -90,7 +90,7 @@ class TestEntry:
 
 
 def test_all():
-    """The module's public names are those of the contract, and every one is there."""
+    """The module's public names are the names of the contract, and each exists."""
     constants = ["CHANNELS", "ENROLLMENT", "NOTICE", "SMS", "VERIFICATION", "VOICE", "WHATSAPP"]
     expected = ["AsyncSender", "AsyncStore", "Change", "Clock", "Entry", "Message", "Receipt", "Sender", "Store"]
 

@@ -1,4 +1,4 @@
-"""What the application gets: it can be read, compared and stored, and it hides what is shown once."""
+"""The values for the application: they can be read, compared and stored, and hide secrets."""
 
 import copy
 import inspect
@@ -109,7 +109,7 @@ def test_secrets_survive_no_conversion(make):
 
 @pytest.mark.parametrize("make", [a_challenge, an_enrolled_phone, a_status])
 def test_session(make):
-    """What holds no secret can be put into a session."""
+    """A value without a secret can be put into a session."""
     value = make()
 
     assert value == pickle.loads(pickle.dumps(value))
@@ -117,7 +117,7 @@ def test_session(make):
 
 
 def test_shown_once():
-    """Codes and token come out where they are asked for by name."""
+    """Only the attributes return the recovery codes and the token."""
     assert (CODES, TOKEN) == (a_verification().recovery_codes, a_verification().token)
     assert CODES == an_enrollment().recovery_codes
 

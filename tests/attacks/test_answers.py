@@ -1,4 +1,4 @@
-"""What attackers and honest people found in the repetition of answers, once each."""
+"""Mistakes that attackers and honest people found in repeated answers."""
 
 from datetime import timedelta
 
@@ -123,7 +123,7 @@ def test_attempts_left_of_a_repeated_wrong_code(change):
 
 
 def test_every_attempt_counts_once():
-    """T34: with ten attempts, each of nine wrong codes counts once, however often its request comes again."""
+    """T34: with ten attempts, each of nine wrong codes counts once, even if its request is repeated."""
     factor = Factor(a_config(attempts=10))
     factor.enrol()
     challenge = factor.verifier.challenge("alice")

@@ -1,4 +1,4 @@
-"""Mistakes that were found in other second factors, by name. This package makes none of them."""
+"""Mistakes of other second factors, by name, which this package does not make."""
 
 import hashlib
 import logging

@@ -350,7 +350,7 @@ def test_a_record_copied_to_another_user_is_of_no_use():
 
 
 def test_a_proof_is_asked_for_before_any_limit_is_charged(factor):
-    """R17: without a proof nothing is sent and nothing is charged, however often it is tried."""
+    """R17: any number of tries without a proof sends and charges nothing."""
     before = factor.verifier.status("alice")
 
     for _ in range(30):

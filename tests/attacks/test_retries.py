@@ -1,4 +1,4 @@
-"""What is kept so that requests can be repeated lets nobody in twice, tells nobody anything, and stays small."""
+"""The answers that are kept for repeated requests let nobody in twice, reveal nothing, and stay small."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -170,7 +170,7 @@ def test_64_threads_with_a_wrong_code():
 @once
 @pytest.mark.parametrize("other", [None, OTHER_KEY, KEY[:-1], KEY + " ", KEY.upper()])
 def test_another_session(request_of, other):
-    """T5: without the key of the session the code stays used, however often it is sent."""
+    """T5: without the key of the session the code stays used."""
     asking = request_of()
     asking(KEY)
 

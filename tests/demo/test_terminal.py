@@ -1,4 +1,4 @@
-"""The terminal asks and prints, whatever its streams are connected to."""
+"""The terminal asks and prints on streams of any kind."""
 
 import io
 import sys

@@ -39,7 +39,7 @@ class Quiet(WSGIRequestHandler):
 class TestGateway:
     @pytest.fixture
     def handed(self):
-        """What the gateway has handed over."""
+        """The messages that the gateway passed on."""
         return []
 
     @pytest.fixture
@@ -117,7 +117,7 @@ class TestTwilioStatus:
         assert [] == caplog.records
 
     def test_order(self, post, caplog):
-        """Of reports that repeat and come in any order, only those with news are logged."""
+        """Only reports with news are logged, in any order and with repetitions."""
         with caplog.at_level(logging.INFO, "audit"):
             answers = [post(status) for status in ("sent", "sent", "undelivered", "sent")]
         events = [record.args if not isinstance(record.args, tuple) else record.args[0] for record in caplog.records]

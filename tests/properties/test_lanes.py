@@ -164,7 +164,7 @@ def side_by_side(config, drawn):
 @settings(max_examples=50)
 @given(drawn=steps())
 def test_strangers(max_users, drawn):
-    """R28, T4: an owner's waits and outcomes are those of a world without strangers."""
+    """R28, T4: an owner's waits and outcomes are the same as in a world without strangers."""
     side_by_side(a_config(limits=SMALL, max_users_per_number=max_users), drawn)
 
 

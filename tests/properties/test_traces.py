@@ -882,7 +882,7 @@ class Traces(RuleBasedStateMachine):
 
     @invariant()
     def status_agrees(self):
-        """The numbers, challenges, recovery codes and buckets are those of the model."""
+        """The numbers, challenges, recovery codes and buckets equal the model's."""
         for user, person in self.model.people.items():
             status = self.verifier.status(user)
             codes = [*person.codes.values(), *([person.pending] if person.pending else [])]

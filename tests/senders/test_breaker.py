@@ -75,7 +75,7 @@ def test_says_nothing(breaker):
 
 
 def test_left(breaker, clock):
-    """It says how long it stays open."""
+    """An open breaker says how long it stays open."""
     assert None is left(breaker)
 
     opened(breaker)
@@ -138,7 +138,7 @@ def test_probe_of_one(clock):
 
 
 def test_one_number(breaker):
-    """The failures of one number count once, however many there are, until a success."""
+    """The failures of one number count once until a success."""
     assert [False] * 9 == [call(breaker, False, "+1") for _ in range(9)]
     assert [False, True] == [call(breaker, False) for _ in range(2)]
 
@@ -172,7 +172,7 @@ def test_probe_says_nothing(breaker, clock):
 
 
 def test_one_probe(breaker, clock):
-    """One probe goes through at a time, however long it takes."""
+    """One probe goes through at a time, even a slow one."""
     opened(breaker)
     clock.move(PAUSE)
     ticket = enter(breaker)
@@ -203,7 +203,7 @@ def test_late_outcome(works, breaker, clock):
 
 
 def test_threads(clock):
-    """Of many threads that call when the pause is over, one gets through."""
+    """If many threads call when the pause is over, one gets through."""
     for _ in range(5):
         breaker = Breaker(1, PAUSE, clock)
         call(breaker, False)

@@ -385,7 +385,7 @@ class TestBreaker:
     @both
     @pytest.mark.parametrize("error", UNCOUNTED, ids=repr)
     def test_recipients_fault(self, error, make):
-        """An error that may be due to the recipient never makes a carrier skipped, for however many numbers."""
+        """An error that may be due to the recipient never makes a carrier skipped, for any number of recipients."""
         first, second, messages = make.script(then=error), make.script(then=RECEIPT), each()
         sender = make.sender([first, second], failures=1)
 

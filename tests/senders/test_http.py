@@ -388,5 +388,5 @@ class TestConfiguration:
     ],
 )
 def test_no_proxy_for_loopback(url, direct):
-    """T37: codes for a gateway on this machine go to it directly, whatever proxy the environment names."""
+    """T37: codes for a gateway on this machine go to it directly, with any proxy in the environment."""
     assert direct is HttpSender(url, SECRET)._poster._session()._direct

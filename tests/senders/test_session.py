@@ -218,7 +218,7 @@ class TestFailure:
 
 @pytest.mark.parametrize("direct, expected", [(True, {}), (False, {"http": "http://proxy.example:3128"})])
 def test_proxies(monkeypatch, direct, expected):
-    """T37: a direct session asks no proxy, whatever the environment names; another one uses those."""
+    """T37: a direct session uses no proxy, and another session uses the environment's."""
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)

@@ -1,4 +1,4 @@
-"""What certainly was not sent is told from what may have been sent, against real servers and proxies on loopback."""
+"""Errors tell whether a message was certainly not sent, with real servers and proxies on loopback."""
 
 import socket
 import ssl

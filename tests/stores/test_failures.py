@@ -1,4 +1,4 @@
-"""What the texts of errors say, whatever store raises them."""
+"""The texts of errors of every store."""
 
 import sqlite3
 

@@ -98,7 +98,7 @@ def test_order():
 
 
 def test_english_is_the_described_systems():
-    """The English texts are those of the described system."""
+    """The English texts are the texts of the described system."""
     assert "{{ code }} is your verification code for {{ app_name }}" == texts()["en"]["verification"]
     assert texts()["en"]["enrollment"] == (
         "{{ code }} is your verification code for {{ app_name }}. Please enter this code to verify your enrollment."

@@ -49,7 +49,7 @@ def rendered(template, details=(), *, locale=None, channel="sms", **options):
     ],
 )
 def test_default_texts(kind, expected):
-    """Without templates the texts are those of the described system."""
+    """The default texts are the texts of the described system."""
     assert expected == messages().render(kind, "login", CODE, (), None)
 
 

@@ -370,7 +370,7 @@ def test_vanished(store, db):
 
 @pytest.mark.parametrize("autocommit", [True, False])
 def test_as_it_was(make, db, autocommit):
-    """A connection is returned idle and with its own settings, whatever the outcome of the operation was."""
+    """A connection is returned idle and with its own settings after any outcome."""
     kept = []
 
     def reset(connection):
@@ -422,7 +422,7 @@ def settings(store, names):
 
 
 class TestConnection:
-    """What is refused before anything is sent."""
+    """Errors before anything is sent."""
 
     @pytest.mark.parametrize("statement", ["SELECT 1", "SELECT 1/0"], ids=["open", "aborted"])
     def test_transaction(self, statement):

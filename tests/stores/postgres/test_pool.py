@@ -1,4 +1,4 @@
-"""Where connections come from: pools of every kind, too small or closed, and pools after a fork."""
+"""Pools: of every kind, too small, closed, and after a fork."""
 
 import asyncio
 import os

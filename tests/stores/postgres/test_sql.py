@@ -44,7 +44,7 @@ def test_lock_numbers():
 
 
 def test_lock_numbers_never_change():
-    """The numbers are those of the first release, because two releases must see each other's locks."""
+    """The numbers never change between releases, because two releases must see each other's locks."""
     assert [6131660875376385588] == lock_numbers(["u:alice"])
     assert [int.from_bytes(sha256(b"smsmfa u:alice").digest()[:8], "big", signed=True)] == lock_numbers(["u:alice"])
 

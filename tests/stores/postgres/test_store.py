@@ -412,7 +412,7 @@ def test_permissions(make, url, db):
     ],
 )
 def test_defaults(make, url, db, setting):
-    """T19: whatever the database's defaults are, no update is lost, and a login works."""
+    """T19: with any defaults of the database, no update is lost, and a login works."""
     db.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET {setting}")
     try:
         store = make(min_size=4)

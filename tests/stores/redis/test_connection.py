@@ -1,4 +1,4 @@
-"""The connections of a Redis store: every command is sent once, whatever fails, moves or forks."""
+"""The connections of a Redis store send every command once, even after failures, moves and forks."""
 
 import asyncio
 import os

@@ -63,7 +63,7 @@ def test_undone(store, monkeypatch, error):
 
 
 def test_commit_is_not_repeated(store):
-    """After COMMIT was sent, nothing is tried again, whatever the failure is, and the connection is closed."""
+    """After COMMIT was sent, nothing is tried again after any failure, and the connection is closed."""
     failing(store, "COMMIT", Broken("I/O error", sqlite3.SQLITE_IOERR), Broken("never", sqlite3.SQLITE_IOERR))
     closed = closings(store)
     with counted(store) as sent, pytest.raises(StoreError, match="not known") as failed:

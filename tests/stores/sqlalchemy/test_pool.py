@@ -216,7 +216,7 @@ def test_first_use_at_once(engine, times):
 
 
 def test_fork_on_a_server():
-    """After a fork each side has its own connections, and does not close those of the other."""
+    """After a fork each side has its own connections, and does not close the other's."""
     with mariadb() as url, closing(SqlAlchemyStore(create_engine(url))) as store:
         put(store, {"a": b"0"})
         before = engine_of(store)

@@ -29,7 +29,7 @@ def test_shares_no_arithmetic():
 
 
 def test_take(clock):
-    """What was taken refills bit by bit, and a refusal says when the hit will be granted."""
+    """A bucket refills bit by bit, and a refusal says when the hit will be granted."""
     limiter = ExactLimiter(Limit(3, HOUR), clock)
 
     assert Decision(True, 1, ZERO, 2 * HOUR) == limiter.take("k", 2)
@@ -41,7 +41,7 @@ def test_take(clock):
 
 
 def test_give_back(clock):
-    """What is given back is available, up to the capacity, and a reset refills the bucket."""
+    """A hit that is given back is available again, up to the capacity, and a reset refills the bucket."""
     limiter = ExactLimiter(Limit(3, HOUR), clock)
     limiter.take("k", 3)
     limiter.give_back("k", 2)
@@ -106,7 +106,7 @@ def test_clock_back(clock):
 @settings(deadline=None)
 @given(st.data(), limits())
 def test_agrees_with_ours(data, limit):
-    """Whatever happens, its decisions equal those of :class:`~smsmfa.RateLimiter`, to the microsecond."""
+    """Its decisions equal the decisions of :class:`~smsmfa.RateLimiter`, to the microsecond."""
     clock = FakeClock(1_700_000_000_123_456_789)
     ours, theirs = RateLimiter(MemoryStore(), limit, clock=clock), ExactLimiter(limit, clock)
 

@@ -1,4 +1,4 @@
-"""What an error or a log record reveals is found, wherever it is."""
+"""Anything that an error or a log record reveals is found."""
 
 import logging
 
