@@ -25,6 +25,7 @@ SHOWN = [
     "EncryptedStore",
     "TwilioSender",
     "HttpSender",
+    "AwsSender",
     "SnsSender",
     "AppriseSender",
     "FailoverSender",

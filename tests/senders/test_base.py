@@ -1,14 +1,15 @@
-"""What senders share: errors are raised where no frame shows the message, and a call runs here or in a thread."""
+"""The base of senders: errors are raised where no frame shows the message, and calls may run in threads."""
 
 import copy
 import pickle
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support import shown
 
 from smsmfa.exceptions import DeliveryRejected, SmsMfaError
-from smsmfa.senders.base import AsyncRunner, BaseSender, Runner, unreachable, untrusted
+from smsmfa.senders.base import AsyncRunner, BaseSender, Runner, seconds_left, unreachable, untrusted
 from smsmfa.testing import SenderConformance
 from smsmfa.typing import Receipt
 
@@ -27,6 +28,23 @@ class Sender(BaseSender):
     def _outcome(self, message):
         text = message.text  # noqa: F841  # a frame that holds the message
         return self.outcome
+
+
+@pytest.mark.parametrize(
+    "left, expected",
+    [
+        (timedelta(seconds=300), 300),
+        (timedelta(seconds=299, microseconds=1), 300),
+        (timedelta(microseconds=1), 1),
+        (timedelta(0), 1),
+        (timedelta(days=-1), 1),
+        (timedelta(seconds=36_000), 36_000),
+        (timedelta(days=1), 36_000),
+    ],
+)
+def test_seconds_left(left, expected):
+    """R33: the seconds left of a code are rounded up, and within what the carrier accepts."""
+    assert expected == seconds_left(datetime.fromtimestamp(0, UTC) + left, 0, 1, 36_000)
 
 
 def test_receipt():

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .apprise import AppriseSender, AsyncAppriseSender
+    from .aws import AsyncAwsSender, AwsSender
     from .console import AsyncConsoleSender, ConsoleSender
     from .failover import AsyncFailoverSender, FailoverSender
     from .http import AsyncHttpSender, HttpSender
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
 __all__ = [
     "AppriseSender",
     "AsyncAppriseSender",
+    "AsyncAwsSender",
     "AsyncConsoleSender",
     "AsyncFailoverSender",
     "AsyncHttpSender",
     "AsyncSnsSender",
     "AsyncTwilioSender",
+    "AwsSender",
     "ConsoleSender",
     "FailoverSender",
     "HttpSender",
@@ -29,11 +32,13 @@ __all__ = [
 _HOMES = {
     "AppriseSender": "apprise",
     "AsyncAppriseSender": "apprise",
+    "AsyncAwsSender": "aws",
     "AsyncConsoleSender": "console",
     "AsyncFailoverSender": "failover",
     "AsyncHttpSender": "http",
     "AsyncSnsSender": "sns",
     "AsyncTwilioSender": "twilio",
+    "AwsSender": "aws",
     "ConsoleSender": "console",
     "FailoverSender": "failover",
     "HttpSender": "http",

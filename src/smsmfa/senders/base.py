@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import ClassVar, Final, NoReturn, ParamSpec, TypeVar
 
@@ -13,6 +13,7 @@ from .threads import SendingThreads
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: How long a carrier may take to accept a connection, and again to answer, by default.
 TIMEOUT: Final = timedelta(seconds=10)
 
@@ -26,6 +27,19 @@ def untrusted(carrier: str) -> SenderMisconfigured:
     """Return the error for a certificate that is not trusted."""
     advice = "check CA certificates, proxy and clock"
     return SenderMisconfigured(f"the certificate of {carrier} is not trusted here: {advice}", outage=True)
+
+
+def seconds_left(expires_at: datetime, now: int, shortest: int, longest: int) -> int:
+    """Return the seconds until a code expires, rounded up, within what a carrier accepts.
+
+    Args:
+        expires_at: when the code expires.
+        now: nanoseconds since the epoch.
+        shortest: the least number of seconds that the carrier accepts.
+        longest: the most.
+    """
+    left = (expires_at - _EPOCH) // timedelta(microseconds=1) * 1000 - now
+    return min(max(-(-left // 10**9), shortest), longest)
 
 
 class BaseSender(ABC):

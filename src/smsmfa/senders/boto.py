@@ -49,9 +49,8 @@ CHECK = "check region, credentials and permissions"
 class BotoSender(BaseSender):
     """A sender whose requests are made by a client of boto3."""
 
-    #: The service's name in boto3, how errors name it, and the extra that brings boto3.
+    #: The service's name in boto3, and the extra that brings boto3.
     _service: ClassVar[str]
-    _title: ClassVar[str]
     _extra: ClassVar[str]
 
     def __init__(

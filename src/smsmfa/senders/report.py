@@ -3,13 +3,19 @@
 A report says whether a message arrived. It has no effect on logins.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any, TypeAlias
+from urllib.parse import parse_qs
 
 import attrs
 
 from ..events import Event
 from ..exceptions import DeliveryError, RateLimited, SmsMfaError
 from .errors import CarrierError, raised
+
+#: The form of a request: its body, a mapping from names to one or several values, or a framework's multi-dict.
+Form: TypeAlias = bytes | str | Mapping[str, Any]
 
 #: The order of statuses. An unknown status has rank 0.
 _RANKS = {
@@ -59,7 +65,7 @@ class DeliveryReport:
     carrier: str = "twilio"
     message_id: str
     status: str
-    error_code: int | None
+    error_code: int | str | None
     error: CarrierError | None = None
     challenge_id: str | None
     phone: str | None
@@ -107,3 +113,18 @@ class DeliveryReport:
 def masked(number: str) -> str | None:
     """Return the last two digits of a number, or ``None`` if it is too short to be one."""
     return f"••••{number[-2:]}" if len(number) > 6 else None
+
+
+def fields_of(form: Form) -> dict[str, list[str]]:
+    """Return every field of a form with all its values, including empty ones."""
+    if isinstance(form, bytes | str):
+        text = form.decode("utf-8", "replace") if isinstance(form, bytes) else form
+        return parse_qs(text, keep_blank_values=True)
+    several = getattr(form, "getall", None) or getattr(form, "getlist", None)
+    return {name: _values(form[name] if several is None else several(name)) for name in form}
+
+
+def _values(value: object) -> list[str]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return [str(value)]
+    return [str(one) for one in value]

@@ -47,7 +47,6 @@ class _Sns(BotoSender):
     """What the two senders share."""
 
     _carrier = _service = _extra = "sns"
-    _title = "SNS"
 
     def __init__(
         self,

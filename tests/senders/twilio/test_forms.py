@@ -1,7 +1,7 @@
 """The form of one message: the fields of an SMS, of a call and of a WhatsApp message."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from xml.etree import ElementTree as Xml
 
 import attrs
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smsmfa.exceptions import SenderMisconfigured
 from smsmfa.phone import PhoneNumber
-from smsmfa.senders.twilio.forms import SPOKEN, Origin, form_of, spoken, validity
+from smsmfa.senders.twilio.forms import SPOKEN, Origin, form_of, spoken
 from smsmfa.senders.voices import voice_of
 from smsmfa.texts.languages import texts
 from smsmfa.typing import CHANNELS, SMS, VOICE, WHATSAPP, Message
@@ -137,23 +137,6 @@ def test_status_callback(channel, url, expected):
     _, form = posted(channel, attrs.evolve(ORIGIN, status_callback=url))
 
     assert expected == form["StatusCallback"]
-
-
-@pytest.mark.parametrize(
-    "left, expected",
-    [
-        (timedelta(seconds=300), 300),
-        (timedelta(seconds=299, microseconds=1), 300),
-        (timedelta(microseconds=1), 1),
-        (timedelta(0), 1),
-        (timedelta(days=-1), 1),
-        (timedelta(seconds=36_000), 36_000),
-        (timedelta(days=1), 36_000),
-    ],
-)
-def test_validity(left, expected):
-    """R33: the validity period is the rest of the code's life, in seconds rounded up, between 1 and 36,000."""
-    assert expected == validity(datetime.fromtimestamp(NOW, UTC) + left, NOW * 10**9)
 
 
 def test_spoken():

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from html import escape
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -11,9 +10,9 @@ import attrs
 from ...exceptions import SenderMisconfigured
 from ...texts.languages import match
 from ...typing import SMS, VOICE, WHATSAPP, Message
+from ..base import seconds_left
 from ..voices import said, split_at, voices_by_tag
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: The shortest and the longest ``ValidityPeriod`` that Twilio accepts, in seconds.
 _VALIDITY = 1, 36_000
 #: How many times a call says the code.
@@ -112,7 +111,7 @@ def _template(content: str | Mapping[str, str], message: Message) -> str:
 
 
 def _common(message: Message, origin: Origin, now: int) -> dict[str, str]:
-    period = str(validity(message.expires_at, now))
+    period = str(seconds_left(message.expires_at, now, *_VALIDITY))
     return {"ValidityPeriod": period, **origin.options, **_callback(message, origin)}
 
 
@@ -153,10 +152,3 @@ def _say(words: str, tag: str) -> str:
         return ""
     voice = f' voice="{_NAMED[tag]}"' if tag in _NAMED else ""
     return f'<Say language="{tag}"{voice}>{escape(words.strip(), quote=False)}</Say>'
-
-
-def validity(expires_at: datetime, now: int) -> int:
-    """Return the seconds until the code expires, rounded up, within the range that Twilio accepts."""
-    left = (expires_at - _EPOCH) // timedelta(microseconds=1) * 1000 - now
-    shortest, longest = _VALIDITY
-    return min(max(-(-left // 10**9), shortest), longest)
