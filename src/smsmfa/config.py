@@ -56,8 +56,8 @@ class Limits:
     Args:
         user: messages per user. It can be tuned, but not removed.
         number: messages per phone number to users who have confirmed it; ``None``: no limit.
-        unverified: messages per phone number that are to confirm it, across users; ``None``: no limit. It is a lane of
-            its own, so that a stranger who asks for codes to a number does not delay its owner's logins.
+        unverified: messages that confirm a phone number, per number, across users; ``None``: no limit. They are
+            counted apart, so that a stranger who asks for codes to a number does not delay its owner's logins.
         total: messages in all; ``None``: no limit.
         guesses: wrong codes per user, over all challenges. The default keeps the chance of a right guess below 1 in
             1,000 a year.
@@ -132,7 +132,7 @@ class FactorConfig:
         digits: the length of a code, 6 to 10 (NIST SP 800-63B-4, 3.1.3.2).
         lifetime: how long a code is good, at most 10 minutes (NIST SP 800-63B-4, 3.1.3.2).
         resend_gap: the least time between two messages about the same thing, at most ``lifetime``.
-        attempts: wrong codes per challenge, 1 to 10 (the default is that of RTS (EU) 2018/389, Art. 4(3)(b)).
+        attempts: wrong codes per challenge, 1 to 10 (the default follows RTS (EU) 2018/389, Art. 4(3)(b)).
         limits: see :class:`Limits`.
         recovery_codes: how many recovery codes a user gets, 0 to 20.
         enabled: ``False`` turns the factor off, and keeps what is enrolled.

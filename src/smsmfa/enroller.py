@@ -100,7 +100,7 @@ class Enroller(EnrollerBase, Shell):
 
         Args:
             user_id: a ``str``, ``int`` or ``UUID``.
-            number: as the user typed it, or our ``PhoneNumber``, or that of ``phonenumbers``.
+            number: as the user typed it, or a ``PhoneNumber`` of ours or of ``phonenumbers``.
             region: ISO code of the country that the number is dialled from, if it does not begin with ``+``.
             replace: the id of the number that it will replace, if users may have several.
             proof: the ``token`` of a fresh :class:`~smsmfa.Verification`, once the user has a number.
@@ -221,7 +221,7 @@ class Enroller(EnrollerBase, Shell):
 
         Args:
             user_id: a ``str``, ``int`` or ``UUID``.
-            number: with ``+`` and the country code, or our ``PhoneNumber``, or that of ``phonenumbers``.
+            number: with ``+`` and the country code, or a ``PhoneNumber`` of ours or of ``phonenumbers``.
             replace: the id of the number that it will replace, if users may have several.
             enrolled_at: when the number was verified; ``None``: now.
 

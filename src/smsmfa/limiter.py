@@ -160,7 +160,7 @@ class _Limiter:
         if not isinstance(limit, Limit):
             raise ConfigurationError("limit: a Limit, for example Limit(10, timedelta(hours=1))")
         if not isinstance(scope, str):
-            raise ConfigurationError("scope: a str that separates the keys of this limiter from those of another")
+            raise ConfigurationError("scope: a str that separates the keys of this limiter from the keys of another")
         self._limit = limit
         self._clock = checked_clock(clock)
         self._prefix = f"l:{sha256(scope.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}:"
@@ -219,7 +219,7 @@ class RateLimiter(_Limiter):
     Args:
         store: keeps the buckets.
         limit: how much each key may take.
-        scope: separates the keys of this limiter from those of another one in the same store.
+        scope: separates the keys of this limiter from the keys of another one in the same store.
         clock: a function like :func:`time.time_ns`, which is the default.
 
     Raises:

@@ -307,7 +307,7 @@ def unlock(book: Book) -> Done:
 def _send_pending(
     book: Book, old: Pending | None, phone: Phone, replaces: str | None, new_id: str, locale: str | None, channel: str
 ) -> Reply | Refusal:
-    """Charge a message that is to confirm a number, and make the number pending in place of ``old``."""
+    """Charge a message that confirms a number, and make the number pending in place of ``old``."""
     confirmed = rules.is_confirmed(book.user, phone.number)
     in_use = rules.in_use_refusal(book, phone.number)
     if refusal := rules.charge_message(book, phone.number, confirmed=confirmed, in_use=in_use is not None) or in_use:
@@ -338,7 +338,7 @@ def _replace(book: Book, old: Issued | None, issued: Issued, phone: Phone) -> Re
 
 
 def _enrol(book: Book, phone: Phone, gone: list[Phone], recovery: list[bytes], stamp: bytes) -> bool:
-    """Make a number the user's, in place of those that are ``gone``. Return whether the recovery codes are theirs."""
+    """Enrol a number in place of the numbers that are ``gone``. Return whether the given recovery codes were stored."""
     user = book.user
     place = user.phones.index(gone[0]) if gone else len(user.phones)
     _release(book, gone)

@@ -125,7 +125,7 @@ class Number(Record):
     sends: int = 0
     #: The users who enrolled it, if ``max_users_per_number`` limits them.
     holders: list[bytes] = []
-    #: Messages that are to confirm the number.
+    #: Messages that confirm the number.
     unverified: int = 0
 
 

@@ -244,7 +244,7 @@ def _blamed(error: _Refusal, outage: bool) -> _Refusal:
 
 
 def _is_carriers(error: Exception) -> bool:
-    """Tell whether an error is the carrier's, and neither the recipient's nor that of a limit of our own."""
+    """Tell whether the carrier is at fault, and not the recipient or a limit of our own."""
     return not isinstance(error, RecipientRejected) and getattr(error, "scope", "carrier") == "carrier"
 
 

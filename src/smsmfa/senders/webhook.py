@@ -1,6 +1,6 @@
 """Signed messages between :class:`~smsmfa.senders.http.HttpSender` and your own gateway: both ends.
 
-The format is that of the Standard Webhooks specification, which lists libraries for gateways in other languages:
+The format follows the Standard Webhooks specification, which lists libraries for gateways in other languages:
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 
 We sign and verify here instead of calling the ``standardwebhooks`` package (1.1.0). Its signatures are the same, and

@@ -1,4 +1,4 @@
-"""Check that an existing table fits the store that uses it, whoever created it."""
+"""Check that an existing table fits the store that uses it."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

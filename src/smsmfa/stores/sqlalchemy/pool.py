@@ -90,7 +90,7 @@ class AsyncDriver:
 
 
 class Pool:
-    """Connections like those of the application's engine, in the store's own pool.
+    """Connections like the application engine's, in the store's own pool.
 
     They have the isolation level that the store needs, and are there even if the application uses all of its own.
 

@@ -157,7 +157,7 @@ async def _update_beside_others(store: AsyncStore, key: str, went_on: Event) -> 
 
 
 async def _cancelled_after(steps: int, store: AsyncStore, keys: Sequence[str]) -> bool:
-    """Cancel an update after ``steps`` turns of the loop; return whether it succeeded all the same."""
+    """Cancel an update after ``steps`` turns of the loop; return whether it succeeded anyway."""
     task = asyncio.ensure_future(store.update(keys, increment(*keys)))
     for _ in range(steps):
         await asyncio.sleep(0)
