@@ -604,7 +604,7 @@ def test_page(tmp_path):
 
     assert not done.returncode, done.stderr
     assert "0 expired records deleted\n" in done.stdout
-    assert "Ran 2 tests" in done.stderr
+    assert "Ran 1 test" in done.stderr
 
 
 def test_without_django(monkeypatch):
