@@ -22,7 +22,7 @@ from smsmfa import (
     MemoryStore,
     RateLimiter,
 )
-from smsmfa.limiter import debt
+from smsmfa.limiter import debt, give_back
 
 ZERO = timedelta(0)
 MICROSECOND = timedelta(microseconds=1)
@@ -271,6 +271,21 @@ class TestGiveBack:
 
         assert {} == store.values
         assert Decision(True, 3, ZERO, ZERO) == limiter.peek("k")
+
+    @pytest.mark.parametrize(
+        "now, bucket, after",
+        [
+            (1_000_000_000, 1_240_000_000, 1_180_000_000),
+            (1_000_000_000, 1_240_000_001, 1_120_000_000),
+            (1_000_000_000, 1_000_000_001, 940_000_001),
+            (1_000_000_000, 1_000_000_000, 0),
+            (30_000_000, 60_000_001, 1),
+            (30_000_000, 60_000_000, 0),
+        ],
+    )
+    def test_edges(self, now, bucket, after):
+        """R28, T17: a bucket counts as just empty beyond a minute, and as full for all a minute ago or at the epoch."""
+        assert after == give_back(Limit(3, MINUTE), bucket, now)
 
     def test_clock_set_back(self, make, clock):
         """T17: if a clock was set back, a hit that is given back to a drained bucket is available."""
