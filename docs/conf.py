@@ -50,6 +50,7 @@ def _at_its_public_name(app, env, node, contnode):
         "testing.",
         "senders.console.",
         "senders.twilio.",
+        "senders.vonage.",
         "senders.twilio.errors.",
         "senders.report.",
         "senders.errors.",

@@ -48,7 +48,8 @@ def subclasses(kind: type) -> set[type]:
 def test_errors_of_the_long_way():
     """The page "Without a framework" lists every error that reaches an application, with its code and status."""
     listed = {
-        (name, code, int(status)) for name, code, status, *_ in rows("explanation/without-a-framework.md", below="Call every page")
+        (name, code, int(status))
+        for name, code, status, *_ in rows("explanation/without-a-framework.md", below="Call every page")
     }
     inner = {smsmfa.SmsMfaError, smsmfa.DeliveryError, smsmfa.DeliveryUncertain}
     errors = {kind for kind in subclasses(smsmfa.SmsMfaError) - inner if kind.__module__ == "smsmfa.exceptions"}
@@ -79,6 +80,7 @@ def test_profiles_of_the_configuration():
     [
         ("reference/configuration.md", "## From the environment", environment.FACTOR, set(environment.SECRETS)),
         ("how-to/twilio.md", "sender = TwilioSender.from_env()", environment.TWILIO, set()),
+        ("how-to/vonage.md", "sender = VonageSender.from_env()", environment.VONAGE, set()),
     ],
 )
 def test_variables(document, heading, variables, more):

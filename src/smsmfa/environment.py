@@ -78,6 +78,15 @@ TWILIO: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
     "timeout": ("TWILIO_TIMEOUT", _seconds),
 }
 _TWILIO_NEEDS = ("account_sid",)
+#: The variable of each argument of ``VonageSender``, and how it is read.
+VONAGE: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
+    "api_key": ("VONAGE_API_KEY", _text),
+    "api_secret": ("VONAGE_API_SECRET", _text),
+    "from_number": ("VONAGE_FROM_NUMBER", _text),
+    "status_callback": ("VONAGE_STATUS_CALLBACK", _text),
+    "timeout": ("VONAGE_TIMEOUT", _seconds),
+}
+_VONAGE_NEEDS = ("api_key", "api_secret", "from_number")
 _KEY = "api_key", "api_secret"
 
 
@@ -122,6 +131,15 @@ def twilio_arguments(environment: Opaque[Mapping[str, str]], given: Opaque[dict[
     for name in unused:
         read.reveal().pop(name, None)
     return read
+
+
+def vonage_arguments(environment: Opaque[Mapping[str, str]], given: Opaque[dict[str, Any]]) -> Opaque[dict[str, Any]]:
+    """Return the arguments of a ``VonageSender``. A ``given`` argument takes precedence over its variable.
+
+    Raises:
+        ConfigurationError: a variable is missing or cannot be read.
+    """
+    return _read(environment, given, VONAGE, _VONAGE_NEEDS)
 
 
 _MAKE_ONE = "make one with python -c 'import secrets; print(secrets.token_urlsafe(32))'"

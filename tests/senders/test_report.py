@@ -8,7 +8,7 @@ import pytest
 from smsmfa.events import Event
 from smsmfa.exceptions import SmsMfaError
 from smsmfa.senders.errors import CarrierError
-from smsmfa.senders.report import CallbackRejected, DeliveryReport, masked
+from smsmfa.senders.report import CallbackRejected, DeliveryReport, fields_of, masked
 
 REPORT = DeliveryReport(
     carrier="acme",
@@ -107,3 +107,26 @@ def test_rejected():
         CallbackRejected.http_status,
         issubclass(CallbackRejected, SmsMfaError),
     )
+
+
+class MultiDict(dict):
+    """A mapping with several values, as frameworks have it."""
+
+    def getlist(self, name):
+        """Return all values."""
+        return self[name]
+
+
+@pytest.mark.parametrize(
+    "form, expected",
+    [
+        (b"a=1&a=2&b=&c=%C3%B6", {"a": ["1", "2"], "b": [""], "c": ["ö"]}),
+        ("a=1", {"a": ["1"]}),
+        ({"a": "1", "b": ["1", 2], "c": 7}, {"a": ["1"], "b": ["1", "2"], "c": ["7"]}),
+        (MultiDict(a=["1", "2"]), {"a": ["1", "2"]}),
+        (b"", {}),
+    ],
+)
+def test_fields(form, expected):
+    """Every field is read with all its values, from a body, a mapping or a framework's multi-dict."""
+    assert expected == fields_of(form)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .http import AsyncHttpSender, HttpSender
     from .sns import AsyncSnsSender, SnsSender
     from .twilio import AsyncTwilioSender, TwilioSender
+    from .vonage import AsyncVonageSender, VonageSender
 
 __all__ = [
     "AppriseSender",
@@ -21,12 +22,14 @@ __all__ = [
     "AsyncHttpSender",
     "AsyncSnsSender",
     "AsyncTwilioSender",
+    "AsyncVonageSender",
     "AwsSender",
     "ConsoleSender",
     "FailoverSender",
     "HttpSender",
     "SnsSender",
     "TwilioSender",
+    "VonageSender",
 ]
 
 _HOMES = {
@@ -38,12 +41,14 @@ _HOMES = {
     "AsyncHttpSender": "http",
     "AsyncSnsSender": "sns",
     "AsyncTwilioSender": "twilio",
+    "AsyncVonageSender": "vonage",
     "AwsSender": "aws",
     "ConsoleSender": "console",
     "FailoverSender": "failover",
     "HttpSender": "http",
     "SnsSender": "sns",
     "TwilioSender": "twilio",
+    "VonageSender": "vonage",
 }
 
 

@@ -53,7 +53,7 @@ def _unread(subject: str) -> Finding:
     return Finding(subject, "not checked", "the account could not be read", "see the finding about the account")
 
 
-def _account(answer: Answer | DeliveryError, *, by_key: bool) -> Finding:
+def _account(answer: Answer | DeliveryError, *, by_key: bool = False) -> Finding:
     if isinstance(answer, DeliveryError):
         return Finding("account", "not checked", str(answer), f"check the network; {AGAIN}")
     if answer.code == 20008:

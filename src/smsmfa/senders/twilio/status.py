@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn, TypeAlias
+from typing import NoReturn
 from urllib.parse import ParseResult, parse_qs, urlparse
 
 from ...codes import is_id
@@ -16,13 +16,10 @@ from ...core.opaque import Opaque
 from ...exceptions import ConfigurationError
 from ...typing import SMS, VOICE, WHATSAPP, Clock
 from ...values import instant
-from ..report import CallbackRejected, DeliveryReport, masked
+from ..report import CallbackRejected, DeliveryReport, Form, fields_of, masked
 from .arguments import API_KEY, fits
 from .errors import ERRORS
 from .forms import CHALLENGE
-
-#: The form of a request: its body, a mapping from names to one or several values, or a framework's multi-dict.
-Form: TypeAlias = bytes | str | Mapping[str, Any]
 
 _HASHES = {"HMAC_SHA1": hashlib.sha1, "HMAC_SHA256": hashlib.sha256}
 
@@ -72,7 +69,7 @@ class StatusCallback:
     def _outcome(
         self, url: str, form: Opaque[Form], signature: str | None, settings: str | None
     ) -> DeliveryReport | CallbackRejected:
-        fields = _fields(form.reveal())
+        fields = fields_of(form.reveal())
         if not self._signed(url, fields, signature, settings):
             advice = "check the auth token, and the URL that Twilio calls"
             return CallbackRejected(f"the signature is missing or wrong; {advice}")
@@ -135,21 +132,6 @@ def _algorithm(settings: str | None) -> str:
         if name.strip() == "algorithm" and value.strip():
             return value.strip().upper()
     return "HMAC_SHA1"
-
-
-def _fields(form: Form) -> dict[str, list[str]]:
-    """Return every field with all its values, including empty ones."""
-    if isinstance(form, bytes | str):
-        text = form.decode("utf-8", "replace") if isinstance(form, bytes) else form
-        return parse_qs(text, keep_blank_values=True)
-    several = getattr(form, "getall", None) or getattr(form, "getlist", None)
-    return {name: _values(form[name] if several is None else several(name)) for name in form}
-
-
-def _values(value: object) -> list[str]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        return [str(value)]
-    return [str(one) for one in value]
 
 
 def _sorted(fields: Mapping[str, Sequence[str]]) -> Iterable[tuple[str, str]]:
