@@ -225,6 +225,7 @@ def states() -> str:
 #: The layers from top to bottom. A module imports only its own layer and those below it.
 LAYERS = [
     ("Programs and test kit", ["__main__", "demo", "doctor", "testing"]),
+    ("Frameworks", ["web", "stores/django"]),
     ("Called by applications", ["__init__", "enroller", "verifier", "profiles"]),
     ("One call", ["core/shell", "core/transaction", "core/results", "core/audit"]),
     ("Decisions", ["core/decisions", "core/rules", "core/answers"]),
@@ -235,7 +236,7 @@ LAYERS = [
     ("Protocols and values", ["typing", "values", "events", "core/records"]),
     ("Ground", ["phone", "exceptions", "core/opaque", "core/typed"]),
 ]
-FOLDED = {"demo", "senders", "stores", "testing", "texts"}
+FOLDED = {"demo", "senders", "stores", "stores/django", "testing", "texts", "web"}
 
 
 def module_imports() -> dict[str, set[str]]:
@@ -253,7 +254,10 @@ def module_imports() -> dict[str, set[str]]:
 
 
 def _unit(name: tuple[str, ...]) -> str:
-    return "/".join(name[:1] if name[:1] and name[0] in FOLDED else name) or "__init__"
+    for wide in (2, 1):
+        if "/".join(name[:wide]) in FOLDED:
+            return "/".join(name[:wide])
+    return "/".join(name) or "__init__"
 
 
 def _relative(node: ast.AST, parts: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:

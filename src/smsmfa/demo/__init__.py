@@ -25,4 +25,5 @@ def run(*, auto: bool) -> int:
     except KeyboardInterrupt:
         terminal.say("\nStopped. Nothing was saved.")
         return 130
+    terminal.say('\nThe same in a browser: pip install ".[demo]" && python -m smsmfa demo --web')
     return 0
