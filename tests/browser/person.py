@@ -56,6 +56,11 @@ class Browser:
         """Wait until the page shows one of these texts, and return all its text."""
         return self.wait(lambda: (shown := self.text) and any(text in shown for text in texts) and shown, texts)
 
+    def until(self, text):
+        """Wait until the page shows a text, and return the person."""
+        self.see(text)
+        return self
+
     def find(self, selector):
         return self.driver.find_element("css selector", selector)
 
@@ -235,6 +240,11 @@ class Person(Browser):
         self.ask_for_code()
         self.type_code()
         self.see("Hello alice")
+
+    def use_in_another_browser(self):
+        """Use the last code without this browser."""
+        (challenge,) = self.factor.verifier.status("alice").challenges
+        self.factor.verifier.verify("alice", challenge.id, self.code)
 
     def log_out(self):
         self.see("Hello alice")

@@ -1,9 +1,8 @@
 """Our pages in a real browser, in each framework: people press twice, go back, reload, open tabs and lose answers."""
 
 import pytest
+from browser.states import Failing
 from support import NUMBER, OTHER_NUMBER
-
-from smsmfa import MemoryStore, StoreError
 
 both = pytest.mark.parametrize("before", [True, False], ids=["at once", "one by one"])
 #: The first tab waits for the second, because the driver waits for the page of a tab that was clicked.
@@ -306,26 +305,15 @@ def test_every_get(person, who):
     person.see(THEN[who])
 
 
-class Failing(MemoryStore):
-    """A store that can be made to fail."""
-
-    down = False
-
-    def update(self, keys, change):
-        if self.down:
-            raise StoreError
-        return super().update(keys, change)
-
-
 def test_store_that_fails(visit):
     """If the store fails, the code stays good, and the same button lets the user in later."""
     person = visit(store := Failing())
     person.enrol()
     person.ask_for_code()
-    store.down = True
+    store.writes_fail = True
     person.send_code()
     person.see("Something went wrong on our side. Try again in a few minutes.")
-    store.down = False
+    store.writes_fail = False
     person.type_code()
 
     person.see("Hello alice")
