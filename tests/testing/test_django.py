@@ -8,6 +8,7 @@ from django.test import RequestFactory, TestCase, TransactionTestCase, override_
 from django.urls import path
 from stores.django import project
 from stores.django.site import Site
+from web.django.site import member, site
 
 from smsmfa.stores.django import settings
 from smsmfa.stores.memory import MemoryStore
@@ -173,3 +174,42 @@ def test_project(tmp_path):
     said = site.manage("test", "-v", "1")
     assert "Ran 1 test" in said
     assert "OK" in said
+
+
+class TestPages:
+    """In a project with the pages of ``smsmfa.web.django``."""
+
+    def test_logged_in(self, tmp_path):
+        """The client is past the second step, except where a fresh code is asked for, which is in the outbox."""
+        with site(tmp_path) as one:
+
+            class Case(SmsMfaMixin, TestCase):
+                databases = {one.alias}
+
+                def test_home(self):
+                    self.logged_in(self.enrolled(user()))
+                    self.assertContains(self.client.get("/"), "Hello alice")
+                    self.assertRedirects(self.client.get("/danger/"), "/mfa/step-up?next=/danger/", 303)
+
+                def test_whole_login(self):
+                    self.enrolled(get_user_model().objects.create_user("alice", password="password"))
+                    self.client.post("/sign-in/", {"username": "alice"})
+                    page = self.client.get("/mfa/code").context
+                    form = {
+                        "smsmfa_token": page["token"], "nonce": page["nonce"], "challenge": page["challenge"],
+                        "code": self.outbox.last_code,
+                    }  # fmt: skip
+                    self.assertRedirects(self.client.post("/mfa/code", form), "/", 303)
+
+                def test_nobody(self):
+                    self.client.force_login(self.enrolled(user()))
+                    self.assertRedirects(self.client.get("/"), "/mfa/code", 303)
+                    assert [] == self.outbox.messages
+
+            assert [] == project.outcome(Case)
+
+    def test_request_factory(self, tmp_path):
+        """A request of RequestFactory is past the second step."""
+        with site(tmp_path) as one:
+            request = with_user(RequestFactory().get("/member/"), one.user())
+            assert "member alice" == member(request).text

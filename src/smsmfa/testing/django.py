@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.apps import apps
 from django.conf import settings as project
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.test import override_settings
@@ -66,11 +67,11 @@ def enrolled(user: U, number: str | None = None) -> U:
 
 
 def with_user(request: R, user: Any, session: Any = None) -> R:
-    """Give a request of ``RequestFactory`` a user who is logged in, and a session, and return it.
+    """Give a request of ``RequestFactory`` a session and a user who took both steps of the login, and return it.
 
     Args:
         request: the request, which no middleware has seen.
-        user: who is logged in.
+        user: who is in.
         session: the session; ``None``: a new one.
     """
     if session is None:
@@ -80,6 +81,7 @@ def with_user(request: R, user: Any, session: Any = None) -> R:
     session[SESSION_KEY] = user._meta.pk.value_to_string(user)
     session[BACKEND_SESSION_KEY] = project.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    _let_in(session, user)
 
     async def auser() -> Any:
         return user
@@ -111,6 +113,20 @@ class SmsMfaMixin(TransactionTestCase):
         return enrolled(user, number)
 
     def logged_in(self, user: Any) -> Any:
-        """Log the test's client in, without a code, and return the user."""
+        """Log the test's client in past the second step, without a code, and return the user.
+
+        A view with ``fresh_second_step`` asks for a code all the same: it is ``self.outbox.last_code``.
+        """
         self.client.force_login(user)
+        session = self.client.session
+        _let_in(session, user)
+        session.save()
         return user
+
+
+def _let_in(session: Any, user: Any) -> None:
+    """Note that the second step is taken, in a project that has the pages."""
+    if apps.is_installed("smsmfa.web.django"):
+        from ..web.django.gate import let_in
+
+        let_in(session, user)

@@ -206,13 +206,13 @@ class TestRespond:
         request.session.set_expiry(60)
         request.session.save()
         old = request.session
-        old["smsmfa"] = {"in": True}
+        old["theme"] = "dark"
         adapter.respond(request, Redirect(location="/", renew=True))
-        assert ({"in": True}, True, None) == (
-            request.session["smsmfa"], request.session.modified, request.session.session_key
+        assert ("dark", True, None) == (
+            request.session["theme"], request.session.modified, request.session.session_key
         )  # fmt: skip
         assert 60 == request.session.get_expiry_age()
-        assert "smsmfa" not in type(old)(old.session_key)
+        assert "theme" not in type(old)(old.session_key)
 
 
 def test_csrf_field(site, visitor):

@@ -12,6 +12,12 @@ from smsmfa.web.django import gate
 from smsmfa.web.django.adapter import plain
 
 
+def halfway(request, user):
+    """Give a request a user who took no second step."""
+    with_user(request, user).session.pop("smsmfa")
+    return request
+
+
 def is_root(user):
     return user.username == "root"
 
@@ -48,7 +54,7 @@ class TestRefusal:
 
     def test_stages(self, site):
         """A user is refused until the second step is taken."""
-        request = with_user(RequestFactory().get("/orders/?page=2"), site.user())
+        request = halfway(RequestFactory().get("/orders/?page=2"), site.user())
         assert "/mfa/code" == gate.refusal(request)["Location"]
         assert "/orders/?page=2" == request.session["smsmfa"]["next"]
 
@@ -70,14 +76,14 @@ class TestRefusal:
 
     def test_turned_off(self, site):
         """Nobody is refused while the factor is turned off."""
-        request = with_user(RequestFactory().get("/"), site.user())
+        request = halfway(RequestFactory().get("/"), site.user())
         with site.settings(enabled=False):
             assert gate.refusal(request) is None
             assert gate.stale(request, gate.timedelta(minutes=1), None) is None
 
     def test_expired(self, site):
         """After ten minutes the user is logged out and sent to the login."""
-        request = with_user(RequestFactory().get("/"), site.user())
+        request = halfway(RequestFactory().get("/"), site.user())
         assert "/mfa/code" == gate.refusal(request)["Location"]
         site.later(minutes=10)
         assert "/accounts/login/?next=/" == gate.refusal(request)["Location"]
@@ -88,7 +94,6 @@ class TestCurrent:
     def test_other_user(self, site):
         """The visit of somebody else is not used."""
         request = with_user(RequestFactory().get("/"), site.user())
-        gate.let_in(request.session, request.user)
         request.user = bob = site.user("bob", None)
         visit = gate.current(request, plain(request))
 
@@ -103,13 +108,13 @@ class TestCurrent:
     )  # fmt: skip
     def test_next(self, site, method, page, accept, next_page):
         """After a second step that no login began, the user gets to the page that was asked for, if it is one."""
-        request = with_user(getattr(RequestFactory(), method)("/a", headers={"accept": accept}), site.user())
+        request = halfway(getattr(RequestFactory(), method)("/a", headers={"accept": accept}), site.user())
         assert next_page == gate.current(request, plain(request, page)).next
 
 
 def test_stale(site):
     """A user without a fresh code is sent to the step-up, and one who is halfway to the code."""
-    request = with_user(RequestFactory().get("/danger/"), site.user())
+    request = halfway(RequestFactory().get("/danger/"), site.user())
     age = gate.timedelta(minutes=1)
     assert "/mfa/code" == gate.stale(request, age, None)["Location"]
     gate.let_in(request.session, request.user)
@@ -118,5 +123,5 @@ def test_stale(site):
 
     visitor = Visitor(site, Client())
     visitor.log_in().enter()
-    request = with_user(RequestFactory().get("/danger/"), request.user, visitor.client.session)
+    request.session = visitor.client.session
     assert gate.stale(request, age, None) is None
