@@ -37,6 +37,17 @@ def other(tmp_path):
         assert DjangoStore().read("k") is None
 
 
+@pytest.fixture
+def blocks():
+    """The transactions of a TestCase, begun in the thread in which pytest runs loops."""
+    connection = connections["default"]
+    for block in (transaction.atomic(), transaction.atomic()):
+        block._from_testcase = True
+        connection.atomic_blocks.append(block)
+    yield
+    del connection.atomic_blocks[:]
+
+
 class TestSync:
     def test_fresh(self):
         """Each test has its own records, which a rollback inside it does not undo, as in the database."""
@@ -131,15 +142,11 @@ class TestAsync:
         await store.update(["k"], lambda values: ({"k": None}, None))
         await store.close()
 
-    async def test_same_thread(self):
-        """A loop that runs in the thread of the test finds its records there."""
-        for block in (transaction.atomic(), transaction.atomic()):
-            block._from_testcase = True
-            connections["default"].atomic_blocks.append(block)
-        try:
-            assert stand_in("default") is await async_stand_in("default") is not None
-        finally:
-            del connections["default"].atomic_blocks[:]
+    async def test_same_thread(self, blocks):
+        """A loop that runs in the thread of the test, as pytest's plugins do, finds its records there."""
+        found = await async_stand_in("default")
+        assert found is not None
+        assert found is stand_in("default") is await async_stand_in("default")
 
 
 SCRIPT = """

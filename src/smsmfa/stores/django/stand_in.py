@@ -27,7 +27,7 @@ def stand_in(alias: str) -> MemoryStore | None:
     """
     if "django.test.testcases" not in sys.modules:
         return None
-    for connection in connections.all(initialized_only=True):
+    for connection in _connections():
         # Django marks the transactions of a TestCase: that of the class, and inside it that of the test.
         blocks = [block for block in connection.atomic_blocks if getattr(block, "_from_testcase", False)]
         if blocks:
@@ -39,6 +39,13 @@ async def async_stand_in(alias: str) -> MemoryStore | None:
     """Like :func:`stand_in`, for a coroutine. The transactions may be those of the thread that waits for its loop."""
     found = stand_in(alias)
     return await sync_to_async(stand_in)(alias) if found is None and in_tests() else found
+
+
+def _connections() -> list[Any]:
+    """Return this thread's connections. In a coroutine, asgiref hides those of the code that runs the loop."""
+    handler: Any = connections
+    hidden = getattr(getattr(handler._connections, "_storage", None), "__dict__", {})
+    return [*handler.all(initialized_only=True), *(one for one in hidden.values() if hasattr(one, "atomic_blocks"))]
 
 
 def _of(blocks: list[Any], alias: str) -> MemoryStore:
