@@ -8,7 +8,7 @@ from django.test import RequestFactory, TestCase, TransactionTestCase, override_
 from django.urls import path
 from stores.django import project
 from stores.django.site import Site
-from web.django.site import member, site
+from web.django.site import Forms, member, site
 
 from smsmfa.stores.django import settings
 from smsmfa.stores.memory import MemoryStore
@@ -194,11 +194,8 @@ class TestPages:
                 def test_whole_login(self):
                     self.enrolled(get_user_model().objects.create_user("alice", password="password"))
                     self.client.post("/sign-in/", {"username": "alice"})
-                    page = self.client.get("/mfa/code").context
-                    form = {
-                        "smsmfa_token": page["token"], "nonce": page["nonce"], "challenge": page["challenge"],
-                        "code": self.outbox.last_code,
-                    }  # fmt: skip
+                    [(_, form, _), *_] = Forms(self.client.get("/mfa/code").text).found
+                    form["code"] = self.outbox.last_code
                     self.assertRedirects(self.client.post("/mfa/code", form), "/", 303)
 
                 def test_nobody(self):
