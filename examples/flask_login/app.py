@@ -16,15 +16,16 @@ from smsmfa.typing import Sender, Store
 from smsmfa.web.flask import SecondStep
 
 USERS = {"alice": generate_password_hash("correct horse")}  # your own user table
-LOGIN = """<!doctype html><html lang=en><title>Log in</title><h1>Log in</h1>
-<form method=post>{% if wrong %}<p role=alert>Wrong name or password.</p>{% endif %}
-<p><label>Name <input name=name autocomplete=username></label>
-<p><label>Password <input name=password type=password autocomplete=current-password></label>
-<p><button>Log in</button></form>"""
-HOME = """<!doctype html><html lang=en><title>Acme</title><h1>Hello {{ user }}</h1>
-<p><a href=/mfa/account>Phone numbers and recovery codes</a></p>
-<form method=post action=/delete><button>Delete my files</button></form>
-<form method=post action=/logout><button>Log out</button></form>"""
+LOGIN = """<!doctype html><html lang="en"><head><title>Log in</title></head><body><h1>Log in</h1>
+{% if wrong %}<p role="alert">Wrong name or password.</p>{% endif %}
+<form method="post" action="/login">
+<p><label>Name <input name="name" autocomplete="username"></label></p>
+<p><label>Password <input name="password" type="password" autocomplete="current-password"></label></p>
+<p><button>Log in</button></p></form></body></html>"""
+HOME = """<!doctype html><html lang="en"><head><title>Acme</title></head><body><h1>Hello {{ user }}</h1>
+<p><a href="/mfa/account">Phone numbers and recovery codes</a></p>
+<form method="post" action="/delete"><button>Delete my files</button></form>
+<form method="post" action="/logout"><button>Log out</button></form></body></html>"""
 
 
 def make_app(config: FactorConfig, store: Store, sender: Sender, key: str) -> Flask:
@@ -58,7 +59,7 @@ def make_app(config: FactorConfig, store: Store, sender: Sender, key: str) -> Fl
     @app.post("/delete")
     @step.fresh(timedelta(minutes=5), back="/")
     def delete():
-        return "Everything is gone. <a href=/>Back</a>"
+        return 'Everything is gone. <a href="/">Back</a>'
 
     @app.post("/logout")
     def logout():

@@ -28,12 +28,12 @@ from smsmfa.web.jinja import render
 USERS = {"alice": "correct horse"}  # your own user table holds hashes
 PREFIX = "/mfa"
 LONGEST_FORM = 10_000  # bytes
-LOGIN = """<form method=post action=/login><h1>Log in</h1><p>{}
-<p><label>Name <input name=name autocomplete=username></label>
-<p><label>Password <input name=password type=password autocomplete=current-password></label>
-<p><button>Log in</button></form>"""
-HOME = """<h1>Hello {}</h1><p><a href=/mfa/account>Phone numbers and recovery codes</a>
-<form method=post action=/logout><button>Log out</button></form>"""
+LOGIN = """<h1>Log in</h1><p>{}</p><form method="post" action="/login">
+<p><label>Name <input name="name" autocomplete="username"></label></p>
+<p><label>Password <input name="password" type="password" autocomplete="current-password"></label></p>
+<p><button>Log in</button></p></form>"""
+HOME = """<h1>Hello {}</h1><p><a href="/mfa/account">Phone numbers and recovery codes</a></p>
+<form method="post" action="/logout"><button>Log out</button></form>"""
 
 
 class Login:
@@ -146,7 +146,7 @@ def html(start_response: Callable[..., object], status: int, body: str) -> list[
     """Send a page of the application."""
     headers = [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store")]
     start_response(f"{status} {HTTPStatus(status).phrase}", headers)
-    return [f"<!doctype html><html lang=en><title>Acme</title>{body}".encode()]
+    return [f'<!doctype html><html lang="en"><head><title>Acme</title></head><body>{body}</body></html>'.encode()]
 
 
 def main() -> None:

@@ -1,13 +1,12 @@
 """The examples of senders: a gateway, a queue and Twilio Verify."""
 
-import importlib.util
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from traceback import TracebackException
 
 import attrs
 import pytest
+from examples.loading import load
 from support import NUMBER, a_config
 
 from smsmfa import (
@@ -26,15 +25,7 @@ MESSAGE = SenderConformance.message
 ACCOUNT, TOKEN, SERVICE = "AC" + "0" * 32, "f" * 32, "VA" + "0" * 32
 
 
-def load(name):
-    file = Path(__file__).parents[2] / "examples" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-gateway, queue, verify = load("gateway_sender"), load("celery_sender"), load("verify_sender")
+gateway, queue, verify = load("gateway_sender.py"), load("celery_sender/app.py"), load("verify_sender.py")
 
 
 class TestGatewaySender:
