@@ -11,7 +11,7 @@ from urllib.parse import quote
 import attrs
 
 from ..config import FactorConfig
-from ..core.arguments import checked_channel, checked_clock
+from ..core.arguments import checked_clock
 from ..exceptions import (
     ConfigurationError,
     DeliveryError,
@@ -26,7 +26,7 @@ from ..exceptions import (
     StoreContention,
     StoreError,
 )
-from ..typing import ENROLLMENT, SMS, Clock
+from ..typing import CHANNELS, ENROLLMENT, SMS, Clock
 from ..values import Challenge, Status, Verification
 from . import visit as visits
 from .paths import of_referer, same_site, with_next
@@ -88,10 +88,10 @@ class StepBase:
         content_security_policy: str, clock: Clock | None,
     ) -> None:  # fmt: skip
         for name, address in (("login", login), ("home", home)):
-            if same_site(address, "") != address:
+            if not address or same_site(address, "") != address:
                 raise ConfigurationError(f'{name}: a path of the same site, for example "/{name}"')
-        if SMS not in map(checked_channel, channels):
-            raise ConfigurationError('channels: the channels that the sender has, with "sms"')
+        if SMS not in channels or not set(channels) <= set(CHANNELS):
+            raise ConfigurationError(f'channels: those of {", ".join(CHANNELS)} that the sender has, with "sms"')
         self.config, self.login, self.home = config, login, home
         self._channels = tuple(channels)
         self._clock = checked_clock(clock)
@@ -157,8 +157,9 @@ class StepBase:
 
     def _asked(self, request: Request, visit: Visit, challenge: Challenge) -> None:
         """Note that a code was sent."""
-        visit.challenges[challenge.purpose] = challenge.id
         visit.said = None
+        if challenge.purpose == ENROLLMENT:
+            visit.pending = challenge.id
         visit.save(request.session)
 
     def _refused(self, request: Request, visit: Visit, error: SmsMfaError) -> None:
@@ -180,14 +181,14 @@ class StepBase:
         visit.save(request.session)
         return renew
 
-    def _said(self, visit: Visit) -> SmsMfaError | None:
+    def _said(self, visit: Visit, status: Status) -> SmsMfaError | None:
         """Return the last refusal of a message if it still holds."""
         if visit.said is None:
             return None
         code, scope, until = visit.said
         if code == RateLimited.code:
             left = until - self._now()
-            if until and left <= 0:
+            if (until and left <= 0) or (scope == "guesses" and status.guesses_left):
                 return None
             return RateLimited(scope, timedelta(seconds=left) if until else None)
         return PhoneNumberError(scope) if code == PhoneNumberError.code else _REFUSALS.get(code, DeliveryError)()
@@ -200,8 +201,8 @@ class StepBase:
         elsewhere = self._elsewhere(request, visit, status, question)
         if elsewhere is not None and (error is None or not (status.enrolled or question is NEW_NUMBER)):
             return elsewhere
-        said = self._said(visit) if error is None else error
-        challenge = _live(status, question, request.form.get("challenge") or visit.challenges.get(question.purpose))
+        said = self._said(visit, status) if error is None else error
+        challenge = next((one for one in status.challenges if one.purpose == question.purpose), None)
         return self._screens.code(
             request, visit, status, challenge, said,
             page=question.page, onward=self._next(request), seconds=self._until(challenge),
@@ -294,13 +295,6 @@ def question_of(request: Request) -> Question:
     """Return which code a page, or its button that sends another one, is about."""
     page = request.page.removesuffix("/resend")
     return next(one for one in (LOGIN, STEP_UP, NEW_NUMBER) if one.page == page)
-
-
-def _live(status: Status, question: Question, challenge_id: str | None) -> Challenge | None:
-    """Return the challenge that a form or a session names if it can be answered, or else the last of its purpose."""
-    fitting = [one for one in status.challenges if one.purpose == question.purpose]
-    named = [one for one in fitting if one.id == challenge_id]
-    return next(reversed(named or fitting), None)
 
 
 def _file(name: str) -> File:

@@ -68,7 +68,7 @@ class Screens:
         """Ask for country and number, with the problem beside its field."""
         texts = self.texts(request)
         countries = choices(self._config.regions, texts.language)
-        region = request.form.get("region") or preselected(self._config.regions, request.language)
+        region = request.form.get("region", preselected(self._config.regions, request.language))
         replace = request.form.get("replace") or request.query.get("replace") or ""
         changes = status.enrolled and (self._config.max_phones == 1 or replace != "")
         about_country = isinstance(error, PhoneNumberError) and error.reason in {"no_region", "region"}
@@ -101,9 +101,9 @@ class Screens:
         phones = [one for one in status.phones if not one.disabled]
         new = page == "enrol/code"
         if not new and not phones:
-            return self._stop(request, visit, "locked", Locked(), page=page, onward=onward)
+            return self._stop(request, visit, status, "locked", Locked(), page=page, onward=onward)
         if _must_wait(status, challenge, error):
-            return self._stop(request, visit, "wait", error or RateLimited("guesses"), page=page, onward=onward)
+            return self._stop(request, visit, status, "wait", error or RateLimited("guesses"), page=page, onward=onward)
         texts = self.texts(request)
         step = "resend" if request.page.endswith("/resend") else "code"
         # The code may have been accepted though the store failed. Then only the same form gets that answer.
@@ -116,8 +116,8 @@ class Screens:
             tries=self._tries(texts, challenge), resend_seconds=str(seconds), resend_wait=_resend_wait(texts, seconds),
             others=[] if new else _others(texts, phones, challenge), channels=self._other_channels(texts, challenge),
             onward=onward, action=_path(request, page), resend_action=_path(request, f"{page}/resend"),
-            recovery="" if new else with_next(_path(request, "recovery"), onward),
-            another_number=_path(request, "enrol") if new else "", used=isinstance(error, CodeUsed),
+            recovery="" if new else self._recovery(request, status, onward),
+            another_number=with_next(_path(request, "enrol"), onward) if new else "", used=isinstance(error, CodeUsed),
             go_on=onward or visit.next, cancel=request.root + self._home if page == "step-up" else "",
         )  # fmt: skip
 
@@ -161,7 +161,8 @@ class Screens:
             phones=[self._phone(texts, request, status, one) for one in status.phones],
             can_add=len(status.phones) < self._config.max_phones,
             enrol=with_next(_path(request, "enrol"), _path(request, "account")),
-            recovery_codes=left if status.enrolled else "", new_codes_action=_path(request, "account/recovery-codes"),
+            recovery_codes=left if status.enrolled and self._config.recovery_codes else "",
+            new_codes_action=_path(request, "account/recovery-codes"),
             prefer_action=_path(request, "account/prefer"), home=request.root + self._home,
             turned_off="" if status.enabled else texts(_("Codes by text message are turned off at the moment.")),
         )  # fmt: skip
@@ -196,13 +197,14 @@ class Screens:
         return self._translate(request.language)
 
     def _stop(
-        self, request: Request, visit: Visit, template: str, error: SmsMfaError, *, page: str, onward: str
-    ) -> Page:
+        self, request: Request, visit: Visit, status: Status, template: str, error: SmsMfaError,
+        *, page: str, onward: str,
+    ) -> Page:  # fmt: skip
         title = _("Your phone number is locked") if template == "locked" else _("Please wait")
         return self._page(
             request, visit, template, error, step="resend", title=self.texts(request)(title),
             go_on=with_next(_path(request, page), onward),
-            recovery="" if page == "enrol/code" else with_next(_path(request, "recovery"), onward),
+            recovery="" if page == "enrol/code" else self._recovery(request, status, onward),
         )  # fmt: skip
 
     def _page(
@@ -224,6 +226,10 @@ class Screens:
         }  # fmt: skip
         name = f"smsmfa/{template}.html"
         return Page(status=status, headers=headers, template=name, context=common | context, renew=renew)
+
+    def _recovery(self, request: Request, status: Status, onward: str) -> str:
+        """Return the address of the page for a recovery code, if the user has one."""
+        return with_next(_path(request, "recovery"), onward) if status.recovery_codes_left else ""
 
     def _tries(self, texts: Texts, challenge: Challenge | None) -> str:
         """Return how many tries are left, once there was a wrong one."""

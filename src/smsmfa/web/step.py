@@ -11,7 +11,7 @@ from ..core.arguments import PROOF_AGE
 from ..enroller import AsyncEnroller, Enroller
 from ..events import Listener
 from ..exceptions import CodeRejected, ProofRequired, RateLimited, SmsMfaError
-from ..typing import ENROLLMENT, AsyncSender, AsyncStore, Clock, Sender, Store
+from ..typing import AsyncSender, AsyncStore, Clock, Sender, Store
 from ..verifier import AsyncVerifier, Verifier
 from .account import AccountPages, AsyncAccountPages
 from .base import CONTENT_SECURITY_POLICY, LOGIN, NEW_NUMBER, question_of
@@ -224,7 +224,7 @@ class SecondStep(AccountPages):
         question, form = question_of(request), request.form
         phone_id, channel = form.get("phone"), self._channel(request)
         if question is NEW_NUMBER:
-            last = form.get("challenge") or visit.challenges.get(ENROLLMENT, "")
+            last = form.get("challenge") or visit.pending
             return self.enroller.resend(visit.user_id, last, channel=channel)
         try:
             if not phone_id:
@@ -433,7 +433,7 @@ class AsyncSecondStep(AsyncAccountPages):
         question, form = question_of(request), request.form
         phone_id, channel = form.get("phone"), self._channel(request)
         if question is NEW_NUMBER:
-            last = form.get("challenge") or visit.challenges.get(ENROLLMENT, "")
+            last = form.get("challenge") or visit.pending
             return await self.enroller.resend(visit.user_id, last, channel=channel)
         try:
             if not phone_id:

@@ -37,7 +37,7 @@ class Visit(msgspec.Struct, omit_defaults=True):
         next: where the visitor wanted to go.
         is_in: whether the second step is passed.
         proof: the token of the last ``Verification``, or ``None``.
-        challenges: the id of the last challenge for each purpose.
+        pending: the id of the last challenge of a number that is not confirmed yet. A dead one can be renewed by it.
         said: the last refusal of a message, as code, scope, and until when it holds.
     """
 
@@ -47,7 +47,7 @@ class Visit(msgspec.Struct, omit_defaults=True):
     next: str
     is_in: bool = False
     proof: str | None = None
-    challenges: dict[str, str] = msgspec.field(default_factory=dict)
+    pending: str = ""
     said: tuple[str, str, _Seconds] | None = None
 
     @property
@@ -76,7 +76,7 @@ def begun(session: MutableMapping[str, Any], user_id: UserId, next_page: str, no
     before, user = read(session, now), _as_json(user_id)
     visit = Visit(user, now, token_urlsafe(24), next_page)
     if before is not None and before.user == user and not before.is_in:
-        visit.token, visit.challenges = before.token, before.challenges
+        visit.token, visit.pending = before.token, before.pending
     return visit
 
 
