@@ -39,6 +39,7 @@ from smsmfa.stores.redis import AsyncRedisStore, RedisStore
 from smsmfa.stores.redis import connection as redis
 from smsmfa.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
 from smsmfa.web.account import AccountPages, AsyncAccountPages
+from smsmfa.web.api import Api, AsyncApi
 from smsmfa.web.step import AsyncSecondStep, SecondStep
 
 TWINS = [
@@ -62,6 +63,7 @@ TWINS = [
     (SqlAlchemyStore, AsyncSqlAlchemyStore),
     (SecondStep, AsyncSecondStep),
     (AccountPages, AsyncAccountPages),
+    (Api, AsyncApi),
 ]
 PUBLIC = [name for name in smsmfa.__all__ if name.startswith("Async")]
 

@@ -48,7 +48,8 @@ class World:
 
         fresh = step.fresh(timedelta(minutes=5), back="/settings")
 
-        @app.api_route("/danger", methods=["GET", "POST"])
+        @app.get("/danger")
+        @app.post("/danger")
         async def danger(user_id: Annotated[UUID, Depends(fresh)]):
             return {"same": user_id == USER}
 
@@ -216,7 +217,7 @@ async def test_root_path(world, whole):
 
     assert "/app/mfa/enrol" == begun.headers["Location"]
     assert "/app/mfa/enrol/code" == sent.headers["Location"]
-    assert "/login" == stranger.headers["Location"]
+    assert "/app/login" == stranger.headers["Location"]
 
 
 async def test_path_that_begins_like_the_root(world):
@@ -369,3 +370,52 @@ def test_routes(world):
     """The pages are one set of routes, however often an application asks for them."""
     assert world.step.router is world.step.router
     assert world.step.app is world.step.app
+
+
+@pytest.mark.parametrize("mount", ["fastapi", "starlette"])
+async def test_api(mount):
+    """The JSON face is mounted beside the pages if it is asked for, needs no session, and gives the user id back."""
+    world = World(api=True)
+    app, root = getattr(world, mount)(), {"fastapi": "/mfa", "starlette": "/second"}[mount]
+    client = browser(app)
+    client.headers["Authorization"] = f"Bearer {(await world.step.begin_api(USER))['mfa_token']}"
+    sent = (await client.post(f"{root}/associate", json={"phone_number": "+14155552671"})).json()
+    typed = {"oob_code": sent["oob_code"], "binding_code": world.outbox.code}
+    verified = (await client.post(f"{root}/verify", json=typed)).json()
+    client.headers["Authorization"] = f"Bearer {verified['mfa_token']}"
+    [one] = (await client.get(f"{root}/authenticators")).json()
+    wrong = await client.put(f"{root}/authenticators")
+    user_id = await world.step.finish_api(verified["mfa_token"])
+    removed = await client.delete(f"{root}/authenticators/{one['id']}")
+
+    assert USER == user_id
+    assert (405, "GET", "application/problem+json") == (
+        wrong.status_code, wrong.headers["Allow"], wrong.headers["Content-Type"],
+    )  # fmt: skip
+    assert (204, "") == (removed.status_code, removed.text)
+    assert [{"url": root}] == (await client.get(f"{root}/openapi.json")).json()["servers"]
+    assert "/mfa/enrol" == (await client.post("/login")).headers["Location"].replace(root, "/mfa")
+
+
+async def test_no_api(world, visitor):
+    """Nothing of the JSON face is mounted if it is not asked for."""
+    assert 303 == (await visitor.get("/mfa/openapi.json")).status_code
+    assert "/mfa/verify" not in visitor._transport.app.openapi()["paths"]
+
+
+async def test_large_body():
+    """A body that is far too large is refused as a problem."""
+    refused = await browser(World(api=True).fastapi()).post("/mfa/verify", content=b" " * (LONGEST_FORM + 1))
+
+    assert (413, "application/problem+json") == (refused.status_code, refused.headers["Content-Type"])
+
+
+def test_document():
+    """FastAPI's own document has the calls under their path, with their schemas, beside the application's."""
+    app = World(api=True).fastapi()
+    described = app.openapi()
+
+    assert {"/mfa/verify", "/mfa/authenticators/{id}", "/account"} <= {*described["paths"]}
+    assert {"MfaVerify", "MfaProblem"} <= {*described["components"]["schemas"]}
+    assert "mfaToken" in described["components"]["securitySchemes"]
+    assert described == app.openapi()

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,9 +21,14 @@ from ..core.arguments import PROOF_AGE, checked_age
 from ..events import Listener
 from ..exceptions import ConfigurationError, SmsMfaError
 from ..typing import AsyncSender, AsyncStore, Clock
+from .api import AsyncApi
 from .base import CONTENT_SECURITY_POLICY
+from .calls import LONGEST_BODY
 from .jinja import environment, render
+from .openapi import components, paths
+from .paths import SAFE
 from .requests import Answer, File, Page, Problem, Redirect, Request, wants_json
+from .shapes import METHODS, PATHS
 from .step import AsyncSecondStep
 from .visit import UserId
 from .words import Translate
@@ -67,6 +72,7 @@ class SecondStep:
             :class:`smsmfa.web.SecondStep`.
         templates: a folder, or a loader of Jinja2. Its templates replace ours of the same name, for example
             ``smsmfa/base.html``.
+        api: whether the JSON face is mounted beside the pages: see :class:`smsmfa.web.api.Api`.
 
     Raises:
         ConfigurationError: an argument is of the wrong kind.
@@ -76,8 +82,8 @@ class SecondStep:
         self, config: FactorConfig, store: AsyncStore, sender: AsyncSender, *, login: str = "/login", home: str = "/",
         channels: Sequence[str] = ("sms",), translate: Translate | None = None,
         content_security_policy: str = CONTENT_SECURITY_POLICY,
-        templates: str | PathLike[str] | BaseLoader | None = None, on_event: Listener | None = None,
-        clock: Clock | None = None,
+        templates: str | PathLike[str] | BaseLoader | None = None, api: bool = False,
+        on_event: Listener | None = None, clock: Clock | None = None,
     ) -> None:  # fmt: skip
         from jinja2 import FileSystemLoader
 
@@ -87,6 +93,7 @@ class SecondStep:
         )  # fmt: skip
         own = FileSystemLoader(templates) if isinstance(templates, str | PathLike) else templates
         self._templates = environment(own)
+        self._api, self._has_api = AsyncApi(self.pages), api
 
     # --- where the pages are
 
@@ -105,10 +112,13 @@ class SecondStep:
     def init_app(self, app: Starlette) -> None:
         """Make an application answer the library's errors as problem+json, and ours from :meth:`required` in full.
 
-        A ``ConfigurationError`` is left to the application: the operator must see it.
+        A ``ConfigurationError`` is left to the application: the operator must see it. With ``api`` it adds the JSON
+        face to FastAPI's own document.
         """
         app.add_exception_handler(NotAllowed, _give)
         app.add_exception_handler(SmsMfaError, _tell)
+        if self._has_api and hasattr(app, "openapi"):
+            app.openapi = _documented(app, app.openapi)
 
     # --- for the application's own pages
 
@@ -166,6 +176,16 @@ class SecondStep:
 
         return fresh
 
+    # --- for the application's own JSON
+
+    async def begin_api(self, user_id: UserId) -> dict[str, Any] | None:
+        """Like :meth:`smsmfa.web.api.Api.begin`."""
+        return await self._api.begin(user_id)
+
+    async def finish_api(self, mfa_token: object) -> UserId:
+        """Like :meth:`smsmfa.web.api.Api.finish`."""
+        return await self._api.finish(mfa_token)
+
     # --- requests and answers
 
     def _allowed(self, request: HttpRequest, answer: Answer | None) -> UserId:
@@ -176,7 +196,20 @@ class SecondStep:
         return user_id
 
     def _routes(self) -> list[BaseRoute]:
-        return [Route("/{page:path}", self._handle, methods=["GET", "POST"], name=_ROUTE, include_in_schema=False)]
+        pages = Route("/{page:path}", self._handle, methods=["GET", "POST"], name=_ROUTE, include_in_schema=False)
+        return [*map(self._call, PATHS if self._has_api else ()), pages]
+
+    def _call(self, path: str) -> Route:
+        """Return the route of a path of the JSON face."""
+
+        async def call(request: HttpRequest) -> Response:
+            answer = await self._api.handle(
+                request.method, path.format(**request.path_params), request.headers,
+                await _body(request, LONGEST_BODY), prefix=_prefix(request),
+            )  # fmt: skip
+            return self._response(request, answer)
+
+        return Route(f"/{path}", call, methods=METHODS, include_in_schema=False)
 
     async def _handle(self, request: HttpRequest) -> Response:
         form = await _form(request) if request.method == "POST" else {}
@@ -186,9 +219,9 @@ class SecondStep:
     def _request(self, request: HttpRequest, page: str = "", form: dict[str, str] | None = None) -> Request:
         if "session" not in request.scope:
             raise ConfigurationError(_NO_SESSION)
-        query = f"?{text}" if (text := request.scope["query_string"].decode("latin-1")) else ""
+        query = f"?{quote(text, safe=SAFE)}" if (text := request.scope["query_string"]) else ""
         return Request(
-            method=request.method, session=request.session, prefix=_prefix(request), page=page,
+            method=request.method, session=request.session, root=_root(request), prefix=_prefix(request), page=page,
             url=_path(request) + query, origin=f"{request.base_url.scheme}://{request.base_url.netloc}",
             form=form or {}, query=dict(request.query_params), referer=request.headers.get("Referer", ""),
             language=request.headers.get("Accept-Language"), wants_json=wants_json(request.headers.get("Accept", "")),
@@ -212,28 +245,41 @@ class SecondStep:
 def _prefix(request: HttpRequest) -> str:
     """Return the path under which the pages are mounted, as the browser sees it."""
     try:
-        return request.url_for(_ROUTE, page="").path.rstrip("/")
+        return quote(request.url_for(_ROUTE, page="").path.rstrip("/"), safe=SAFE)
     except NoMatchFound:
         raise ConfigurationError(_NOT_MOUNTED) from None
 
 
+def _root(request: HttpRequest) -> str:
+    """Return the path under which the application is mounted, as the browser sees it."""
+    return quote(request.base_url.path.rstrip("/"), safe=SAFE)
+
+
 def _path(request: HttpRequest) -> str:
     """Return the path of a request as the browser sees it. Some servers leave the path out that they are mounted at."""
-    root, path = request.base_url.path.rstrip("/"), request.url.path
+    root, path = _root(request), quote(request.scope["path"])
     return path if path == root or path.startswith(f"{root}/") else root + path
+
+
+async def _body(request: HttpRequest, longest: int) -> bytes:
+    """Return the body of a request, or if it is longer than that (bytes) at least one byte more."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > longest:
+            break
+    return body
 
 
 async def _form(request: HttpRequest) -> dict[str, str]:
     """Return the fields of a form, or nothing for a body of another type.
 
     Raises:
-        HTTPException: it is too large, or not in UTF-8.
+        HTTPException: it is too large.
     """
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LONGEST_FORM:
-            raise HTTPException(413)
+    body = await _body(request, LONGEST_FORM)
+    if len(body) > LONGEST_FORM:
+        raise HTTPException(413)
     if not request.headers.get("Content-Type", "").lower().startswith("application/x-www-form-urlencoded"):
         return {}
     return dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True))
@@ -242,6 +288,20 @@ async def _form(request: HttpRequest) -> dict[str, str]:
 def _problem(answer: Problem) -> Response:
     body = json.dumps(dict(answer.body))
     return Response(body, answer.status, dict(answer.headers), "application/problem+json")
+
+
+def _documented(app: Starlette, own: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    """Return a function that adds the JSON face to an application's OpenAPI document."""
+
+    def openapi() -> dict[str, Any]:
+        described = own()
+        prefix = str(app.url_path_for(_ROUTE, page="")).rstrip("/")
+        described.setdefault("paths", {}).update(paths(prefix))
+        for kind, entries in components().items():
+            described.setdefault("components", {}).setdefault(kind, {}).update(entries)
+        return described
+
+    return openapi
 
 
 async def _give(request: HttpRequest, error: Exception) -> Response:

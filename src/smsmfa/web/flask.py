@@ -18,9 +18,12 @@ from ..core.arguments import PROOF_AGE, checked_age
 from ..events import Listener
 from ..exceptions import ConfigurationError
 from ..typing import Clock, Sender, Store
+from .api import Api
 from .base import CONTENT_SECURITY_POLICY
+from .calls import LONGEST_BODY
 from .paths import SAFE
 from .requests import Answer, File, Page, Problem, Redirect, Request, wants_json
+from .shapes import METHODS, PATHS
 from .step import SecondStep as Pages
 from .visit import UserId
 from .words import Translate
@@ -37,6 +40,7 @@ class SecondStep:
         sender: sends the messages.
         login, home, channels, translate, content_security_policy, on_event, clock: as for
             :class:`smsmfa.web.SecondStep`.
+        api: whether the JSON face is mounted beside the pages: see :class:`smsmfa.web.api.Api`.
 
     Raises:
         ConfigurationError: an argument is of the wrong kind.
@@ -45,13 +49,14 @@ class SecondStep:
     def __init__(
         self, config: FactorConfig, store: Store, sender: Sender, *, login: str = "/login", home: str = "/",
         channels: Sequence[str] = ("sms",), translate: Translate | None = None,
-        content_security_policy: str = CONTENT_SECURITY_POLICY, on_event: Listener | None = None,
+        content_security_policy: str = CONTENT_SECURITY_POLICY, api: bool = False, on_event: Listener | None = None,
         clock: Clock | None = None,
     ) -> None:  # fmt: skip
         self.pages = Pages(
             config, store, sender, login=login, home=home, channels=channels, translate=translate,
             content_security_policy=content_security_policy, on_event=on_event, clock=clock,
         )  # fmt: skip
+        self._api, self._has_api = Api(self.pages), api
         self._prefix = "/mfa"
 
     def init_app(self, app: Flask, prefix: str = "/mfa") -> None:
@@ -69,7 +74,12 @@ class SecondStep:
         self._prefix = prefix
         blueprint = Blueprint("smsmfa", __name__, template_folder="templates", url_prefix=prefix)
         blueprint.add_url_rule("/<path:page>", "page", self._handle, methods=["GET", "POST"])
+        for path in PATHS if self._has_api else ():
+            rule, name = "/" + path.replace("{id}", "<id>"), f"api {path}".replace(".", " ")
+            blueprint.add_url_rule(rule, name, self._call, methods=METHODS, provide_automatic_options=False)
         app.register_blueprint(blueprint)
+        if self._has_api and "csrf" in app.extensions:
+            app.extensions["csrf"].exempt(self._call)  # it reads no cookie
 
     @property
     def user_id(self) -> UserId | None:
@@ -108,6 +118,14 @@ class SecondStep:
         checked_age(max_age)
         return lambda view: self._guarded(view, lambda request: self.pages.fresh(request, max_age, back=back))
 
+    def begin_api(self, user_id: UserId) -> dict[str, Any] | None:
+        """Like :meth:`smsmfa.web.api.Api.begin`."""
+        return self._api.begin(user_id)
+
+    def finish_api(self, mfa_token: object) -> UserId:
+        """Like :meth:`smsmfa.web.api.Api.finish`."""
+        return self._api.finish(mfa_token)
+
     def _guarded(self, view: View, check: Callable[[Request], Answer | None]) -> View:
         @wraps(view)
         def guarded(*arguments: Any, **named: Any) -> Any:
@@ -118,6 +136,14 @@ class SecondStep:
 
     def _handle(self, page: str) -> Response:
         return self._response(self.pages.handle(self._request(page)))
+
+    def _call(self, **path: str) -> Response:
+        """Answer a call of the JSON face."""
+        answer = self._api.handle(
+            request.method, request.path.removeprefix(f"{self._prefix}/"), dict(request.headers),
+            request.stream.read(LONGEST_BODY + 1), prefix=quote(request.script_root) + self._prefix,
+        )  # fmt: skip
+        return self._response(answer)
 
     def _request(self, page: str = "") -> Request:
         root = quote(request.script_root)
@@ -145,7 +171,7 @@ def _body(answer: Answer) -> Response:
         context = {**answer.context, "csrf_field": _csrf_field()}
         return make_response(render_template(answer.template, **context), answer.status)
     if isinstance(answer, File):
-        return Response(answer.body, content_type=answer.content_type)
+        return Response(answer.body, answer.status, content_type=answer.content_type)
     assert isinstance(answer, Problem)  # noqa: S101
     return Response(json.dumps(dict(answer.body)), answer.status, content_type="application/problem+json")
 

@@ -85,7 +85,7 @@ class Problem(Answer):
 
 @attrs.frozen(kw_only=True)
 class File(Answer):
-    """A style sheet or a script of the pages."""
+    """A style sheet or a script of the pages, or a body of JSON."""
 
     body: bytes = attrs.field(repr=False)
     content_type: str
