@@ -42,7 +42,7 @@ from smsmfa.testing import (
     SenderConformance,
 )
 from smsmfa.testing.threads import all_of, at_once
-from smsmfa.typing import SMS, VOICE, Receipt
+from smsmfa.typing import SMS, VOICE, WHATSAPP, Receipt
 
 MESSAGE = SenderConformance.message
 RECEIPT = Receipt("m1", "a carrier")
@@ -360,6 +360,88 @@ class TestRoutes:
         routes.clear()
 
         assert RECEIPT == make.send(sender)
+
+
+# Channels.
+
+
+class TestChannels:
+    @both
+    def test_order(self, make):
+        """Each country has its own order of channels and carriers. The next step is tried after a refusal."""
+        first, second = make.script(FULL, RECEIPT, FULL, FULL), make.script(RECEIPT, FULL)
+        steps = {"FR": [(VOICE, first), (SMS, second)], "*": [(SMS, first), (SMS, second), (VOICE, first)]}
+        sender = make.sender(routes=steps)
+
+        assert [RECEIPT] * 2 == [make.send(sender, to("FR")) for _ in range(2)]
+        assert [VOICE, VOICE] == [message.channel for message in first.messages]
+        assert [SMS] == [message.channel for message in second.messages]
+        assert FULL is outcome_of(make, sender, to("US"))
+        assert [SMS, VOICE] == [message.channel for message in first.messages[2:]]
+
+    @both
+    def test_call(self, make):
+        """A call says the text of the SMS with the digits of the code apart, twice. The SMS is sent as it is."""
+        only = make.script(FULL, RECEIPT)
+
+        make.send(make.sender(routes={"*": [(SMS, only), (VOICE, only)]}))
+
+        code = MESSAGE.code.reveal()
+        sms, call = only.messages
+        assert (MESSAGE, 2) == (sms, call.text.count(", ".join(code)))
+        assert code not in call.text
+
+    @both
+    @pytest.mark.parametrize("channel, expected", [(SMS, [1, 0, 0]), (VOICE, [0, 1, 0]), (WHATSAPP, [0, 0, 1])])
+    def test_asked_for(self, channel, expected, make):
+        """A message that was asked for on another channel uses the steps of that channel, and is sent as it is."""
+        senders = [make.script(RECEIPT) for _ in range(3)]
+        sender = make.sender(routes={"*": list(zip((SMS, VOICE, WHATSAPP), senders, strict=True))})
+        message = attrs.evolve(MESSAGE, channel=channel)
+
+        assert RECEIPT == make.send(sender, message)
+        assert expected == counts(senders)
+        assert [message] == [one for each in senders for one in each.messages]
+
+    @both
+    def test_no_step(self, make):
+        """A message is not sent if its country has no step for its channel."""
+        only = make.script()
+
+        for channel, region in ((VOICE, "US"), (WHATSAPP, "US"), (SMS, "DE")):
+            message = attrs.evolve(to(region), channel=channel)
+            assert SenderMisconfigured is type(outcome_of(make, make.sender(routes={"US": [(SMS, only)]}), message))
+        assert [0] == counts([only])
+
+    @both
+    def test_stop(self, make):
+        """T24: after an opt-out, a fraud block or an unknown outcome no call is made either."""
+        for error in (RecipientOptedOut("STOP"), RecipientRejected("fraud"), DeliveryUncertain("late")):
+            only = make.script(error)
+
+            assert error is outcome_of(make, make.sender(routes={"*": [(SMS, only), (VOICE, only)]}))
+            assert [1] == counts([only])
+
+    @both
+    def test_breakers(self, make):
+        """A carrier whose calls fail is skipped for calls, and still sends SMS."""
+        only = make.script(FULL, RECEIPT, RECEIPT)
+        sender = make.sender(routes={"*": [(VOICE, only), (SMS, only)]}, failures=1)
+
+        assert [RECEIPT] * 2 == [make.send(sender) for _ in range(2)]
+        assert [VOICE, SMS, SMS] == [message.channel for message in only.messages]
+
+    @both
+    def test_names(self, make):
+        """The repr names each step, and the carriers are named once."""
+        only = make.script()
+        sender = make.sender(routes={"FR": [(VOICE, only), (SMS, only)]})
+
+        assert (only,) == sender.carriers
+        assert (
+            f"<{make.sender.__name__} FR: 1 ({make.script.__name__}) by voice, 1 ({make.script.__name__}) by sms>"
+            == (repr(sender))
+        )
 
 
 # Carriers that fail several times in a row.

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from inspect import iscoroutinefunction
 from types import TracebackType
-from typing import Generic, TypeAlias, TypeVar, cast
+from typing import Generic, TypeAlias, TypeVar
 
 import attrs
 
@@ -30,9 +30,9 @@ from ..exceptions import (
     SenderMisconfigured,
     SmsMfaError,
 )
-from ..phone import supported_regions
 from ..typing import CHANNELS, SMS, AsyncSender, Clock, Message, Receipt, Sender
 from .breaker import Breaker, Ticket
+from .routes import OTHERS, Routes, Senders, Step, checked_steps
 
 S = TypeVar("S")
 #: An error after which the next carrier is tried.
@@ -52,19 +52,32 @@ class _Carrier(Generic[S]):
     breakers: Mapping[str, Breaker]
 
 
+@attrs.frozen
+class _Leg(Generic[S]):
+    """A carrier on one route, and how it is used there."""
+
+    carrier: _Carrier[S]
+    step: Step[S]
+
+    @property
+    def name(self) -> str:
+        return self.carrier.name + (f" by {self.step.channel}" if self.step.channel else "")
+
+
 class _Failover(ABC, Generic[S]):
     """What the two senders share."""
 
     def __init__(
         self,
-        senders: Sequence[S] | Mapping[str, S | Sequence[S]],
+        senders: Senders[S] | None = None,
         *,
+        routes: Routes[S] | None = None,
         failures: int = 5,
         pause: timedelta = timedelta(seconds=30),
         clock: Clock = time.monotonic_ns,
     ) -> None:
-        self._routes: dict[str, list[_Carrier[S]]] = {}  # a traceback with locals calls __repr__ if __init__ fails
-        routes = _checked_routes(senders)
+        self._routes: dict[str, list[_Leg[S]]] = {}  # a traceback with locals calls __repr__ if __init__ fails
+        named, steps = "senders" if routes is None else "routes", checked_steps(senders, routes)
         if type(failures) is not int or failures < 1:
             raise ConfigurationError("failures: an int, at least 1")
         if not isinstance(pause, timedelta) or not timedelta(0) < pause <= _LONGEST_PAUSE:
@@ -72,29 +85,31 @@ class _Failover(ABC, Generic[S]):
         checked_clock(clock)
         asynchronous = iscoroutinefunction(self.send)
         carriers: dict[int, _Carrier[S]] = {}
-        for region, route in routes.items():
-            for sender in route:
-                check_methods(sender, f"senders[{region!r}]", ("send",), asynchronous=asynchronous)
+        for region, route in steps.items():
+            for sender in (step.sender for step in route):
+                check_methods(sender, f"{named}[{region!r}]", ("send",), asynchronous=asynchronous)
                 name = f"{len(carriers) + 1} ({type(sender).__name__})"
                 breakers = {channel: Breaker(failures, pause, clock) for channel in CHANNELS}
                 carriers.setdefault(id(sender), _Carrier(sender, name, breakers))
-        self._routes = {region: [carriers[id(sender)] for sender in route] for region, route in routes.items()}
+        self._routes = {
+            region: [_Leg(carriers[id(step.sender)], step) for step in route] for region, route in steps.items()
+        }
 
     def __repr__(self) -> str:
-        routes = [f"{region}: {', '.join(carrier.name for carrier in route)}" for region, route in self._routes.items()]
+        routes = [f"{region}: {', '.join(leg.name for leg in route)}" for region, route in self._routes.items()]
         return f"<{type(self).__name__} {'; '.join(routes)}>"
 
     @property
     def carriers(self) -> tuple[S, ...]:
         """The senders of all routes, each once."""
-        found = {id(carrier): carrier.sender for route in self._routes.values() for carrier in route}
+        found = {id(leg.carrier): leg.carrier.sender for route in self._routes.values() for leg in route}
         return tuple(found.values())
 
     @abstractmethod
     def send(self, message: Message) -> Receipt | Awaitable[Receipt]: ...
 
     def _attempts(self, message: Message) -> "_Attempts[S]":
-        route = self._routes.get(message.to.region) or self._routes.get(_OTHERS, [])
+        route = self._routes.get(message.to.region) or self._routes.get(OTHERS, [])
         return _Attempts(route, message)
 
 
@@ -116,6 +131,10 @@ class FailoverSender(_Failover[Sender]):
         senders: a list of senders, first choice first; or a mapping from ISO country codes, and ``"*"`` for all other
             countries, to a sender or a list. The country is the recipient's, ``message.to.region``. Numbers that
             belong to no country (``"001"``) use the route ``"*"`` unless they have their own.
+        routes: instead of ``senders``, a mapping from country codes, and ``"*"``, to lists of steps such as
+            ``("voice", sender)``. An SMS is sent by the steps ``"sms"``, and becomes a call at the steps ``"voice"``,
+            in the order of the list. A message that was asked for on another channel uses the steps of that channel.
+            Events and challenges name the channel that was asked for.
         failures: how many different numbers must fail in a row before a carrier is skipped. With 1, a single number
             for which the carrier does not answer is enough.
         pause: how long it is skipped; at most one day.
@@ -144,7 +163,7 @@ class FailoverSender(_Failover[Sender]):
         attempts = self._attempts(message)
         for attempt in attempts:
             with attempt as sender:
-                return sender.send(message)
+                return sender.send(attempt.message)
         raise attempts.outcome()
 
 
@@ -156,27 +175,28 @@ class AsyncFailoverSender(_Failover[AsyncSender]):
         attempts = self._attempts(message)
         for attempt in attempts:
             with attempt as sender:
-                return await sender.send(message)
+                return await sender.send(attempt.message)
         raise attempts.outcome()
 
 
 class _Attempts(Generic[S]):
     """The carriers that are tried for one message, in order, and their errors."""
 
-    def __init__(self, carriers: Sequence[_Carrier[S]], message: Message) -> None:
-        self._carriers = carriers
-        self._channel, self._to = message.channel, message.to
+    def __init__(self, route: Sequence[_Leg[S]], message: Message) -> None:
+        self._to = message.to.e164
+        sent = [(leg.carrier, leg.step.message(message)) for leg in route]
+        self._sent = [(carrier, one) for carrier, one in sent if one is not None]
         self._refusals: list[_Refusal] = []
         self._final: DeliveryError | RateLimited | None = None
 
     def __iter__(self) -> "Iterator[_Attempt[S]]":
-        for carrier in self._carriers:
-            breaker = carrier.breakers.get(self._channel, carrier.breakers[SMS])
-            ticket = breaker.enter(self._to.e164)
+        for carrier, message in self._sent:
+            breaker = carrier.breakers.get(message.channel, carrier.breakers[SMS])
+            ticket = breaker.enter(self._to)
             if ticket is None:
-                self._refusals.append(RateLimited("carrier", breaker.left(self._to.e164), carrier=carrier.name))
+                self._refusals.append(RateLimited("carrier", breaker.left(self._to), carrier=carrier.name))
                 continue
-            yield _Attempt(self, carrier, breaker, ticket)
+            yield _Attempt(self, carrier, message, breaker, ticket)
             if self._final is not None:
                 return
 
@@ -198,7 +218,7 @@ class _Attempts(Generic[S]):
         if self._final is not None:
             return self._final
         if not self._refusals:
-            return SenderMisconfigured("no route for numbers of this country: add the country, or '*', to senders")
+            return SenderMisconfigured("no route for this country and channel: add the country, or '*', to the routes")
         return _blamed(self._chosen(), all(error.outage for error in self._refusals))
 
     def _chosen(self) -> _Refusal:
@@ -215,6 +235,7 @@ class _Attempt(Generic[S]):
 
     attempts: _Attempts[S]
     carrier: _Carrier[S]
+    message: Message
     breaker: Breaker
     ticket: Ticket
 
@@ -253,29 +274,3 @@ def _warn(name: str, error: BaseException, opened: bool) -> None:
     code = getattr(error, "carrier_code", None)
     more = (f", code {code}" if code else "") + ("; it is skipped for a while" if opened else "")
     logging.getLogger("smsmfa").warning("carrier %s: %s%s", name, type(error).__name__, more)
-
-
-def _checked_routes(senders: "Sequence[S] | Mapping[str, S | Sequence[S]]") -> dict[str, list[S]]:
-    """Return the senders of each region. A plain list is the route of every country."""
-    if not isinstance(senders, Mapping):
-        return {_OTHERS: _checked_route(senders)}
-    known = {_OTHERS, _NO_COUNTRY, *supported_regions()}
-    unknown = [region for region in senders if region not in known]
-    if unknown:
-        raise ConfigurationError(f"senders: {unknown[0]!r} is neither an ISO country code such as 'US' nor '*'")
-    if not senders:
-        raise ConfigurationError("senders: give at least one route")
-    return {
-        region: _checked_route(route if isinstance(route, list | tuple) else [cast("S", route)])
-        for region, route in senders.items()
-    }
-
-
-def _checked_route(route: Sequence[S]) -> list[S]:
-    if not isinstance(route, list | tuple) or not route:
-        raise ConfigurationError("senders: give a list of senders, or a mapping from country codes to such lists")
-    if len(set(map(id, route))) < len(route):
-        raise ConfigurationError(
-            "senders: the same sender is twice in one list, and would be tried again after it refused"
-        )
-    return list(route)
