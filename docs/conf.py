@@ -32,7 +32,7 @@ nitpick_ignore_regex = [
     ),
     ("py:.*", r"(bool|bytes|dict|float|frozenset|int|list|object|set|str|tuple|type|None|Ellipsis)"),
     ("py:.*", r"(AttributeError|Exception|KeyError|OSError|RuntimeError|TypeError|ValueError)"),
-    ("py:.*", r"(Async)?(ConnectionPool|Engine|Redis(Cluster)?)"),
+    ("py:.*", r"(Async)?(ConnectionPool|Engine|HttpClient|Redis(Cluster)?)"),
     ("py:.*", r"(UUID|date|datetime|timedelta|timezone)"),
     ("py:.*", r"(\w+\.)*([A-Z]|AnyNumber|Listener|Wording)"),  # type variables, and aliases
     ("py:.*", r"smsmfa\.(codes|core\.\w+|testing\.limits\.trial)\..*"),  # inside only

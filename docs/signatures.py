@@ -24,6 +24,7 @@ SHOWN = [
     "DjangoStore",
     "EncryptedStore",
     "TwilioSender",
+    "VonageSender",
     "HttpSender",
     "AwsSender",
     "SnsSender",
