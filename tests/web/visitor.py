@@ -181,9 +181,10 @@ class Visitor:
         buttons = [one for form in self.page.forms for one in form.buttons]
         return any(text in words for words, *_ in [*buttons, *self.page.links])
 
-    def enter(self, code=None, **more):
+    def enter(self, code=None, *, form=None, **more):
         """Enter a code, by default that of the last message."""
-        return self.submit("Continue", code=self.site.outbox.code if code is None else code, **more)
+        form = form or next(one for one in self.page.forms if "code" in one.fields)
+        return self.submit(form=form, code=self.site.outbox.code if code is None else code, **more)
 
     # --- how it is done
 
