@@ -52,9 +52,12 @@ def seal(message):
         "text": message.text,
         "code": message.code.reveal(),
         "kind": message.kind,
+        "purpose": message.purpose,
         "channel": message.channel,
         "locale": message.locale,
         "language": message.language,
+        "english": message.english,
+        "details": message.details,
         "challenge_id": message.challenge_id,
         "expires_at": message.expires_at.isoformat(),
     }
@@ -65,4 +68,5 @@ def unseal(sealed):
     """Decrypt a message."""
     fields = json.loads(box.decrypt(sealed.encode()))
     fields["to"], fields["expires_at"] = PhoneNumber(*fields["to"]), datetime.fromisoformat(fields["expires_at"])
+    fields["details"] = tuple(map(tuple, fields["details"]))
     return Message(**fields)

@@ -84,10 +84,13 @@ class TestQueueSender:
 
     def test_whole_message(self):
         """The worker gets every field of the message."""
-        unsealed = queue.unseal(queue.seal(MESSAGE))
+        more = {"purpose": "payment", "language": "sw", "locale": "sw-KE", "english": "Your code", "channel": "voice"}
+        message = attrs.evolve(MESSAGE, details=(("payee", "Ann"),), **more)
 
-        assert MESSAGE.code.reveal() == unsealed.code.reveal()
-        assert MESSAGE == attrs.evolve(unsealed, code=MESSAGE.code)
+        unsealed = queue.unseal(queue.seal(message))
+
+        assert message.code.reveal() == unsealed.code.reveal()
+        assert message == attrs.evolve(unsealed, code=message.code)
 
     def test_broker_sees_nothing(self, worker, monkeypatch):
         """The broker gets no code, number or text, and is told to drop the task when the code expires."""
