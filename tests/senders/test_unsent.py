@@ -18,6 +18,7 @@ from smsmfa.senders.http import AsyncHttpSender, HttpSender
 from smsmfa.senders.sns import AsyncSnsSender, SnsSender
 from smsmfa.senders.twilio import AsyncTwilioSender, TwilioSender
 from smsmfa.senders.unsent import unconnected, unsent
+from smsmfa.senders.vonage import AsyncVonageSender, VonageSender
 from smsmfa.testing import Answer, SenderConformance
 from smsmfa.testing.carrier import drop, reset
 from smsmfa.typing import Receipt
@@ -59,11 +60,23 @@ def sns(kind):
     return make
 
 
+def vonage(kind):
+    """Return a function that makes a sender to Vonage at an address."""
+
+    def make(url, timeout):
+        given = {"api_key": "abcd1234", "api_secret": "fedcba9876543210", "from_number": "+14155550106"}
+        return kind(**given, base_url=url, timeout=timeout)
+
+    return make
+
+
 SENDERS = {
     "HttpSender": gateway(HttpSender),
     "AsyncHttpSender": gateway(AsyncHttpSender),
     "TwilioSender": twilio(TwilioSender),
     "AsyncTwilioSender": twilio(AsyncTwilioSender),
+    "VonageSender": vonage(VonageSender),
+    "AsyncVonageSender": vonage(AsyncVonageSender),
     "SnsSender": sns(SnsSender),
     "AsyncSnsSender": sns(AsyncSnsSender),
 }
