@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from threading import Thread
 
 import pytest
-from browser.person import Person, complaints_of
+from browser.person import FRAMEWORKS, Person, complaints_of
 from browser.sites import SITES
 from browser.wire import Handler, Server
 from services import absent
@@ -37,16 +37,19 @@ def serve():
             thread.join()
 
 
-@pytest.fixture(params=[
-    pytest.param(name, marks=() if name == "flask" else pytest.mark.browser) for name in SITES
-])  # fmt: skip
+@pytest.fixture(params=FRAMEWORKS)
 def visit(request, driver, serve):
     """Return a person who looks at the login page of a new site. Takes a store, and settings of the factor."""
     with ExitStack() as sites:
 
+        def build(factor):
+            sites.close()  # after a restart of the server
+            return sites.enter_context(SITES[request.param](factor))
+
         def start(store=None, **settings):
             factor = Factor(a_config(**settings), store=store)
-            return Person(driver, serve, lambda factor: sites.enter_context(SITES[request.param](factor)), factor)
+            factor.settings = settings
+            return Person(driver, serve, build, factor)
 
         yield start
 

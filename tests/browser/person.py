@@ -3,9 +3,15 @@
 import re
 from contextlib import contextmanager
 
+import pytest
+from browser.sites import SITES, USER
 from browser.wire import PATIENCE, Wire
 from support import NUMBER, Factor, wrong
 
+#: The frameworks for the fixture ``visit``: the first in every run, all of them where the marker ``browser`` runs.
+FRAMEWORKS = [pytest.param(name, marks=pytest.mark.browser if place else ()) for place, name in enumerate(SITES)]
+#: Marks a test of our own files, which no framework changes.
+once = pytest.mark.parametrize("visit", FRAMEWORKS[:1], indirect=True)
 RECOVERY_CODE = re.compile(r"[0-9A-Z]{4}(?:-[0-9A-Z]{4}){5}")
 #: Two clicks, 150 ms apart. A form that has been sent can be sent again while its page is still there.
 TWO_CLICKS = """
@@ -187,7 +193,7 @@ class Person(Browser):
     def restart_server(self):
         """Put a new application in the place of the old one. It shares the store and the secrets, and no memory."""
         factor = Factor(self.factor.config, store=self.factor.store, clock=self.factor.clock)
-        factor.outbox = self.factor.outbox
+        factor.outbox, factor.settings = self.factor.outbox, self.factor.settings
         self.wire.application = self._build(factor)
 
     # --- the ways through the pages
@@ -228,7 +234,7 @@ class Person(Browser):
 
     def enrol(self, number=NUMBER):
         """Enrol a number without the browser, and return a recovery code."""
-        return self.factor.enrol(number=number).recovery_codes[:1]
+        return self.factor.enrol(USER, number).recovery_codes[:1]
 
     def ask_for_code(self):
         """Give the password, and wait for the page that asks for the code."""
@@ -243,8 +249,8 @@ class Person(Browser):
 
     def use_in_another_browser(self):
         """Use the last code without this browser."""
-        (challenge,) = self.factor.verifier.status("alice").challenges
-        self.factor.verifier.verify("alice", challenge.id, self.code)
+        (challenge,) = self.factor.verifier.status(USER).challenges
+        self.factor.verifier.verify(USER, challenge.id, self.code)
 
     def log_out(self):
         self.see("Hello alice")

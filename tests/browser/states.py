@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from browser.sites import USER
 from support import OTHER_NUMBER
 
 from smsmfa import Limit, Limits, MemoryStore, StoreError
@@ -123,9 +124,9 @@ def early_resend(visit):
 def two_numbers(visit):
     person = visit(max_phones=3)
     person.enrol()
-    proof = person.factor.log_in()
+    proof = person.factor.log_in(USER)
     person.factor.clock.move(minutes=1)
-    person.factor.enrol(number=OTHER_NUMBER, proof=proof.token)
+    person.factor.enrol(USER, OTHER_NUMBER, proof=proof.token)
     return person
 
 

@@ -5,6 +5,7 @@ from base64 import b64decode
 from pathlib import Path
 
 import pytest
+from browser.person import once
 from browser.states import STATES
 from npm import installed
 
@@ -69,6 +70,7 @@ def looks(driver):
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
+@once
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_looks(visit, state, looks, axe, shots):
     """axe finds nothing, nothing scrolls sideways or is too small to press, and the page has title and language."""

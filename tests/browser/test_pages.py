@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from browser.person import complaints_of
+from browser.person import complaints_of, once
 from support import NUMBER, OTHER_NUMBER
 
 from smsmfa import Limit, Limits
@@ -29,7 +29,7 @@ def test_login(person):
     person.enrol()
     person.log_in()
 
-    assert "You are alice." in person.text
+    assert "You are user 1." in person.text
     assert ["/login", "/mfa/code"] == person.wire.posts
 
 
@@ -52,6 +52,7 @@ def test_button(person):
         person.see("Hello alice")
 
 
+@once
 @pytest.mark.parametrize(
     "number, country, problem, field",
     [
@@ -94,6 +95,7 @@ def test_wrong_code(person):
     person.see("Hello alice")
 
 
+@once
 @pytest.mark.parametrize("typed", ["", "12345", "1234567", "abcdef"])
 def test_malformed_code(person, typed):
     """What can be no code is sent only by the button, costs no try, and the focus is on the field."""
@@ -343,6 +345,7 @@ def test_half_a_login_ends(person):
     person.see("Log in to Acme")
 
 
+@once
 def test_keyboard(person):
     """The keyboard is enough: the field has the focus, Enter sends the form, and Tab reaches every other thing."""
     from selenium.webdriver import Keys
