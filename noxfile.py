@@ -6,6 +6,7 @@ A session needs only CPython, pip and the package index. Tests of a server are s
 import os
 import re
 import shutil
+from itertools import chain
 from pathlib import Path
 
 import nox
@@ -22,6 +23,8 @@ TESTED = ("tests", "docs", "examples", "benchmarks", "conftest.py", "pyproject.t
 #: Run the tests in parallel, as ``conftest.py`` schedules them. Many wait for a server or a process, so there are more
 #: workers than cores.
 PARALLEL = ("-n", str(WORKERS))
+#: Leave out the pages in every framework and every look: the session ``tests`` has tried them.
+WITHOUT_BROWSER = ("-m", "not thorough and not browser")
 
 
 def group(name: str) -> list[str]:
@@ -75,7 +78,7 @@ def wheel(session: nox.Session) -> None:
     session.run("python", "-m", "build", "--outdir", str(built), silent=True)
     session.install(*(str(file) for file in built.glob("*.whl")), *group("tests"))
     with session.chdir(_copy_of_tests(session)):
-        session.run("python", "-m", "pytest", *PARALLEL, "--cov", "--cov-report=", *session.posargs)
+        session.run("python", "-m", "pytest", *PARALLEL, *WITHOUT_BROWSER, "--cov", "--cov-report=", *session.posargs)
         session.run("coverage", "report", "--fail-under=100")
         session.run("python", "tests/each_module.py")
 
@@ -86,12 +89,13 @@ def lowest(session: nox.Session) -> None:
 
     The kit's own tests are left out, because the tests of stores and senders use the kit.
     """
-    bounds = [*PROJECT["project"]["dependencies"], *group("stores"), *group("senders"), *group("browser")]
+    groups = (group(name) for name in ("stores", "senders", "web", "browser"))
+    bounds = [*PROJECT["project"]["dependencies"], *chain.from_iterable(groups)]
     oldest = [re.sub(r"\[.*\]", "", requirement).replace(">=", "==") for requirement in bounds]
     constraints = Path(_scratch(session), "oldest.txt")
     constraints.write_text("\n".join(oldest) + "\n", encoding="utf-8")
     session.install(".", *group("tests"), "--constraint", str(constraints))
-    session.run("python", "-m", "pytest", *PARALLEL, "--ignore=tests/testing", *session.posargs)
+    session.run("python", "-m", "pytest", *PARALLEL, *WITHOUT_BROWSER, "--ignore=tests/testing", *session.posargs)
 
 
 @nox.session
