@@ -6,7 +6,6 @@ A session needs only CPython, pip and the package index. Tests of a server are s
 import os
 import re
 import shutil
-from itertools import chain
 from pathlib import Path
 
 import nox
@@ -89,8 +88,7 @@ def lowest(session: nox.Session) -> None:
 
     The kit's own tests are left out, because the tests of stores and senders use the kit.
     """
-    groups = (group(name) for name in ("stores", "senders", "web", "browser"))
-    bounds = [*PROJECT["project"]["dependencies"], *chain.from_iterable(groups)]
+    bounds = [*PROJECT["project"]["dependencies"], *group("stores"), *group("senders"), *group("browser")]
     oldest = [re.sub(r"\[.*\]", "", requirement).replace(">=", "==") for requirement in bounds]
     constraints = Path(_scratch(session), "oldest.txt")
     constraints.write_text("\n".join(oldest) + "\n", encoding="utf-8")
