@@ -98,6 +98,16 @@ class TestAsyncConformance(Promises, AsyncSenderConformance):
         return patient(sender_to(url, AsyncSnsSender, timeout=timeout))
 
 
+@pytest.mark.usefixtures("encrypted")
+class TestConformanceOverTls(TestConformance):
+    pass
+
+
+@pytest.mark.usefixtures("encrypted")
+class TestAsyncConformanceOverTls(TestAsyncConformance):
+    pass
+
+
 # The request, as moto sees it.
 
 
