@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 import attrs
 import pytest
-from senders.calls import AMPLE, SHORT, Patient, failure, patient, send, unhurried
+from senders.calls import AMPLE, SHORT, Patient, done, failure, patient, send, unhurried
 from support import shown
 from vonage_http_client import Auth, HttpClient, HttpClientOptions
 from vonage_sms import Sms, SmsMessage
@@ -259,6 +259,15 @@ def test_secrets(kind, serve):
         pickle.dumps(sender)
 
 
+@both
+def test_check(kind, serve):
+    """The account is checked; test_check.py has the findings."""
+    carrier = serve(Answer(401, "{}"))
+
+    assert [("account", "error")] == [(one.subject, one.level) for one in done(sender_to(carrier.url, kind).check())]
+    assert "GET /account/get-balance HTTP/1.1" == carrier.requests[0].line
+
+
 def test_defaults():
     """By default the sender asks Vonage, for ten seconds."""
     sender = VonageSender(api_key=KEY, api_secret=SECRET, from_number="Acme")
@@ -275,6 +284,6 @@ def test_import_is_light():
         "VonageSender(**given); AsyncVonageSender(**given);"
         "print({'asyncio', 'concurrent', 'requests', 'twilio', 'urllib3'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert "set()" == done.stdout.strip()
+    assert "set()" == ended.stdout.strip()

@@ -12,6 +12,7 @@ from ...environment import opened, vonage_arguments
 from ...exceptions import ConfigurationError, DeliveryError, SenderMisconfigured, SmsMfaError
 from ...texts.segments import culprit
 from ...typing import SMS, Clock, Message, Receipt
+from ...values import Finding
 from ..address import checked_address
 from ..base import TIMEOUT, AsyncRunner, BaseSender, Runner
 from ..building import Poster
@@ -59,8 +60,8 @@ class _Vonage(BaseSender):
         self._callback = _checked_callback(status_callback)
         self._seconds = checked_timeout(timeout)
         self._clock = checked_clock(clock)
-        url = checked_address(address, "base_url", base=True).url
-        self._poster = Poster(f"{url}/sms/json", carrier="Vonage", timeout=timeout)
+        self._address = checked_address(address, "base_url", base=True)
+        self._poster = Poster(f"{self._address.url}/sms/json", carrier="Vonage", timeout=timeout)
         self._shown = f"from_number='••••{from_number[-2:]}'"
 
     @classmethod
@@ -87,6 +88,11 @@ class _Vonage(BaseSender):
         now = self._clock()
         answer = self._poster.attempt(self._body(message, now), content_type=_FORM)
         return answer if isinstance(answer, DeliveryError) else outcome_of(answer, now)
+
+    def _examine(self) -> tuple[Finding, ...]:
+        from .check import examine
+
+        return (examine(self._login, self._address.url, self._seconds, direct=self._address.is_loopback),)
 
     def _body(self, message: Message, now: int) -> bytes:
         key, secret = self._login
@@ -141,6 +147,14 @@ class VonageSender(_Vonage, Runner):
         """
         return self._run(self._deliver, message)
 
+    def check(self) -> tuple[Finding, ...]:
+        """Ask Vonage for the account's balance, before a user needs a message. No message is sent.
+
+        Returns:
+            What was found about the credentials and the money. If Vonage cannot be asked it is ``"not checked"``.
+        """
+        return self._run(self._examine)
+
 
 class AsyncVonageSender(_Vonage, AsyncRunner):
     """:class:`VonageSender` for asyncio, with the same arguments. It sends in up to 16 threads."""
@@ -151,6 +165,10 @@ class AsyncVonageSender(_Vonage, AsyncRunner):
         Cancelling the call does not stop a message that a thread has begun to send.
         """
         return await self._run(self._deliver, message)
+
+    async def check(self) -> tuple[Finding, ...]:
+        """Like :meth:`VonageSender.check`. If no thread is free within ``timeout`` it raises DeliveryRejected."""
+        return await self._run(self._examine)
 
 
 def _require(condition: bool, advice: str) -> None:
