@@ -152,6 +152,13 @@ def test_signatures():
     assert script.written(page) == page
 
 
+def test_catalogue():
+    """The texts for translators are those of the pages. If this fails, run ``python docs/catalogue.py``."""
+    script = script_of_docs("catalogue")
+
+    assert script.written() == script.CATALOGUE.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", ["demo", "layers", "pages", "sequence", "states"])
 def test_drawings(name, monkeypatch):
     """Each drawing is up to date. If this fails, run ``python docs/draw.py``."""

@@ -1,14 +1,18 @@
 """Times, languages and translations."""
 
+import ast
 import re
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsmfa.web import words
 from smsmfa.web.words import DOMAIN, Texts, catalogues, english
 
 
@@ -106,3 +110,25 @@ def test_own_english(tmp_path):
 def test_no_catalogues(tmp_path):
     """A folder without catalogues gives English."""
     assert "en" == catalogues(tmp_path)("de").language
+
+
+def marked():
+    """Return the texts that the modules and the templates mark for translation, found without Babel's extraction."""
+    root = Path(words.__file__).parent
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in {"_", "ngettext"}:
+                yield from (one.value for one in node.args if isinstance(one, ast.Constant))
+    for path in root.rglob("*.html"):
+        yield from re.findall(r"""\b_\("([^"]*)"\)""", path.read_text(encoding="utf-8"))
+
+
+def test_catalogue():
+    """The texts for translators are all that are marked, with plural forms where there is a number to count."""
+    with (Path(words.__file__).parent / "locale" / f"{DOMAIN}.pot").open("rb") as file:
+        ids = [message.id for message in read_po(file) if message.id]
+    texts = {text for one in ids for text in (one if isinstance(one, tuple) else (one,))}
+
+    assert set(marked()) == texts
+    assert 6 == sum(isinstance(one, tuple) for one in ids)
+    assert all(one[0].replace("%(number)s", "") != one[1].replace("%(number)s", "") for one in ids if len(one) == 2)
