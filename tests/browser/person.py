@@ -51,7 +51,7 @@ class Browser:
         from selenium.common.exceptions import TimeoutException, WebDriverException
         from selenium.webdriver.support.wait import WebDriverWait
 
-        wait = WebDriverWait(self.driver, PATIENCE, 0.02, [WebDriverException])
+        wait = WebDriverWait(self.driver, PATIENCE, 0.04, [WebDriverException])
         try:
             return wait.until(lambda _: condition(), what)
         except TimeoutException:
@@ -67,8 +67,9 @@ class Browser:
         self.see(text)
         return self
 
-    def find(self, selector):
-        return self.driver.find_element("css selector", selector)
+    def find(self, selector, by="css selector"):
+        """Wait for an element, and return it."""
+        return self.wait(lambda: self.driver.find_element(by, selector), selector)
 
     def has(self, selector):
         """Tell whether the page has such an element, now."""
@@ -80,6 +81,10 @@ class Browser:
         element = self.driver.switch_to.active_element
         return element.get_attribute("name") or element.text
 
+    def has_focus(self, name):
+        """Wait until a field or an element has the focus, by its name or its text."""
+        return self.wait(lambda: name == self.focused, f"focus on {name}")
+
     # --- what a person does
 
     def go(self, path):
@@ -88,20 +93,20 @@ class Browser:
     def fill(self, **fields):
         """Type into the fields of the first form that has them."""
         for name, text in fields.items():
-            self.driver.find_element("name", name).send_keys(text)
+            self.find(name, "name").send_keys(text)
 
     def paste(self, text):
         """Insert a text at once where the focus is."""
         self.driver.execute_cdp_cmd("Input.insertText", {"text": text})
 
     def button(self, text):
-        return self.driver.find_element("xpath", f"//button[normalize-space()='{text}']")
+        return self.find(f"//button[normalize-space()='{text}']", "xpath")
 
     def press(self, text):
         self.button(text).click()
 
     def follow(self, text):
-        self.driver.find_element("partial link text", text).click()
+        self.find(text, "partial link text").click()
 
     def choose(self, text):
         """Choose from the list of countries."""

@@ -81,7 +81,7 @@ def test_looks(visit, state, looks, axe, shots):
     assert person.has("#problem") == driver.title.startswith("Problem: ")
     assert "en" == person.find("html").get_attribute("lang")
     if person.has("[aria-invalid]"):
-        assert person.find("[aria-invalid]").get_attribute("name") == person.focused
+        assert person.has_focus(person.find("[aria-invalid]").get_attribute("name"))
     driver.execute_script(axe)
     for width, scheme in looks:
         shot = driver.execute_cdp_cmd("Page.captureScreenshot", SHOT)["data"]
