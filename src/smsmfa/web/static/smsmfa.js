@@ -54,16 +54,17 @@
     );
   }
 
-  // Count down until the code can be sent again.
+  // Count down until the code can be sent again. A time in minutes stays as it is.
   for (const text of all("[data-smsmfa-wait]")) {
-    const ends = Date.now() + 1000 * Number(text.dataset.smsmfaWait);
+    const seconds = text.dataset.smsmfaWait;
+    const ends = Date.now() + 1000 * Number(seconds);
+    const [before, after] = text.textContent.split(seconds);
     const buttons = document.querySelectorAll("[data-smsmfa-resend] button:not([name])");
-    const number = /[0-9]+/;
     const tick = () => {
       const left = Math.ceil((ends - Date.now()) / 1000);
-      if (left > 0) {
-        text.textContent = text.textContent.replace(number, String(left));
-      } else {
+      // The sentence is that of several seconds.
+      if (left > 0 && after !== undefined) text.textContent = before + Math.max(left, 2) + after;
+      if (left <= 0) {
         text.hidden = true;
         clearInterval(timer);
       }
