@@ -4,7 +4,7 @@ import pytest
 from django.conf import settings as project
 from django.contrib.auth import get_user_model
 from django.test import Client, override_settings
-from web.django.site import MIDDLEWARE, Visitor
+from web.django.site import MIDDLEWARE, Forms, Visitor
 
 from smsmfa.web.django.views import page
 
@@ -68,7 +68,10 @@ def test_forged(site, middleware):
         client.get("/accounts/login/")
         visitor.log_in()
         assert "/mfa/code" == visitor.at
-        assert 403 == client.post("/mfa/code", {"code": site.outbox.last_code}).status_code
+        [(_, fields, _), *_] = Forms(visitor.text).found
+        del fields["csrfmiddlewaretoken"]
+        response = client.post("/mfa/code", {**fields, "code": site.outbox.last_code})
+        assert (403, True) == (response.status_code, "CSRF verification failed" in response.text)
         assert "Hello alice" == visitor.enter().text
 
 
