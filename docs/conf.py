@@ -33,6 +33,10 @@ nitpick_ignore_regex = [
     ("py:.*", r"(bool|bytes|dict|float|frozenset|int|list|object|set|str|tuple|type|None|Ellipsis)"),
     ("py:.*", r"(AttributeError|Exception|KeyError|OSError|RuntimeError|TypeError|ValueError)"),
     ("py:.*", r"(Async)?(ConnectionPool|Engine|HttpClient|Redis(Cluster)?)"),
+    (
+        "py:.*",
+        r"(\w+\.)*(APIRouter|BaseLoader|Flask|HttpRequest|PathLike|Response|Router|Starlette|Translate|UserId|View)",
+    ),
     ("py:.*", r"(UUID|date|datetime|timedelta|timezone)"),
     ("py:.*", r"(\w+\.)*([A-Z]|AnyNumber|Listener|Wording)"),  # type variables, and aliases
     ("py:.*", r"smsmfa\.(codes|core\.\w+|testing\.limits\.trial)\..*"),  # inside only
@@ -55,6 +59,7 @@ def _at_its_public_name(app, env, node, contnode):
         "senders.report.",
         "senders.errors.",
         "values.",
+        "web.",
     ):
         public = f"smsmfa.{module}{name}"
         found = env.domains.python_domain.resolve_xref(

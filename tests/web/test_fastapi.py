@@ -212,11 +212,15 @@ async def test_root_path(world, whole):
     page = await visitor.get(f"{root}/mfa/enrol")
     form = fields(page, "/app/mfa/enrol")
     sent = await visitor.post(f"{root}/mfa/enrol", data=form | TYPED)
-    world.clock.move(minutes=1)
+    form = fields(await visitor.get(f"{root}/mfa/enrol/code"), "/app/mfa/enrol/code")
+    await visitor.post(f"{root}/mfa/enrol/code", data=form | {"code": world.outbox.code})
+    world.clock.move(minutes=11)
+    older = await visitor.get(f"{root}/recent")
     stranger = await browser(app, root_path="/app").get(f"{root}/recent", headers={"Accept": "text/html"})
 
     assert "/app/mfa/enrol" == begun.headers["Location"]
     assert "/app/mfa/enrol/code" == sent.headers["Location"]
+    assert "/app/mfa/step-up?next=/app/recent" == older.headers["Location"]
     assert "/app/login" == stranger.headers["Location"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core.arguments import checked_user_id
 from ..exceptions import SmsMfaError
@@ -11,16 +11,14 @@ from ..typing import SMS
 from . import refusals
 from .calls import ENROLL, ApiBase, Asked, as_json, early, find, lowered, split
 from .refusals import Refused
+from .requests import Answer
 from .shapes import MfaAssociate, MfaChallenge, MfaRecover, MfaRecoveryCodes, MfaVerify
-
-if TYPE_CHECKING:
-    from .requests import Answer
-    from .step import AsyncSecondStep, SecondStep
-    from .visit import UserId
+from .step import AsyncSecondStep, SecondStep
+from .visit import UserId
 
 
 class Api(ApiBase):
-    """The second step as JSON. An adapter mounts it: see ``api=True`` of :mod:`smsmfa.web.flask` and its siblings.
+    """The second step as JSON. An adapter mounts it, for example ``smsmfa.web.flask.SecondStep(..., api=True)``.
 
     The state travels in a token, which the application gives for the right password and takes for a login.
 

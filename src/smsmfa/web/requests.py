@@ -19,7 +19,7 @@ class Request:
         method: ``"GET"``, ``"POST"`` and so on.
         session: the framework's session. The pages use one entry of it, ``"smsmfa"``.
         root: the path under which the application is mounted, as the browser sees it: ``""``, ``"/shop"``. It is put
-            before the ``login`` and the ``home`` of :class:`SecondStep`.
+            before the ``login`` and the ``home`` of :class:`smsmfa.web.SecondStep`.
         prefix: the path under which our pages are mounted, as the browser sees it: ``"/mfa"``.
         page: which of our pages is asked for, without the prefix: ``"code"``; ``""`` for a page of the application.
         url: path and query as the browser sees them: ``"/account?tab=2"``.

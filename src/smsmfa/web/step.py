@@ -15,11 +15,11 @@ from ..typing import AsyncSender, AsyncStore, Clock, Sender, Store
 from ..verifier import AsyncVerifier, Verifier
 from .account import AccountPages, AsyncAccountPages
 from .base import CONTENT_SECURITY_POLICY, LOGIN, NEW_NUMBER, question_of
+from .requests import Answer, Request
 from .words import Translate
 
 if TYPE_CHECKING:
     from ..values import Challenge
-    from .requests import Answer, Request
     from .visit import UserId, Visit
 
 
@@ -61,7 +61,7 @@ class SecondStep(AccountPages):
             next: a path of the same site to go to afterwards; any other address becomes ``home``.
 
         Returns:
-            A redirect: to the page for the number or the code, or to ``next`` if no second step is needed.
+            A redirect to the page for the number or the code, or to ``next`` if no second step is needed.
 
         Raises:
             TypeError: ``user_id`` cannot be a user id.
@@ -256,7 +256,7 @@ class SecondStep(AccountPages):
 
 
 class AsyncSecondStep(AsyncAccountPages):
-    """:class:`SecondStep` for asyncio."""
+    """:class:`smsmfa.web.SecondStep` for asyncio."""
 
     def __init__(
         self, config: FactorConfig, store: AsyncStore, sender: AsyncSender, *, login: str = "/login", home: str = "/",
@@ -277,7 +277,7 @@ class AsyncSecondStep(AsyncAccountPages):
             next: a path of the same site to go to afterwards; any other address becomes ``home``.
 
         Returns:
-            A redirect: to the page for the number or the code, or to ``next`` if no second step is needed.
+            A redirect to the page for the number or the code, or to ``next`` if no second step is needed.
 
         Raises:
             TypeError: ``user_id`` cannot be a user id.
