@@ -351,7 +351,9 @@ class TestLogin:
 
         assert "/account" == alice.get("code").at
         assert "/account" == alice.enter(form=code).at
+        assert "/account" == alice.enter(wrong(alice.site.outbox.code), form=code).at
         assert "/account" == alice.submit("Send the code again", form=resend).at
+        assert 20 == alice.site.status().guesses_left
         assert (sent, "alice", 2) == (alice.site.outbox.calls, alice.user_id, alice.ids)
 
     def test_reload(self, site, alice):
