@@ -4,22 +4,26 @@
 (() => {
   const all = (selector) => document.querySelectorAll(selector);
 
-  // A button that was pressed cannot be pressed again while the answer is on its way.
+  // A button that was pressed cannot be pressed again while the answer is on its way. Somebody may stop the browser, and
+  // Back may bring the page as it was, so that does not last.
+  const patience = 10000; // milliseconds
   for (const form of all("[data-smsmfa-once]")) {
     let sent = false;
+    const buttons = form.querySelectorAll("button");
+    const release = () => {
+      sent = false;
+      for (const button of buttons) button.removeAttribute("aria-disabled");
+    };
     form.addEventListener("submit", (event) => {
       if (sent) {
         event.preventDefault();
         return;
       }
       sent = true;
-      for (const button of form.querySelectorAll("button")) button.setAttribute("aria-disabled", "true");
+      for (const button of buttons) button.setAttribute("aria-disabled", "true");
+      setTimeout(release, patience);
     });
-    // The Back button may bring the page back as it was.
-    addEventListener("pageshow", () => {
-      sent = false;
-      for (const button of form.querySelectorAll("button")) button.removeAttribute("aria-disabled");
-    });
+    addEventListener("pageshow", release);
   }
 
   // Send a code as soon as it is complete, but each one only once.
