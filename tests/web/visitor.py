@@ -156,12 +156,12 @@ class Visitor:
 
     def get(self, path):
         """Type an address of a page, or follow a link."""
-        return self._follow(self.ask(self._whole(path)))
+        return self._follow(self.ask(self._whole(path)), self._whole(path))
 
     def post(self, path, form, *, lose=False):
         """Send a form; ``lose`` loses the answer with its cookie."""
         answer = self.ask(self._whole(path), "POST", form, keep=not lose)
-        return answer if lose else self._follow(answer)
+        return answer if lose else self._follow(answer, self._whole(path))
 
     def submit(self, button="", *, form=None, lose=False, **fields):
         """Fill in the form that has this button, and press it."""
@@ -211,7 +211,8 @@ class Visitor:
             self.answers.append(answer)
         return answer
 
-    def _follow(self, answer):
+    def _follow(self, answer, path="/login"):
+        self.at = path
         for _ in range(6):
             if not isinstance(answer, Redirect):
                 break
