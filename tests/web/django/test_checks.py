@@ -2,8 +2,10 @@
 
 import pytest
 from django.core.checks import run_checks
+from django.db import connections, transaction
 from django.test import override_settings
 from django.utils.deprecation import MiddlewareMixin
+from web.django import site as urls
 from web.django.site import MIDDLEWARE
 
 from smsmfa.web.django import SecondStepMiddleware
@@ -57,6 +59,23 @@ def test_urls(site):
     """The pages need URLs."""
     with override_settings(ROOT_URLCONF=NoUrls):
         assert ["smsmfa.E013"] == found()
+
+
+def test_async_views(site):
+    """With ATOMIC_REQUESTS, the asynchronous views that Django will refuse are named."""
+
+    def named():
+        return [one.msg.split()[0].removeprefix(f"{urls.__name__}.") for one in run_checks() if one.id == "smsmfa.W011"]
+
+    assert [] == named()
+    connections[site.alias].settings_dict["ATOMIC_REQUESTS"] = True
+    assert ["async_home", "async_sign_in", "AsyncSettings", "Danger", "async_member"] == named()
+
+    transaction.non_atomic_requests(using=site.alias)(urls.async_home)
+    try:
+        assert "async_home" not in named()
+    finally:
+        del urls.async_home._non_atomic_requests
 
 
 def test_templates(site):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings as project
 from django.core import checks
+from django.db import connections
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
-from django.urls import NoReverseMatch
+from django.urls import NoReverseMatch, URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
 from ...exceptions import ConfigurationError
@@ -46,6 +49,22 @@ def check_urls(app_configs: Any = None, **_: object) -> list[checks.CheckMessage
     return []
 
 
+@checks.register(checks.Tags.urls)
+def check_async_views(app_configs: Any = None, **_: object) -> list[checks.CheckMessage]:
+    """Name the asynchronous views that Django refuses when they are asked for, because of ``ATOMIC_REQUESTS``."""
+    atomic = {alias for alias in connections if connections[alias].settings_dict["ATOMIC_REQUESTS"]}
+    found = [] if not atomic else [view for view in _views(get_resolver().url_patterns) if iscoroutinefunction(view)]
+    return [
+        checks.Warning(
+            f"{_name(view)} is asynchronous, so with ATOMIC_REQUESTS Django refuses it.",
+            hint="Decorate it with @transaction.non_atomic_requests, and call atomic() in synchronous parts.",
+            id="smsmfa.W011",
+        )
+        for view in found
+        if atomic - getattr(view, "_non_atomic_requests", set())
+    ]
+
+
 @checks.register(checks.Tags.templates)
 def check_templates(app_configs: Any = None, **_: object) -> list[checks.CheckMessage]:
     """Ask for an engine that finds the templates."""
@@ -66,6 +85,20 @@ def check_required(app_configs: Any = None, **_: object) -> list[checks.CheckMes
         if str(error).startswith('SMSMFA["required"]'):  # the store's app tells the rest
             return [checks.Error(str(error), id="smsmfa.E015")]
     return []
+
+
+def _views(patterns: list[Any]) -> Iterator[Any]:
+    """Yield the views of URL patterns, and of those that they include."""
+    for one in patterns:
+        if isinstance(one, URLResolver):
+            yield from _views(one.url_patterns)
+        else:
+            yield one.callback
+
+
+def _name(view: Any) -> str:
+    one = getattr(view, "view_class", view)
+    return f"{one.__module__}.{one.__qualname__}"
 
 
 def _position(kinds: list[Any], wanted: type) -> int | None:
