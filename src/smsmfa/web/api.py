@@ -20,10 +20,8 @@ from .visit import UserId
 class Api(ApiBase):
     """The second step as JSON. An adapter mounts it, for example ``smsmfa.web.flask.SecondStep(..., api=True)``.
 
-    The state travels in a token, which the application gives for the right password and takes for a login.
-
-    Args:
-        pages: the second step, whose pages need not be mounted.
+    The state travels in a token, which the application gives for the right password and takes for a login. ``pages`` is
+    the second step, whose pages need not be mounted.
     """
 
     def __init__(self, pages: SecondStep) -> None:
