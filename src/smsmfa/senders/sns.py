@@ -164,7 +164,7 @@ class SnsSender(_Sns, Runner):
             regions: ignored; SNS does not say which countries it sends to.
 
         Returns:
-            One finding: the credentials, and whether the account is in the sandbox.
+            A list with one finding, about the credentials and the sandbox.
         """
         return self._run(self._examine, regions)
 

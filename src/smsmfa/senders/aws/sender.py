@@ -143,7 +143,7 @@ class AwsSender(_Aws, Runner):
             regions: ignored; one call does not say which countries AWS sends to.
 
         Returns:
-            One finding: the credentials, and whether the account is in the sandbox.
+            A list with one finding, about the credentials and the sandbox.
         """
         return self._run(self._examine, regions)
 
