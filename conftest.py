@@ -62,11 +62,14 @@ pytest_collect_file = Sybil(
 class Scheduling(LoadScopeScheduling):
     """Keep in one worker each class, the rest of each module, each document, and all tests of Redis.
 
-    The blocks of a document share a namespace, and tests of Redis make the server forget its scripts. (Marks named
-    ``xdist_group`` do nothing with pytest 9.2.)
+    Modules of the browser are split by framework, because they are slow. The blocks of a document share a namespace,
+    and tests of Redis make the server forget its scripts. (Marks named ``xdist_group`` do nothing with pytest 9.2.)
     """
 
     def _split_scope(self, nodeid):
+        if "tests/browser/" in nodeid:
+            framework = next((name for name in ("fastapi", "django") if name in nodeid.partition("[")[2]), "")
+            return f"{super()._split_scope(nodeid)} {framework}"
         return "redis" if "redis" in nodeid.lower() else super()._split_scope(nodeid)
 
 

@@ -95,10 +95,20 @@ def test_impatience(person, page):
     assert 1 == person.wire.posts.count(path)
 
 
-@both
 @pytest.mark.parametrize("page", PAGES[1:])
-def test_two_clicks(person, page, before):
-    """Two clicks, without our script that stops the second, have the effect of one."""
+def test_two_clicks(person, page):
+    """Two clicks, without our script that stops the second, have the effect of one, if both come at once."""
+    click_twice(person, page, before=True)
+
+
+@once
+@pytest.mark.parametrize("page", PAGES[1:])
+def test_two_clicks_one_by_one(person, page):
+    """Two clicks have the effect of one, if the first is answered before the second comes."""
+    click_twice(person, page, before=False)
+
+
+def click_twice(person, page, *, before):
     with person.without_our_script():
         button, path, then = ready(person, page)
         person.press_twice(button, path, before=before)
