@@ -128,6 +128,7 @@ urlpatterns = [
     path("async/member/", async_member),
     path("admin/", admin.site.urls),
     path("mfa/", include("smsmfa.web.django.urls")),
+    path("api/mfa/", include("smsmfa.web.django.api_urls")),
 ]
 
 
