@@ -6,6 +6,7 @@ A session needs only CPython, pip and the package index. Tests of a server are s
 import os
 import re
 import shutil
+from itertools import chain
 from pathlib import Path
 
 import nox
@@ -22,8 +23,8 @@ TESTED = ("tests", "docs", "examples", "benchmarks", "conftest.py", "pyproject.t
 #: Run the tests in parallel, as ``conftest.py`` schedules them. Many wait for a server or a process, so there are more
 #: workers than cores.
 PARALLEL = ("-n", str(WORKERS))
-#: Leave out the pages in every framework and every look: the session ``tests`` has tried them.
-WITHOUT_BROWSER = ("-m", "not thorough and not browser")
+#: Leave out the tests in a browser: the sessions ``tests`` and ``browser`` run them.
+WITHOUT_BROWSER = ("--ignore=tests/browser",)
 
 
 def group(name: str) -> list[str]:
@@ -33,9 +34,16 @@ def group(name: str) -> list[str]:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, except the thorough ones. Arguments go to pytest: ``python -m nox -- -k limiter``."""
+    """Run the tests, except the thorough ones and most in a browser. Arguments go to pytest: ``python -m nox -- -k limiter``."""
     session.install("-e", ".", *group("tests"))
     session.run("python", "-m", "pytest", *PARALLEL, *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Try the pages of every framework, and every look of them, in Chromium. Arguments go to pytest."""
+    session.install("-e", ".", *group("tests"))
+    session.run("python", "-m", "pytest", *PARALLEL, "-m", "browser", *session.posargs)
 
 
 @nox.session
@@ -88,7 +96,8 @@ def lowest(session: nox.Session) -> None:
 
     The kit's own tests are left out, because the tests of stores and senders use the kit.
     """
-    bounds = [*PROJECT["project"]["dependencies"], *group("stores"), *group("senders"), *group("browser")]
+    groups = (group(name) for name in ("stores", "senders", "web", "browser"))
+    bounds = [*PROJECT["project"]["dependencies"], *chain.from_iterable(groups)]
     oldest = [re.sub(r"\[.*\]", "", requirement).replace(">=", "==") for requirement in bounds]
     constraints = Path(_scratch(session), "oldest.txt")
     constraints.write_text("\n".join(oldest) + "\n", encoding="utf-8")
