@@ -1,4 +1,4 @@
-"""What one end signs the other end reads, and nothing else."""
+"""One end reads only what the other end signed."""
 
 import base64
 import json
