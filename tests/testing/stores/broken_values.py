@@ -1,5 +1,6 @@
 """Stores with a mistake about keys, values or lifetimes; see :mod:`testing.stores.broken`."""
 
+import math
 import struct
 import time
 
@@ -129,10 +130,19 @@ class ShowsMemoryviews(Locked):
         return {key: memoryview(value) for key, value in super().see(keys).items()}
 
 
+#: The clock of the stores below, which the suite moves: it stands still between.
+CLOCK = FakeClock()
+
+
+def pass_time(seconds):
+    """Move the clock of the stores."""
+    CLOCK.move(seconds=seconds)
+
+
 class Expiring(Locked):
     """It keeps every promise, and forgets an entry after its lifetime."""
 
-    clock = staticmethod(time.monotonic)
+    clock = staticmethod(lambda: CLOCK() / 1e9)
 
     def get(self, key):
         value, until = self.entries.get(key, (None, 0))
@@ -216,6 +226,104 @@ class RewritesWhatItSaw(Expiring):
             return writes or {key: Entry(value, 0) for key, value in values.items()}, outcome
 
         return super().update(keys, rewrite)
+
+
+class HalfASecondEarly(Expiring):
+    """An entry expires half a second early."""
+
+    def until(self, key, keep_for):
+        return super().until(key, keep_for) - 0.5
+
+
+class RoundsToTheNearest(Expiring):
+    """It rounds the second of expiry to the nearest, so half of all entries expire up to half a second early."""
+
+    def until(self, key, keep_for):
+        return round(super().until(key, 10**12 if keep_for is None else keep_for))
+
+
+# --- lifetimes, rounded up
+
+
+class RoundsUp(Expiring):
+    """It keeps every promise, and rounds the second of expiry up, so no mistake about lifetimes shows at once."""
+
+    def until(self, key, keep_for):
+        return float("inf") if keep_for is None else math.ceil(self.clock()) + keep_for
+
+    def since(self, key):
+        """Return when the entry under a key expires, or ``None`` if it has expired or never existed."""
+        value, until = self.entries.get(key, (None, 0))
+        return None if value is None or until < self.clock() else until
+
+
+class KeepsTheFirstTimeRoundedUp(RoundsUp):
+    """An entry that replaces another keeps the other's lifetime."""
+
+    def until(self, key, keep_for):
+        return self.since(key) or super().until(key, keep_for)
+
+
+class NeverLengthens(RoundsUp):
+    """An entry that replaces another expires no later than the other would have."""
+
+    def until(self, key, keep_for):
+        return min(self.since(key) or float("inf"), super().until(key, keep_for))
+
+
+class ExpiresAfterForever(RoundsUp):
+    """An entry that is kept forever keeps the lifetime of the one it replaces."""
+
+    def until(self, key, keep_for):
+        return (keep_for is None and self.since(key)) or super().until(key, keep_for)
+
+
+class KeepsTheTimeOfTheDeleted(RoundsUp):
+    """Deleting an entry leaves its lifetime behind, for the next entry under this key."""
+
+    def __init__(self, data=None):
+        super().__init__(data)
+        self.untils = {}
+
+    def until(self, key, keep_for):
+        return self.untils.pop(key, None) or super().until(key, keep_for)
+
+    def put(self, key, entry):
+        if entry is None and self.since(key):
+            self.untils[key] = self.since(key)
+        super().put(key, entry)
+
+
+class CutsLifetimesTo32Bits(RoundsUp):
+    """It cuts lifetimes to 32 bits."""
+
+    def until(self, key, keep_for):
+        return super().until(key, keep_for and keep_for % 2**32)
+
+
+class CountsMillisecondsIn32Bits(RoundsUp):
+    """It counts lifetimes in milliseconds, and cuts them to 32 bits."""
+
+    def until(self, key, keep_for):
+        return super().until(key, keep_for and keep_for * 1000 % 2**32 / 1000)
+
+
+class SkipsTheSameValue(RoundsUp):
+    """It skips the write of a value that is there already, and so does not lengthen its lifetime."""
+
+    def put(self, key, entry):
+        if entry is None or self.get(key) != entry.value:
+            super().put(key, entry)
+
+
+class SkipsTheSameValueUnlessForever(SkipsTheSameValue):
+    """It skips the write of a value that is there already, unless that is to be kept forever."""
+
+    def put(self, key, entry):
+        if entry is not None and entry.keep_for is None:
+            Expiring.put(self, key, entry)
+        else:
+            super().put(key, entry)
 
 
 class ApplicationClock(FakeClock):

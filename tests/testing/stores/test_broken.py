@@ -33,6 +33,9 @@ class Memory(StoreConformance):
     def make_store(self):
         return self.store(self.data)
 
+    def pass_time(self, seconds):
+        values.pass_time(seconds)
+
 
 class File(StoreConformance):
     """The suite for stores in a file."""
@@ -157,6 +160,16 @@ CAUGHT_BY = {
     values.KeepsTheFirstTime: "test_last_write_says_how_long",
     values.TakesTheTimeOfTheFirst: "test_other_entries_keep_their_time",
     values.RewritesWhatItSaw: "test_empty_mapping",
+    values.HalfASecondEarly: "test_whole_seconds",
+    values.RoundsToTheNearest: "test_whole_seconds",
+    values.KeepsTheFirstTimeRoundedUp: "test_whole_seconds",
+    values.NeverLengthens: "test_whole_seconds",
+    values.ExpiresAfterForever: "test_whole_seconds",
+    values.KeepsTheTimeOfTheDeleted: "test_whole_seconds",
+    values.CutsLifetimesTo32Bits: "test_whole_seconds",
+    values.CountsMillisecondsIn32Bits: "test_whole_seconds",
+    values.SkipsTheSameValue: "test_whole_seconds",
+    values.SkipsTheSameValueUnlessForever: "test_whole_seconds",
     values.ExpiresByTheApplicationsClock: "test_limit_when_the_clock_jumps",
     databases.DefersItsBegin: "test_first_write_meets_first_write",
     databases.ReadsBeforeItBegins: "test_update_meets_update",

@@ -7,7 +7,19 @@ import pytest
 
 from smsmfa import MemoryStore
 from smsmfa.testing.stores import suite
-from smsmfa.testing.stores.suite import PROMISES, Suite, check, expect, fresh, held, in_pairs, increment, look, put
+from smsmfa.testing.stores.suite import (
+    PROMISES,
+    Suite,
+    check,
+    expect,
+    expect_values,
+    fresh,
+    held,
+    in_pairs,
+    increment,
+    look,
+    put,
+)
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "how-to" / "custom-store.md"
 
@@ -156,6 +168,26 @@ def test_helpers():
     assert 5 == store.update(one, held(increment(*one), lambda: happened.append(1)))
     assert {one[0]: b"6"} == look(store, one + other)
     assert [1] == happened
+
+
+def test_values_are_expected():
+    """The values of all keys must be right, and no other key may have one."""
+    store, keys = MemoryStore(), fresh("a", "b")
+    put(store, {keys[0]: b"1"})
+
+    expect_values(store, keys, {keys[0]: b"1"})
+    for wrong in ({}, {keys[0]: b"2"}, dict.fromkeys(keys, b"1")):
+        with pytest.raises(AssertionError, match=r"what read\(\) returns"):
+            expect_values(store, keys, wrong)
+
+
+def test_time_passes(monkeypatch):
+    """By default, a suite waits for time to pass."""
+    waited = []
+    monkeypatch.setattr(suite, "sleep", waited.append)
+    Suite().pass_time(0.5)
+
+    assert [0.5] == waited
 
 
 def test_promises_are_those_of_the_documentation():

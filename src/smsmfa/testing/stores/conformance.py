@@ -9,6 +9,7 @@ from .factor import FactorChecks
 from .faults import FaultChecks
 from .handles import ForkChecks, HandleChecks
 from .interruptions import InterruptionChecks
+from .lifetimes import LifetimeChecks
 from .loop import Blocking
 from .model import ModelChecks
 from .races import RaceChecks
@@ -19,7 +20,15 @@ __all__ = ["AsyncStoreConformance", "StoreConformance"]
 
 
 class _Checks(
-    ValueChecks, ChangeChecks, ModelChecks, InterruptionChecks, RaceChecks, HandleChecks, FaultChecks, FactorChecks
+    ValueChecks,
+    LifetimeChecks,
+    ChangeChecks,
+    ModelChecks,
+    InterruptionChecks,
+    RaceChecks,
+    HandleChecks,
+    FaultChecks,
+    FactorChecks,
 ):
     """The checks that both kinds of store must pass."""
 
@@ -39,7 +48,8 @@ class StoreConformance(_Checks, ForkChecks):
     a failure and not the end of the run. The checks need no empty database, and close the stores they open.
 
     The attributes below and the hooks :meth:`enclosing_transaction` and :meth:`disturb` say what else a store can do.
-    Checks that need one you did not set are skipped, and pytest's summary says so.
+    Checks that need one you did not set are skipped, and pytest's summary says so. The hook :meth:`pass_time` spares a
+    store with a clock of its own the two seconds that one check waits.
 
     Attributes:
         shared: every call of ``make_store`` opens the same data.

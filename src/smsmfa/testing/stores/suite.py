@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import wraps
 from inspect import cleandoc
+from time import sleep
 from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
@@ -96,6 +97,10 @@ class Suite:
     def disturb(self) -> None:
         """Do something that may happen beside a store at any time: sweep, flush scripts, drop idle connections."""
         raise NotImplementedError
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass for the store. By default, wait; a store with a clock of its own can move it instead."""
+        sleep(seconds)
 
     def open_store(self) -> Store:
         """Return a store with plain methods. Each suite says how."""
@@ -203,6 +208,13 @@ def expect(expected: object, actual: object, what: str) -> None:
     """Fail unless both values are equal."""
     if expected != actual:
         raise AssertionError(f"{what}: expected {_short(expected)}, got {_short(actual)}")
+
+
+def expect_values(store: Store, keys: Sequence[str], values: Mapping[str, bytes]) -> None:
+    """Fail unless ``read()`` and a change see exactly these values under the keys."""
+    read = {key: store.read(key) for key in keys}
+    expect({key: values.get(key) for key in keys}, read, "what read() returns")
+    expect(values, look(store, keys), "what a change sees")
 
 
 def _short(value: object) -> str:

@@ -1,11 +1,7 @@
-"""Checks of a store: keys and values come back as they were written, and are kept long enough."""
+"""Checks of a store: keys and values come back as they were written."""
 
-from collections import deque
-from collections.abc import Sequence
-from time import monotonic
-
-from ...typing import Entry, Store
-from .suite import Suite, check, expect, fresh, look, put
+from ...typing import Entry
+from .suite import Suite, check, expect, expect_values, fresh, look, put
 
 #: Names that databases confuse: they differ in case, spaces, prefixes, separators, patterns, quotes or numbers.
 _NAMES = [
@@ -15,21 +11,17 @@ _NAMES = [
 ]
 _LONGEST_KEY = 250
 _SIZES = (0, 1, 2, 127, 128, 255, 256, 257, 1023, 4096, 65_535, 65_536)
-_LONGEST = 10**11
 _HOUR = 3600
-_MONTH = 30 * 24 * _HOUR
-#: Some servers read more than 30 days as a date, and some overflow.
-_TIMES = (60, _HOUR, _MONTH - 1, _MONTH + 1, 12 * _MONTH, 2**31 - 1, 2**31, 2**32, 2**33, _LONGEST, None)
 
 
 class ValueChecks(Suite):
-    """Keys, values, and how long they are kept."""
+    """Keys and values."""
 
     @check(3)
     def test_absent(self) -> None:
         """read() returns None for an absent key, and the mapping that a change sees does not contain it."""
         store, keys = self.opened(), fresh("a", "b")
-        self._expect(store, keys, {})
+        expect_values(store, keys, {})
         expect(None, store.update(keys, lambda values: ({}, values.get(keys[0]))), "values.get() of an absent key")
         expect(False, store.update(keys, lambda values: ({}, keys[0] in values)), "whether an absent key is in values")
         expect(0, store.update(keys, lambda values: ({}, len(values))), "the length of values if all keys are absent")
@@ -40,7 +32,7 @@ class ValueChecks(Suite):
         store, [key] = self.opened(), fresh("k")
         for value in (b"first", b"second", b"first", b"a third and longer one", b"4"):
             put(store, {key: value})
-            self._expect(store, [key], {key: value})
+            expect_values(store, [key], {key: value})
 
     @check(9)
     def test_exact_bytes(self) -> None:
@@ -57,17 +49,17 @@ class ValueChecks(Suite):
         store, [key] = self.opened(), fresh("k")
         for value in (bytes(range(256)), bytes(reversed(range(256))), b"\0", b"\0v\0", b" v \n", b"\r\n", b"\xc3\xa9"):
             put(store, {key: value})
-            self._expect(store, [key], {key: value})
+            expect_values(store, [key], {key: value})
 
     @check(9)
     def test_empty_value(self) -> None:
         """An empty value is a value: it is not None, it is not absent, and it can replace another value."""
         store, keys = self.opened(), fresh("a", "b")
         put(store, {keys[0]: b""})
-        self._expect(store, keys, {keys[0]: b""})
+        expect_values(store, keys, {keys[0]: b""})
         put(store, dict.fromkeys(keys, b"full"))
         put(store, {keys[1]: b""})
-        self._expect(store, keys, {keys[0]: b"full", keys[1]: b""})
+        expect_values(store, keys, {keys[0]: b"full", keys[1]: b""})
 
     @check(9)
     def test_sizes(self) -> None:
@@ -76,7 +68,7 @@ class ValueChecks(Suite):
         for size in (*_SIZES, *reversed(_SIZES)):
             value = (b"%d," % size * size)[:size]
             put(store, {key: value})
-            self._expect(store, [key], {key: value})
+            expect_values(store, [key], {key: value})
 
     @check(9)
     def test_keys_that_look_alike(self) -> None:
@@ -85,11 +77,11 @@ class ValueChecks(Suite):
         values = {key: b"%d" % number for number, key in enumerate(keys)}
         for key, value in values.items():
             put(store, {key: value})
-        self._expect(store, keys, values)
+        expect_values(store, keys, values)
         put(store, values)
-        self._expect(store, keys, values)
+        expect_values(store, keys, values)
         store.update(keys[:1], lambda _: ({keys[0]: None}, None))
-        self._expect(store, keys, {key: value for key, value in values.items() if key != keys[0]})
+        expect_values(store, keys, {key: value for key, value in values.items() if key != keys[0]})
 
     @check(9)
     def test_keys_of_any_printable(self) -> None:
@@ -97,7 +89,7 @@ class ValueChecks(Suite):
         store, [space] = self.opened(), fresh("")
         keys = [f"{char}{space}{char}" for char in map(chr, range(0x20, 0x7F))]
         put(store, {key: key.encode() for key in keys})
-        self._expect(store, keys, {key: key.encode() for key in keys})
+        expect_values(store, keys, {key: key.encode() for key in keys})
 
     @check(9)
     def test_long_keys(self) -> None:
@@ -105,7 +97,7 @@ class ValueChecks(Suite):
         store, [space] = self.opened(), fresh("")
         keys = [space.ljust(size - 1, "x") + end for size in (64, 128, 191, 192, _LONGEST_KEY) for end in "aAb "]
         put(store, {key: key.encode() for key in keys})
-        self._expect(store, keys, {key: key.encode() for key in keys})
+        expect_values(store, keys, {key: key.encode() for key in keys})
 
     @check(1)
     def test_several_keys(self) -> None:
@@ -115,7 +107,7 @@ class ValueChecks(Suite):
         writes = {keys[8]: Entry(b"new"), keys[0]: None, keys[7]: None, keys[1]: Entry(b"new"), keys[2]: None}
         store.update(keys[::-1], lambda _: (writes, None))
         old, new = dict.fromkeys(keys[3:6], b"old"), {keys[1]: b"new", keys[8]: b"new"}
-        self._expect(store, keys, old | new)
+        expect_values(store, keys, old | new)
 
     @check(10)
     def test_only_the_keys_asked_for(self) -> None:
@@ -131,72 +123,18 @@ class ValueChecks(Suite):
         store, keys = self.opened(), fresh("a", "b")
         put(store, dict.fromkeys(keys, b"1"))
         store.update(keys, lambda _: ({keys[0]: None}, None))
-        self._expect(store, keys, {keys[1]: b"1"})
+        expect_values(store, keys, {keys[1]: b"1"})
         put(store, {keys[0]: b"2"})
-        self._expect(store, keys, {keys[0]: b"2", keys[1]: b"1"})
+        expect_values(store, keys, {keys[0]: b"2", keys[1]: b"1"})
 
     @check(3)
     def test_deletion_of_nothing(self) -> None:
         """Deleting an absent key is not an error and leaves it absent, alone or beside a write."""
         store, keys = self.opened(), fresh("a", "b")
         store.update(keys, lambda _: ({keys[0]: None, keys[1]: None}, None))
-        self._expect(store, keys, {})
+        expect_values(store, keys, {})
         store.update(keys, lambda _: ({keys[0]: None, keys[1]: Entry(b"1")}, None))
-        self._expect(store, keys, {keys[1]: b"1"})
-
-    @check(11)
-    def test_never_early(self) -> None:
-        """An entry exists right after it was written, whether it is kept for an hour, 10^11 seconds or forever."""
-        store = self.opened()
-        for keep_for in _TIMES:
-            [key] = fresh("k")
-            put(store, {key: b"1"}, keep_for)
-            self._expect(store, [key], {key: b"1"})
-
-    @check(11)
-    def test_whole_seconds(self) -> None:
-        """An entry kept for one second is there for a whole second, whenever in a clock second it was written."""
-        store, recent = self.opened(), deque[tuple[float, list[str]]](maxlen=2)
-        now, end = 0.0, monotonic() + 1.3
-        while now < end:  # each entry is checked again after any pause of the machine
-            now = monotonic()
-            if not recent or now > recent[-1][0] + 0.05:
-                recent.append((now, fresh("1", "5")))
-                for key in recent[-1][1]:
-                    put(store, {key: b"1"}, int(key[-1]))
-            for since, keys in recent:
-                there = [store.read(key) for key in keys]
-                expected = [b"1", b"1"] if monotonic() < since + 1 else there
-                expect(expected, there, "entries written less than a second ago, kept for 1 and for 5 seconds")
-
-    @check(11)
-    def test_keep_for_nothing(self) -> None:
-        """An entry with keep_for=0 may be gone or still be there, and its key stays usable."""
-        store, [key] = self.opened(), fresh("k")
-        put(store, {key: b"1"}, 0)
-        if store.read(key) not in (None, b"1") or look(store, [key]) not in ({}, {key: b"1"}):
-            raise AssertionError("an entry with keep_for=0 has another value than the one written")
-        put(store, {key: b"2"}, _HOUR)
-        self._expect(store, [key], {key: b"2"})
-
-    @check(11)
-    def test_last_write_says_how_long(self) -> None:
-        """A write replaces the value of an entry and also its lifetime."""
-        store = self.opened()
-        for keep_for in (None, _HOUR):
-            [key] = fresh("k")
-            put(store, {key: b"1"}, 0)
-            put(store, {key: b"2"}, keep_for)
-            self._expect(store, [key], {key: b"2"})
-
-    @check(11)
-    def test_other_entries_keep_their_time(self) -> None:
-        """An update gives each key its own lifetime, and changes no key that it only sees."""
-        store, keys = self.opened(), fresh("a", "b", "c", "d")
-        put(store, dict.fromkeys(keys[:2], b"1"))
-        writes = {keys[2]: Entry(b"1", 0), keys[3]: Entry(b"1", _HOUR), keys[1]: Entry(b"1", None)}
-        store.update(keys, lambda _: (writes, None))
-        self._expect(store, [keys[0], keys[1], keys[3]], dict.fromkeys((keys[0], keys[1], keys[3]), b"1"))
+        expect_values(store, keys, {keys[1]: b"1"})
 
     @check(11)
     def test_empty_mapping(self) -> None:
@@ -206,9 +144,4 @@ class ValueChecks(Suite):
         put(store, {keys[1]: b"2"})
         for _ in range(3):
             expect("seen", store.update(keys, lambda _: ({}, "seen")), "the outcome of a change that writes nothing")
-            self._expect(store, keys, {keys[0]: b"1", keys[1]: b"2"})
-
-    def _expect(self, store: Store, keys: Sequence[str], values: dict[str, bytes]) -> None:
-        read = {key: store.read(key) for key in keys}
-        expect({key: values.get(key) for key in keys}, read, "what read() returns")
-        expect(values, look(store, keys), "what a change sees")
+            expect_values(store, keys, {keys[0]: b"1", keys[1]: b"2"})
