@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from threading import Thread
 
 import pytest
+from browser.looks import axe, check, looks, shots  # noqa: F401 - fixtures
 from browser.person import FRAMEWORKS, Person, complaints_of
 from browser.sites import SITES
 from browser.wire import Handler, Server

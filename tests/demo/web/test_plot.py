@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from smsmfa.demo.web.archive import Logged
-from smsmfa.demo.web.plot import counts, draw, kind_of
+from smsmfa.demo.web.plot import counts, draw, highest, kind_of
 
 NOW = 1_000_000.0
 
@@ -61,3 +61,10 @@ def test_titles():
 
     for text in ("Refused, this hour: 0", "Refused, an hour ago: 0", "Refused, 23 hours ago: 0"):
         assert text in drawn
+
+
+def test_highest():
+    """The highest bar is named beside the plot."""
+    assert [0, 2] == [
+        highest(counts(events, NOW)) for events in ([], [Logged(NOW, an_event(channel="sms"))] * 2)
+    ]  # fmt: skip

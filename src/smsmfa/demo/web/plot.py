@@ -9,7 +9,7 @@ from .archive import Logged
 
 _HOUR = 3600
 _BARS = 24
-_WIDTH, _HEIGHT, _TOP, _LEFT = 720, 200, 16, 36
+_WIDTH, _HEIGHT = 720, 160
 #: The events that count for each row: what is drawn, and its class in the style sheet.
 _SENDS = ("gd_send_sms", "gd_send_voice", "gd_start_auth", "gd_start_enroll")
 _CONVERSIONS = ("gd_auth_succeed", "gd_enrollment_complete", "gd_recovery_succeed")
@@ -38,27 +38,26 @@ def counts(events: Iterable[Logged], now: float) -> list[dict[str, int]]:
     return hours
 
 
+def highest(hours: list[dict[str, int]]) -> int:
+    """Return the height of the highest bar."""
+    return max(count for hour in hours for count in hour.values())
+
+
 def draw(hours: list[dict[str, int]]) -> str:
     """Return the plot as SVG. Its colours are in the style sheet."""
-    most = max((count for hour in hours for count in hour.values()), default=0) or 1
-    step = (_WIDTH - _LEFT) / len(hours)
+    most = highest(hours) or 1
+    step = _WIDTH / len(hours)
     bars = []
     for number, hour in enumerate(hours):
         for place, (name, label) in enumerate(SERIES):
-            height = (_HEIGHT - 2 * _TOP) * hour[name] / most
-            left = _LEFT + number * step + 2 + place * (step - 4) / len(SERIES)
+            height = _HEIGHT * hour[name] / most
+            left = number * step + 2 + place * (step - 4) / len(SERIES)
             title = escape(f"{label}, {_when(len(hours) - 1 - number)}: {hour[name]}")
             bars.append(
-                f'<rect class="plot-{name}" x="{left:.1f}" y="{_HEIGHT - _TOP - height:.1f}" '
+                f'<rect class="plot-{name}" x="{left:.1f}" y="{_HEIGHT - height:.1f}" '
                 f'width="{(step - 4) / len(SERIES):.1f}" height="{height:.1f}"><title>{title}</title></rect>'
             )
-    axis = (
-        f'<line class="plot-axis" x1="{_LEFT}" x2="{_WIDTH}" y1="{_HEIGHT - _TOP}" y2="{_HEIGHT - _TOP}"/>'
-        f'<text class="plot-text" x="{_LEFT - 6}" y="{_TOP + 4}" text-anchor="end">{most}</text>'
-        f'<text class="plot-text" x="{_LEFT - 6}" y="{_HEIGHT - _TOP + 4}" text-anchor="end">0</text>'
-        f'<text class="plot-text" x="{_LEFT}" y="{_HEIGHT - 2}">24 hours ago</text>'
-        f'<text class="plot-text" x="{_WIDTH}" y="{_HEIGHT - 2}" text-anchor="end">now</text>'
-    )
+    axis = f'<line class="plot-axis" x1="0" x2="{_WIDTH}" y1="{_HEIGHT}" y2="{_HEIGHT}"/>'
     total = ", ".join(f"{label.lower()}: {sum(hour[name] for hour in hours)}" for name, label in SERIES)
     return (
         f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="The last 24 hours: {total}">'

@@ -93,7 +93,7 @@ class Views:
         """Add the pages to an application."""
         app.context_processor(self._for_every_page)
         app.before_request(_check_token)
-        fresh = self._step.fresh(back="/")
+        fresh = self._step.fresh()
         for path, method, view in (
             ("/", "GET", self.home),
             ("/sign-up", "POST", self.sign_up),
@@ -140,7 +140,7 @@ class Views:
 
     def secret(self) -> str:
         """Show a page that takes a fresh code."""
-        return render_template("demo/secret.html")
+        return render_template("demo/secret.html", title="A page behind a fresh code")
 
     def phone(self) -> str:
         """Return the drawn phone, for the script."""
@@ -189,7 +189,8 @@ class Views:
         return render_template(
             "demo/activity.html", title="Activity", events=self._archive.events(most=100),
             plot=Markup(plot.draw(hours)),  # noqa: S704 - it holds nothing but numbers
-            series=plot.SERIES, totals={name: sum(hour[name] for hour in hours) for name, _ in plot.SERIES},
+            highest=plot.highest(hours), series=plot.SERIES,
+            totals={name: sum(hour[name] for hour in hours) for name, _ in plot.SERIES},
         )  # fmt: skip
 
     # --- parts
