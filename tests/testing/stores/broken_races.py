@@ -164,6 +164,108 @@ class RefusesFromMemory(Compared):
         return outcome
 
 
+class GivesUpAfter15(Compared):
+    """It gives up after losing fifteen races, which takes milliseconds."""
+
+    most = 15
+
+    def update(self, keys, change):
+        for _ in range(self.most):
+            with self.lock:
+                seen = self.see(keys)
+            writes, outcome = change(dict(seen))
+            if self.replace(keys, seen, checked(writes, keys)):
+                return outcome
+        raise StoreContention("others were faster")
+
+
+class GivesUpAfter32(GivesUpAfter15):
+    """It gives up after losing 32 races, which takes milliseconds."""
+
+    most = 32
+
+
+class ComparesNothingThatStays(Compared):
+    """It leaves out keys that are written with the value they have, and so does not compare them either."""
+
+    def replace(self, keys, seen, writes):
+        keys = [key for key in keys if not (writes.get(key) and writes[key].value == seen.get(key))]
+        return super().replace(keys, {key: value for key, value in seen.items() if key in keys}, writes)
+
+
+class ComparesNothingThatStaysAbsent(Compared):
+    """It leaves out absent keys that are deleted, and so does not compare them either."""
+
+    def replace(self, keys, seen, writes):
+        keys = [key for key in keys if key in seen or writes.get(key, "other")]
+        return super().replace(keys, seen, {key: entry for key, entry in writes.items() if key in keys})
+
+
+class DeletesWithoutComparing(Compared):
+    """It does not compare a key that it deletes."""
+
+    def replace(self, keys, seen, writes):
+        keys = [key for key in keys if writes.get(key, "other")]
+        with self.lock:
+            if self.see(keys) != {key: value for key, value in seen.items() if key in keys}:
+                return False
+            self.write(writes)
+            return True
+
+
+class ComparesSizes(Compared):
+    """It compares how many keys exist, and not what is under them."""
+
+    def replace(self, keys, seen, writes):
+        with self.lock:
+            if len(self.see(keys)) != len(seen):
+                return False
+            self.write(writes)
+            return True
+
+
+class Versioned(Compared):
+    """It keeps every promise: it compares versions, which count all writes."""
+
+    def __init__(self, data=None):
+        super().__init__(data)
+        self.versions = vars(self.data).setdefault("versions", {})
+
+    def update(self, keys, change):
+        while True:
+            with self.lock:
+                seen, versions = self.see(keys), self.seen(keys)
+            writes, outcome = change(seen)
+            checked(writes, keys)
+            with self.lock:
+                if versions == self.seen(keys):
+                    self.write(writes)
+                    return outcome
+
+    def seen(self, keys):
+        return [self.versions.get(key, 0) for key in keys]
+
+    def put(self, key, entry):
+        super().put(key, entry)
+        self.versions[key] = self.versions.get(key, 0) + 1
+
+
+class VersionsStartAnew(Versioned):
+    """Its versions start at one again after a deletion, so an old version fits a new entry."""
+
+    def put(self, key, entry):
+        super().put(key, entry)
+        if entry is None:
+            self.versions.pop(key, None)
+
+
+class VersionsAreOfTheValue(Versioned):
+    """Its versions are made of nothing but the number of keys and the length of the value."""
+
+    def seen(self, keys):
+        return [len(self.entries.get(key, b"")) for key in keys]
+
+
 class TakesAndPutsBack(Locked):
     """It deletes the entries, decides, and puts them back, so others find nothing meanwhile.
 

@@ -1,12 +1,14 @@
 """Checks of a store that can be opened more than once: in one process, in several, and on both sides of a fork."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from threading import Semaphore
 
 import pytest
 
 from ...typing import Entry, Store
 from ..threads import intruded
+from .contention import persistently
 from .processes import forked, in_process, in_processes
 from .suite import Suite, check, expect, fresh, held, increment, look, put
 
@@ -131,7 +133,7 @@ class ForkChecks(Suite):
         put(store, {key: b"0"})
 
         def count() -> list[int]:
-            return [store.update([key], increment(key)) for _ in range(times)]
+            return [persistently(lambda: store.update([key], increment(key))) for _ in range(times)]
 
         counts = forked(count, count, self.time_limit)
         expect(list(range(2 * times)), sorted([*counts[0], *counts[1]]), "the counts that parent and child saw")
@@ -158,8 +160,8 @@ def _count(store: Store, say: Callable[[str], None], keys: Sequence[str], times:
 
 def _race(store: Store, say: Callable[[str], None], hot: Sequence[str], cold: Sequence[Sequence[str]]) -> None:
     for keys in cold:
-        store.update(keys, increment(*keys))
-        store.update(hot, increment(*hot))
+        persistently(partial(store.update, keys, increment(*keys)))
+        persistently(partial(store.update, hot, increment(*hot)))
 
 
 def _hold(store: Store, say: Callable[[str], None], keys: Sequence[str]) -> list[int]:

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from ...typing import Change, Entry, Store
 from ..threads import Keys, Writes, intruded
+from .contention import persistently
 from .suite import Suite, check, expect, fresh, held, in_pairs, increment, look, put, seen
 
 T = TypeVar("T")
 V = TypeVar("V")
+Writing: TypeAlias = dict[str, Entry | None]
 
 #: How many turns the other caller gets if an update has several moments to interrupt.
 _TURNS = 6
+#: How many times in a row another update comes first.
+_CONFLICTS = 40
 
 
 class InterruptionChecks(Suite):
@@ -48,12 +52,14 @@ class InterruptionChecks(Suite):
             self._none_lost(one, other, shared, keys[::-1] if first else keys, others[::-1] if first else others)
 
     @check(4)
-    @in_pairs
-    def test_many_conflicts(self, one: Store, other: Store) -> None:
-        """An update succeeds even if another one comes first ten times in a row."""
-        [key] = fresh("k")
+    def test_many_conflicts(self) -> None:
+        """An update succeeds even if another one comes first forty times in a row, or tries for about five seconds."""
+        stores, [key] = self.handles(), fresh("k")
+        one, other = stores[0], stores[-1]
         first, counted = self._intruded(
-            lambda turn: one.update([key], held(increment(key), turn)), lambda: other.update([key], increment(key)), 10
+            lambda turn: persistently(lambda: one.update([key], held(increment(key), turn))),
+            lambda: other.update([key], increment(key)),
+            _CONFLICTS,
         )
         expect(list(range(len(counted) + 1)), sorted([first, *counted]), "the counts that the updates saw")
         expect(b"%d" % (len(counted) + 1), one.read(key), "the count after all updates succeeded")
@@ -67,11 +73,48 @@ class InterruptionChecks(Suite):
         def claim(mine: str, rival: str) -> Change[bool]:
             return lambda values: ({}, False) if rival in values else ({mine: Entry(b"1")}, True)
 
-        first, [second] = self._intruded(
-            lambda turn: one.update(keys, held(claim(*keys), turn)), lambda: other.update(keys, claim(*keys[::-1]))
-        )
-        expect({True, False}, {first, second}, "which of the two updates wrote")
+        self._one_decides(one, other, keys, claim)
         expect(1, len(look(one, keys)), "how many keys exist")
+
+    @check(2)
+    @in_pairs
+    def test_decision_rewrites_the_rest(self, one: Store, other: Store) -> None:
+        """Of two updates that each write one key only if the other is as before, and write the other anew, one does."""
+        keys = fresh("a", "b")
+        put(one, dict.fromkeys(keys, b"free"))
+
+        def claim(mine: str, rival: str) -> Change[bool]:
+            taken: Writing = {mine: Entry(b"taken"), rival: Entry(b"free")}
+            return lambda values: (taken, True) if values[rival] == b"free" else ({}, False)
+
+        self._one_decides(one, other, keys, claim)
+
+    @check(2)
+    @in_pairs
+    def test_decision_deletes_the_absent(self, one: Store, other: Store) -> None:
+        """Of two updates that each write one key only if the other is absent, and delete the other too, one does."""
+        keys = fresh("a", "b")
+
+        def claim(mine: str, rival: str) -> Change[bool]:
+            taken: Writing = {mine: Entry(b"taken"), rival: None}
+            return lambda values: ({}, False) if rival in values else (taken, True)
+
+        self._one_decides(one, other, keys, claim)
+
+    @check(2)
+    @in_pairs
+    def test_replacement_meets_update(self, one: Store, other: Store) -> None:
+        """An update notices if the key is deleted and written again meanwhile, just as often as before."""
+        for times in (0, 1, 2):
+            [key] = fresh("k")
+            _write_times(one, key, b"5", times or 1)
+            saw = self._replaced_within(one, other, key, times)
+            result = saw, one.read(key)
+            allowed = ((5, b"40"), (40, b"41"), (0, b"40")) if times else ((5, None), (0, b"1"))
+            if result not in allowed:
+                raise AssertionError(
+                    f"the key had 5, was deleted and written {times} times as 40; seen by the update, final: {result}"
+                )
 
     @check(2)
     @in_pairs
@@ -212,6 +255,24 @@ class InterruptionChecks(Suite):
         expect([0, 1], sorted([first, *counted]), "the counts that the two updates saw")
         expect(b"2", one.read(shared), "the count after two updates that both succeeded")
 
+    def _replaced_within(self, one: Store, other: Store, key: str, times: int) -> int:
+        """Replace a key inside an update that counts under it; return the count that the update saw."""
+        saw, _ = self._intruded(
+            lambda turn: one.update([key], held(increment(key), turn)), lambda: _replace(other, key, times)
+        )
+        return saw
+
+    def _one_decides(
+        self, one: Store, other: Store, keys: Sequence[str], claim: Callable[[str, str], Change[bool]]
+    ) -> None:
+        """Let each of two updates claim its key against the other."""
+        mine, rival = keys
+        first, [second] = self._intruded(
+            lambda turn: one.update(keys, held(claim(mine, rival), turn)),
+            lambda: other.update(keys, claim(rival, mine)),
+        )
+        expect({True, False}, {first, second}, "which of the two updates wrote")
+
     def _about_to_write(self, store: Store) -> tuple[list[str], dict[str, Entry | None]]:
         keys = fresh("a", "b", "c")
         put(store, dict.fromkeys(keys, b"0"))
@@ -221,6 +282,17 @@ class InterruptionChecks(Suite):
         self, first: Callable[[Callable[[], None]], T], second: Callable[[], V], turns: int = 1
     ) -> tuple[T, list[V]]:
         return intruded(first, second, patience=self.patience, limit=self.time_limit, turns=turns)
+
+
+def _write_times(store: Store, key: str, value: bytes, times: int) -> None:
+    for _ in range(times):
+        put(store, {key: value})
+
+
+def _replace(store: Store, key: str, times: int) -> None:
+    """Delete a key, and write it anew some times."""
+    store.update([key], lambda _: ({key: None}, None))
+    _write_times(store, key, b"40", times)
 
 
 class Unwanted(Exception):

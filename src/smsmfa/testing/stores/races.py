@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from ...typing import Change, Entry, Store
 from ..threads import INTERVALS, Keys, Writes, all_of, at_once, switching
+from .contention import persistently
 from .suite import Suite, check, expect, fresh, increment, look
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ class RaceChecks(Suite):
 
         def contend(number: int, key: str) -> list[int]:
             store, change = stores[number % len(stores)], _gently(increment(key))
-            return [store.update([key], change) for _ in range(times)]
+            return [persistently(lambda: store.update([key], change)) for _ in range(times)]
 
         for interval, key in keys.items():
             counts = [*chain(*self._at_once(partial(contend, key=key), _CONTENDERS, interval))]
@@ -43,7 +44,7 @@ class RaceChecks(Suite):
 
         def write(number: int, keys: list[str]) -> int:
             order = keys if number % 2 else keys[::-1]
-            return stores[number % len(stores)].update(order, _gently(increment(*keys)))
+            return persistently(lambda: stores[number % len(stores)].update(order, _gently(increment(*keys))))
 
         for number in range(self.rounds):
             keys = fresh("a", "b")
@@ -57,10 +58,10 @@ class RaceChecks(Suite):
         stores, keys = self.handles(), fresh(*"abcdefgh")
 
         def work(number: int) -> None:
-            mine = keys[number % 4 : number % 4 + 5]
+            store, mine = stores[number % len(stores)], keys[number % 4 : number % 4 + 5]
+            order = mine if number % 2 else mine[::-1]
             for _ in range(self.rounds):
-                order = mine if number % 2 else mine[::-1]
-                stores[number % len(stores)].update(Keys(order, _give_way), _gently(increment(*order)))
+                persistently(lambda: store.update(Keys(order, _give_way), _gently(increment(*order))))
 
         for interval in INTERVALS:
             self._at_once(work, 8, interval)
@@ -73,9 +74,10 @@ class RaceChecks(Suite):
         stores, keys, done = self.handles(), fresh("a", "b"), Event()
 
         def write(number: int) -> None:
+            store = stores[number % len(stores)]
             try:
                 for _ in range(self.rounds):
-                    stores[number % len(stores)].update(keys, _gently(increment(*keys)))
+                    persistently(lambda: store.update(keys, _gently(increment(*keys))))
             finally:
                 done.set()
 
@@ -95,7 +97,7 @@ class RaceChecks(Suite):
 
 def _look_for_torn(store: Store, keys: Sequence[str]) -> None:
     """Fail if keys that are always written together differ, or if a key read later is older."""
-    values = look(store, keys)
+    values = persistently(lambda: look(store, keys))
     expect(1, len({values.get(key) for key in keys}), f"how many different counts are in {values}")
     first, second = (int(store.read(key) or b"0") for key in keys)
     expect(True, first <= second, f"whether {second}, read after {first}, is at least as new")

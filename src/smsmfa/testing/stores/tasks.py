@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ...typing import AsyncStore, Store
 from ..threads import all_of, at_once
+from .contention import apersistently
 from .loop import Blocking
 from .suite import Suite, check, expect, fresh, increment, look, put, seen
 from .wire import Wire
@@ -30,7 +31,7 @@ class TaskChecks(Suite):
         times = max(1, self.rounds // 4)
 
         async def contend(store: AsyncStore) -> list[int]:
-            return [await store.update([key], increment(key)) for _ in range(times)]
+            return [await apersistently(lambda: store.update([key], increment(key))) for _ in range(times)]
 
         counts = self._gather(store, [contend(_async(store)) for _ in range(_TASKS)])
         expect(list(range(_TASKS * times)), sorted(chain(*counts)), "the counts that the tasks saw")
