@@ -149,6 +149,11 @@ class TestAccepted:
         """Numbers of no country are accepted if "001" is named, also beside all countries."""
         assert frozenset(regions) == a_config(regions=regions).regions
 
+    def test_unknown_regions_are_named(self):
+        """A region that is none is named, so that a reader sees that the United Kingdom is "GB", in capitals."""
+        with pytest.raises(ConfigurationError, match="ALL_REGIONS; not 'UK', 'us'$"):
+            a_config(regions={"UK", "us", "DE"})
+
     @pytest.mark.parametrize(
         "region, owner", [("AX", "FI"), ("BL", "GP"), ("MF", "GP"), ("SJ", "NO"), ("VA", "IT"), ("TA", "SH")]
     )

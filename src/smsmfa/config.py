@@ -184,8 +184,9 @@ class FactorConfig:
     def _check_regions(self, attribute: "attrs.Attribute[Any]", value: frozenset[str]) -> None:
         countries = value - {GLOBAL}
         if not value or (countries != ALL_REGIONS and not countries <= supported_regions()):
-            advice = 'ISO codes of the countries you serve, for example {"US", "CA"}, or ALL_REGIONS'
-            raise ConfigurationError(f"regions: {advice}")
+            unknown = ", ".join(map(repr, sorted(countries - ALL_REGIONS - supported_regions())))
+            advice = 'ISO codes of the countries you serve, for example {"US", "GB"}, or ALL_REGIONS'
+            raise ConfigurationError(f"regions: {advice}" + (f"; not {unknown}" if unknown else ""))
         for region in sorted(countries - ALL_REGIONS):
             if (owner := numbers_of(region)) != region:
                 raise ConfigurationError(f"regions: {region!r} has no mobile numbers of its own; use {owner!r}")

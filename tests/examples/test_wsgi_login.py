@@ -128,7 +128,7 @@ def test_session_ends(world, monkeypatch):
     assert "/login" == world.path
 
 
-def test_main(monkeypatch, capsys):
+def test_main(monkeypatch, capsys, recwarn):
     """The program serves the application."""
 
     class Server:

@@ -74,10 +74,50 @@ class TestArguments:
         """Strangers go to ``login``, and who wanted to go nowhere else goes ``home``."""
         site = Site(login="/in?x=1", home="/desk")
         site.enrol()
-        visitor = Visitor(site)
 
-        assert "/in?x=1" == visitor.visit("/account").location
-        assert "/desk" == visitor.log_in().enter().at
+        assert "/in?x=1" == Visitor(site).visit("/account").location
+        assert "/desk" == Visitor(site).log_in().enter().at
+
+
+class TestWanted:
+    """The page that a stranger asked for."""
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    def test_after_the_login(self, site, method):
+        """After the login a stranger comes to the page that was asked for."""
+        site.enrol()
+        visitor = Visitor(site)
+        visitor.visit("/notes?page=2", method=method)
+
+        assert "/notes?page=2" == visitor.log_in().enter().at
+
+    def test_named(self, site):
+        """A page that the application names comes first, also an address of another site, which is no page."""
+        site.enrol()
+        places = []
+        for named in ("/named", "https://evil.example/"):
+            visitor = Visitor(site)
+            visitor.visit("/notes")
+            places.append(visitor.log_in(to=named).enter().at)
+
+        assert ["/named", "/"] == places
+
+    @pytest.mark.parametrize("more", [{"method": "POST"}, {"accept": "application/json"}])
+    def test_no_page(self, site, more):
+        """A form and a call of JSON are no page to come back to."""
+        site.enrol()
+        visitor = Visitor(site)
+        wants_json = more.pop("accept", None) is not None
+        visitor.visit("/notes", **more, wants_json=wants_json)
+
+        assert "/" == visitor.log_in().enter().at
+
+    def test_stranger_again(self, site):
+        """Whoever is logged out is still a stranger, whatever page was asked for."""
+        visitor = Visitor(site)
+        visitor.visit("/notes")
+
+        assert (None, "/login") == (visitor.user_id, visitor.visit("/notes").location)
 
 
 class TestFiles:

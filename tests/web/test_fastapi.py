@@ -423,3 +423,11 @@ def test_document():
     assert {"MfaVerify", "MfaProblem"} <= {*described["components"]["schemas"]}
     assert "mfaToken" in described["components"]["securitySchemes"]
     assert described == app.openapi()
+
+
+def test_fresh_without_parentheses():
+    """``Depends(step.fresh)`` without parentheses says what is missing."""
+    step = SecondStep(a_config(), AsyncMemoryStore(), AsyncOutbox())
+
+    with pytest.raises(TypeError, match=r"step\.fresh\(\)"):
+        step.fresh(lambda request: "")

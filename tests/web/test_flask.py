@@ -338,3 +338,11 @@ def test_without_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "flask", None)
     with pytest.raises(ImportError):
         __import__("smsmfa.web.flask")
+
+
+def test_fresh_without_parentheses():
+    """``@step.fresh`` without parentheses says what is missing."""
+    step = SecondStep(a_config(), MemoryStore(), Outbox())
+
+    with pytest.raises(TypeError, match=r"step\.fresh\(\)"):
+        step.fresh(lambda: "")

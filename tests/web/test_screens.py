@@ -58,7 +58,7 @@ class TestEnrol:
         assert ("DE", "", ["", "DE", "US"]) == (form.fields["region"], form.fields["number"], visitor.page.countries)
         assert "Set up your phone number – Acme" == visitor.page.title
         assert "01512 3456789" in visitor.page.text
-        assert not visitor.has("Cancel")
+        assert {"Cancel": "/login"} == links(visitor)
 
     def test_no_country(self):
         """Where the browser says nothing, no country is chosen, and an example of any is shown."""
@@ -103,7 +103,7 @@ class TestCode:
         assert "We sent a text message with a code to ••••71." in visitor.page.text
         assert ("/mfa/code", "/mfa/code/resend") == (code.action, resend.action)
         assert "You can ask for another code in 30 seconds." in visitor.page.text
-        assert ["/mfa/recovery"] == [href for _, href in visitor.page.links]
+        assert ["/mfa/recovery", "/login"] == [href for _, href in visitor.page.links]
         assert "tries left" not in visitor.page.text
 
     def test_tries(self, site):
@@ -127,7 +127,7 @@ class TestCode:
         visitor = Visitor(Site()).log_in().submit("Send a code", number=NUMBER)
 
         assert "Confirm your phone number – Acme" == visitor.page.title
-        assert {"Use another phone number": "/mfa/enrol"} == links(visitor)
+        assert {"Use another phone number": "/mfa/enrol", "Cancel": "/login"} == links(visitor)
 
     def test_new_number_gone(self, site):
         """If a new number was taken meanwhile, no code is on its way, and another number can be given."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsmfa.web.visit import ENTRY, HALFWAY, Visit, begun, read
+from smsmfa.web.visit import ENTRY, HALFWAY, Visit, begun, read, want, wanted
 
 NOW = 1_700_000_000
 SOME_UUID = UUID("6f1d7c3e-7d4c-4f0b-8d3b-000000000001")
@@ -173,3 +173,14 @@ def test_nonces():
     assert visit.retry_key("") is None
     assert visit.retry_key("a") != visit.retry_key("b")
     assert visit.retry_key("a" * 200) == visit.retry_key("a" * 10**6)
+
+
+def test_wanted():
+    """The page that a stranger asked for is found again, and neither in a visit nor in nonsense."""
+    session = {}
+    want(session, "/notes")
+
+    assert "/notes" == wanted(session)
+    assert read(session, NOW) is None
+    begun({}, "alice", "/", NOW).save(session)
+    assert [None] * 3 == [wanted(one) for one in (session, {}, {"smsmfa": ["next"]})]

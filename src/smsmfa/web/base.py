@@ -101,7 +101,7 @@ class StepBase:
             "Referrer-Policy": "same-origin",
             "X-Content-Type-Options": "nosniff",
         }
-        self._screens = Screens(config, home, self._channels, translate or english, self._headers)
+        self._screens = Screens(config, login, home, self._channels, translate or english, self._headers)
 
     # --- for the application's own pages
 
@@ -115,18 +115,25 @@ class StepBase:
         return visit.user_id if visit is not None and visit.is_in else None
 
     def required(self, request: Request) -> Answer | None:
-        """Return ``None`` for a user who is in, or else the answer to give: a redirect, or 401 for a JSON client."""
+        """Return ``None`` for a user who is in, or else the answer to give: a redirect, or 401 for a JSON client.
+
+        After the login, a stranger comes to the page that was asked for, unless :meth:`begin` is given another one.
+        """
         visit = self.visit(request)
         if visit is not None and visit.is_in:
             return None
         if request.wants_json:
             return self._unauthorized()
-        return self._see(request, "code") if visit is not None else self._log_in(request)
+        if visit is not None:
+            return self._see(request, "code")
+        if request.method in {"GET", "HEAD"}:
+            visits.want(request.session, same_site(request.url, ""))
+        return self._log_in(request)
 
     def _stale(self, request: Request, error: ProofRequired, back: str | None) -> Answer:
         """Return the answer for a user whose last code is too old."""
         if request.wants_json:
-            return self._problem(error)
+            return self._problem(error, detail="the last code is too old; confirm with a new one first")
         if back is None:
             here = request.url if request.method in {"GET", "HEAD"} else ""
             back = here or of_referer(request.referer, request.origin, "")
@@ -151,7 +158,8 @@ class StepBase:
         return self._see(request, _ONLY_POSTS[request.page]) if request.page in _ONLY_POSTS else None
 
     def _begun(self, request: Request, user_id: UserId, next_page: str | None) -> Visit:
-        return visits.begun(request.session, user_id, same_site(next_page, request.root + self.home), self._now())
+        onward = visits.wanted(request.session) if next_page is None else next_page
+        return visits.begun(request.session, user_id, same_site(onward, request.root + self.home), self._now())
 
     # --- what becomes of a visit
 
@@ -266,9 +274,9 @@ class StepBase:
         headers = {name: self._headers[name] for name in ("Cache-Control", "Referrer-Policy")}
         return Redirect(location=location, headers=headers, renew=renew)
 
-    def _problem(self, error: SmsMfaError) -> Answer:
+    def _problem(self, error: SmsMfaError, **more: str) -> Answer:
         headers = {"Cache-Control": "no-store", **error.headers}
-        return Problem(status=error.http_status, headers=headers, body=error.problem())
+        return Problem(status=error.http_status, headers=headers, body={**error.problem(), **more})
 
     def _unauthorized(self) -> Answer:
         status = HTTPStatus.UNAUTHORIZED

@@ -91,7 +91,8 @@ class SecondStep:
 
         Args:
             user_id: the user.
-            next: a path of the same site to go to afterwards; any other address becomes ``home``.
+            next: a path of the same site to go to afterwards; any other address becomes ``home``. ``None``: the page
+                that the visitor asked for before the login, or ``home``.
 
         Returns:
             A redirect for the view to return.
@@ -113,8 +114,11 @@ class SecondStep:
             back: where to go afterwards. By default the page itself, or for a form the page that it was on.
 
         Raises:
+            TypeError: the parentheses are missing.
             ValueError: ``max_age`` is out of range.
         """
+        if callable(max_age):
+            raise TypeError("fresh: call it, with or without an age: step.fresh()")
         checked_age(max_age)
         return lambda view: self._guarded(view, lambda request: self.pages.fresh(request, max_age, back=back))
 

@@ -52,6 +52,7 @@ class Screens:
 
     Args:
         config: the configuration.
+        login: the application's page that asks for the password.
         home: where a visitor goes who wanted to go nowhere else.
         channels: the channels that the sender has.
         translate: returns the texts for a language.
@@ -59,9 +60,10 @@ class Screens:
     """
 
     def __init__(
-        self, config: FactorConfig, home: str, channels: Sequence[str], translate: Translate, headers: Mapping[str, str]
-    ) -> None:
-        self._config, self._home, self._channels = config, home, channels
+        self, config: FactorConfig, login: str, home: str, channels: Sequence[str], translate: Translate,
+        headers: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        self._config, self._login, self._home, self._channels = config, login, home, channels
         self._translate, self._headers = translate, headers
 
     def enrol(self, request: Request, visit: Visit, status: Status, error: SmsMfaError | None, *, onward: str) -> Page:
@@ -79,7 +81,7 @@ class Screens:
             countries=countries, region=region, number=request.form.get("number", "")[:_LONGEST_NUMBER],
             field=("region" if about_country else "number") if error is not None else "",
             replace=replace, onward=onward, action=_path(request, "enrol"),
-            cancel=_path(request, "account") if visit.is_in else "",
+            cancel=_path(request, "account") if visit.is_in else request.root + self._login,
         )  # fmt: skip
 
     def code(
@@ -118,7 +120,7 @@ class Screens:
             onward=onward, action=_path(request, page), resend_action=_path(request, f"{page}/resend"),
             recovery="" if new else self._recovery(request, status, onward),
             another_number=with_next(_path(request, "enrol"), onward) if new else "", used=isinstance(error, CodeUsed),
-            go_on=onward or visit.next, cancel=request.root + self._home if page == "step-up" else "",
+            go_on=onward or visit.next, cancel=request.root + (self._home if visit.is_in else self._login),
         )  # fmt: skip
 
     def recovery(self, request: Request, visit: Visit, error: SmsMfaError | None, *, onward: str) -> Page:

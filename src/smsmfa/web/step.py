@@ -58,7 +58,8 @@ class SecondStep(AccountPages):
         Args:
             request: the request that brought the password.
             user_id: the user.
-            next: a path of the same site to go to afterwards; any other address becomes ``home``.
+            next: a path of the same site to go to afterwards; any other address becomes ``home``. ``None``: the page
+                that the visitor asked for before the login, or ``home``.
 
         Returns:
             A redirect to the page for the number or the code, or to ``next`` if no second step is needed.
@@ -274,7 +275,8 @@ class AsyncSecondStep(AsyncAccountPages):
         Args:
             request: the request that brought the password.
             user_id: the user.
-            next: a path of the same site to go to afterwards; any other address becomes ``home``.
+            next: a path of the same site to go to afterwards; any other address becomes ``home``. ``None``: the page
+                that the visitor asked for before the login, or ``home``.
 
         Returns:
             A redirect to the page for the number or the code, or to ``next`` if no second step is needed.

@@ -80,6 +80,17 @@ def begun(session: MutableMapping[str, Any], user_id: UserId, next_page: str, no
     return visit
 
 
+def want(session: MutableMapping[str, Any], page: str) -> None:
+    """Note the page that a stranger asked for, to go there after the login."""
+    session[ENTRY] = {"next": page}
+
+
+def wanted(session: MutableMapping[str, Any]) -> object:
+    """Return the page that a stranger asked for, or ``None``."""
+    entry = session.get(ENTRY)
+    return entry.get("next") if isinstance(entry, dict) and entry.keys() == {"next"} else None
+
+
 def read(session: MutableMapping[str, Any], now: int) -> Visit | None:
     """Return the visit of a session, or ``None``: for a stranger, and for one who was halfway for too long.
 

@@ -1,9 +1,11 @@
 """How a law is tested: the hooks and flags of a suite, and the decorators that turn a law into a test."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from inspect import cleandoc
+from itertools import cycle
 from typing import Any, ClassVar
 
 import pytest
@@ -47,11 +49,19 @@ def law(check: Check) -> Callable[["Harness"], None]:
 
 def plain_law(check: Check) -> Callable[["Harness"], None]:
     """Turn a law into a test that tries a few limits and shrinks nothing: for laws that are slow or depend on luck."""
+    return _plain(check, 5)
 
+
+def slow_law(check: Check) -> Callable[["Harness"], None]:
+    """Turn a law into a test that tries one limit."""
+    return _plain(check, 1)
+
+
+def _plain(check: Check, most: int) -> Callable[["Harness"], None]:
     def test(self: "Harness") -> None:
         drawn: list[Any] = []
 
-        @settings(max_examples=min(self.examples, 5), deadline=None, database=None)
+        @settings(max_examples=min(self.examples, most), deadline=None, database=None)
         @given(self._limits())
         def collect(limit: Any) -> None:
             drawn.append(limit)
@@ -133,14 +143,24 @@ class Harness:
         with self.open(limit, clock) as limiter, suppress(Diverged):
             yield Trial(limit, self.max_cost, limiter, clock, data)
 
-    def race(self, limiter: Any, key: str, n: int, times: int) -> int:
-        """Hit one key from several threads at once, ``times`` times each; return how many hits were granted."""
+    def race(self, limiters: Sequence[Any], key: str, n: int, times: int, *, back: bool = False) -> int:
+        """Hit one key from several threads at once, ``times`` times each; return how many hits were granted.
 
-        def hit() -> int:
-            return sum([allowed(limiter.take(key, n)) for _ in range(times)])
+        The threads share out the limiters. With ``back`` they give back what each hit took.
+        """
 
+        def hit(limiter: Any) -> int:
+            granted = 0
+            for _ in range(times):
+                if allowed(limiter.take(key, n)):
+                    granted += 1
+                    if back:
+                        limiter.give_back(key, n)
+            return granted
+
+        calls = [partial(hit, limiter) for limiter, _ in zip(cycle(limiters), range(HITTERS), strict=False)]
         with switching(min(INTERVALS)):
-            return sum(all_of(at_once([hit] * HITTERS, _TIME_LIMIT)))
+            return sum(all_of(at_once(calls, _TIME_LIMIT)))
 
 
 class AsyncHarness(Harness):
@@ -168,14 +188,21 @@ class AsyncHarness(Harness):
         finally:
             self._runner.run(self.close_limiter(limiter))
 
-    def race(self, limiter: Any, key: str, n: int, times: int) -> int:
+    def race(self, limiters: Sequence[Any], key: str, n: int, times: int, *, back: bool = False) -> int:
         """Hit one key from several tasks at once."""
 
-        async def hit() -> int:
-            return sum([allowed(await limiter.limiter.take(key, n)) for _ in range(times)])
+        async def hit(limiter: Any) -> int:
+            granted = 0
+            for _ in range(times):
+                if allowed(await limiter.take(key, n)):
+                    granted += 1
+                    if back:
+                        await limiter.give_back(key, n)
+            return granted
 
         async def race() -> int:
-            return sum(await asyncio.gather(*(hit() for _ in range(HITTERS))))
+            tasks = zip(cycle(limiters), range(HITTERS), strict=False)
+            return sum(await asyncio.gather(*(hit(each.limiter) for each, _ in tasks)))
 
         return self._runner.run(race())
 

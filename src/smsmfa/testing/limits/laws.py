@@ -1,18 +1,38 @@
 """The laws of a rate limiter. Each is a check that any limiter can be tested with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 
 from ...limiter import Limit
-from .harness import HITTERS, AsyncHarness, Harness, law, plain_law
+from ..collisions import collisions
+from .harness import HITTERS, AsyncHarness, Harness, law, plain_law, slow_law
 from .strategies import MICROSECOND, TEN_YEARS, ZERO, Hit, Step, microseconds, moves
 from .trial import Diverged, Trial, allowed, fresh_key, hold
 
 #: How many races there are, each for a new key.
 _ROUNDS = 10
+#: How often each caller takes and gives back in a race.
+_TIMES = 30
+#: How many other keys are hit after one whose bucket is empty.
+_OTHERS = 10_000
+_LONG = "x" * 255
+#: Ends of keys that a limiter may confuse: a case, a space, a prefix, a place beyond the width of a column, a letter
+#: that Unicode normalises (NFC, NFKC), folds or sorts like another one, a zero byte.
+_ENDS = (
+    *("", " ", "a", "A", "aa", "a:", "a/", "a:b", "\0a", "\0b", "a\N{ZERO WIDTH SPACE}", "\N{NO-BREAK SPACE}"),
+    *(_LONG[:size] + end for size in (16, 32, 64, 100, 128, 191, 200, 255) for end in "ab"),
+    *("\N{LATIN SMALL LETTER E WITH ACUTE}", "\N{LATIN CAPITAL LETTER E WITH ACUTE}", "e\N{COMBINING ACUTE ACCENT}"),
+    *("e", "fi", "\N{LATIN SMALL LIGATURE FI}", "\N{FULLWIDTH LATIN SMALL LETTER A}", "2", "\N{SUPERSCRIPT TWO}"),
+    *("ss", "\N{LATIN SMALL LETTER SHARP S}", "i", "\N{LATIN SMALL LETTER DOTLESS I}", "k", "\N{KELVIN SIGN}"),
+    *("\N{GREEK SMALL LETTER SIGMA}", "\N{GREEK SMALL LETTER FINAL SIGMA}", "\N{GREEK CAPITAL LETTER SIGMA}"),
+    *("\N{CYRILLIC SMALL LETTER A}", "\N{CYRILLIC CAPITAL LETTER A}", "?", "\N{GRINNING FACE}", "\N{WINKING FACE}"),
+)
 
 
 class LimitLaws(Harness):
@@ -176,30 +196,57 @@ class LimitLaws(Harness):
 
     @plain_law
     def test_keys_are_apart(self, trial: Trial) -> None:
-        """Each key has its own bucket, even if two keys differ only by case, a space or a suffix."""
+        """Each key has its own bucket, even if two keys differ only by case, a space, a suffix or a kind of letter."""
         first = trial.key
-        for end in ("", " ", "a", "A", "aa", "a:", "a/", "a:b"):
+        for end in _ENDS:
             trial.key = first + end
             hold(trial.spend(trial.capacity), f"key {trial.key!r}, never used before, was charged for another key")
 
-    @plain_law
+    @slow_law
+    def test_hashes_are_long(self, trial: Trial) -> None:
+        """Two keys have two buckets, even if both have the same hash of 32 bits."""
+        for one, other in collisions():
+            trial.key = one
+            hold(trial.spend(trial.capacity), f"key {one!r}, never used before, was charged for another key")
+            trial.key = other
+            hold(trial.spend(trial.capacity), f"key {other!r}, never used before, was charged for {one!r}")
+
+    @slow_law
     def test_many_keys_are_remembered(self, trial: Trial) -> None:
         """A limiter remembers an empty bucket, no matter how many other keys are hit."""
         hold(trial.spend(trial.capacity), "a new bucket is not full")
-        for number in range(2000):
+        for number in range(_OTHERS):
             trial.limiter.take(f"{trial.key}-{number}", 1)
-        hold(not trial.ask(1), "after hits on 2000 other keys, an empty bucket granted a hit")
+        hold(not trial.ask(1), f"after hits on {_OTHERS:,} other keys, an empty bucket granted a hit")
 
     @plain_law
     def test_racing_hits_grant_the_capacity(self, trial: Trial) -> None:
-        """Concurrent hits are granted exactly the capacity, wherever they interrupt each other."""
+        """Concurrent hits are granted exactly the capacity, wherever they interrupt each other, on two limiters too."""
         n = min(-(-trial.capacity // 100), trial.max_cost)
         there = trial.capacity // n
         times = min(there // HITTERS + 2, 50)
-        for _ in range(_ROUNDS):
-            granted = self.race(trial.limiter, fresh_key(), n, times)
-            expected = min(there, HITTERS * times)
-            hold(granted == expected, f"{HITTERS} x {times} concurrent hits of {n}: {granted} granted, not {expected}")
+        with self._instances(trial) as limiters:
+            for _ in range(_ROUNDS):
+                granted = self.race(limiters, fresh_key(), n, times)
+                expected = min(there, HITTERS * times)
+                hold(
+                    granted == expected,
+                    f"{HITTERS} x {times} concurrent hits of {n}: {granted} granted, not {expected}",
+                )
+
+    @plain_law
+    def test_racing_give_backs_are_kept(self, trial: Trial) -> None:
+        """If all callers give back what they took at the same time, nothing is lost and nothing is gained."""
+        trial.need("give_back")
+        n = min(-(-trial.capacity // 100), trial.max_cost)
+        left = max(trial.capacity // n - 1, 1) * n
+        with self._instances(trial) as limiters:
+            for _ in range(_ROUNDS):
+                trial.key = fresh_key()
+                hold(trial.spend(trial.capacity - left), "a new bucket is not full")
+                self.race(limiters, trial.key, n, _TIMES, back=True)
+                hold(trial.spend(left), f"{left} were available; after takes that were all given back, fewer were")
+                hold(not trial.ask(1), f"{left} were available; after takes that were all given back, more were")
 
     @law
     def test_reopened_keeps_the_bucket(self, trial: Trial) -> None:
@@ -218,6 +265,15 @@ class LimitLaws(Harness):
                     raise AssertionError(
                         f"two limiters share a bucket with {there} available, and one of them decided {step} wrongly"
                     ) from None
+
+    @contextmanager
+    def _instances(self, trial: Trial) -> Iterator[list[Any]]:
+        """Yield the limiters that share a bucket: two if the suite is shared."""
+        if not self.shared:
+            yield [trial.limiter]
+            return
+        with self.open(trial.limit, trial.clock) as second:
+            yield [trial.limiter, second]
 
 
 class AsyncLimitLaws(AsyncHarness, LimitLaws):
