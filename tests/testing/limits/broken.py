@@ -1,5 +1,8 @@
 """Limiters with one mistake each, which somebody shipped or nearly did. The laws reject every one."""
 
+import hashlib
+import unicodedata
+import zlib
 from collections import OrderedDict
 from datetime import timedelta
 from fractions import Fraction
@@ -19,6 +22,9 @@ def longest(waits):
 
 class Bucket:
     """A correct limiter for the others to break: an exact level, and when it was reached."""
+
+    #: Whether all limiters have the same buckets.
+    shared = False
 
     def __init__(self, limit, clock):
         self.capacity = limit.capacity
@@ -194,22 +200,6 @@ class ResetOnSuccess(Bucket):
         self.reset(key)
 
 
-class ForgetfulLRU(Bucket):
-    """Keeps the last 1,024 keys, as throttled-py's memory store does, so a forgotten bucket is full again."""
-
-    law = "many_keys_are_remembered"
-
-    def __init__(self, limit, clock):
-        super().__init__(limit, clock)
-        self.levels = OrderedDict()
-
-    def put(self, key, level):
-        super().put(key, level)
-        self.levels.move_to_end(key)
-        if len(self.levels) > 1024:
-            self.levels.popitem(last=False)
-
-
 class SharedKeys(Bucket):
     """Treats keys that differ by case or a trailing space as one, as a column of many databases does."""
 
@@ -231,10 +221,151 @@ class Unlocked(Bucket):
         return self.decision(key, n, granted)
 
 
+class LockPerInstance(Bucket):
+    """Keeps the buckets of all limiters in one place, and a lock in each limiter."""
+
+    law = "racing_hits_grant_the_capacity"
+    shared = True
+    ever = {}
+
+    def __init__(self, limit, clock):
+        super().__init__(limit, clock)
+        self.levels = self.ever
+
+
+class UnlockedGiveBack(Bucket):
+    """Locks in ``take`` and not in ``give_back``, so one of two that give back at once is lost."""
+
+    law = "racing_give_backs_are_kept"
+
+    def give_back(self, key, n=1):
+        self.put(key, min(self.level(key) + n, self.capacity))
+
+
+class LockPerInstanceOfGiveBack(LockPerInstance):
+    """Takes under the lock of all limiters, and gives back under its own."""
+
+    law = "racing_give_backs_are_kept"
+    everyone = RLock()
+
+    def take(self, key, n=1):
+        with self.everyone:
+            return super().take(key, n)
+
+
+class Keyed(Bucket):
+    """Maps keys to other keys. It is right if no two keys are mapped to one."""
+
+    def row(self, key):
+        return key
+
+    def level(self, key):
+        return super().level(self.row(key))
+
+    def put(self, key, level):
+        super().put(self.row(key), level)
+
+
+class CutKeys(Keyed):
+    """Cuts keys to 64 characters behind a prefix of its own."""
+
+    law = "keys_are_apart"
+
+    def row(self, key):
+        return f"limit:{key}"[:70]
+
+
+class CutKeysTo255(Keyed):
+    """Cuts keys to the 255 characters of a column."""
+
+    law = "keys_are_apart"
+
+    def row(self, key):
+        return key[:255]
+
+
+class NormalisedKeys(Keyed):
+    """Normalises keys with NFKC."""
+
+    law = "keys_are_apart"
+
+    def row(self, key):
+        return unicodedata.normalize("NFKC", key)
+
+
+class FoldedKeys(Keyed):
+    """Treats keys that differ by case as one, except in ASCII."""
+
+    law = "keys_are_apart"
+
+    def row(self, key):
+        return "".join(char if char.isascii() else char.casefold() for char in key)
+
+
+class AsciiKeys(Keyed):
+    """Replaces what is not ASCII with a question mark."""
+
+    law = "keys_are_apart"
+
+    def row(self, key):
+        return key.encode("ascii", "replace")
+
+
+class StringKeys(Keyed):
+    """Ends keys at a zero byte, like a C string."""
+
+    law = "keys_are_apart"
+
+    def row(self, key):
+        return key.partition("\0")[0]
+
+
+class ChecksumKeys(Keyed):
+    """Keeps a CRC-32 of each key, behind a prefix."""
+
+    law = "hashes_are_long"
+
+    def row(self, key):
+        return zlib.crc32(b"limit:" + key.encode())
+
+
+class ShortDigestKeys(Keyed):
+    """Keeps the first eight digits of the SHA-256 of each key."""
+
+    law = "hashes_are_long"
+
+    def row(self, key):
+        return hashlib.sha256(key.encode()).hexdigest()[:8]
+
+
+class ForgetfulTable(Bucket):
+    """Keeps the last 10,000 keys, so a forgotten bucket is full again."""
+
+    law = "many_keys_are_remembered"
+    most = 10_000
+
+    def __init__(self, limit, clock):
+        super().__init__(limit, clock)
+        self.levels = OrderedDict()
+
+    def put(self, key, level):
+        super().put(key, level)
+        self.levels.move_to_end(key)
+        if len(self.levels) > self.most:
+            self.levels.popitem(last=False)
+
+
+class ForgetfulLRU(ForgetfulTable):
+    """Keeps the last 1,024 keys, as throttled-py's memory store does."""
+
+    most = 1024
+
+
 class MonotonicPerProcess(Bucket):
     """Stores readings of a clock that starts with the process, beside those of other processes."""
 
     law = "reopened_keeps_the_bucket"
+    shared = True
     ever = {}
 
     def __init__(self, limit, clock):
@@ -320,6 +451,7 @@ class PartialComposite:
     """Charges the first limit even if the second refuses, as allauth does with several rates for one action."""
 
     law = "refusal_charges_nothing"
+    shared = False
 
     def __init__(self, limits, clock):
         self.buckets = [Bucket(limit, clock) for limit in limits]
@@ -335,4 +467,4 @@ class PartialComposite:
 
 
 #: All of them.
-BROKEN = [*Bucket.__subclasses__(), PartialComposite]
+BROKEN = [kind for kind in list(globals().values()) if hasattr(kind, "law")]

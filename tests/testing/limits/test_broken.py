@@ -6,7 +6,7 @@ from inspect import getdoc
 import hypothesis
 import pytest
 from hypothesis import strategies as st
-from testing.limits.broken import BROKEN, Bucket, MonotonicPerProcess, PartialComposite
+from testing.limits.broken import BROKEN, Bucket, Keyed, PartialComposite
 
 from smsmfa.testing import LimitLaws
 from smsmfa.testing.limits import harness, limits
@@ -21,13 +21,22 @@ class TestRight(LimitLaws):
         return Bucket(limit, clock)
 
 
+class TestRightKeyed(LimitLaws):
+    """So does the one that maps keys."""
+
+    examples = 2
+
+    def make_limiter(self, limit, clock):
+        return Keyed(limit, clock)
+
+
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(1, 5))])
 @pytest.mark.parametrize("kind", BROKEN)
 def test_rejected(kind, seed, monkeypatch):
     """The law that a limiter breaks rejects it with every seed."""
 
     class Laws(LimitLaws):
-        shared = kind is MonotonicPerProcess
+        shared = kind.shared
         limits = st.tuples(*[limits(max_capacity=10)] * 2) if kind is PartialComposite else None
 
         def make_limiter(self, limit, clock):

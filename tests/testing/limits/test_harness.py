@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from smsmfa import AsyncMemoryStore, AsyncRateLimiter, Limit, MemoryStore, RateLimiter
 from smsmfa.testing import report
-from smsmfa.testing.limits.harness import HITTERS, AsyncHarness, Harness, law, plain_law
+from smsmfa.testing.limits.harness import HITTERS, AsyncHarness, Harness, law, plain_law, slow_law
 from smsmfa.testing.limits.trial import Diverged
 
 
@@ -35,6 +35,11 @@ class Suite(Harness):
     @plain_law
     def test_plain(self, trial):
         """It holds for a few limits."""
+        self.tried.append(trial.limit)
+
+    @slow_law
+    def test_slow(self, trial):
+        """It holds for one limit."""
         self.tried.append(trial.limit)
 
     @law
@@ -81,14 +86,15 @@ def test_named():
 
 
 def test_examples():
-    """A law tries ``examples`` examples, a plain law at most five; each limiter is closed."""
+    """A law tries ``examples`` examples, a plain law at most five, a slow one only one; each limiter is closed."""
     suite = Suite()
     suite.test_drawn()
     assert 7 == len(suite.tried)
     suite.test_plain()
     assert 12 == len(suite.tried)
+    suite.test_slow()
 
-    assert 12 == len(suite.opened)
+    assert 13 == len(suite.tried) == len(suite.opened)
     assert suite.opened == suite.closed
 
 
@@ -143,28 +149,51 @@ class Count:
         self.hits.append((key, n, sys.getswitchinterval()))
         return True
 
+    def give_back(self, key, n):
+        self.hits.pop()
+
 
 def test_race():
     """Threads race: each hits as often as asked, and they take turns as often as possible."""
     before, count = sys.getswitchinterval(), Count()
 
-    assert 3 * HITTERS == Suite().race(count, "k", 2, 3)
+    assert 3 * HITTERS == Suite().race([count], "k", 2, 3)
     assert {("k", 2)} == {hit[:2] for hit in count.hits}
     assert max(hit[2] for hit in count.hits) < 1e-5
     assert before == sys.getswitchinterval()
 
 
+def test_race_of_refused():
+    """Hits that are refused do not count, and nothing is given back for them."""
+    suite = Suite()
+    limiter = suite.make_limiter(Limit(5, None), lambda: 0)
+
+    assert 5 == suite.race([limiter], "k", 1, 2)
+
+
+def test_race_of_several():
+    """The racers share out the limiters, and give back what they took if they are told to."""
+    counts = [Count(), Count()]
+
+    assert 3 * HITTERS == Suite().race(counts, "k", 1, 3)
+    assert [3 * HITTERS / 2] * 2 == [len(count.hits) for count in counts]
+    Suite().race(counts, "k", 1, 3, back=True)
+    assert [3 * HITTERS / 2] * 2 == [len(count.hits) for count in counts]
+
+
 def test_race_of_tasks():
-    """Tasks race like threads."""
+    """Tasks race like threads, and give back like threads."""
     suite = AsyncSuite()
     with suite.running(), suite.open(Limit(5, None), lambda: 0) as limiter:
-        assert 5 == suite.race(limiter, "k", 1, 2)
+        assert 5 == suite.race([limiter], "k", 1, 2)
+        suite.race([limiter], "given back", 2, 2, back=True)
+        assert 5 == limiter.peek("given back").remaining
 
 
 def test_failed_hit():
     """A hit that raises in a race fails the law, and the failure names the error."""
     with pytest.raises(AssertionError, match="8 of 8 calls failed: AttributeError") as caught:
-        Suite().race(None, "k", 1, 1)
+        Suite().race([None], "k", 1, 1)
 
     assert isinstance(caught.value.__cause__, AttributeError)
 
