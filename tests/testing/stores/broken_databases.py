@@ -21,6 +21,8 @@ class Database(Locked):
     """It keeps every promise: a SQLite file, with one transaction for each update that locks before it reads."""
 
     begin = "BEGIN IMMEDIATE"
+    #: Whether the disk is full.
+    full = False
 
     def __init__(self, path):
         self.path = path
@@ -57,11 +59,16 @@ class Database(Locked):
         return {key: row[0] for key in keys for row in connection.execute(query, [key.encode()])}
 
     def write_in(self, connection, writes):
-        for key, entry in writes.items():
+        for number, (key, entry) in enumerate(writes.items()):
+            if Database.full:
+                self.is_full(connection, number)
             if entry is None:
                 connection.execute("DELETE FROM entries WHERE key = ?", [key.encode()])
             else:
                 connection.execute("REPLACE INTO entries VALUES (?, ?)", [key.encode(), entry.value])
+
+    def is_full(self, connection, number):
+        raise sqlite3.OperationalError("database or disk is full")
 
 
 class DefersItsBegin(Database):
@@ -115,6 +122,34 @@ class ReadsTheFileOnce(Database):
             self.memory.pop(key, None)
             if entry is not None:
                 self.memory[key] = entry.value
+
+
+class TakesAFullDiskForSuccess(Database):
+    """It logs it when the disk is full, and returns the outcome."""
+
+    def update(self, keys, change):
+        outcomes = []
+
+        def remember(values):
+            writes, outcome = change(values)
+            outcomes.append(outcome)
+            return writes, outcome
+
+        try:
+            return super().update(keys, remember)
+        except StoreError as error:
+            if not outcomes or not isinstance(error.__cause__, sqlite3.Error):
+                raise
+            return outcomes[-1]
+
+
+class CommitsWhatFits(Database):
+    """If the disk is full, it raises, and leaves the first of its writes behind."""
+
+    def is_full(self, connection, number):
+        if number:
+            connection.execute("COMMIT")
+            super().is_full(connection, number)
 
 
 class RidesOnATransaction(Database):
@@ -193,6 +228,26 @@ class RetriesTheCommit(Remote):
         try:
             return super().call(question)
         except (OSError, EOFError):
+            return super().call(question)
+
+
+class RetriesWhatWasClosed(Remote):
+    """It repeats any request whose connection was closed, and not one whose connection was reset."""
+
+    def call(self, question):
+        try:
+            return super().call(question)
+        except EOFError:
+            return super().call(question)
+
+
+class RetriesWhatWasReset(Remote):
+    """It repeats any request whose connection was reset, and not one whose connection was closed."""
+
+    def call(self, question):
+        try:
+            return super().call(question)
+        except ConnectionResetError:
             return super().call(question)
 
 

@@ -1,8 +1,10 @@
 """Stores with a mistake about keys, values or lifetimes; see :mod:`testing.stores.broken`."""
 
+import hashlib
 import math
 import struct
 import time
+import zlib
 
 from testing.stores.broken import Locked
 
@@ -92,6 +94,59 @@ class CutsValues(Locked):
         super().put(key, entry and Entry(entry.value[:65_535]))
 
 
+class CutsValuesAt64KiB(Locked):
+    """It cuts values to 65,536 bytes."""
+
+    def put(self, key, entry):
+        super().put(key, entry and Entry(entry.value[:65_536]))
+
+
+class TakesTenKeys(Locked):
+    """It takes no more than ten keys in an update."""
+
+    def update(self, keys, change):
+        if len(keys) > 10:
+            raise StoreError("too many keys")
+        return super().update(keys, change)
+
+
+class TakesSixteenKeys(Locked):
+    """It keeps every promise, and takes no more than the sixteen keys that an update may have."""
+
+    def update(self, keys, change):
+        if len(keys) > 16:
+            raise StoreError("too many keys")
+        return super().update(keys, change)
+
+
+class CutsValuesOfSixteen(TakesSixteenKeys):
+    """It writes no more than fifteen of the keys of an update."""
+
+    def write(self, writes):
+        super().write(dict([*writes.items()][:15]))
+
+
+class ChecksumsOfKeys(Locked):
+    """It keeps a CRC-32 of each key."""
+
+    def row(self, key):
+        return zlib.crc32(b"smsmfa:" + key.encode())
+
+
+class ShortDigestsOfKeys(Locked):
+    """It keeps the first 32 bits of the SHA-256 of each key."""
+
+    def row(self, key):
+        return hashlib.sha256(key.encode()).digest()[:4]
+
+
+class ShortHashesOfKeys(Locked):
+    """It keeps the low 32 bits of Python's hash of each key."""
+
+    def row(self, key):
+        return hash(key) & 0xFFFFFFFF
+
+
 class StopsAtZero(Locked):
     """It ends a value at its first zero byte, like a C string."""
 
@@ -130,8 +185,14 @@ class ShowsMemoryviews(Locked):
         return {key: memoryview(value) for key, value in super().see(keys).items()}
 
 
-#: The clock of the stores below, which the suite moves: it stands still between.
+#: The clock of the stores below. The suite moves it.
 CLOCK = FakeClock()
+
+
+def now():
+    """Return the seconds of the clock. Each reading takes a microsecond."""
+    CLOCK.move(microseconds=1)
+    return CLOCK() / 1e9
 
 
 def pass_time(seconds):
@@ -142,7 +203,7 @@ def pass_time(seconds):
 class Expiring(Locked):
     """It keeps every promise, and forgets an entry after its lifetime."""
 
-    clock = staticmethod(lambda: CLOCK() / 1e9)
+    clock = staticmethod(now)
 
     def get(self, key):
         value, until = self.entries.get(key, (None, 0))

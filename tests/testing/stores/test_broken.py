@@ -50,6 +50,14 @@ class File(StoreConformance):
         return self.store(self.path)
 
     @contextmanager
+    def failing(self):
+        Database.full = True
+        try:
+            yield
+        finally:
+            Database.full = False
+
+    @contextmanager
     def enclosing_transaction(self):
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             connection.execute("BEGIN")
@@ -155,6 +163,12 @@ CAUGHT_BY = {
     values.DeletesWhatIsLeftOut: "test_empty_mapping",
     values.TakesEmptyForAbsent: "test_empty_value",
     values.CutsValues: "test_sizes",
+    values.CutsValuesAt64KiB: "test_sizes",
+    values.TakesTenKeys: "test_sixteen_keys",
+    values.CutsValuesOfSixteen: "test_sixteen_keys",
+    values.ChecksumsOfKeys: "test_hashes_are_long",
+    values.ShortDigestsOfKeys: "test_hashes_are_long",
+    values.ShortHashesOfKeys: "test_hashes_are_long",
     values.StopsAtZero: "test_every_byte",
     values.DecodesValues: "test_every_byte",
     values.ReturnsText: "test_exact_bytes",
@@ -185,6 +199,10 @@ CAUGHT_BY = {
     databases.ReadsTheFileOnce: "test_processes_share",
     databases.RidesOnATransaction: "test_enclosing_transaction",
     databases.RetriesTheCommit: "test_answer_is_cut",
+    databases.TakesAFullDiskForSuccess: "test_database_refuses",
+    databases.CommitsWhatFits: "test_database_refuses",
+    databases.RetriesWhatWasClosed: "test_answer_is_cut",
+    databases.RetriesWhatWasReset: "test_answer_is_cut",
     databases.BelievesInCommits: "test_question_is_cut",
     databases.FailsOpen: "test_question_is_cut",
     databases.RaisesWhatTheDriverRaises: "test_answer_is_cut",

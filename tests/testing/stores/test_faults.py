@@ -158,6 +158,57 @@ def disturbed(store):
     )
 
 
+class Fills(DictStore):
+    """Its disk can be full."""
+
+    full = False
+
+    @contextmanager
+    def fill(self):
+        self.full = True
+        yield
+        self.full = False
+
+    def put(self, key, entry):
+        if self.full:
+            self.refuse(key, entry)
+        super().put(key, entry)
+
+    def refuse(self, key, entry):
+        raise StoreError("the disk is full")
+
+
+class TakesItForSuccess(Fills):
+    """It logs that the disk is full, and goes on."""
+
+    def write(self, writes):
+        with suppress(StoreError):
+            super().write(writes)
+
+
+class KeepsWhatFits(Fills):
+    """It keeps the writes for which there was room."""
+
+    def refuse(self, key, entry):
+        if key.endswith("b"):
+            super().refuse(key, entry)
+
+
+class StaysFull(Fills):
+    """It refuses all writes from then on."""
+
+    @contextmanager
+    def fill(self):
+        self.full = True
+        yield
+
+
+def filled(store):
+    """Return the suite over a store whose disk is full at times."""
+    data = store()
+    return suite(FaultChecks, lambda: data, failing=lambda self: data.fill())
+
+
 CAUGHT = {
     "test_answer_is_cut": [Retries, CallsDoubtContention, NeverConnectsAgain, AsksForEver],
     "test_question_is_cut": [TakesSilenceForSuccess],
@@ -169,7 +220,14 @@ DISTURBED = {"test_enclosing_transaction": [Rides], "test_disturbed": [Forgets, 
 
 def test_all_are_here():
     """Every check has a store here that fails it."""
-    assert names(FaultChecks) == CAUGHT.keys() | DISTURBED.keys()
+    assert names(FaultChecks) == CAUGHT.keys() | DISTURBED.keys() | {"test_database_refuses"}
+
+
+@pytest.mark.parametrize("store", [TakesItForSuccess, KeepsWhatFits, StaysFull])
+def test_caught_full(store):
+    """A store that takes a full disk for success, or is not whole afterwards, fails the check; a correct one passes."""
+    assert {"test_database_refuses"} == failed(filled(store), ["test_database_refuses"])
+    assert set() == failed(filled(Fills), ["test_database_refuses"])
 
 
 @pytest.mark.parametrize("check", CAUGHT)

@@ -1,6 +1,7 @@
 """Each check of keys and values rejects a store with exactly that mistake."""
 
 import re
+import zlib
 
 import pytest
 from testing.stores.good import DictStore, failed, suite
@@ -101,7 +102,23 @@ class TakesNoWritesForADeletion(DictStore):
         return outcome
 
 
+class TakesTenKeys(DictStore):
+    def update(self, keys, change):
+        assert len(keys) <= 10
+        return super().update(keys, change)
+
+
+class ChecksumsOfKeys(DictStore):
+    def get(self, key):
+        return super().get(zlib.crc32(key.encode()))
+
+    def put(self, key, entry):
+        super().put(zlib.crc32(key.encode()), entry)
+
+
 CAUGHT = {
+    "test_sixteen_keys": TakesTenKeys,
+    "test_hashes_are_long": ChecksumsOfKeys,
     "test_absent": ShowsWhatIsAbsent,
     "test_written_is_read": ReadsTheFirstWrite,
     "test_exact_bytes": ReturnsMemory,
@@ -122,6 +139,17 @@ CAUGHT = {
 def test_a_right_store_passes():
     """A correct store passes every check, and every check has a store here that fails it."""
     assert set() == failed(suite(ValueChecks, DictStore), CAUGHT)
+
+
+def test_sixteen_keys_are_enough():
+    """No check writes or looks at more than 16 keys in one update."""
+
+    class TakesSixteenKeys(DictStore):
+        def update(self, keys, change):
+            assert len(keys) <= 16
+            return super().update(keys, change)
+
+    assert set() == failed(suite(ValueChecks, TakesSixteenKeys), CAUGHT)
 
 
 @pytest.mark.parametrize("check, store", CAUGHT.items())

@@ -60,6 +60,25 @@ def test_cut_within(wire, share, passed):
         assert passed == file.read()
 
 
+@pytest.mark.parametrize("kind", ["question", "answer"])
+@pytest.mark.parametrize("reset", [False, True])
+def test_cut_is_seen(wire, kind, reset):
+    """The client sees the end of the connection, or a reset, even if it has sent more than was read."""
+    with socket.create_connection(wire.address) as client:
+        wire.cut_at(kind, 0, reset=reset)
+        client.sendall(b'{"keys": ["k"]}\n' * 3)
+        client.settimeout(60)
+        if reset:
+            with pytest.raises(ConnectionResetError):
+                client.recv(100)
+            return
+        assert b"" == client.recv(100)
+        client.sendall(b"a question that came too late")
+        client.shutdown(socket.SHUT_WR)
+        while wire._ends[0].fileno() >= 0:  # until that is read, and the other end closed
+            client.recv(100)
+
+
 def test_cut_is_cancelled(wire):
     """A cut that has not happened can be cancelled."""
     with closing(RemoteStore(*wire.address)) as store:

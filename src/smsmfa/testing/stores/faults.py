@@ -19,8 +19,8 @@ from .wire import Wire
 _MOST_CHUNKS = 100
 #: After a cut, a store must work within this many calls: its pool may hold several dead connections.
 _TRIES = 8
-#: How much of an answer passes before a cut.
-_SHARES = (0.0, 0.5, 0.99)
+#: How an answer is cut: how much of it passes before, and whether the connection is then reset or just ends.
+_WAYS = ((0.0, False), (0.0, True), (0.5, False), (0.99, False))
 #: How many threads use the store while it is disturbed.
 _WORKERS = 4
 #: How many updates pass between two disturbances. More often, and a store that retries could not succeed.
@@ -33,18 +33,19 @@ class FaultChecks(Suite):
     @check(6, "server")
     def test_answer_is_cut(self) -> None:
         """If the connection is cut at or within any answer, success means one update, and an error none or one."""
-        for share in _SHARES:
-            self._cut_updates("answer", share)
+        for share, reset in _WAYS:
+            self._cut_updates("answer", share, reset)
 
     @check(6, "server")
     def test_question_is_cut(self) -> None:
         """If the connection is cut at any question to the server, success still means that the update was made."""
-        self._cut_updates("question")
+        for reset in (False, True):
+            self._cut_updates("question", 0.0, reset)
 
     @check(6, "server")
     def test_read_is_cut(self) -> None:
         """If the connection is cut at or within any answer, a stored value is seen, or the call raises StoreError."""
-        for kind, share in (("question", 0.0), *(("answer", share) for share in _SHARES)):
+        for kind, share in (("question", 0.0), *(("answer", share) for share, reset in _WAYS if not reset)):
             with self._wire() as (wire, store, direct):
                 [key] = fresh("k")
                 put(direct, {key: b"1"})
@@ -73,9 +74,9 @@ class FaultChecks(Suite):
                             f"{kind} {number} of verify() was cut; three calls with one code gave: {names}"
                         )
 
-    def _cut_updates(self, kind: str, share: float = 0) -> None:
+    def _cut_updates(self, kind: str, share: float, reset: bool) -> None:
         with self._wire() as (wire, store, direct):
-            for number in self._cuts(wire, store, kind, share):
+            for number in self._cuts(wire, store, kind, share, reset):
                 keys = fresh("a", "b")
                 put(direct, dict.fromkeys(keys, b"5"))  # who takes it for absent counts to 1
                 error = self._error(store, keys)
@@ -87,13 +88,13 @@ class FaultChecks(Suite):
                         f"{kind} {number} of an update was cut; the result was {said}, and the counts are {counts}"
                     )
 
-    def _cuts(self, wire: Wire, store: Store, kind: str, share: float = 0) -> Iterator[int]:
+    def _cuts(self, wire: Wire, store: Store, kind: str, share: float = 0, reset: bool = False) -> Iterator[int]:
         """Cut the connection at each chunk of a call in turn, until a call has no such chunk.
 
-        ``share`` is how much of the chunk passes.
+        ``share`` is how much of the chunk passes, and ``reset`` whether the connection is then reset.
         """
         for number in range(_MOST_CHUNKS):
-            wire.cut_at(kind, number, share)
+            wire.cut_at(kind, number, share, reset=reset)
             yield number
             if not wire.cancel_cut():
                 return
@@ -108,6 +109,17 @@ class FaultChecks(Suite):
             store.update(keys, increment(*keys))
             expect(b"1", store.read(keys[0]), "the count read inside the application's transaction")
         expect(dict.fromkeys(keys, b"1"), look(store, keys), "the counts after the application rolled back")
+
+    @check(6, "failing")
+    def test_database_refuses(self) -> None:
+        """If the database refuses an update, as on a full disk, update() raises StoreError, and nothing has changed."""
+        store, keys = self.opened(), fresh("a", "b")
+        put(store, {keys[0]: b"5"})
+        with self.failing():
+            error = self._error(store, keys)
+        expect(True, isinstance(error, StoreError), "whether an update that the database refused raised StoreError")
+        expect({keys[0]: b"5"}, look(store, keys), "the values after an update that the database refused")
+        expect(5, store.update(keys, increment(*keys)), "the count that an update sees once the database works again")
 
     @check(2, "disturb")
     def test_disturbed(self) -> None:

@@ -20,6 +20,9 @@ T = TypeVar("T")
 #: A whole check may take this many time limits.
 _LONGEST = 2
 
+#: The most keys that an update has. The factor needs no more than this.
+MOST_KEYS = 16
+
 #: The list "What must hold" in docs/how-to/custom-store.md. Every check belongs to one item.
 PROMISES = {
     1: "All keys or none",
@@ -92,6 +95,10 @@ class Suite:
 
     def enclosing_transaction(self) -> AbstractContextManager[object]:
         """Return a context manager: a transaction of the application on this thread, rolled back at the end."""
+        raise NotImplementedError
+
+    def failing(self) -> AbstractContextManager[object]:
+        """Return a context manager within which the database refuses all writes: its disk is full, it is throttled."""
         raise NotImplementedError
 
     def disturb(self) -> None:
@@ -169,13 +176,25 @@ def fresh(*names: str) -> list[str]:
 
 
 def put(store: Store, values: Mapping[str, bytes], keep_for: int | None = None) -> None:
-    """Store values, forever or for ``keep_for`` seconds."""
-    store.update(list(values), lambda _: ({key: Entry(value, keep_for) for key, value in values.items()}, None))
+    """Store values, forever or for ``keep_for`` seconds; more than 16 in several updates."""
+    for part in _parts(list(values)):
+        _put(store, {key: Entry(values[key], keep_for) for key in part})
+
+
+def _put(store: Store, writes: Mapping[str, Entry | None]) -> None:
+    store.update(list(writes), lambda _: (writes, None))
 
 
 def look(store: Store, keys: Sequence[str]) -> dict[str, bytes]:
-    """Return what a change sees under the keys."""
-    return store.update(keys, seen)
+    """Return what a change sees under the keys; more than 16 in several updates."""
+    found: dict[str, bytes] = {}
+    for part in _parts(keys):
+        found |= store.update(part, seen)
+    return found
+
+
+def _parts(keys: Sequence[str]) -> list[Sequence[str]]:
+    return [keys[first : first + MOST_KEYS] for first in range(0, len(keys), MOST_KEYS)]
 
 
 def seen(values: Mapping[str, bytes]) -> tuple[Mapping[str, Entry | None], dict[str, bytes]]:

@@ -1,7 +1,8 @@
 """Checks of a store: keys and values come back as they were written."""
 
 from ...typing import Entry
-from .suite import Suite, check, expect, expect_values, fresh, look, put
+from ..collisions import known_collisions
+from .suite import MOST_KEYS, Suite, check, expect, expect_values, fresh, increment, look, put
 
 #: Names that databases confuse: they differ in case, spaces, prefixes, separators, patterns, quotes or numbers.
 _NAMES = [
@@ -10,7 +11,7 @@ _NAMES = [
     *("0", "00", "0.0", "1e0", "None", ""),
 ]
 _LONGEST_KEY = 250
-_SIZES = (0, 1, 2, 127, 128, 255, 256, 257, 1023, 4096, 65_535, 65_536)
+_SIZES = (0, 1, 2, 127, 128, 255, 256, 257, 1023, 4096, 65_535, 65_536, 65_537, 136_000)
 _HOUR = 3600
 
 
@@ -63,7 +64,7 @@ class ValueChecks(Suite):
 
     @check(9)
     def test_sizes(self) -> None:
-        """A value of any size up to 64 KiB comes back whole, and can shrink and grow."""
+        """A value of any size up to 136 kB comes back whole, and can shrink and grow."""
         store, [key] = self.opened(), fresh("k")
         for size in (*_SIZES, *reversed(_SIZES)):
             value = (b"%d," % size * size)[:size]
@@ -98,6 +99,25 @@ class ValueChecks(Suite):
         keys = [space.ljust(size - 1, "x") + end for size in (64, 128, 191, 192, _LONGEST_KEY) for end in "aAb "]
         put(store, {key: key.encode() for key in keys})
         expect_values(store, keys, {key: key.encode() for key in keys})
+
+    @check(9)
+    def test_hashes_are_long(self) -> None:
+        """Two keys with the same hash of 32 bits have two values: do not use such a hash as the key."""
+        store = self.opened()
+        for one, other in known_collisions():
+            for key in (one, other):
+                put(store, {key: key.encode()})
+            expect_values(store, [one, other], {one: one.encode(), other: other.encode()})
+            store.update([one, other], lambda values: (dict.fromkeys(values), None))
+
+    @check(1)
+    def test_sixteen_keys(self) -> None:
+        """One update can read and write 16 keys. The factor never needs more."""
+        store, keys = self.opened(), fresh(*map(str, range(MOST_KEYS)))
+        expect(0, store.update(keys, increment(*keys)), "the count that an update of 16 keys sees")
+        expect_values(store, keys, dict.fromkeys(keys, b"1"))
+        store.update(keys, lambda values: (dict.fromkeys(values), None))
+        expect_values(store, keys, {})
 
     @check(1)
     def test_several_keys(self) -> None:

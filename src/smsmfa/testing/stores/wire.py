@@ -1,6 +1,7 @@
 """A TCP proxy in front of a server that cuts the connection instead of passing on a question or an answer."""
 
 import socket
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Event, Lock, Thread
@@ -19,7 +20,9 @@ class Wire:
         self._server = server
         self._lock = Lock()
         self._due: tuple[str, int] = "", 0
-        self._share = 0.0
+        self._share, self._reset = 0.0, False
+        #: Clients whose connection is to be reset, and not closed.
+        self._resetting: set[socket.socket] = set()
         self._open = Event()
         self._open.set()
         self._ends: list[socket.socket] = []
@@ -29,16 +32,17 @@ class Wire:
         self._cut = False
         _in_thread(self._accept)
 
-    def cut_at(self, kind: str, number: int, share: float = 0) -> None:
+    def cut_at(self, kind: str, number: int, share: float = 0, *, reset: bool = False) -> None:
         """Cut the connection once, in place of a chunk of data that would pass from now on, or within it.
 
         Args:
             kind: ``"question"`` for data from the store, ``"answer"`` for data from the server.
             number: how many chunks of this kind pass first.
             share: how much of the chunk passes before the cut, from 0 to less than 1.
+            reset: whether the store sees a reset; if not, it sees the end, as if the server had closed the connection.
         """
         with self._lock:
-            self._due, self._share, self._cut = (kind, number), share, False
+            self._due, self._share, self._reset, self._cut = (kind, number), share, reset, False
 
     def cancel_cut(self) -> bool:
         """Cancel a cut that has not happened; return whether one has happened since :meth:`cut_at`."""
@@ -77,17 +81,38 @@ class Wire:
         else:
             self._ends += client, server
             _in_thread(lambda: self._carry("question", client, server))
-            _in_thread(lambda: self._carry("answer", server, client))
+            _in_thread(lambda: self._carry("answer", client, server))
 
-    def _carry(self, kind: str, source: socket.socket, target: socket.socket) -> None:
+    def _carry(self, kind: str, client: socket.socket, server: socket.socket) -> None:
+        source, target = (client, server) if kind == "question" else (server, client)
         with suppress(OSError):
             while data := source.recv(_CHUNK):
                 if not self._may_pass(kind):
                     target.sendall(data[: int(len(data) * self._share)])
+                    self._prepare(client)
                     break
                 target.sendall(data)
-        _shut(source)
-        _shut(target)
+        _shut(server)
+        self._end(client, last=kind == "question")
+
+    def _prepare(self, client: socket.socket) -> None:
+        """Make a client see a reset when its connection is closed, if the cut is to be one."""
+        if self._reset:
+            self._resetting.add(client)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.shutdown(socket.SHUT_RD)  # wakes the thread that waits for it, and tells the client nothing
+
+    def _end(self, client: socket.socket, *, last: bool) -> None:
+        """End a client's connection. To close it with unread data would reset it, so that is read first."""
+        if client in self._resetting:
+            client.close()
+            return
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_WR)
+            while last and client.recv(_CHUNK):
+                pass
+        if last:
+            _shut(client)
 
     def _may_pass(self, kind: str) -> bool:
         """Count a chunk, and return whether to pass it on."""
