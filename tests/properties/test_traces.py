@@ -315,6 +315,8 @@ class Model:
             return refusal
         if pending is None or pending.id != challenge_id:
             return self.unknown(person, "confirm", challenge_id)
+        if self.time.us >= pending.created + LIFETIME + DAY:  # a user's record with nothing else may be gone by now
+            return [("CodeExpired", 0), ("CodeRejected", 0)], nothing
         if refusal := self.closed(pending):
             return refusal
         if submitted != pending.code:
