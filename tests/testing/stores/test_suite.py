@@ -11,6 +11,7 @@ from smsmfa.testing.stores.suite import (
     PROMISES,
     Suite,
     check,
+    deterministic_check,
     expect,
     expect_values,
     fresh,
@@ -113,6 +114,14 @@ def test_left_out():
         with pytest.raises(pytest.skip.Exception, match=f": {off}$"):
             kind().test_needs()
     Able().test_needs()
+
+
+def test_deterministic():
+    """A check that needs no luck has an attribute by which pytest selects it."""
+    named = deterministic_check(1)(lambda self: None)
+
+    assert vars(named)["deterministic"] is True
+    assert "deterministic" not in vars(Mine.test_passes)
 
 
 def test_flag_that_is_turned_off_again():

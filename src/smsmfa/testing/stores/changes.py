@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from ...exceptions import StoreContention, StoreError
 from ...typing import Change, Entry
 from ..threads import all_of, at_once
-from .suite import Suite, check, expect, fresh, increment, look, put
+from .suite import Suite, deterministic_check, expect, fresh, increment, look, put
 
 #: More than the connections of any pool.
 _MANY = 64
@@ -20,7 +20,7 @@ class Stop(BaseException):
 class ChangeChecks(Suite):
     """Outcomes, errors, and writes outside the keys."""
 
-    @check(4)
+    @deterministic_check(4)
     def test_outcome_comes_back(self) -> None:
         """An update returns the outcome of its change unchanged, and stores the writes whatever the outcome is."""
         store, [key] = self.opened(), fresh("k")
@@ -32,7 +32,7 @@ class ChangeChecks(Suite):
                 expect(True, returned is outcome, f"whether {returned!r} is the outcome {outcome!r} itself")
                 expect(value, store.read(key), f"the value after an update with the outcome {outcome!r}")
 
-    @check(4)
+    @deterministic_check(4)
     def test_outcome_is_of_the_last_call(self) -> None:
         """An update returns the outcome of the call whose writes it stored."""
         store, [key] = self.opened(), fresh("k")
@@ -40,7 +40,7 @@ class ChangeChecks(Suite):
             expect(number, store.update([key], increment(key)), "the count that the stored change saw")
             expect(b"%d" % (number + 1), store.read(key), "the count that it wrote")
 
-    @check(5)
+    @deterministic_check(5)
     def test_error_passes_unchanged(self) -> None:
         """An update raises the exception of its change unchanged, whatever its class."""
         store, [key] = self.opened(), fresh("k")
@@ -54,7 +54,7 @@ class ChangeChecks(Suite):
             expect(True, raised is error, f"whether {raised!r} is the change's own {error!r}")
             expect(None, error.__cause__, f"the cause of {error!r}")
 
-    @check(5)
+    @deterministic_check(5)
     def test_error_changes_nothing(self) -> None:
         """A change that raises leaves every key as it was, including absent keys."""
         store, keys = self.opened(), fresh("a", "b", "c")
@@ -64,7 +64,7 @@ class ChangeChecks(Suite):
             expect({keys[0]: b"1", keys[1]: b"2"}, look(store, keys), f"the values that a change sees after {error!r}")
             expect([b"1", b"2", None], [store.read(key) for key in keys], f"what read() returns after {error!r}")
 
-    @check(10)
+    @deterministic_check(10)
     def test_write_outside(self) -> None:
         """A write outside the keys raises ValueError and changes nothing, wherever it stands among the writes."""
         store, keys = self.opened(), fresh("a", "b", "c", "outside", "A")
@@ -76,27 +76,27 @@ class ChangeChecks(Suite):
                 expect(ValueError, type(error), f"the error of an update that writes {outside} outside its keys")
                 expect({keys[0]: b"1", keys[1]: b"2", keys[3]: b"3"}, look(store, keys), "the values stored after it")
 
-    @check(5)
+    @deterministic_check(5)
     def test_no_residue_of_refusals(self) -> None:
         """Changes that write nothing leave nothing behind: no entry, lock, connection or transaction."""
         self._no_residue(lambda _: ({}, "refused"))
 
-    @check(5)
+    @deterministic_check(5)
     def test_no_residue_of_deletions(self) -> None:
         """Deletions of absent keys leave nothing behind."""
         self._no_residue(lambda _: ({self._residue[0]: None, self._residue[1]: None}, "deleted"))
 
-    @check(5)
+    @deterministic_check(5)
     def test_no_residue_of_errors(self) -> None:
         """Changes that raise leave nothing behind: no entry, lock, connection or transaction."""
         self._no_residue(_raising(KeyError("no")))
 
-    @check(5)
+    @deterministic_check(5)
     def test_no_residue_of_stops(self) -> None:
         """Changes that raise something other than an Exception, like KeyboardInterrupt, leave nothing behind."""
         self._no_residue(_raising(Stop("no")))
 
-    @check(10)
+    @deterministic_check(10)
     def test_no_residue_of_writes_outside(self) -> None:
         """Writes outside the keys leave nothing behind."""
         outside = fresh("outside")[0]

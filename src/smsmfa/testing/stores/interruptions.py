@@ -7,7 +7,7 @@ from typing import TypeAlias, TypeVar
 from ...typing import Change, Entry, Store
 from ..threads import Keys, Writes, intruded
 from .contention import persistently
-from .suite import Suite, check, expect, fresh, held, in_pairs, increment, look, put, seen
+from .suite import Suite, deterministic_check, expect, fresh, held, in_pairs, increment, look, put, seen
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -26,7 +26,7 @@ class InterruptionChecks(Suite):
     writes. A store that locks makes it wait.
     """
 
-    @check(2)
+    @deterministic_check(2)
     @in_pairs
     def test_update_meets_update(self, one: Store, other: Store) -> None:
         """No update is lost if it begins while another update of the same key runs its change."""
@@ -34,14 +34,14 @@ class InterruptionChecks(Suite):
         put(one, {key: b"0"})
         self._none_lost(one, other, key, [key], [key])
 
-    @check(2)
+    @deterministic_check(2)
     @in_pairs
     def test_first_write_meets_first_write(self, one: Store, other: Store) -> None:
         """No first write to an absent key is lost if it begins while another runs its change: no row can be locked."""
         [key] = fresh("k")
         self._none_lost(one, other, key, [key], [key])
 
-    @check(2)
+    @deterministic_check(2)
     @in_pairs
     def test_overlap_meets_overlap(self, one: Store, other: Store) -> None:
         """No update is lost if two updates share only one of several keys and some keys are absent."""
@@ -51,7 +51,7 @@ class InterruptionChecks(Suite):
             keys, others = [mine, shared], [shared, theirs]
             self._none_lost(one, other, shared, keys[::-1] if first else keys, others[::-1] if first else others)
 
-    @check(4)
+    @deterministic_check(4)
     def test_many_conflicts(self) -> None:
         """An update succeeds even if another one comes first forty times in a row, or tries for about five seconds."""
         stores, [key] = self.handles(), fresh("k")
@@ -64,7 +64,7 @@ class InterruptionChecks(Suite):
         expect(list(range(len(counted) + 1)), sorted([first, *counted]), "the counts that the updates saw")
         expect(b"%d" % (len(counted) + 1), one.read(key), "the count after all updates succeeded")
 
-    @check(2)
+    @deterministic_check(2)
     @in_pairs
     def test_decision_meets_decision(self, one: Store, other: Store) -> None:
         """Of two updates that each write one key only if the other key is absent, only one writes."""
@@ -76,7 +76,7 @@ class InterruptionChecks(Suite):
         self._one_decides(one, other, keys, claim)
         expect(1, len(look(one, keys)), "how many keys exist")
 
-    @check(2)
+    @deterministic_check(2)
     @in_pairs
     def test_decision_rewrites_the_rest(self, one: Store, other: Store) -> None:
         """Of two updates that each write one key only if the other is as before, and write the other anew, one does."""
@@ -89,7 +89,7 @@ class InterruptionChecks(Suite):
 
         self._one_decides(one, other, keys, claim)
 
-    @check(2)
+    @deterministic_check(2)
     @in_pairs
     def test_decision_deletes_the_absent(self, one: Store, other: Store) -> None:
         """Of two updates that each write one key only if the other is absent, and delete the other too, one does."""
@@ -101,7 +101,7 @@ class InterruptionChecks(Suite):
 
         self._one_decides(one, other, keys, claim)
 
-    @check(2)
+    @deterministic_check(2)
     @in_pairs
     def test_replacement_meets_update(self, one: Store, other: Store) -> None:
         """An update notices if the key is deleted and written again meanwhile, just as often as before."""
@@ -116,7 +116,7 @@ class InterruptionChecks(Suite):
                     f"the key had 5, was deleted and written {times} times as 40; seen by the update, final: {result}"
                 )
 
-    @check(2)
+    @deterministic_check(2)
     @in_pairs
     def test_deletion_meets_update(self, one: Store, other: Store) -> None:
         """An update that begins while another deletes the key either comes first or finds the key absent."""
@@ -131,7 +131,7 @@ class InterruptionChecks(Suite):
         if result not in ((6, [5], None), (5, [0], b"1")):
             raise AssertionError(f"the key had 5; deleted value, values seen by the update, final value: {result}")
 
-    @check(2)
+    @deterministic_check(2)
     @in_pairs
     def test_look_meets_update(self, one: Store, other: Store) -> None:
         """A change that writes nothing undoes nothing that another update wrote meanwhile."""
@@ -143,7 +143,7 @@ class InterruptionChecks(Suite):
         )
         expect(dict.fromkeys(keys, b"1"), look(one, keys), "the final values")
 
-    @check(5)
+    @deterministic_check(5)
     @in_pairs
     def test_error_meets_update(self, one: Store, other: Store) -> None:
         """A change that raises undoes nothing that another update wrote meanwhile."""
@@ -160,7 +160,7 @@ class InterruptionChecks(Suite):
         self._intruded(fail, lambda: other.update(keys, increment(*keys)))
         expect(dict.fromkeys(keys, b"1"), look(one, keys), "the final values")
 
-    @check(2)
+    @deterministic_check(2)
     @in_pairs
     def test_values_are_current_together(self, one: Store, other: Store) -> None:
         """A change sees values that existed at the same moment, even if another update comes while keys are read."""
@@ -171,7 +171,7 @@ class InterruptionChecks(Suite):
         )
         expect(1, len(set(values.values())), f"how many different values are in {values}")
 
-    @check(5)
+    @deterministic_check(5)
     @in_pairs
     def test_errors_are_of_values_current_together(self, one: Store, other: Store) -> None:
         """An exception that a change raises on values that never existed at the same moment is not passed on."""
@@ -192,7 +192,7 @@ class InterruptionChecks(Suite):
         values, _ = self._intruded(refused, lambda: other.update(keys, increment(*keys)), _TURNS)
         expect(1, len(set(values.values())), f"how many different values are in {values}")
 
-    @check(2)
+    @deterministic_check(2)
     @in_pairs
     def test_keys_in_opposite_orders(self, one: Store, other: Store) -> None:
         """Two updates with the same keys in opposite orders do not wait for each other forever."""
@@ -205,7 +205,7 @@ class InterruptionChecks(Suite):
         expect(list(range(len(counted) + 1)), sorted([first, *counted]), "the counts that the updates saw")
         expect(dict.fromkeys(keys, b"%d" % (len(counted) + 1)), look(one, keys), "the final values")
 
-    @check(1)
+    @deterministic_check(1)
     @in_pairs
     def test_nothing_is_seen_half_written(self, one: Store, other: Store) -> None:
         """No change sees one key of another update written and another key not."""
@@ -217,7 +217,7 @@ class InterruptionChecks(Suite):
             expect(1, len(set(values.values())), f"how many different values are in {values}")
         expect(dict.fromkeys(keys, b"1"), look(one, keys), "the final values")
 
-    @check(1)
+    @deterministic_check(1)
     @in_pairs
     def test_nothing_is_read_half_written(self, one: Store, other: Store) -> None:
         """Once read() returns one key of an update as written, it returns the others as written too."""
@@ -229,7 +229,7 @@ class InterruptionChecks(Suite):
         for values in reads:
             expect(sorted(map(str, values)), list(map(str, values)), "the values read, one key after the other")
 
-    @check(10)
+    @deterministic_check(10)
     @in_pairs
     def test_nothing_is_read_of_what_is_refused(self, one: Store, other: Store) -> None:
         """read() never returns what an update wrote if the update is refused for a write outside its keys."""

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ...typing import Entry, Store
-from .suite import Suite, check, expect, fresh, look
+from .suite import Suite, deterministic_check, expect, fresh, look
 
 _NAMES: tuple[str, ...] = ("k", "K", "k ", "kk", "k:")
 
@@ -84,7 +84,7 @@ _operations = st.lists(st.builds(Read, st.sampled_from(_NAMES)) | _updates(), mi
 class ModelChecks(Suite):
     """Sequences of calls that Hypothesis generates. They are the same in each run."""
 
-    @check(2)
+    @deterministic_check(2)
     def test_model(self) -> None:
         """Any sequence of reads and updates, through each store in turn, has the same results as on a dictionary."""
         stores = self.handles()

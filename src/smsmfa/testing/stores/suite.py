@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from functools import wraps
+from functools import partial, wraps
 from inspect import cleandoc
 from time import sleep
 from typing import Any, ClassVar, TypeVar
@@ -40,7 +40,9 @@ PROMISES = {
 }
 
 
-def check(promise: int, *needs: str) -> Callable[[Callable[[S], None]], Callable[[S], None]]:
+def check(
+    promise: int, *needs: str, deterministic: bool = False
+) -> Callable[[Callable[[S], None]], Callable[[S], None]]:
     """Make a method a check of a promise: skip it if a flag is not set, close its stores, and explain its failure.
 
     The check runs in a daemon thread, because the store may hang.
@@ -48,6 +50,8 @@ def check(promise: int, *needs: str) -> Callable[[Callable[[S], None]], Callable
     Args:
         promise: a number in :data:`PROMISES`.
         needs: the attributes and hooks that the check needs.
+        deterministic: whether the check is quick and needs no luck. ``pytest -k deterministic`` finds it by the
+            attribute of this name.
     """
 
     def decorate(method: Callable[[S], None]) -> Callable[[S], None]:
@@ -62,9 +66,15 @@ def check(promise: int, *needs: str) -> Callable[[Callable[[S], None]], Callable
                 error.add_note(f'See "What must hold" in the guide to writing a store: {promise}. {PROMISES[promise]}.')
                 raise
 
+        if deterministic:
+            vars(run)["deterministic"] = True
         return run
 
     return decorate
+
+
+#: Like :func:`check`, for one that is quick and needs no luck.
+deterministic_check = partial(check, deterministic=True)
 
 
 def in_pairs(method: Callable[[S, Store, Store], None]) -> Callable[[S], None]:

@@ -2,7 +2,7 @@
 
 from ...typing import Entry
 from ..collisions import known_collisions
-from .suite import MOST_KEYS, Suite, check, expect, expect_values, fresh, increment, look, put
+from .suite import MOST_KEYS, Suite, deterministic_check, expect, expect_values, fresh, increment, look, put
 
 #: Names that databases confuse: they differ in case, spaces, prefixes, separators, patterns, quotes or numbers.
 _NAMES = [
@@ -18,7 +18,7 @@ _HOUR = 3600
 class ValueChecks(Suite):
     """Keys and values."""
 
-    @check(3)
+    @deterministic_check(3)
     def test_absent(self) -> None:
         """read() returns None for an absent key, and the mapping that a change sees does not contain it."""
         store, keys = self.opened(), fresh("a", "b")
@@ -27,7 +27,7 @@ class ValueChecks(Suite):
         expect(False, store.update(keys, lambda values: ({}, keys[0] in values)), "whether an absent key is in values")
         expect(0, store.update(keys, lambda values: ({}, len(values))), "the length of values if all keys are absent")
 
-    @check(3)
+    @deterministic_check(3)
     def test_written_is_read(self) -> None:
         """read() and update() see a value as soon as it is written, and a later write replaces it."""
         store, [key] = self.opened(), fresh("k")
@@ -35,7 +35,7 @@ class ValueChecks(Suite):
             put(store, {key: value})
             expect_values(store, [key], {key: value})
 
-    @check(9)
+    @deterministic_check(9)
     def test_exact_bytes(self) -> None:
         """read() and update() return values as exactly bytes: not str, bytearray, memoryview or a subclass."""
         store, [key] = self.opened(), fresh("k")
@@ -44,7 +44,7 @@ class ValueChecks(Suite):
             expect(bytes, type(store.read(key)), f"the type that read() returns for {value!r}")
             expect(bytes, type(look(store, [key])[key]), f"the type that a change sees for {value!r}")
 
-    @check(9)
+    @deterministic_check(9)
     def test_every_byte(self) -> None:
         """Every byte of a value survives in every position, including zero bytes and white space at either end."""
         store, [key] = self.opened(), fresh("k")
@@ -52,7 +52,7 @@ class ValueChecks(Suite):
             put(store, {key: value})
             expect_values(store, [key], {key: value})
 
-    @check(9)
+    @deterministic_check(9)
     def test_empty_value(self) -> None:
         """An empty value is a value: it is not None, it is not absent, and it can replace another value."""
         store, keys = self.opened(), fresh("a", "b")
@@ -62,7 +62,7 @@ class ValueChecks(Suite):
         put(store, {keys[1]: b""})
         expect_values(store, keys, {keys[0]: b"full", keys[1]: b""})
 
-    @check(9)
+    @deterministic_check(9)
     def test_sizes(self) -> None:
         """A value of any size up to 136 kB comes back whole, and can shrink and grow."""
         store, [key] = self.opened(), fresh("k")
@@ -71,7 +71,7 @@ class ValueChecks(Suite):
             put(store, {key: value})
             expect_values(store, [key], {key: value})
 
-    @check(9)
+    @deterministic_check(9)
     def test_keys_that_look_alike(self) -> None:
         """Keys are compared as bytes: case, spaces, prefixes and punctuation matter, and no key is a pattern."""
         store, keys = self.opened(), fresh(*_NAMES)
@@ -84,7 +84,7 @@ class ValueChecks(Suite):
         store.update(keys[:1], lambda _: ({keys[0]: None}, None))
         expect_values(store, keys, {key: value for key, value in values.items() if key != keys[0]})
 
-    @check(9)
+    @deterministic_check(9)
     def test_keys_of_any_printable(self) -> None:
         """A key can contain every printable ASCII character, also at either end."""
         store, [space] = self.opened(), fresh("")
@@ -92,7 +92,7 @@ class ValueChecks(Suite):
         put(store, {key: key.encode() for key in keys})
         expect_values(store, keys, {key: key.encode() for key in keys})
 
-    @check(9)
+    @deterministic_check(9)
     def test_long_keys(self) -> None:
         """A key can be 250 characters long, and its last character matters."""
         store, [space] = self.opened(), fresh("")
@@ -100,7 +100,7 @@ class ValueChecks(Suite):
         put(store, {key: key.encode() for key in keys})
         expect_values(store, keys, {key: key.encode() for key in keys})
 
-    @check(9)
+    @deterministic_check(9)
     def test_hashes_are_long(self) -> None:
         """Two keys with the same hash of 32 bits have two values: do not use such a hash as the key."""
         store = self.opened()
@@ -110,7 +110,7 @@ class ValueChecks(Suite):
             expect_values(store, [one, other], {one: one.encode(), other: other.encode()})
             store.update([one, other], lambda values: (dict.fromkeys(values), None))
 
-    @check(1)
+    @deterministic_check(1)
     def test_sixteen_keys(self) -> None:
         """One update can read and write 16 keys. The factor never needs more."""
         store, keys = self.opened(), fresh(*map(str, range(MOST_KEYS)))
@@ -119,7 +119,7 @@ class ValueChecks(Suite):
         store.update(keys, lambda values: (dict.fromkeys(values), None))
         expect_values(store, keys, {})
 
-    @check(1)
+    @deterministic_check(1)
     def test_several_keys(self) -> None:
         """One update can write some keys, delete others and leave the rest, in any order and number."""
         store, keys = self.opened(), fresh(*map(str, range(10)))
@@ -129,7 +129,7 @@ class ValueChecks(Suite):
         old, new = dict.fromkeys(keys[3:6], b"old"), {keys[1]: b"new", keys[8]: b"new"}
         expect_values(store, keys, old | new)
 
-    @check(10)
+    @deterministic_check(10)
     def test_only_the_keys_asked_for(self) -> None:
         """A change sees only the keys of its update, whether they are a list or a tuple."""
         store, keys = self.opened(), fresh("a", "b", "c")
@@ -137,7 +137,7 @@ class ValueChecks(Suite):
         expect(dict.fromkeys(keys[:2], b"1"), look(store, keys[:2]), "what a change of two keys sees")
         expect({keys[2]: b"1"}, look(store, (keys[2],)), "what a change sees if the keys are a tuple")
 
-    @check(3)
+    @deterministic_check(3)
     def test_deleted(self) -> None:
         """Writing None deletes a key for read() and update(). The key can then be written again."""
         store, keys = self.opened(), fresh("a", "b")
@@ -147,7 +147,7 @@ class ValueChecks(Suite):
         put(store, {keys[0]: b"2"})
         expect_values(store, keys, {keys[0]: b"2", keys[1]: b"1"})
 
-    @check(3)
+    @deterministic_check(3)
     def test_deletion_of_nothing(self) -> None:
         """Deleting an absent key is not an error and leaves it absent, alone or beside a write."""
         store, keys = self.opened(), fresh("a", "b")
@@ -156,7 +156,7 @@ class ValueChecks(Suite):
         store.update(keys, lambda _: ({keys[0]: None, keys[1]: Entry(b"1")}, None))
         expect_values(store, keys, {keys[1]: b"1"})
 
-    @check(11)
+    @deterministic_check(11)
     def test_empty_mapping(self) -> None:
         """A change that returns an empty mapping changes no value and no lifetime, and creates no entry."""
         store, keys = self.opened(), fresh("a", "b", "c")
