@@ -117,7 +117,8 @@ def make_app(config: FactorConfig, store: AsyncStore, sender: AsyncSender, key: 
     async def api_login(name: Annotated[str, Body()], password: Annotated[str, Body()]):
         if not check_password(name, password):
             raise HTTPException(401, "wrong name or password")
-        return JSONResponse(await step.begin_api(name), 403)
+        required = await step.begin_api(name)  # None while the factor is turned off
+        return JSONResponse(required, 403) if required else {"user": name}
 
     @app.post("/api/session")
     async def api_session(mfa_token: Annotated[str, Body(embed=True)]):

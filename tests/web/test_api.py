@@ -152,7 +152,7 @@ def test_other_user(world):
     world.begin("bob")
     body = {"oob_code": sent["oob_code"], "binding_code": world.factor.outbox.code}
 
-    assert (403, "invalid_otp") == world.refused("POST", "verify", body)
+    assert (403, "transaction_not_found") == world.refused("POST", "verify", body)
 
 
 def test_lost_answer(world):
@@ -202,7 +202,7 @@ def test_unknown_transaction(world, oob_code):
 
     assert (403, "transaction_not_found") == world.refused("POST", "challenge", {"oob_code": oob_code})
     body = {"oob_code": oob_code, "binding_code": "123456"}
-    assert (403, "invalid_otp") == world.refused("POST", "verify", body)
+    assert (403, "transaction_not_found") == world.refused("POST", "verify", body)
 
 
 def test_recovery(world):

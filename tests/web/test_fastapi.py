@@ -431,3 +431,20 @@ def test_fresh_without_parentheses():
 
     with pytest.raises(TypeError, match=r"step\.fresh\(\)"):
         step.fresh(lambda request: "")
+
+
+def test_no_such_templates(tmp_path):
+    """A folder of templates that does not exist is refused."""
+    with pytest.raises(ConfigurationError, match="templates: there is no such folder"):
+        SecondStep(a_config(), AsyncMemoryStore(), AsyncOutbox(), templates=tmp_path / "nope")
+
+
+async def test_url_for_in_a_frame(tmp_path):
+    """An application's frame may use ``request`` and ``url_for``, as Starlette's own templates do."""
+    (tmp_path / "smsmfa").mkdir()
+    frame = "{{ url_for('smsmfa', page='account').path }} {{ request.url.path }}"
+    (tmp_path / "smsmfa" / "base.html").write_text(frame)
+    visitor = browser(World(templates=tmp_path).fastapi())
+    await visitor.post("/login")
+
+    assert "/mfa/account /mfa/enrol" == (await visitor.get("/mfa/enrol")).text

@@ -198,8 +198,10 @@ def _body(call: Call, body: bytes) -> Any:
         raise refusals.too_large(LONGEST_BODY)
     try:
         return msgspec.json.decode(body, type=call.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except msgspec.ValidationError as error:
         raise refusals.invalid(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise refusals.invalid("the body must be a JSON object, for example {}") from None
 
 
 def _bearer(headers: Mapping[str, str]) -> str:

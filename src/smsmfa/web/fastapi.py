@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import cached_property
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
 
@@ -87,6 +88,10 @@ class SecondStep:
     ) -> None:  # fmt: skip
         from jinja2 import FileSystemLoader
 
+        if isinstance(templates, str | PathLike) and not Path(templates).is_dir():
+            raise ConfigurationError(
+                "templates: there is no such folder; a relative path starts where the process runs"
+            )
         self.pages = AsyncSecondStep(
             config, store, sender, login=login, home=home, channels=channels, translate=translate,
             content_security_policy=content_security_policy, on_event=on_event, clock=clock,
@@ -238,7 +243,8 @@ class SecondStep:
         if isinstance(answer, Redirect):
             return Response(status_code=answer.status, headers={**headers, "Location": answer.location})
         if isinstance(answer, Page):
-            html = render(answer.template, answer.context, using=self._templates)
+            frame = {"request": request, "url_for": request.url_for}  # as Jinja2Templates gives them
+            html = render(answer.template, {**frame, **answer.context}, using=self._templates)
             return Response(html, answer.status, headers, "text/html")
         if isinstance(answer, File):
             return Response(answer.body, answer.status, headers, answer.content_type)

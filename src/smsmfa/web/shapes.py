@@ -208,6 +208,7 @@ class Call:
         errors: what can go wrong beside the store.
         limits: the scopes of ``RateLimited`` that it knows.
         names: errors whose names differ here.
+        dead: the name of a code that is refused because nothing is left to answer; ``""``: as of any wrong one.
     """
 
     name: str
@@ -219,11 +220,14 @@ class Call:
     errors: tuple[type[SmsMfaError], ...] = ()
     limits: tuple[str, ...] = ()
     names: Mapping[type[SmsMfaError], str] = attrs.field(factory=dict)
+    dead: str = ""
 
     def error_name(self, error: SmsMfaError) -> str:
         """Return the described system's name of an error, or ours where it has none."""
         if isinstance(error, RateLimited):
             return _LIMITS.get(error.scope, _SMS)
+        if self.dead and type(error) is CodeRejected and error.attempts_left == 0:
+            return self.dead
         return self.name_of(type(error))
 
     def name_of(self, kind: type[SmsMfaError]) -> str:
@@ -240,6 +244,8 @@ class Call:
         for kind in kinds:
             names = found.setdefault(kind.http_status, [])
             names += [name for name in [self.name_of(kind)] if name not in names]
+        if self.dead:
+            found[CodeRejected.http_status].append(self.dead)
         if self.limits:
             found[RateLimited.http_status] = list(dict.fromkeys(_LIMITS.get(scope, _SMS) for scope in self.limits))
         return dict(sorted(found.items()))
@@ -262,7 +268,7 @@ CALLS = (
     Call(
         name="verify", path="verify", summary="Check a code: ends an enrolment, and the second step",
         body=MfaVerify, answer=MfaVerified, limits=("guesses",),
-        errors=(*_CODES, CodeExpired, Locked, AlreadyEnrolled, PhoneInUse, NotEnrolled),
+        errors=(*_CODES, CodeExpired, Locked, AlreadyEnrolled, PhoneInUse, NotEnrolled), dead="transaction_not_found",
     ),
     Call(
         name="recover", path="recover", summary="Check a recovery code: ends the second step", body=MfaRecover,
