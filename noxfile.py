@@ -34,7 +34,10 @@ def group(name: str) -> list[str]:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, except the thorough ones and most in a browser. Arguments go to pytest: ``python -m nox -- -k limiter``."""
+    """Run the tests, except the thorough ones and most of those in a browser.
+
+    Arguments go to pytest: ``python -m nox -- -k limiter``.
+    """
     session.install("-e", ".", *group("tests"))
     session.run("python", "-m", "pytest", *PARALLEL, *session.posargs)
 

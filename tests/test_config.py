@@ -151,7 +151,7 @@ class TestAccepted:
 
     def test_unknown_regions_are_named(self):
         """A region that is none is named, so that a reader sees that the United Kingdom is "GB", in capitals."""
-        with pytest.raises(ConfigurationError, match="ALL_REGIONS; not 'UK', 'us'$"):
+        with pytest.raises(ConfigurationError, match=r"ALL_REGIONS; not 'UK', 'us'$"):
             a_config(regions={"UK", "us", "DE"})
 
     @pytest.mark.parametrize(

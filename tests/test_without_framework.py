@@ -1,4 +1,4 @@
-"""The login of the page "Without a framework", put together from its blocks and used as honest people and others use it."""
+"""The login of the page "Without a framework", put together from its blocks and used as people and others use it."""
 
 import re
 from datetime import timedelta

@@ -47,9 +47,9 @@ class StoreConformance(_Checks, ForkChecks):
     Each check is a method, and its docstring is the promise. A check runs in a daemon thread, so a store that hangs is
     a failure and not the end of the run. The checks need no empty database, and close the stores they open.
 
-    The attributes below and the hooks :meth:`enclosing_transaction`, :meth:`failing` and :meth:`disturb` say what else
+    The attributes below and the hooks :meth:`enclosing_transaction`, ``failing`` and :meth:`disturb` say what else
     a store can do. Checks that need one you did not set are skipped, and pytest's summary says so. The hook
-    :meth:`pass_time` spares a store with a clock of its own the two seconds that one check waits.
+    ``pass_time`` spares a store with a clock of its own the two seconds that one check waits.
 
     Attributes:
         shared: every call of ``make_store`` opens the same data.
