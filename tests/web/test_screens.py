@@ -7,7 +7,7 @@ import pytest
 from support import NUMBER, OTHER_NUMBER, THIRD_NUMBER, a_config, wrong
 from web.visitor import TEMPLATES, Site, Visitor, read
 
-from smsmfa import Limits, MemoryStore, SmsMfaError
+from smsmfa import Limits, MemoryStore, SenderMisconfigured, SmsMfaError, StoreError
 from smsmfa.limiter import Limit
 from smsmfa.testing import FaultyStore
 from smsmfa.web import Request
@@ -365,3 +365,31 @@ def test_all_templates():
     assert {f"smsmfa/{name}.html" for name in names | {"_hidden", "_problem", "unavailable", "wait"}} == set(
         TEMPLATES.list_templates(extensions=["html"])
     )
+
+
+class TestLog:
+    """What operators learn of errors that a page only hints at."""
+
+    def test_store(self, caplog, site):
+        """A failing store is logged with its traceback, each time it fails."""
+        visitor = Visitor(site).log_in()
+        site.store.read = failing(StoreError("PostgreSQL: OperationalError"))
+        visitor.get("code")
+
+        assert ["StoreError: PostgreSQL: OperationalError"] == caplog.messages
+        assert caplog.records[0].exc_info
+
+    def test_carrier(self, caplog, site):
+        """A carrier that does not send is logged in plain words, and not again when the page is only shown."""
+        site.outbox.outcomes = [SenderMisconfigured("no credentials"), SenderMisconfigured("wrong credentials")]
+        Visitor(site).log_in().submit("Send").get("code")
+
+        assert ["SenderMisconfigured: no credentials", "SenderMisconfigured: wrong credentials"] == caplog.messages
+        assert [None, None] == [record.exc_info for record in caplog.records]
+
+
+def failing(error):
+    def fail(*arguments):
+        raise error
+
+    return fail

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -11,7 +12,7 @@ from secrets import token_urlsafe
 from typing import Any
 
 from ..config import FactorConfig
-from ..exceptions import CodeUsed, Locked, PhoneNumberError, RateLimited, SmsMfaError, StoreError
+from ..exceptions import CodeUsed, DeliveryError, Locked, PhoneNumberError, RateLimited, SmsMfaError, StoreError
 from ..typing import SMS, VOICE, WHATSAPP
 from ..values import Challenge, EnrolledPhone, Status
 from .countries import choices, preselected
@@ -218,6 +219,7 @@ class Screens:
         if error is not None:
             problem = explain(error, step=step, texts=texts, digits=self._config.digits, example=example)
             status, headers = error.http_status, {**self._headers, **error.headers}
+            log(error)
         # A form whose answer nobody knows keeps its nonce, so that pressing the button again is the same request.
         nonce = request.form.get("nonce") if isinstance(error, StoreError) else None
         common = {
@@ -256,6 +258,13 @@ class Screens:
             "can_prefer": not first and not phone.disabled, "change": change + replace,
             "remove": _path(request, f"account/remove?phone={phone.id}"), "since": _day(phone.enrolled_at),
         }  # fmt: skip
+
+
+def log(error: SmsMfaError) -> None:
+    """Tell operators why a page says that something went wrong, once: what a session remembers was never raised."""
+    if error.http_status >= 500 and error.__traceback__ is not None:
+        cause = None if isinstance(error, DeliveryError) else error  # a carrier's own error may hold an address
+        logging.getLogger("smsmfa").error("%s: %s", type(error).__name__, error, exc_info=cause)
 
 
 def _must_wait(status: Status, challenge: Challenge | None, error: SmsMfaError | None) -> bool:

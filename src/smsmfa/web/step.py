@@ -16,6 +16,7 @@ from ..verifier import AsyncVerifier, Verifier
 from .account import AccountPages, AsyncAccountPages
 from .base import CONTENT_SECURITY_POLICY, LOGIN, NEW_NUMBER, question_of
 from .requests import Answer, Request
+from .screens import log
 from .words import Translate
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class SecondStep(AccountPages):
         try:
             self._asked(request, visit, self.verifier.challenge(user_id, locale=request.language))
         except SmsMfaError as error:
+            log(error)
             self._refused(request, visit, error)
         return self._see(request, "code")
 
@@ -297,6 +299,7 @@ class AsyncSecondStep(AsyncAccountPages):
         try:
             self._asked(request, visit, await self.verifier.challenge(user_id, locale=request.language))
         except SmsMfaError as error:
+            log(error)
             self._refused(request, visit, error)
         return self._see(request, "code")
 

@@ -221,3 +221,14 @@ def test_csrf_field(site, visitor):
     visitor.log_in()
     assert 2 == visitor.text.count('name="csrfmiddlewaretoken"')
     assert settings.config().app_name in visitor.text
+
+
+def test_no_way_back(site, visitor):
+    """A page between the steps has no link to the login, which may lead back to it. A step-up can be cancelled."""
+    site.user()
+    visitor.log_in()
+    assert "Cancel" not in visitor.response.content.decode()
+    visitor.enter()
+    site.later(minutes=11)
+
+    assert "Cancel" in visitor.get("/mfa/step-up").response.content.decode()

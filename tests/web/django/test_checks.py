@@ -90,3 +90,9 @@ def test_required(site, given, ids):
     """The setting says for whom. What else is wrong with the settings is found by the app of the store."""
     with site.settings(**given):
         assert ids == found()
+
+
+def test_unset(site):
+    """A project without ``SMSMFA`` is told before its first login."""
+    with override_settings(SMSMFA=None):
+        assert "smsmfa.E016" in found()

@@ -2,10 +2,12 @@
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, get_user_model, login
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, transaction
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
@@ -343,3 +345,12 @@ def test_direct(site):
     request.session = SessionStore()
 
     assert "ok" == SecondStepMiddleware(lambda request: HttpResponse("ok"))(request).text
+
+
+@pytest.mark.parametrize("app", ["smsmfa.stores.django", "smsmfa.web.django"])
+def test_missing_app(site, app):
+    """Without its apps the middleware does not start, and says which one is missing."""
+    others = [one for one in settings.INSTALLED_APPS if one != app]
+
+    with override_settings(INSTALLED_APPS=others), pytest.raises(ImproperlyConfigured, match=app):
+        SecondStepMiddleware(lambda request: None)

@@ -110,7 +110,10 @@ def _body(request: HttpRequest, answer: Answer) -> HttpResponse:
         return redirect
     if isinstance(answer, Page):
         field = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', get_token(request))
-        return render(request, answer.template, {**answer.context, "csrf_field": field}, status=answer.status)
+        context = {**answer.context, "csrf_field": field}
+        if context.get("cancel") == pages().login:  # which may lead back here, since Django knows the user already
+            context["cancel"] = ""
+        return render(request, answer.template, context, status=answer.status)
     if isinstance(answer, File):
         return HttpResponse(answer.body, content_type=answer.content_type)
     assert isinstance(answer, Problem)  # noqa: S101

@@ -38,6 +38,15 @@ def check_middleware(app_configs: Any = None, **_: object) -> list[checks.CheckM
     return []
 
 
+@checks.register(checks.Tags.security)
+def check_settings(app_configs: Any = None, **_: object) -> list[checks.CheckMessage]:
+    """Ask for ``SMSMFA``, without which no login works."""
+    if getattr(project, "SMSMFA", None) is None:
+        hint = "Set SMSMFA, as the page about Django shows."
+        return [checks.Error("SMSMFA is not set, so nobody can log in.", hint=hint, id="smsmfa.E016")]
+    return []
+
+
 @checks.register(checks.Tags.urls)
 def check_urls(app_configs: Any = None, **_: object) -> list[checks.CheckMessage]:
     """Ask for the pages' URLs."""

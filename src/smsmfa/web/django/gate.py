@@ -34,7 +34,9 @@ def required() -> Required:
         try:
             given = _REQUIRED.get(given) or import_string(given)
         except ImportError as error:
-            raise ConfigurationError(f'SMSMFA["required"]: "{given}" cannot be imported: {error}') from error
+            raise ConfigurationError(
+                f'SMSMFA["required"]: "everybody", "staff", or a dotted path; "{given}" cannot be imported: {error}'
+            ) from error
     if not callable(given):
         raise ConfigurationError(
             'SMSMFA["required"]: "everybody", "staff", or a function that takes a user, or its dotted path'

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.apps import apps
 from django.conf import settings as project
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.auth.views import LoginView, LogoutView
 from django.contrib.sessions.backends.base import SessionBase
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 
@@ -20,6 +22,7 @@ from ..visit import ENTRY
 from .adapter import next_page, pages, plain, respond
 from .gate import must, refusal
 
+_APPS = ("smsmfa.stores.django", "smsmfa.web.django")
 #: The attribute of a session object in which a user logged in during this request.
 _MARK = "_smsmfa_logged_in"
 #: The names of URLs for whoever is not in, as Django's own URLs and its admin use them.
@@ -39,6 +42,9 @@ class SecondStepMiddleware:
     async_capable = True
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        for app in _APPS:
+            if not apps.is_installed(app):
+                raise ImproperlyConfigured(f'INSTALLED_APPS: add "{app}", which SecondStepMiddleware needs')
         self.get_response = get_response
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
