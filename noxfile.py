@@ -23,8 +23,6 @@ TESTED = ("tests", "docs", "examples", "benchmarks", "conftest.py", "pyproject.t
 #: Run the tests in parallel, as ``conftest.py`` schedules them. Many wait for a server or a process, so there are more
 #: workers than cores.
 PARALLEL = ("-n", str(WORKERS))
-#: Leave out the tests in a browser: the sessions ``tests`` and ``browser`` run them.
-WITHOUT_BROWSER = ("--ignore=tests/browser",)
 
 
 def group(name: str) -> list[str]:
@@ -34,7 +32,7 @@ def group(name: str) -> list[str]:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, except the thorough ones and most of those in a browser.
+    """Run the tests, except the thorough ones and those in a browser.
 
     Arguments go to pytest: ``python -m nox -- -k limiter``.
     """
@@ -88,7 +86,7 @@ def wheel(session: nox.Session) -> None:
     session.run("python", "-m", "build", "--outdir", str(built), silent=True)
     session.install(*(str(file) for file in built.glob("*.whl")), *group("tests"))
     with session.chdir(_copy_of_tests(session)):
-        session.run("python", "-m", "pytest", *PARALLEL, *WITHOUT_BROWSER, "--cov", "--cov-report=", *session.posargs)
+        session.run("python", "-m", "pytest", *PARALLEL, "--cov", "--cov-report=", *session.posargs)
         session.run("coverage", "report", "--fail-under=100")
         session.run("python", "tests/each_module.py")
 
@@ -105,7 +103,7 @@ def lowest(session: nox.Session) -> None:
     constraints = Path(_scratch(session), "oldest.txt")
     constraints.write_text("\n".join(oldest) + "\n", encoding="utf-8")
     session.install(".", *group("tests"), "--constraint", str(constraints))
-    session.run("python", "-m", "pytest", *PARALLEL, *WITHOUT_BROWSER, "--ignore=tests/testing", *session.posargs)
+    session.run("python", "-m", "pytest", *PARALLEL, "--ignore=tests/testing", *session.posargs)
 
 
 @nox.session

@@ -8,8 +8,8 @@ from browser.sites import SITES, USER
 from browser.wire import PATIENCE, Wire
 from support import NUMBER, Factor, wrong
 
-#: The frameworks for the fixture ``visit``: the first in every run, all of them where the marker ``browser`` runs.
-FRAMEWORKS = [pytest.param(name, marks=pytest.mark.browser if place else ()) for place, name in enumerate(SITES)]
+#: The frameworks for the fixture ``visit``.
+FRAMEWORKS = list(SITES)
 #: Marks a test of our own files, which no framework changes.
 once = pytest.mark.parametrize("visit", FRAMEWORKS[:1], indirect=True)
 RECOVERY_CODE = re.compile(r"[0-9A-Z]{4}(?:-[0-9A-Z]{4}){5}")

@@ -9,6 +9,8 @@ from support import NUMBER, OTHER_NUMBER
 from smsmfa import Limit, Limits
 from smsmfa.stores.sqlite import SqliteStore
 
+pytestmark = pytest.mark.browser
+
 DAY = timedelta(days=1)
 
 

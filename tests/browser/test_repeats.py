@@ -6,6 +6,8 @@ from browser.sites import USER
 from browser.states import Failing
 from support import NUMBER, OTHER_NUMBER
 
+pytestmark = pytest.mark.browser
+
 both = pytest.mark.parametrize("before", [True, False], ids=["at once", "one by one"])
 #: The first tab waits for the second, because the driver waits for the page of a tab that was clicked.
 TWO_TABS = (

@@ -6,7 +6,7 @@ import pytest
 from browser.person import once
 from browser.states import recovery_codes
 
-pytestmark = once
+pytestmark = [pytest.mark.browser, once]
 #: Gives the page a phone whose message the browser reads.
 PHONE = """
 window.OTPCredential = window.OTPCredential || function () {};
