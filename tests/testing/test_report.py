@@ -48,7 +48,7 @@ def test_in_a_quiet_run(tmp_path):
 
     assert [
         "smsmfa.testing: TestLimiter: 1 check ran, 1 skipped (shared is False, so limiters do not share their buckets)",
-        "smsmfa.testing: TestMine: 1 check ran, 2 skipped (not set: fork, processes)",
+        "smsmfa.testing: TestMine: 2 checks ran, 2 skipped (not set: fork, processes)",
     ] == [line for line in run.stdout.splitlines() if line.startswith("smsmfa.testing")]
 
 
