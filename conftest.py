@@ -59,6 +59,10 @@ pytest_collect_file = Sybil(
 ).pytest()
 
 
+#: The folders whose tests wait for servers and other processes.
+SLOW = ("tests/stores/", "tests/examples/", "tests/testing/stores/", "tests/web/django/", "tests/test_docs.py")
+
+
 class Scheduling(LoadScopeScheduling):
     """Keep in one worker each class, the rest of each module, each document, and all tests of Redis.
 
@@ -75,8 +79,14 @@ class Scheduling(LoadScopeScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Use our scheduling, whatever ``--dist`` says."""
+    """Use our scheduling, whatever ``--dist`` says, in the order of collection."""
+    config.option.loadscopereorder = False
     return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what waits for servers and processes, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
 
 
 @pytest.hookimpl(tryfirst=True)
