@@ -92,7 +92,9 @@ class StepBase:
                 raise ConfigurationError(f'{name}: a path of the same site, for example "/{name}"')
         if SMS not in channels or not set(channels) <= set(CHANNELS):
             raise ConfigurationError(f'channels: those of {", ".join(CHANNELS)} that the sender has, with "sms"')
-        self.config, self.login, self.home = config, login, home
+        self.config: FactorConfig = config
+        self.login: str = login
+        self.home: str = home
         self._channels = tuple(channels)
         self._clock = checked_clock(clock)
         self._headers = {

@@ -92,7 +92,7 @@ class SecondStep:
             raise ConfigurationError(
                 "templates: there is no such folder; a relative path starts where the process runs"
             )
-        self.pages = AsyncSecondStep(
+        self.pages: AsyncSecondStep = AsyncSecondStep(
             config, store, sender, login=login, home=home, channels=channels, translate=translate,
             content_security_policy=content_security_policy, on_event=on_event, clock=clock,
         )  # fmt: skip

@@ -52,7 +52,7 @@ class SecondStep:
         content_security_policy: str = CONTENT_SECURITY_POLICY, api: bool = False, on_event: Listener | None = None,
         clock: Clock | None = None,
     ) -> None:  # fmt: skip
-        self.pages = Pages(
+        self.pages: Pages = Pages(
             config, store, sender, login=login, home=home, channels=channels, translate=translate,
             content_security_policy=content_security_policy, on_event=on_event, clock=clock,
         )  # fmt: skip

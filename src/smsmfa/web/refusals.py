@@ -24,7 +24,7 @@ class Refused(Exception):
             "type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail,
             "error": error, "code": error,
         }  # fmt: skip
-        self.answer = Problem(status=status, headers={**HEADERS, **(headers or {})}, body=body)
+        self.answer: Problem = Problem(status=status, headers={**HEADERS, **(headers or {})}, body=body)
 
 
 def invalid(detail: str) -> Refused:

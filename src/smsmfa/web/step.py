@@ -50,8 +50,8 @@ class SecondStep(AccountPages):
         clock: Clock | None = None,
     ) -> None:  # fmt: skip
         super().__init__(config, login, home, channels, translate, content_security_policy, clock)
-        self.enroller = Enroller(config, store, sender, on_event=on_event, clock=clock)
-        self.verifier = Verifier(config, store, sender, on_event=on_event, clock=clock)
+        self.enroller: Enroller = Enroller(config, store, sender, on_event=on_event, clock=clock)
+        self.verifier: Verifier = Verifier(config, store, sender, on_event=on_event, clock=clock)
 
     def begin(self, request: Request, user_id: UserId, *, next: str | None = None) -> Answer:  # noqa: A002
         """Begin the second step of a user who gave the right password. It sends the code.
@@ -268,8 +268,8 @@ class AsyncSecondStep(AsyncAccountPages):
         clock: Clock | None = None,
     ) -> None:  # fmt: skip
         super().__init__(config, login, home, channels, translate, content_security_policy, clock)
-        self.enroller = AsyncEnroller(config, store, sender, on_event=on_event, clock=clock)
-        self.verifier = AsyncVerifier(config, store, sender, on_event=on_event, clock=clock)
+        self.enroller: AsyncEnroller = AsyncEnroller(config, store, sender, on_event=on_event, clock=clock)
+        self.verifier: AsyncVerifier = AsyncVerifier(config, store, sender, on_event=on_event, clock=clock)
 
     async def begin(self, request: Request, user_id: UserId, *, next: str | None = None) -> Answer:  # noqa: A002
         """Begin the second step of a user who gave the right password. It sends the code.

@@ -34,13 +34,13 @@ class Site:
 
     def __init__(self, directory: Path, clock: Callable[[], int] | None = None) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.archive = Archive(directory / "site.sqlite3")
-        self.store = SqliteStore(directory / "factor.sqlite3")
+        self.archive: Archive = Archive(directory / "site.sqlite3")
+        self.store: SqliteStore = SqliteStore(directory / "factor.sqlite3")
         self._clock, self._lock = clock, Lock()
         if "secret" not in self.archive.settings():
             self.archive.save({"secret": new_secret(), "cookies": new_secret(), **DEFAULTS})
-        self.settings = self._saved()
-        self.app = self._built(self.settings)
+        self.settings: Settings = self._saved()
+        self.app: Flask = self._built(self.settings)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""

@@ -13,7 +13,7 @@ class SecondStepConfig(AppConfig):
     name = "smsmfa.web.django"
     label = "smsmfa_web"
     verbose_name: str = "SMS second factor: pages"
-    path = str(Path(__file__).parents[1])  # the templates of all frameworks are there
+    path: str = str(Path(__file__).parents[1])  # the templates of all frameworks are there
 
     def ready(self) -> None:
         """Register the system checks, and the names in ``SMSMFA`` that the pages read."""
