@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from functools import partial, wraps
+from functools import wraps
 from inspect import cleandoc
 from time import sleep
 from typing import Any, ClassVar, TypeVar
