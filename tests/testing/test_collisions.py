@@ -5,7 +5,14 @@ import zlib
 
 import pytest
 
-from smsmfa.testing.collisions import collisions, known_collisions
+from smsmfa.testing.collisions import _searches, collisions, known_collisions
+
+
+@pytest.fixture(autouse=True)
+def anew():
+    """Search anew, whatever other tests have found."""
+    known_collisions.cache_clear()
+    _searches.cache_clear()
 
 
 def times(factor):

@@ -11,7 +11,7 @@ from smsmfa import Limits, MemoryStore, SenderMisconfigured, SmsMfaError, StoreE
 from smsmfa.limiter import Limit
 from smsmfa.testing import FaultyStore
 from smsmfa.web import Request
-from smsmfa.web.screens import read_file
+from smsmfa.web.screens import _version, read_file
 from smsmfa.web.words import Texts
 
 HOUR = timedelta(hours=1)
@@ -393,3 +393,13 @@ def failing(error):
         raise error
 
     return fail
+
+
+def test_files():
+    """The style sheet is read once, and its address names its content."""
+    read_file.cache_clear()
+    _version.cache_clear()
+    visitor = Visitor(Site()).log_in()
+
+    assert f"/mfa/static/smsmfa.css?v={_version('smsmfa.css')}" in visitor.page.html
+    assert read_file("smsmfa.css") is read_file("smsmfa.css")

@@ -246,7 +246,8 @@ def test_caught(server, check, store, monkeypatch):
 @pytest.mark.parametrize("check, store", [(check, store) for check, stores in DISTURBED.items() for store in stores])
 def test_caught_beside(check, store):
     """A store that loses data to what happens beside it fails the check; a correct one passes."""
-    assert {check} == failed(disturbed(store), [check])
+    runs = (failed(disturbed(store), [check]) for _ in range(5))  # a busy machine may run one thread after the other
+    assert {check} == next(filter(None, runs), set())
     assert set() == failed(disturbed(DictStore), [check])
 
 

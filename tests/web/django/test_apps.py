@@ -4,10 +4,12 @@ from django.apps import apps
 from django.template.loader import get_template
 
 from smsmfa.stores.django import settings
+from smsmfa.web.django.apps import SecondStepConfig
 
 
 def test_templates(site):
     """The app brings the templates of all frameworks."""
+    assert isinstance(apps.get_app_config("smsmfa_web"), SecondStepConfig)
     assert "web/templates/smsmfa/base.html" in get_template("smsmfa/base.html").origin.name
 
 
