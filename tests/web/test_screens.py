@@ -395,7 +395,7 @@ def failing(error):
     return fail
 
 
-def test_files():
+def test_address_of_files():
     """The style sheet is read once, and its address names its content."""
     read_file.cache_clear()
     _version.cache_clear()
