@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Literal, TypeAlias
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..core.arguments import exact
-from .visit import HALFWAY, UserId
+from .visit import HALFWAY, TaggedId, UserId, tagged, untagged
 
 if TYPE_CHECKING:
     from ..config import FactorConfig
-
-#: A user id as the token has it: a ``UUID`` with a tag.
-_Tagged: TypeAlias = int | str | tuple[Literal["uuid"], str]
 
 _KEY_ID, _MAC = 4, 16
 #: A longer text is not read as a token (characters).
@@ -38,19 +33,19 @@ class MfaToken(msgspec.Struct, frozen=True, array_like=True):
         proof: the token of the ``Verification``, or ``None`` before the second step.
     """
 
-    user: _Tagged
+    user: TaggedId
     at: int
     proof: str | None = None
 
     @classmethod
     def of(cls, user_id: UserId, at: int, proof: str | None = None) -> MfaToken:
         """Return the content of a token for a user."""
-        return cls(_tagged(user_id), at, proof)
+        return cls(tagged(user_id), at, proof)
 
     @property
     def user_id(self) -> UserId:
         """The user id as the application gave it."""
-        return UUID(self.user[1]) if isinstance(self.user, tuple) else self.user
+        return untagged(self.user)
 
     def is_expired(self, now: int) -> bool:
         """Tell whether its ten minutes are over (system.md, "MFA token")."""
@@ -83,13 +78,6 @@ def read(config: FactorConfig, text: str) -> MfaToken | None:
     if not compare_digest(generator.sign(_LABEL, config.key_prefix, payload), mac):
         return None
     return msgspec.json.decode(payload[_KEY_ID:], type=MfaToken)
-
-
-def _tagged(user_id: UserId) -> _Tagged:
-    """Return a user id as a plain value: frameworks have subclasses of ``str`` and ``int``."""
-    if isinstance(user_id, UUID):
-        return ("uuid", str(user_id))
-    return exact(user_id) if isinstance(user_id, str) else int(user_id)
 
 
 def _text(signed: bytes) -> str:

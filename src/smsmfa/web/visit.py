@@ -15,6 +15,9 @@ from ..core.arguments import exact
 
 UserId: TypeAlias = "str | int | UUID"
 
+#: A user id as JSON has it: a ``UUID`` with a tag.
+TaggedId: TypeAlias = int | str | tuple[Literal["uuid"], str]
+
 #: The one entry of the session that the pages use.
 ENTRY = "smsmfa"
 #: For how many seconds a visitor who gave the password may take the second step (system.md, "MFA token").
@@ -41,7 +44,7 @@ class Visit(msgspec.Struct, omit_defaults=True):
         said: the last refusal of a message, as code, scope, and until when it holds.
     """
 
-    user: int | str | tuple[Literal["uuid"], str]
+    user: TaggedId
     since: _Seconds
     token: str
     next: str
@@ -53,7 +56,7 @@ class Visit(msgspec.Struct, omit_defaults=True):
     @property
     def user_id(self) -> UserId:
         """The user id as the application gave it: a ``UUID`` is stored with a tag."""
-        return UUID(self.user[1]) if isinstance(self.user, tuple) else self.user
+        return untagged(self.user)
 
     def owns(self, form_token: str) -> bool:
         """Tell whether a form was drawn for this visit: the protection from forged requests."""
@@ -73,7 +76,7 @@ class Visit(msgspec.Struct, omit_defaults=True):
 
 def begun(session: MutableMapping[str, Any], user_id: UserId, next_page: str, now: int) -> Visit:
     """Return a new visit of a user who gave the password. Forms of the same halfway user in another tab stay good."""
-    before, user = read(session, now), _as_json(user_id)
+    before, user = read(session, now), tagged(user_id)
     visit = Visit(user, now, token_urlsafe(24), next_page)
     if before is not None and before.user == user and not before.is_in:
         visit.token, visit.pending = before.token, before.pending
@@ -106,11 +109,16 @@ def read(session: MutableMapping[str, Any], now: int) -> Visit | None:
     return visit if known and (visit.is_in or -_SKEW <= now - visit.since < HALFWAY) else None
 
 
-def _as_json(user_id: UserId) -> int | str | tuple[Literal["uuid"], str]:
-    """Return a user id as a plain value: frameworks have subclasses of ``str`` and ``int``."""
+def tagged(user_id: UserId) -> TaggedId:
+    """Return a user id as a plain value of JSON: frameworks have subclasses of ``str`` and ``int``."""
     if isinstance(user_id, UUID):
         return ("uuid", str(user_id))
     return exact(user_id) if isinstance(user_id, str) else int(user_id)
+
+
+def untagged(user: TaggedId) -> UserId:
+    """Return a user id as the application gave it."""
+    return UUID(user[1]) if isinstance(user, tuple) else user
 
 
 def _bytes(text: str) -> bytes:
