@@ -1,7 +1,9 @@
 """Settings for every test run, and the runner for the Python blocks of the README and the documentation."""
 
+import gc
 import os
 import warnings
+from functools import _lru_cache_wrapper
 
 import coverage
 import pytest
@@ -59,6 +61,9 @@ pytest_collect_file = Sybil(
 ).pytest()
 
 
+#: Which test module runs.
+MODULE = pytest.StashKey[str]()
+
 #: The folders whose tests wait for servers and other processes.
 SLOW = ("tests/stores/", "tests/examples/", "tests/testing/stores/", "tests/web/django/", "tests/test_docs.py")
 
@@ -91,6 +96,16 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item):
-    """Tell coverage which test module runs, for ``tests/each_module.py``."""
+    """Tell coverage which test module runs, for ``tests/each_module.py``, and let it find every cache empty."""
     if measured := coverage.Coverage.current():
-        measured.switch_context(item.nodeid.partition("::")[0])
+        module = item.nodeid.partition("::")[0]
+        measured.switch_context(module)
+        if item.config.stash.get(MODULE, None) != module:
+            item.config.stash[MODULE] = module
+            _empty_caches()
+
+
+def _empty_caches():
+    for one in gc.get_objects():
+        if type(one) is _lru_cache_wrapper and (one.__module__ or "").startswith("smsmfa."):
+            one.cache_clear()

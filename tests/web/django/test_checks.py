@@ -2,13 +2,14 @@
 
 import pytest
 from django.core.checks import run_checks
+from django.core.checks.registry import registry
 from django.db import connections, transaction
 from django.test import override_settings
 from django.utils.deprecation import MiddlewareMixin
 from web.django import site as urls
 from web.django.site import MIDDLEWARE
 
-from smsmfa.web.django import SecondStepMiddleware
+from smsmfa.web.django import SecondStepMiddleware, checks
 
 OURS = "smsmfa.web.django.SecondStepMiddleware"
 AUTH = "django.contrib.auth.middleware.AuthenticationMiddleware"
@@ -49,6 +50,11 @@ def test_middleware(site, middleware, ids):
     """The middleware, or one derived from it, comes after that for the login."""
     with override_settings(MIDDLEWARE=middleware):
         assert ids == found()
+
+
+def test_registered(site):
+    """Django runs every check of the module."""
+    assert {one for name, one in vars(checks).items() if name.startswith("check_")} <= set(registry.get_checks())
 
 
 class NoUrls:
