@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import alogin, authenticate, get_user_model, login
 from django.contrib.auth.views import LoginView, LogoutView
+from django.core.checks.registry import registry
 from django.core.management import call_command
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.test import Client, override_settings
@@ -27,6 +28,7 @@ from smsmfa.web.django import (
     FreshSecondStepMixin,
     SecondStepExemptMixin,
     SecondStepRequiredMixin,
+    checks,
     fresh_second_step,
     second_step_exempt,
     second_step_required,
@@ -135,6 +137,20 @@ urlpatterns = [
 # --- the site
 
 
+#: The system checks of the app, which Django runs only while a site has the app.
+CHECKS = {one for one in registry.registered_checks if one.__module__ == checks.__name__}
+registry.registered_checks -= CHECKS
+
+
+@contextmanager
+def checked():
+    registry.registered_checks |= CHECKS
+    try:
+        yield
+    finally:
+        registry.registered_checks -= CHECKS
+
+
 @cache
 def migrated():
     """Return a SQLite file with the tables of all apps, to copy."""
@@ -184,7 +200,7 @@ def site(folder, **changes):
         "INSTALLED_APPS": apps, "MIDDLEWARE": MIDDLEWARE, "ROOT_URLCONF": __name__, "TEMPLATES": templates,
         "LOGIN_REDIRECT_URL": "/",
     }  # fmt: skip
-    with project.known(project.sqlite_settings(file)) as alias, project.routed(alias):
+    with project.known(project.sqlite_settings(file)) as alias, project.routed(alias), checked():
         one = Site(alias)
         one.store = MemoryStore()
         with override_settings(**{**common, **changes}), one.settings():
