@@ -35,6 +35,7 @@ class Browser:
         self.wire = Wire(application)
         self.site = serve(self.wire)
         driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        driver.execute_cdp_cmd("Network.clearBrowserCache", {})  # an earlier site may have had the same address
 
     # --- what the page shows
 
