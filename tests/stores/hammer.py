@@ -137,7 +137,7 @@ class Hammer(Suite):
 
     def _herd(self, task: Callable[..., Any], *given: Any) -> Any:
         """Run a task in a fresh process, which can open a store and may fork."""
-        return all_of(at_once([partial(in_process, Herd(self), task, given, {})], 2 * _ALARM))[0]
+        return all_of(at_once([partial(in_process, Herd(self), task, given, bool)], 2 * _ALARM))[0]
 
 
 class Herd(Suite):

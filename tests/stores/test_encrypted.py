@@ -58,7 +58,7 @@ class Wrapping:
     """A suite of encrypted stores, which closes the wrapped store."""
 
     shared = True
-    rounds, examples, patience = 5, 5, 0.05
+    rounds, examples, patience, duration = 5, 5, 0.05, 0.2
 
     def close_store(self, store):
         return store._store.close()

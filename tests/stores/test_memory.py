@@ -84,7 +84,7 @@ def store(request):
 class TestMemoryStore(StoreConformance):
     """The store keeps every promise of the store protocol."""
 
-    rounds, examples, patience = 10, 10, 0.05
+    rounds, examples, patience, duration = 10, 10, 0.05, 0.2
 
     def make_store(self):
         return MemoryStore()
@@ -94,7 +94,7 @@ class TestAsyncMemoryStore(AsyncStoreConformance):
     """The twin keeps every promise too, on shared records."""
 
     shared = True
-    rounds, examples, patience = 10, 10, 0.05
+    rounds, examples, patience, duration = 10, 10, 0.05, 0.2
     records = MemoryStore()
 
     def make_store(self):

@@ -51,7 +51,7 @@ class OnDjango:
     """A database for the checks of a class, and a purge beside them."""
 
     shared = processes = fork = True
-    rounds, examples, patience = 5, 5, 0.05
+    rounds, examples, patience, duration = 5, 5, 0.05, 0.2
     database = None
     store = DjangoStore
 
@@ -126,7 +126,8 @@ class Hammered(Hammer):
 
 
 class TestPostgres(OnPostgres, StoreConformance):
-    test_process_ends = test_processes_meet = test_processes_race = None  # slow to start, so only in the thorough tests
+    # slow to start, so only in the thorough tests
+    test_process_ends = test_processes_meet = test_processes_race = test_history_of_processes = None
 
 
 class TestAsyncPostgres(OnALoop, AsyncStoreConformance):

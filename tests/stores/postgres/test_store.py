@@ -42,7 +42,7 @@ class OnPostgres:
 
     shared = processes = fork = True
     server = POSTGRES.address
-    rounds, examples, patience = 5, 5, 0.05
+    rounds, examples, patience, duration = 5, 5, 0.05, 0.2
 
     @pytest.fixture(autouse=True)
     def _url(self, url):

@@ -30,7 +30,7 @@ class OnRedis:
     """A new prefix on the tests' server for each check."""
 
     shared = processes = fork = True
-    rounds, examples, patience = 5, 5, 0.05
+    rounds, examples, patience, duration = 5, 5, 0.05, 0.2
     server = REDIS.address
 
     @pytest.fixture(autouse=True)

@@ -51,7 +51,7 @@ class OnDatabase:
     """A database for the checks of a class, and a purge beside them."""
 
     shared = processes = True
-    rounds, examples, patience = 5, 5, 0.05
+    rounds, examples, patience, duration = 5, 5, 0.05, 0.2
 
     @pytest.fixture(autouse=True)
     def _database(self, database_url):
@@ -130,7 +130,8 @@ class OnAiosqlite(Async):
 
 
 class TestMariaDb(OnMariaDb, StoreConformance):
-    test_process_ends = test_processes_meet = test_processes_race = None  # slow to start, so only in the thorough tests
+    # slow to start, so only in the thorough tests
+    test_process_ends = test_processes_meet = test_processes_race = test_history_of_processes = None
 
 
 class TestAiomysql(OnAiomysql, AsyncStoreConformance):

@@ -29,7 +29,7 @@ class OnFile:
     """A new file for each check, and a purge beside it."""
 
     shared = processes = fork = True
-    rounds, examples, patience = 5, 5, 0.05
+    rounds, examples, patience, duration = 5, 5, 0.05, 0.2
 
     @pytest.fixture(autouse=True)
     def _path(self, tmp_path):

@@ -278,11 +278,11 @@ def test_every_one():
 
 
 def test_page():
-    """Every check that the guide names for a mistake rejects a store with it."""
+    """Every check that the guide names for a mistake rejects a store with it; ``test_histories.py`` has histories."""
     page = Path(__file__).parents[3] / "docs" / "how-to" / "custom-store.md"
     named = set(re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8")))
 
-    assert named <= {*CAUGHT_BY.values()}
+    assert {name for name in named if not name.startswith("test_history")} <= {*CAUGHT_BY.values()}
     assert len(named) > 15
 
 

@@ -47,13 +47,11 @@ def test_in_process(kind):
     """The other process opens the store with the attributes set here, and each word is heard here."""
     suite, heard = kind(), []
     suite.name = "of here"
-    store, pid = in_process(
-        suite, _where, ["one", "two", "three"], {"one": lambda: heard.append(1), "two": lambda: heard.append(2)}
-    )
+    store, pid = in_process(suite, _where, ["one", "two"], heard.append)
 
     assert "of here" == store
     assert pid != os.getpid()
-    assert [1, 2] == heard
+    assert ["ready", "one", "two"] == heard
 
 
 def test_in_processes():
@@ -68,7 +66,7 @@ def test_in_processes():
 def test_failure(task, message):
     """A process that fails or ends early is a failure here that says why."""
     with pytest.raises(AssertionError, match=message):
-        in_process(Named(), task, [], {})
+        in_process(Named(), task, [], bool)
 
 
 def test_class_inside_a_function():
@@ -78,7 +76,7 @@ def test_class_inside_a_function():
         pass
 
     with pytest.raises(TypeError, match="move the class to the top level of its module"):
-        in_process(Local(), _where, [], {})
+        in_process(Local(), _where, [], bool)
 
 
 def job(task, where=None, state=None):

@@ -157,7 +157,7 @@ def test_other_processes_get_no_store():
 
 def test_hooks_are_to_be_filled_in():
     """A hook raises NotImplementedError until a subclass overrides it."""
-    for hook in ("open_store", "enclosing_transaction", "failing", "disturb"):
+    for hook in ("open_store", "enclosing_transaction", "failing", "crash", "disturb"):
         with pytest.raises(NotImplementedError):
             getattr(Suite(), hook)()
     with pytest.raises(NotImplementedError):

@@ -49,15 +49,16 @@ def test_cut(wire, kind, number):
 
 
 @pytest.mark.parametrize(
-    "share, passed", [(0, b""), (0.5, b'{"done": false,'), (0.99, b'{"done": false, "present": {}}')]
+    "passing, passed", [(0, b""), (15, b'{"done": false,'), (999, b'{"done": false, "present": {}}\n')]
 )
-def test_cut_within(wire, share, passed):
+def test_cut_within(wire, passing, passed):
     """A part of the answer passes before the cut."""
     with socket.create_connection(wire.address) as client, client.makefile("rb") as file:
-        wire.cut_at("answer", 0, share)
+        wire.cut_at("answer", 0, passing)
         client.sendall(b'{"keys": ["k"]}\n')
 
         assert passed == file.read()
+    assert len(b'{"done": false, "present": {}}\n') == wire.cancel_cut()
 
 
 @pytest.mark.parametrize("kind", ["question", "answer"])

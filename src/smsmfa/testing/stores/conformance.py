@@ -8,6 +8,7 @@ from .changes import ChangeChecks
 from .factor import FactorChecks
 from .faults import FaultChecks
 from .handles import ForkChecks, HandleChecks
+from .histories import HistoryChecks
 from .interruptions import InterruptionChecks
 from .lifetimes import LifetimeChecks
 from .loop import Blocking
@@ -26,6 +27,7 @@ class _Checks(
     ModelChecks,
     InterruptionChecks,
     RaceChecks,
+    HistoryChecks,
     HandleChecks,
     FaultChecks,
     FactorChecks,
@@ -47,8 +49,8 @@ class StoreConformance(_Checks, ForkChecks):
     Each check is a method, and its docstring is the promise. A check runs in a daemon thread, so a store that hangs is
     a failure and not the end of the run. The checks need no empty database, and close the stores they open.
 
-    The attributes below and the hooks :meth:`enclosing_transaction`, ``failing`` and :meth:`disturb` say what else
-    a store can do. Checks that need one you did not set are skipped, and pytest's summary says so. The hook
+    The attributes below and the hooks :meth:`enclosing_transaction`, ``failing``, ``crash`` and :meth:`disturb` say
+    what else a store can do. Checks that need one you did not set are skipped, and pytest's summary says so. The hook
     ``pass_time`` spares a store with a clock of its own the two seconds that one check waits.
 
     Attributes:
@@ -60,6 +62,7 @@ class StoreConformance(_Checks, ForkChecks):
             ``make_store_at``.
         rounds: how many times each race runs; 20 by default.
         examples: how many sequences of calls Hypothesis generates, the same ones in each run; 25 by default.
+        duration: how many seconds each check of histories goes on; 1 by default. It does a few histories at least.
         patience: how many seconds an update waits for another caller to interrupt it; 0.2 by default. If the store
             locks, every such wait takes all of it.
         time_limit: how many seconds racing callers may take; 30 by default. A whole check may take twice as long.

@@ -1,6 +1,6 @@
 """Checks of a store under faults: connections are cut, the application rolls back, a sweeper runs beside it."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from itertools import chain, pairwise
@@ -19,8 +19,8 @@ from .wire import Wire
 _MOST_CHUNKS = 100
 #: After a cut, a store must work within this many calls: its pool may hold several dead connections.
 _TRIES = 8
-#: How an answer is cut: how much of it passes before, and whether the connection is then reset or just ends.
-_WAYS = ((0.0, False), (0.0, True), (0.5, False), (0.99, False))
+#: If a read gets an answer of up to this many bytes, it is cut before each of them. Others are cut at several places.
+_SHORT, _PLACES = 100, 8
 #: How many threads use the store while it is disturbed.
 _WORKERS = 4
 #: How many updates pass between two disturbances. More often, and a store that retries could not succeed.
@@ -33,29 +33,28 @@ class FaultChecks(Suite):
     @check(6, "server")
     def test_answer_is_cut(self) -> None:
         """If the connection is cut at or within any answer, success means one update, and an error none or one."""
-        for share, reset in _WAYS:
-            self._cut_updates("answer", share, reset)
+        self._cut_updates("answer", within=_PLACES)
+        self._cut_updates("answer", reset=True)
 
     @check(6, "server")
     def test_question_is_cut(self) -> None:
         """If the connection is cut at any question to the server, success still means that the update was made."""
         for reset in (False, True):
-            self._cut_updates("question", 0.0, reset)
+            self._cut_updates("question", reset=reset)
 
     @check(6, "server")
     def test_read_is_cut(self) -> None:
         """If the connection is cut at or within any answer, a stored value is seen, or the call raises StoreError."""
-        for kind, share in (("question", 0.0), *(("answer", share) for share, reset in _WAYS if not reset)):
+        for kind in ("question", "answer"):
             with self._wire() as (wire, store, direct):
                 [key] = fresh("k")
                 put(direct, {key: b"1"})
-                said = f"if the connection is cut after {share:.0%} of a {kind}"
-                for _ in self._cuts(wire, store, kind, share):
+                for _, said in self._cuts(wire, store, kind, within=_SHORT if kind == "answer" else 0):
                     with suppress(StoreError):
-                        expect(b"1", store.read(key), f"what read() returns {said}")
-                for _ in self._cuts(wire, store, kind, share):
+                        expect(b"1", store.read(key), f"what read() returns if {said}")
+                for _, said in self._cuts(wire, store, kind, within=_SHORT if kind == "answer" else 0):
                     with suppress(StoreError):
-                        expect({key: b"1"}, look(store, [key]), f"what a change sees {said}")
+                        expect({key: b"1"}, look(store, [key]), f"what a change sees if {said}")
 
     @check(6, "server")
     def test_verify_is_cut(self) -> None:
@@ -64,7 +63,7 @@ class FaultChecks(Suite):
             with self._wire() as (wire, store, direct):
                 factor = Factor([store, direct])
                 factor.enrol()
-                for number in self._cuts(wire, store, kind):
+                for number, _ in self._cuts(wire, store, kind):
                     factor.clock.move(days=1)
                     said = _checked(factor, factor.verifiers[:1] + factor.verifiers)
                     doubt = any(issubclass(error, StoreError) and error is not StoreContention for error in said)
@@ -74,9 +73,9 @@ class FaultChecks(Suite):
                             f"{kind} {number} of verify() was cut; three calls with one code gave: {names}"
                         )
 
-    def _cut_updates(self, kind: str, share: float, reset: bool) -> None:
+    def _cut_updates(self, kind: str, *, within: int = 0, reset: bool = False) -> None:
         with self._wire() as (wire, store, direct):
-            for number in self._cuts(wire, store, kind, share, reset):
+            for _, cut in self._cuts(wire, store, kind, within=within, reset=reset):
                 keys = fresh("a", "b")
                 put(direct, dict.fromkeys(keys, b"5"))  # who takes it for absent counts to 1
                 error = self._error(store, keys)
@@ -84,22 +83,40 @@ class FaultChecks(Suite):
                 counts = look(direct, keys)
                 if counts not in [dict.fromkeys(keys, b"%d" % count) for count in allowed]:
                     said = type(error).__name__ if error else "success"
-                    raise AssertionError(
-                        f"{kind} {number} of an update was cut; the result was {said}, and the counts are {counts}"
-                    )
+                    raise AssertionError(f"{cut} of an update; the result was {said}, and the counts are {counts}")
 
-    def _cuts(self, wire: Wire, store: Store, kind: str, share: float = 0, reset: bool = False) -> Iterator[int]:
+    def _cuts(
+        self, wire: Wire, store: Store, kind: str, *, within: int = 0, reset: bool = False
+    ) -> Iterator[tuple[int, str]]:
         """Cut the connection at each chunk of a call in turn, until a call has no such chunk.
 
-        ``share`` is how much of the chunk passes, and ``reset`` whether the connection is then reset.
+        Args:
+            wire: the connection.
+            store: what is behind it.
+            kind: which chunks are cut.
+            within: up to how many bytes have chunks that are cut at each byte. Longer ones are cut at several.
+                With 0, chunks are only cut before they begin.
+            reset: whether the connection is then reset.
         """
+        cut = partial(self._cut, wire, store, kind, reset)
         for number in range(_MOST_CHUNKS):
-            wire.cut_at(kind, number, share, reset=reset)
-            yield number
-            if not wire.cancel_cut():
+            length = yield from cut(number, 0)
+            if not length:
                 return
-            self._heals(store)
+            for place in _places(length, within) if within else ():
+                yield from cut(number, place)
         raise AssertionError(f"one call needs more than {_MOST_CHUNKS} questions or answers")
+
+    def _cut(
+        self, wire: Wire, store: Store, kind: str, reset: bool, number: int, place: int
+    ) -> Generator[tuple[int, str], None, int]:
+        """Cut the connection once, around what the caller does; return how long the chunk was, or 0."""
+        wire.cut_at(kind, number, place, reset=reset)
+        yield number, f"the connection was cut after {place} bytes of {kind} {number}"
+        length = wire.cancel_cut()
+        if length:
+            self._heals(store)
+        return length
 
     @check(7, "enclosing_transaction")
     def test_enclosing_transaction(self) -> None:
@@ -215,6 +232,13 @@ class _Pace:
     def _allow(self, turns: int) -> None:
         for allowed in self._allowed:
             allowed.release(turns)
+
+
+def _places(length: int, short: int) -> Iterable[int]:
+    """Return where to cut a chunk of this length, besides before it: at each byte if it is short."""
+    if length <= short:
+        return range(1, length)
+    return sorted({*(length * number // _PLACES for number in range(1, _PLACES)), length - 1})
 
 
 def _revive(store: Store, revived: str, expiring: str) -> None:

@@ -77,14 +77,14 @@ class HandleChecks(Suite):
         """Each process sees what another process wrote."""
         store, keys = self.opened(), fresh("a", "b")
         put(store, {keys[0]: b"1"})
-        expect([1], in_process(self, _see_and_count, [keys], {}), "the counts that another process sees")
+        expect([1], in_process(self, _see_and_count, [keys], bool), "the counts that another process sees")
         expect(dict.fromkeys(keys, b"2"), look(store, keys), "the counts after another process wrote them")
 
     @check(8, "processes")
     def test_process_ends(self) -> None:
         """An update that returned is stored even if its process ends at once and closes nothing."""
         keys = fresh("a", "b")
-        in_process(self, _count, [keys, 1], {})
+        in_process(self, _count, [keys, 1], bool)
         expect(dict.fromkeys(keys, b"1"), look(self.opened(), keys), "the counts left by a process that ended")
 
     @check(2, "processes")
@@ -100,8 +100,13 @@ class HandleChecks(Suite):
             counted.release()
             return before
 
+        def hold(turn: Callable[[], None]) -> list[int]:
+            answers: dict[str, Callable[[], object]] = {"turn": turn, "next": counted.acquire, "ready": bool}
+            there: list[int] = in_process(self, _hold, [keys], lambda word: answers[word]())
+            return there
+
         there, here = intruded(
-            lambda turn: in_process(self, _hold, [keys], {"turn": turn, "next": counted.acquire}),
+            hold,
             count,
             patience=self.patience,
             limit=self.time_limit,

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -18,26 +18,32 @@ from typing import IO, Any
 
 from ..threads import all_of, at_once
 
-#: For each word that another process may send, what to call here before that process continues.
-Answers = Mapping[str, Callable[[], object]]
+#: Called here with each word that another process sends, before that process continues.
+Hear = Callable[[str], object]
 #: What another process does. It gets a store, a function that sends a word, and arguments; its result must fit in JSON.
 Task = Callable[..., Any]
+
+
+class Ended(AssertionError):
+    """A process that ended before it was done."""
+
 
 _COMMAND = [sys.executable, "-c", f"from {__name__} import main; main()"]
 
 
-def in_process(suite: object, task: Task, given: Sequence[Any], answers: Answers) -> Any:
+def in_process(suite: object, task: Task, given: Sequence[Any], hear: Hear) -> Any:
     """Run a task in another process, on a store that it opens there. The process ends without closing anything.
 
     Raises:
         AssertionError: if the task failed.
+        Ended: if the process ended before the task did.
     """
     job = pickle.dumps((_where(suite), pickle.dumps(suite.__getstate__()), task, given))
     path = os.pathsep.join(entry or "." for entry in sys.path)
     pipe = subprocess.PIPE
     with subprocess.Popen(_COMMAND, stdin=pipe, stdout=pipe, env=os.environ | {"PYTHONPATH": path}) as child:  # noqa: S603
         try:
-            return _converse(child.stdout, child.stdin, job, answers)  # type: ignore[arg-type]
+            return _converse(child.stdout, child.stdin, job, hear)  # type: ignore[arg-type]
         finally:
             child.kill()
 
@@ -45,8 +51,12 @@ def in_process(suite: object, task: Task, given: Sequence[Any], answers: Answers
 def in_processes(suite: object, task: Task, arguments: Sequence[Sequence[Any]], limit: float) -> list[Any]:
     """Run a task in several processes. They begin together, once each has opened its store."""
     barrier = Barrier(len(arguments))
-    answers = {"ready": lambda: barrier.wait(limit)}
-    return all_of(at_once([partial(in_process, suite, task, given, answers) for given in arguments], limit))
+
+    def hear(word: str) -> None:
+        if word == "ready":
+            barrier.wait(limit)
+
+    return all_of(at_once([partial(in_process, suite, task, given, hear) for given in arguments], limit))
 
 
 def _where(suite: object) -> tuple[str, str, str]:
@@ -56,7 +66,7 @@ def _where(suite: object) -> tuple[str, str, str]:
     return cls.__module__, str(sys.modules[cls.__module__].__file__), cls.__qualname__
 
 
-def _converse(heard: IO[bytes], said: IO[bytes], job: bytes, answers: Answers) -> Any:
+def _converse(heard: IO[bytes], said: IO[bytes], job: bytes, hear: Hear) -> Any:
     said.write(job)
     said.flush()
     for line in heard:
@@ -65,10 +75,10 @@ def _converse(heard: IO[bytes], said: IO[bytes], job: bytes, answers: Answers) -
             return content
         if kind == "error":
             raise AssertionError(f"the other process failed:\n{content}")
-        answers.get(content, bool)()
+        hear(content)
         said.write(b"\n")
         said.flush()
-    raise AssertionError("the other process ended before it was done; its standard error may say why")
+    raise Ended("the other process ended before it was done; its standard error may say why")
 
 
 def main() -> None:

@@ -60,7 +60,7 @@ def check(
             if missing := [flag for flag in needs if not self.has(flag)]:
                 report.skip_unset(*missing)
             try:
-                within(self.time_limit * _LONGEST, lambda: self.run_and_close(method))
+                within(self.time_limit * _LONGEST + self.duration, lambda: self.run_and_close(method))
             except BaseException as error:
                 error.add_note(f"Broken promise: {cleandoc(method.__doc__ or method.__name__)}")
                 error.add_note(f'See "What must hold" in the guide to writing a store: {promise}. {PROMISES[promise]}.')
@@ -102,6 +102,7 @@ class Suite:
     rounds: ClassVar[int] = 20
     examples: ClassVar[int] = 25
     patience: ClassVar[float] = 0.2
+    duration: ClassVar[float] = 1.0
     time_limit: ClassVar[float] = 30.0
 
     def enclosing_transaction(self) -> AbstractContextManager[object]:
@@ -110,6 +111,10 @@ class Suite:
 
     def failing(self) -> AbstractContextManager[object]:
         """Return a context manager within which the database refuses all writes: its disk is full, it is throttled."""
+        raise NotImplementedError
+
+    def crash(self) -> None:
+        """Kill the database and start it again, as after a power cut; return when it works."""
         raise NotImplementedError
 
     def disturb(self) -> None:

@@ -20,7 +20,7 @@ class Wire:
         self._server = server
         self._lock = Lock()
         self._due: tuple[str, int] = "", 0
-        self._share, self._reset = 0.0, False
+        self._passing, self._reset = 0, False
         #: Clients whose connection is to be reset, and not closed.
         self._resetting: set[socket.socket] = set()
         self._open = Event()
@@ -29,23 +29,23 @@ class Wire:
         self._listener = socket.create_server(("127.0.0.1", 0))
         #: Host and port to connect to.
         self.address: tuple[str, int] = self._listener.getsockname()
-        self._cut = False
+        self._cut = 0
         _in_thread(self._accept)
 
-    def cut_at(self, kind: str, number: int, share: float = 0, *, reset: bool = False) -> None:
+    def cut_at(self, kind: str, number: int, passing: int = 0, *, reset: bool = False) -> None:
         """Cut the connection once, in place of a chunk of data that would pass from now on, or within it.
 
         Args:
             kind: ``"question"`` for data from the store, ``"answer"`` for data from the server.
             number: how many chunks of this kind pass first.
-            share: how much of the chunk passes before the cut, from 0 to less than 1.
+            passing: how many bytes of the chunk pass before the cut.
             reset: whether the store sees a reset; if not, it sees the end, as if the server had closed the connection.
         """
         with self._lock:
-            self._due, self._share, self._reset, self._cut = (kind, number), share, reset, False
+            self._due, self._passing, self._reset, self._cut = (kind, number), passing, reset, 0
 
-    def cancel_cut(self) -> bool:
-        """Cancel a cut that has not happened; return whether one has happened since :meth:`cut_at`."""
+    def cancel_cut(self) -> int:
+        """Cancel a cut that has not happened; return how long the chunk was that has been cut, or 0."""
         with self._lock:
             self._due = "", 0
             return self._cut
@@ -87,8 +87,8 @@ class Wire:
         source, target = (client, server) if kind == "question" else (server, client)
         with suppress(OSError):
             while data := source.recv(_CHUNK):
-                if not self._may_pass(kind):
-                    target.sendall(data[: int(len(data) * self._share)])
+                if not self._may_pass(kind, len(data)):
+                    target.sendall(data[: self._passing])
                     self._prepare(client)
                     break
                 target.sendall(data)
@@ -114,7 +114,7 @@ class Wire:
         if last:
             _shut(client)
 
-    def _may_pass(self, kind: str) -> bool:
+    def _may_pass(self, kind: str, length: int) -> bool:
         """Count a chunk, and return whether to pass it on."""
         if kind == "answer":
             self._open.wait()
@@ -122,7 +122,7 @@ class Wire:
             due, left = self._due
             if kind != due:
                 return True
-            self._due, self._cut = ("", 0) if not left else (due, left - 1), not left
+            self._due, self._cut = (("", 0), length) if not left else ((due, left - 1), 0)
             return bool(left)
 
 
