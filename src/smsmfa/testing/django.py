@@ -12,7 +12,6 @@ In a ``TestCase`` the records of each test are in memory, and start with what ``
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.apps import apps
@@ -22,8 +21,8 @@ from django.test import override_settings
 
 from ..stores.django import settings
 from ..stores.django.users import user_id
+from . import users
 from .outbox import AsyncRecordingSender, RecordingSender
-from .strategies import _examples, _vary
 
 if TYPE_CHECKING:
     from django.test import TransactionTestCase
@@ -34,8 +33,6 @@ __all__ = ["SmsMfaMixin", "enrolled", "outbox", "with_user"]
 
 U = TypeVar("U")
 R = TypeVar("R")
-
-_numbers = count()
 
 
 @contextmanager
@@ -58,11 +55,7 @@ def enrolled(user: U, number: str | None = None) -> U:
         user: a saved user.
         number: in E.164; ``None``: another one each time, of a country that the configuration allows.
     """
-    if number is None:
-        config = settings.config()
-        region = "US" if config.allows("US") else max(config.regions)
-        number = _vary(_examples(frozenset({region}))[0], next(_numbers) % 1000)
-    settings.enroller().adopt(user_id(user), number)
+    users.enrolled(settings.enroller(), user_id(user), number)
     return user
 
 
@@ -127,6 +120,4 @@ class SmsMfaMixin(TransactionTestCase):
 def _let_in(session: Any, user: Any) -> None:
     """Note that the second step is taken, in a project that has the pages."""
     if apps.is_installed("smsmfa.web.django"):
-        from ..web.django.gate import let_in
-
-        let_in(session, user)
+        users.logged_in(session, user_id(user))

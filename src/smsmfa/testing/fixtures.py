@@ -8,6 +8,10 @@ In any other ``conftest.py`` use ``from smsmfa.testing.fixtures import *``. To r
 same name in your tests; the other fixtures then use it too. Define ``sms_config`` to test with your own configuration.
 """
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import pytest
 
 from .. import profiles
@@ -17,9 +21,11 @@ from ..events import Event
 from ..phone import ALL_REGIONS
 from ..stores.memory import AsyncMemoryStore, MemoryStore
 from ..typing import AsyncSender, AsyncStore, Sender, Store
+from ..values import Verification
 from ..verifier import AsyncVerifier, Verifier
 from .clock import FakeClock
 from .outbox import AsyncRecordingSender, RecordingSender
+from .users import enrolled, verified
 
 __all__ = [
     "sms_async_enroller",
@@ -28,19 +34,26 @@ __all__ = [
     "sms_async_verifier",
     "sms_clock",
     "sms_config",
+    "sms_enrolled",
     "sms_enroller",
     "sms_events",
     "sms_outbox",
     "sms_store",
+    "sms_verified",
     "sms_verifier",
 ]
+
+
+def config_for_tests() -> FactorConfig:
+    """Return a configuration whose limits do not get in the way, for numbers of every country."""
+    secret = "smsmfa.testing: a secret that everybody knows"
+    return FactorConfig(app_name="Test", secret=secret, regions=ALL_REGIONS, **profiles.TESTING)
 
 
 @pytest.fixture
 def sms_config() -> FactorConfig:
     """A configuration with limits that do not get in the way, numbers from every country, and a well-known secret."""
-    secret = "smsmfa.testing: a secret that everybody knows"
-    return FactorConfig(app_name="Test", secret=secret, regions=ALL_REGIONS, **profiles.TESTING)
+    return config_for_tests()
 
 
 @pytest.fixture
@@ -117,3 +130,15 @@ def sms_async_verifier(
 ) -> AsyncVerifier:
     """``sms_verifier`` for asyncio."""
     return AsyncVerifier(sms_config, sms_async_store, sms_async_outbox, on_event=sms_events.append, clock=sms_clock)
+
+
+@pytest.fixture
+def sms_enrolled(sms_enroller: Enroller) -> Callable[..., Any]:
+    """A function that enrols a user: ``sms_enrolled("alice")``, or with a number. See :func:`.users.enrolled`."""
+    return partial(enrolled, sms_enroller)
+
+
+@pytest.fixture
+def sms_verified(sms_verifier: Verifier, sms_outbox: RecordingSender) -> Callable[..., Verification]:
+    """A function that returns the proof of an enrolled user: ``sms_verified("alice")``. See :func:`.users.verified`."""
+    return partial(verified, sms_verifier, sms_outbox)

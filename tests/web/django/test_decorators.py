@@ -7,8 +7,9 @@ from asgiref.sync import async_to_sync
 from django.test import AsyncClient, Client
 from web.django.site import Visitor
 
+from smsmfa.stores.django.users import user_id
+from smsmfa.testing.users import logged_in
 from smsmfa.web.django import fresh_second_step, second_step_exempt, second_step_required
-from smsmfa.web.django.gate import let_in
 
 JSON = {"accept": "application/json"}
 
@@ -77,12 +78,12 @@ class TestFresh:
 
         assert (403, "application/problem+json") == (response.status_code, response["Content-Type"])
 
-    def test_let_in(self, site):
-        """Tests let a user in, who has no fresh code."""
+    def test_logged_in(self, site):
+        """A user whom a test has logged in has no fresh code."""
         client = Client()
         client.force_login(user := site.user())
         session = client.session
-        let_in(session, user)
+        logged_in(session, user_id(user))
         session.save()
         visitor = Visitor(site, client)
 

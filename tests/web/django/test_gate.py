@@ -7,7 +7,9 @@ from django.test import Client, RequestFactory
 from web.django.site import Visitor
 
 from smsmfa import ConfigurationError
+from smsmfa.stores.django.users import user_id
 from smsmfa.testing.django import with_user
+from smsmfa.testing.users import logged_in
 from smsmfa.web.django import gate
 from smsmfa.web.django.adapter import plain
 
@@ -58,7 +60,7 @@ class TestRefusal:
         assert "/mfa/code" == gate.refusal(request)["Location"]
         assert "/orders/?page=2" == request.session["smsmfa"]["next"]
 
-        gate.let_in(request.session, request.user)
+        logged_in(request.session, user_id(request.user))
         assert gate.refusal(request) is None
 
     def test_stranger(self, site):
@@ -117,7 +119,7 @@ def test_stale(site):
     request = halfway(RequestFactory().get("/danger/"), site.user())
     age = gate.timedelta(minutes=1)
     assert "/mfa/code" == gate.stale(request, age, None)["Location"]
-    gate.let_in(request.session, request.user)
+    logged_in(request.session, user_id(request.user))
     assert "/mfa/step-up?next=/danger/" == gate.stale(request, age, None)["Location"]
     assert "/mfa/step-up?next=/back/" == gate.stale(request, age, "/back/")["Location"]
 

@@ -15,7 +15,7 @@ from ...exceptions import ConfigurationError
 from ...stores.django import settings
 from ...stores.django.users import user_id
 from ..requests import Request, wants_json
-from ..visit import ENTRY, Visit, begun
+from ..visit import ENTRY, Visit
 from .adapter import pages, plain, respond
 
 Required = Callable[[Any], bool]
@@ -97,18 +97,6 @@ def current(request: HttpRequest, asked: Request) -> Visit | None:
     visit = step._begun(asked, user, asked.url if returns else None)
     visit.save(asked.session)
     return visit
-
-
-def let_in(session: Any, user: Any) -> None:
-    """Note in a session that its user took the second step, in tests.
-
-    Args:
-        session: the session of a user who is logged in.
-        user: the user.
-    """
-    visit = begun(session, user_id(user), "/", pages()._now())
-    visit.is_in = True
-    visit.save(session)
 
 
 def to_login(request: HttpRequest, *, comes_back: bool = True) -> HttpResponse:
