@@ -181,6 +181,20 @@ class TestRoundTrips:
         assert ["GET", "EVALSHA"] == asked
 
     @EITHER_KIND
+    def test_hot_key(self, prefix, a_factor):
+        """Sixteen callers of one key take turns, so nearly every try is the only one."""
+
+        def work():
+            for _ in range(10):
+                factor.store.update(["hot"], increment("hot"))
+
+        with a_factor(prefix) as factor:
+            _, asked = counted(lambda: all_of(at_once([work] * 16, 60)))
+            assert b"160" == factor.store.read("hot")
+
+        assert 160 <= asked.count("EVALSHA") < 240
+
+    @EITHER_KIND
     def test_refused(self, prefix, a_factor):
         """A refusal takes one script or one read of the values, to be sure."""
         with a_factor(prefix) as one, a_factor(prefix) as other:

@@ -25,12 +25,14 @@ class Recorded:
         return self.writes, len(self.shown)
 
 
-def begin(change, *known, keys=KEYS):
+def begin(change, *known, keys=KEYS, names=NAMES):
     """Begin an update, with remembered values."""
     hints = Hints()
     if known:
         hints.learn(NAMES, known)
-    return Update(keys, NAMES, change, hints), hints
+    update = Update(keys, names, change, hints)
+    update.begin()
+    return update, hints
 
 
 def arguments(update):
@@ -110,6 +112,28 @@ def test_lost_race():
     update.answer([None, b"3"])
 
     assert [(b"", b"=new", b""), (b"=3", b"", b"")] == arguments(update)
+    assert (1, {*NAMES}) == (update.lost, update.changed)
+
+
+def test_changed():
+    """The keys that others changed are those whose values are not what was compared; a read is no race."""
+    update, _ = begin(Recorded({"a": Entry(b"new")}))
+    update.answer([b"1", None])
+    assert (0, set()) == (update.lost, update.changed)
+    update.answer([b"1", b"2"])
+    assert (1, {NAMES[1]}) == (update.lost, update.changed)
+
+
+def test_begin_again():
+    """An update that begins again uses what the store has seen meanwhile, and waits no longer."""
+    update, hints = begin(Recorded({"a": Entry(b"new")}), b"1", None)
+    for value in (b"2", b"3"):
+        update.answer([value, None])
+    hints.learn(NAMES, [b"9", b"8"])
+    update.begin()
+
+    assert [(b"=9", b"=new", b""), (b"=8", b"", b"")] == arguments(update)
+    assert 0.0 == update.pause
 
 
 @pytest.mark.parametrize(
@@ -150,7 +174,7 @@ def test_stale_error():
 
 def test_no_keys():
     """An update without keys needs no server."""
-    update = Update([], [], lambda values: ({}, values), Hints())
+    update, _ = begin(lambda values: ({}, values), keys=[], names=[])
 
     assert update.command is None
     assert {} == update.outcome()

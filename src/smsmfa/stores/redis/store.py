@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from importlib.util import find_spec
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...exceptions import ConfigurationError, StoreError
@@ -12,6 +14,7 @@ from ...typing import Change
 from .connection import AsyncConnection, Connection
 from .driver import AsyncDriver, Driver
 from .hints import Hints
+from .queues import Queues, Turn, this_process
 from .update import Command, Update
 
 if TYPE_CHECKING:
@@ -30,7 +33,8 @@ class RedisStore:
 
     An update reads its keys with ``MGET`` and writes them with one script. The script compares the current values with
     the values that were read. If they differ, it writes nothing and the change runs again. The store remembers the
-    values it saw last and tries them first: then an update needs one round trip, the script alone.
+    values it saw last and tries them first: then an update needs one round trip, the script alone. Updates of one
+    process that share a contended key take turns.
 
     The store opens its own connections, with the client's settings but without retries: a command is never sent twice.
     The server's configuration decides what it may lose when it fails; see :doc:`/how-to/stores/redis`.
@@ -48,6 +52,7 @@ class RedisStore:
         self._tag = hash_tag(prefix)
         self._connection = Connection.of(client, self._tag)
         self._hints = Hints()
+        self._queues = Queues(this_process(), Lock)
         self._fake = self._checked = is_fake(client, Driver)
 
     def read(self, key: str) -> bytes | None:
@@ -70,11 +75,18 @@ class RedisStore:
             StoreError: the server failed, or did not confirm what it did.
         """
         update = Update(keys, [self._tag + key.encode() for key in keys], change, self._hints)
-        while update.command is not None:
-            if update.pause:
-                Driver.sleep(update.pause)
-            update.answer(self._execute(update.command))
-        return update.outcome()
+        queues = self._queues = self._queues.at(this_process())
+        contended = queues.contended(update.names)
+        while True:
+            with Turn(queues, contended, update.until):
+                update.begin()
+                while update.command is not None and update.changed <= contended:
+                    if update.pause:
+                        Driver.sleep(update.pause)
+                    update.answer(self._execute(update.command))
+            if update.command is None:
+                return update.outcome()
+            contended |= update.changed
 
     def ping(self) -> None:
         """Check that the server answers, is a primary, and does not drop records.
@@ -112,6 +124,7 @@ class AsyncRedisStore:
         self._tag = hash_tag(prefix)
         self._connection = AsyncConnection.of(client, self._tag)
         self._hints = Hints()
+        self._queues = Queues(None, asyncio.Lock)
         self._fake = self._checked = is_fake(client, AsyncDriver)
 
     async def read(self, key: str) -> bytes | None:
@@ -124,11 +137,18 @@ class AsyncRedisStore:
     async def update(self, keys: Sequence[str], change: Change[T]) -> T:
         """Like :meth:`RedisStore.update`. If the task is cancelled, either all writes were stored or none."""
         update = Update(keys, [self._tag + key.encode() for key in keys], change, self._hints)
-        while update.command is not None:
-            if update.pause:
-                await AsyncDriver.sleep(update.pause)
-            update.answer(await self._execute(update.command))
-        return update.outcome()
+        queues = self._queues = self._queues.at(AsyncDriver.here())
+        contended = queues.contended(update.names)
+        while True:
+            async with Turn(queues, contended, update.until):
+                update.begin()
+                while update.command is not None and update.changed <= contended:
+                    if update.pause:
+                        await AsyncDriver.sleep(update.pause)
+                    update.answer(await self._execute(update.command))
+            if update.command is None:
+                return update.outcome()
+            contended |= update.changed
 
     async def ping(self) -> None:
         """Like :meth:`RedisStore.ping`."""

@@ -6,10 +6,10 @@ from secrets import randbelow
 from time import monotonic
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from ...exceptions import StoreContention
 from ...typing import Change, Entry
 from ..writes import DEADLINE, check_write
 from .hints import Hints
+from .queues import contended
 
 T = TypeVar("T")
 Command: TypeAlias = tuple[bytes | int, ...]
@@ -54,20 +54,28 @@ class Update(Generic[T]):
 
     def __init__(self, keys: Sequence[str], names: Sequence[bytes], change: Change[T], hints: Hints) -> None:
         self._keys = keys
-        self._names = names
+        #: The names of the keys on the server.
+        self.names: Sequence[bytes] = names
         self._change = change
         self._hints = hints
-        self._until = monotonic() + DEADLINE
-        #: The command to send next, or ``None`` at the end.
-        self.command: Command | None = (b"MGET", *names)
-        #: How long to wait before sending it (seconds).
+        #: When the update gives up.
+        self.until: float = monotonic() + DEADLINE
+        #: How many races were lost.
+        self.lost: int = 0
+        #: The names of the keys that others changed in the last race.
+        self.changed: frozenset[bytes] = frozenset()
+
+    def begin(self) -> None:
+        """Begin, or begin again, with the values that the store saw last."""
+        #: How long to wait before sending the command (seconds).
         self.pause: float = 0.0
-        #: How many races were lost. It starts at -1 because the first answer, to MGET, is not a lost race.
-        self._lost = -1
-        known = hints.recall(names)
+        #: What the command compares with the present values; ``None`` if it only reads.
+        self._known: Sequence[bytes | None] | None = None
+        #: The command to send next, or ``None`` at the end.
+        self.command: Command | None = (b"MGET", *self.names)
+        known = self._hints.recall(self.names)
         if known is not None:
-            self._lost = 0
-            self._decide(known, current=not names)
+            self._decide(known, current=not self.names)
 
     def answer(self, answer: Any) -> None:
         """Process the server's answer to the command.
@@ -76,14 +84,17 @@ class Update(Generic[T]):
             StoreContention: others kept changing the keys until the deadline.
         """
         if answer == 1:
-            self._hints.learn(self._names, self._after)
+            self._hints.learn(self.names, self._after)
             self.command = None
             return
-        if monotonic() > self._until:
-            raise StoreContention(f"others kept changing the same keys for {DEADLINE:.0f} s; nothing was stored")
-        self._lost += 1
-        self.pause = _pause(self._lost)
-        self._hints.learn(self._names, answer)
+        if monotonic() > self.until:
+            raise contended()
+        if self._known is not None:
+            self.lost += 1
+            pairs = zip(self.names, self._known, answer, strict=True)
+            self.changed = frozenset(name for name, was, now in pairs if was != now)
+        self.pause = _pause(self.lost)
+        self._hints.learn(self.names, answer)
         self._decide(answer, current=True)
 
     def outcome(self) -> T:
@@ -104,6 +115,7 @@ class Update(Generic[T]):
                 check_write(key, entry, self._keys)
         except Exception as error:
             writes, self._error = {}, error
+        self._known = known
         self.command = None if current and not writes else self._compare_and_set(known, writes)
 
     def _compare_and_set(self, known: Sequence[bytes | None], writes: Mapping[str, Entry | None]) -> Command:
@@ -120,7 +132,7 @@ class Update(Generic[T]):
                 # Redis requires a lifetime of at least one second.
                 arguments += _present(entry.value), b"" if entry.keep_for is None else max(1, entry.keep_for)
                 self._after[index] = entry.value
-        return (b"EVALSHA", SHA, len(self._names), *self._names, *arguments)
+        return (b"EVALSHA", SHA, len(self.names), *self.names, *arguments)
 
 
 def _pause(lost: int) -> float:
