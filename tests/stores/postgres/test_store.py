@@ -11,6 +11,7 @@ import pytest
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from services import POSTGRES, postgres_database
 from stores.hammer import Hammer
+from stores.postgres.bouncer import pgbouncer
 from stores.postgres.pools import (  # noqa: F401
     a_database,
     a_maker,
@@ -111,6 +112,28 @@ class TestPostgresStoreThoroughly(OnPostgres, StoreConformance):
 @pytest.mark.thorough
 class TestAsyncPostgresStoreThoroughly(OnALoop, Hammer, AsyncStoreConformance):
     rounds, examples, patience, kills = 20, 25, 0.2, 50
+
+
+@pytest.fixture(scope="module")
+def bouncer():
+    with pgbouncer() as address:
+        yield address
+
+
+@pytest.mark.thorough
+class TestThroughPgBouncer(OnPostgres, StoreConformance):
+    """A PgBouncer gives each transaction another connection of the server."""
+
+    @pytest.fixture(autouse=True)
+    def _bouncer(self, bouncer):
+        self.server = bouncer
+
+    def make_store(self):
+        return self.make_store_at(*self.server)
+
+    def make_store_at(self, host, port):
+        url = at((host, port), self.url)
+        return PostgresStore(ConnectionPool(url, open=True, max_size=4, kwargs={"prepare_threshold": None}))
 
 
 # --- cost
