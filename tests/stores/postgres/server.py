@@ -24,14 +24,18 @@ class Server:
     Args:
         folder: the folder for its files.
         user: the user that it runs as, if not the current one.
+        primary: the server of which it is to be a standby; ``None``: it is a primary.
     """
 
-    def __init__(self, folder: Path, user: str | None) -> None:
+    def __init__(self, folder: Path, user: str | None, primary: "Server | None" = None) -> None:
         self._folder = folder / "data"
         self._as = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
         self.port = _free_port()
         self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
-        self._run(INITDB, "-D", self._folder, "-A", "trust", "-U", "postgres", "--no-sync")
+        if primary is None:
+            self._run(INITDB, "-D", self._folder, "-A", "trust", "-U", "postgres", "--no-sync")
+        else:
+            self._run(Path(INITDB).resolve().with_name("pg_basebackup"), "-D", self._folder, "-R", "--no-sync", "-d", primary.url)
         self._settings = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
 
     def start(self) -> None:
@@ -42,6 +46,10 @@ class Server:
         """Stop it. By default this is a crash: the server finishes nothing."""
         self._ctl("stop", "-m", mode)
 
+    def promote(self) -> None:
+        """Make a primary of a standby, and wait until it is one."""
+        self._ctl("promote")
+
     def become_standby(self) -> None:
         """Stop it properly, and start it as a standby without a primary."""
         self.stop("fast")
@@ -49,7 +57,7 @@ class Server:
         self.start()
 
     def _ctl(self, *arguments: object) -> None:
-        self._run(Path(INITDB).with_name("pg_ctl"), "-D", self._folder, "-w", *arguments)
+        self._run(Path(INITDB).resolve().with_name("pg_ctl"), "-D", self._folder, "-w", *arguments)
 
     def _run(self, *command: object) -> None:
         done = subprocess.run(
@@ -59,8 +67,8 @@ class Server:
 
 
 @contextmanager
-def postgres_server() -> Iterator[Server]:
-    """Start a server, and stop it at the end. If that is impossible, skip or fail the test."""
+def postgres_server(primary: Server | None = None) -> Iterator[Server]:
+    """Start a server, or a standby, and stop it at the end. If that is impossible, skip or fail the test."""
     user = None
     if INITDB is None:
         absent("no initdb here to make a PostgreSQL of the tests' own")
@@ -72,12 +80,13 @@ def postgres_server() -> Iterator[Server]:
     try:
         if user:
             shutil.chown(folder, user)
-        server = Server(folder, user)
+        server = Server(folder, user, primary)
         server.start()
         try:
             yield server
         finally:
-            server.stop()
+            with suppress(AssertionError):  # a test may have stopped it
+                server.stop()
     finally:
         shutil.rmtree(folder)
 
