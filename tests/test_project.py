@@ -132,8 +132,9 @@ def test_package_is_typed():
 
 
 def test_no_weak_randomness():
-    """T13: no module imports random, whose numbers can be predicted."""
-    assert [] == [str(module.relative_to(PACKAGE)) for module in MODULES if "random" in imported(module)]
+    """T13: no module imports random, whose numbers can be predicted, but to choose the tests of a store."""
+    found = [module.relative_to(PACKAGE).as_posix() for module in MODULES if "random" in imported(module)]
+    assert ["testing/stores/appends.py", "testing/stores/histories.py"] == found
 
 
 @pytest.mark.parametrize(

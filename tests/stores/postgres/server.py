@@ -35,7 +35,15 @@ class Server:
         if primary is None:
             self._run(INITDB, "-D", self._folder, "-A", "trust", "-U", "postgres", "--no-sync")
         else:
-            self._run(Path(INITDB).resolve().with_name("pg_basebackup"), "-D", self._folder, "-R", "--no-sync", "-d", primary.url)
+            self._run(
+                Path(INITDB).resolve().with_name("pg_basebackup"),
+                "-D",
+                self._folder,
+                "-R",
+                "--no-sync",
+                "-d",
+                primary.url,
+            )
         self._settings = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
 
     def start(self) -> None:

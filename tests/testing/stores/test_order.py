@@ -86,7 +86,7 @@ BROKEN = {
     "a list that is gone": ([at(1, "x", a="append:"), at(2, "y", a="look:")], "is gone that nobody removed"),
     "a list forgotten early": (
         [at(1, "x", a="append:", keep_for={"a": 60}), at(2, "y", a="look:")],
-        "is gone that nobody removed",
+        "is gone that nobody removed, or was forgotten early",
     ),
     "a list that comes back": (
         [at(1, "x", a="append:"), at(2, "y", a="remove:x"), at(3, "z", a="look:x")],

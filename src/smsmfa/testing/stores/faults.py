@@ -164,7 +164,7 @@ class FaultChecks(Suite):
         all_of(at_once(calls, self.time_limit))
         expect(dict.fromkeys(keys, b"%d" % (_WORKERS * self.rounds)), look(stores[0], keys), "the counts")
         kept |= dict.fromkeys(chain(*(mine[:-1] for mine in fleeting)), b"1")
-        expect(kept, look(stores[0], list(kept)), "the entries that must be kept")
+        expect(kept, look(stores[0], list(kept)), "the entries that must be kept, see rule 11")
 
     @contextmanager
     def _wire(self) -> Iterator[tuple[Wire, Store, Store]]:

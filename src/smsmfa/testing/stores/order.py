@@ -175,7 +175,11 @@ class _Lists:
         ended = inf if one.ended is None else one.ended
         if not self._removed(first) and (self._lasts(first) or ended < self._dies(first)):
             why = f"{earlier.tag} had ended when {one.tag} began"
-            raise _broken(f"a list under {_short(self._key)} is gone that nobody removed", [earlier, one], [why])
+            raise _broken(
+                f"a list under {_short(self._key)} is gone that nobody removed, or was forgotten early",
+                [earlier, one],
+                [why],
+            )
 
     def _lasts(self, first: str) -> bool:
         """Return whether nothing can have ended a list."""

@@ -240,9 +240,17 @@ def held(change: Change[T], meanwhile: Callable[[], object]) -> Change[T]:
 
 
 def expect(expected: object, actual: object, what: str) -> None:
-    """Fail unless both values are equal."""
-    if expected != actual:
-        raise AssertionError(f"{what}: expected {_short(expected)}, got {_short(actual)}")
+    """Fail unless both values are equal. Of two mappings, only the entries that differ are shown."""
+    if expected == actual:
+        return
+    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
+        same = {key for key, value in expected.items() if key in actual and actual[key] == value}
+        expected, actual = _without(expected, same), _without(actual, same)
+    raise AssertionError(f"{what}: expected {_short(expected)}, got {_short(actual)}")
+
+
+def _without(values: Mapping[Any, object], keys: set[Any]) -> dict[Any, object]:
+    return {key: value for key, value in values.items() if key not in keys}
 
 
 def expect_values(store: Store, keys: Sequence[str], values: Mapping[str, bytes]) -> None:
