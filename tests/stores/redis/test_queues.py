@@ -7,7 +7,7 @@ from time import monotonic
 import pytest
 
 from smsmfa import StoreContention
-from smsmfa.stores.redis.queues import Queues, Turn, contended, this_process
+from smsmfa.stores.redis.queues import Queues, Turn, contended
 from smsmfa.testing.threads import all_of, at_once
 
 LIMIT = 60
@@ -35,13 +35,13 @@ def soon():
 @pytest.fixture
 def queues():
     """The queues of threads."""
-    return Queues(this_process(), Lock)
+    return Queues(Lock, "process")
 
 
 @pytest.fixture
 def task_queues():
     """The queues of tasks."""
-    return Queues("loop", asyncio.Lock)
+    return Queues(asyncio.Lock)
 
 
 def test_no_contention(queues):
@@ -137,7 +137,7 @@ def test_place(queues):
     """Another process or event loop has queues of its own, so nobody waits for a thread that is not there."""
     other = queues.at("a fork")
 
-    assert queues is queues.at(this_process())
+    assert queues is queues.at("process")
     assert other is not queues
     with Turn(queues, [b"a"], soon()), Turn(other, [b"a"], soon()):
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from threading import Lock
 from typing import Any
 
 from redis import BlockingConnectionPool
@@ -55,6 +56,7 @@ class Driver(_Driver):
     sentinel_pool: Any = SentinelConnectionPool
     #: Threads interrupt the scripts of fakeredis.
     allows_fakes = False
+    lock: Any = Lock
 
     @staticmethod
     def sleep(seconds: float) -> None:
@@ -65,6 +67,11 @@ class Driver(_Driver):
     def here() -> Any:
         """Return the key of the current pool. It is always the same, because the pool itself notices a fork."""
         return None
+
+    @staticmethod
+    def place() -> object:
+        """Return whose locks can be waited for. A forked process has no thread that would release one."""
+        return os.getpid()
 
     @staticmethod
     def stay(process: int) -> int:
@@ -90,6 +97,7 @@ class AsyncDriver(_Driver):
     sentinel_pool: Any = AsyncSentinelConnectionPool
     #: On one event loop, fakeredis runs each script to its end.
     allows_fakes = True
+    lock: Any = asyncio.Lock
 
     @staticmethod
     async def sleep(seconds: float) -> None:
@@ -99,6 +107,11 @@ class AsyncDriver(_Driver):
     @staticmethod
     def here() -> tuple[int, Any]:
         """Return the process and the event loop, because redis-py's pools for asyncio notice neither."""
+        return os.getpid(), asyncio.get_running_loop()
+
+    @staticmethod
+    def place() -> object:
+        """Like :meth:`Driver.place`."""
         return os.getpid(), asyncio.get_running_loop()
 
     @staticmethod

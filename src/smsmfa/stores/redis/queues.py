@@ -6,7 +6,6 @@ They only save tries. What a try may store is decided by the server.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Collection, Iterable
 from threading import Lock
 from time import monotonic
@@ -35,11 +34,11 @@ class Queues:
     """The queues of a process, or of an event loop. A key has one as long as updates use it.
 
     Args:
-        place: the process or the event loop.
         lock: makes a lock.
+        place: the process or the event loop; ``None``: not known yet.
     """
 
-    def __init__(self, place: object, lock: Callable[[], Any]) -> None:
+    def __init__(self, lock: Callable[[], Any], place: object = None) -> None:
         self._place = place
         self._lock = lock
         self._guard = Lock()
@@ -47,7 +46,7 @@ class Queues:
 
     def at(self, place: object) -> Queues:
         """Return the queues of a place: these, or new ones if it is another place, as after a fork."""
-        return self if place == self._place else Queues(place, self._lock)
+        return self if place == self._place else Queues(self._lock, place)
 
     def contended(self, names: Iterable[bytes]) -> frozenset[bytes]:
         """Return those of the keys that have a queue."""
@@ -134,8 +133,3 @@ class Turn:
 def contended() -> StoreContention:
     """Return the error of an update that others kept from its keys."""
     return StoreContention(f"others kept changing the same keys for {DEADLINE:.0f} s; nothing was stored")
-
-
-def this_process() -> int:
-    """Return what the queues of threads belong to. A forked process has no thread that would release a lock."""
-    return os.getpid()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from importlib.util import find_spec
-from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...exceptions import ConfigurationError, StoreError
@@ -14,7 +12,7 @@ from ...typing import Change
 from .connection import AsyncConnection, Connection
 from .driver import AsyncDriver, Driver
 from .hints import Hints
-from .queues import Queues, Turn, this_process
+from .queues import Queues, Turn
 from .update import Command, Update
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ class RedisStore:
         self._tag = hash_tag(prefix)
         self._connection = Connection.of(client, self._tag)
         self._hints = Hints()
-        self._queues = Queues(this_process(), Lock)
+        self._queues = Queues(Driver.lock)
         self._fake = self._checked = is_fake(client, Driver)
 
     def read(self, key: str) -> bytes | None:
@@ -75,7 +73,7 @@ class RedisStore:
             StoreError: the server failed, or did not confirm what it did.
         """
         update = Update(keys, [self._tag + key.encode() for key in keys], change, self._hints)
-        queues = self._queues = self._queues.at(this_process())
+        queues = self._queues = self._queues.at(Driver.place())
         contended = queues.contended(update.names)
         while True:
             with Turn(queues, contended, update.until):
@@ -124,7 +122,7 @@ class AsyncRedisStore:
         self._tag = hash_tag(prefix)
         self._connection = AsyncConnection.of(client, self._tag)
         self._hints = Hints()
-        self._queues = Queues(None, asyncio.Lock)
+        self._queues = Queues(AsyncDriver.lock)
         self._fake = self._checked = is_fake(client, AsyncDriver)
 
     async def read(self, key: str) -> bytes | None:
@@ -137,7 +135,7 @@ class AsyncRedisStore:
     async def update(self, keys: Sequence[str], change: Change[T]) -> T:
         """Like :meth:`RedisStore.update`. If the task is cancelled, either all writes were stored or none."""
         update = Update(keys, [self._tag + key.encode() for key in keys], change, self._hints)
-        queues = self._queues = self._queues.at(AsyncDriver.here())
+        queues = self._queues = self._queues.at(AsyncDriver.place())
         contended = queues.contended(update.names)
         while True:
             async with Turn(queues, contended, update.until):
