@@ -16,7 +16,7 @@ from .strategies import MICROSECOND, TEN_YEARS, ZERO, Hit, Step, microseconds, m
 from .trial import Diverged, Trial, allowed, fresh_key, hold
 
 #: How many races there are, each for a new key.
-_ROUNDS = 10
+_ROUNDS = 30
 #: How often each caller takes and gives back in a race.
 _TIMES = 30
 #: How many other keys are hit after one whose bucket is empty.
