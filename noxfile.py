@@ -76,7 +76,9 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into ``docs/_build/html``; a warning is an error."""
-    session.install(".[django,encryption,fastapi,flask,i18n,liquid,postgres,redis,sqlalchemy,testing]", *group("docs"))
+    session.install(
+        ".[django,dynamodb,encryption,fastapi,flask,i18n,liquid,postgres,redis,sqlalchemy,testing]", *group("docs")
+    )
     session.run("sphinx-build", "-W", "--keep-going", "-n", "-E", "-b", "html", "docs", "docs/_build/html")
 
 

@@ -37,6 +37,15 @@ async def test_log_in_asynchronously(
     assert ["ok"] * 4 == [event.outcome for event in sms_events]
 
 
+def test_users(sms_enrolled, sms_verified, sms_verifier, sms_outbox):
+    """A user is enrolled, and gives proof, without a message in the outbox."""
+    proof = sms_verified(sms_enrolled("alice"))
+
+    assert sms_verifier.status("alice").enrolled
+    sms_verifier.check_proof("alice", proof.token)
+    assert [] == sms_outbox.messages
+
+
 def test_clock(sms_enroller, sms_outbox, sms_config, sms_clock):
     """The shells use the clock: after the lifetime, a code has expired."""
     pending = sms_enroller.start("alice", NUMBER)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .django import AsyncDjangoStore, DjangoStore
+    from .dynamodb import AsyncDynamoDbStore, DynamoDbStore
     from .encrypted import AsyncEncryptedStore, EncryptedStore
     from .memory import AsyncMemoryStore, MemoryStore
     from .postgres import AsyncPostgresStore, PostgresStore
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncDjangoStore",
+    "AsyncDynamoDbStore",
     "AsyncEncryptedStore",
     "AsyncMemoryStore",
     "AsyncPostgresStore",
@@ -21,6 +23,7 @@ __all__ = [
     "AsyncSqlAlchemyStore",
     "AsyncSqliteStore",
     "DjangoStore",
+    "DynamoDbStore",
     "EncryptedStore",
     "MemoryStore",
     "PostgresStore",
@@ -31,6 +34,7 @@ __all__ = [
 
 _MODULES = {
     "AsyncDjangoStore": "django",
+    "AsyncDynamoDbStore": "dynamodb",
     "AsyncEncryptedStore": "encrypted",
     "AsyncMemoryStore": "memory",
     "AsyncPostgresStore": "postgres",
@@ -38,6 +42,7 @@ _MODULES = {
     "AsyncSqlAlchemyStore": "sqlalchemy",
     "AsyncSqliteStore": "sqlite",
     "DjangoStore": "django",
+    "DynamoDbStore": "dynamodb",
     "EncryptedStore": "encrypted",
     "MemoryStore": "memory",
     "PostgresStore": "postgres",

@@ -107,6 +107,15 @@ async def test_forks(monkeypatch):
     assert here[0] == Driver.stay(here[0])
 
 
+async def test_places(monkeypatch):
+    """Locks are of one process, and for asyncio of one event loop."""
+    places = Driver.place(), AsyncDriver.place()
+    assert (Driver.place(), AsyncDriver.place()) == places
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+
+    assert set() == {*places} & {Driver.place(), AsyncDriver.place()}
+
+
 async def test_cluster():
     """A cluster client is asked to look up the slots again, and how to reach a node."""
     asked = []

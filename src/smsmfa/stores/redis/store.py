@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...exceptions import ConfigurationError, StoreError
 from ...typing import Change
+from ..queues import Queues, Turn
 from .connection import AsyncConnection, Connection
 from .driver import AsyncDriver, Driver
 from .hints import Hints
-from .queues import Queues, Turn
 from .update import Command, Update
 
 if TYPE_CHECKING:

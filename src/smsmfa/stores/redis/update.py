@@ -7,9 +7,9 @@ from time import monotonic
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from ...typing import Change, Entry
+from ..queues import contended
 from ..writes import DEADLINE, check_write
 from .hints import Hints
-from .queues import contended
 
 T = TypeVar("T")
 Command: TypeAlias = tuple[bytes | int, ...]

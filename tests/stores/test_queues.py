@@ -7,7 +7,7 @@ from time import monotonic
 import pytest
 
 from smsmfa import StoreContention
-from smsmfa.stores.redis.queues import Queues, Turn, contended
+from smsmfa.stores.queues import Queues, Turn, contended
 from smsmfa.testing.threads import all_of, at_once
 
 LIMIT = 60

@@ -12,8 +12,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from ...exceptions import StoreContention
-from ..writes import DEADLINE
+from ..exceptions import StoreContention
+from .writes import DEADLINE
 
 _NONE: frozenset[bytes] = frozenset()
 
