@@ -32,7 +32,7 @@ _CONNECTIONS = 50
 _FIRST_PAUSE, _LONGEST_PAUSE = 5_000, 400_000
 
 #: How to make the client: ``boto3.client("dynamodb", config=CLIENT_CONFIG)``.
-CLIENT_CONFIG = Config(
+CLIENT_CONFIG: Any = Config(
     retries={"total_max_attempts": 1, "mode": "standard"},
     connect_timeout=DEADLINE,
     read_timeout=DEADLINE,
