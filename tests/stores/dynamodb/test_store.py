@@ -2,6 +2,7 @@
 
 import time
 from contextlib import contextmanager, suppress
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -35,7 +36,10 @@ def client(address, config=CLIENT_CONFIG, **changes):
 
 
 class OnMoto:
-    """moto deletes no items; the disturbance does, with a clock that is as far ahead as DynamoDB's may be."""
+    """A table for each check, because moto copies it for each transaction.
+
+    moto deletes no items; the disturbance does, with a clock that is as far ahead as DynamoDB's may be.
+    """
 
     shared = processes = fork = True
     server = "127.0.0.1", 1
@@ -45,15 +49,19 @@ class OnMoto:
     @pytest.fixture(autouse=True)
     def _server(self, database):
         self.moto, self.server = database
+        self.table = f"smsmfa_{uuid4().hex}"
+        DynamoDbStore(client(self.server), table=self.table).create_table()
+        yield
+        client(self.server).delete_table(TableName=self.table)
 
     def __getstate__(self):
-        return {"server": self.server}
+        return {"server": self.server, "table": self.table}
 
     def make_store(self):
         return self.make_store_at(*self.server)
 
     def make_store_at(self, host, port):
-        return DynamoDbStore(client((host, port)))
+        return DynamoDbStore(client((host, port)), table=self.table)
 
     @contextmanager
     def failing(self):
@@ -64,13 +72,13 @@ class OnMoto:
     def disturb(self):
         db, now = client(self.server), {":now": {"N": str(int(time.time()) + CLOCK_SKEW)}}
         expired = {"FilterExpression": "expires < :now", "ExpressionAttributeValues": now}
-        for item in db.scan(TableName="smsmfa", ConsistentRead=True, **expired)["Items"]:
+        for item in db.scan(TableName=self.table, ConsistentRead=True, **expired)["Items"]:
             self._delete(db, item["key"], now)
 
     def _delete(self, db, key, now):
         with suppress(db.exceptions.ConditionalCheckFailedException):  # it was written again
             db.delete_item(
-                TableName="smsmfa", Key={"key": key}, ConditionExpression="expires < :now",
+                TableName=self.table, Key={"key": key}, ConditionExpression="expires < :now",
                 ExpressionAttributeValues=now,
             )  # fmt: skip
 
@@ -82,7 +90,7 @@ class OnALoop(OnMoto):
         return await self.make_store_at(*self.server)
 
     async def make_store_at(self, host, port):
-        return AsyncDynamoDbStore(client((host, port)))
+        return AsyncDynamoDbStore(client((host, port)), table=self.table)
 
 
 @short
