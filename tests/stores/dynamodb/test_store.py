@@ -20,6 +20,9 @@ from smsmfa.testing import AsyncStoreConformance, StoreConformance
 from smsmfa.testing.stores.suite import fresh, increment, look, put
 from smsmfa.typing import Entry
 
+#: moto can be slow on a busy machine.
+PATIENT = CLIENT_CONFIG.merge(Config(read_timeout=60))
+
 
 @pytest.fixture(scope="module")
 def database():
@@ -29,7 +32,7 @@ def database():
         yield moto, address
 
 
-def client(address, config=CLIENT_CONFIG, **changes):
+def client(address, config=PATIENT, **changes):
     """Return a client of the server at an address."""
     own = {"aws_access_key_id": "any", "aws_secret_access_key": "any", "region_name": "us-east-1"} | changes
     return boto3.client("dynamodb", endpoint_url="http://{}:{}".format(*address), config=config, **own)
@@ -106,6 +109,11 @@ class TestAsyncDynamoDbStore(OnALoop, AsyncStoreConformance):
 @pytest.mark.thorough
 class TestDynamoDbStoreThoroughly(OnMoto, StoreConformance):
     rounds, time_limit = 3, 300.0
+
+    @pytest.fixture(autouse=True)
+    def _patience(self, monkeypatch):
+        """moto can be slow on a busy machine."""
+        monkeypatch.setattr(dynamodb_store, "DEADLINE", 20.0)
 
 
 @pytest.fixture(params=["threads", "asyncio"])
