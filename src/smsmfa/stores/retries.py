@@ -1,4 +1,4 @@
-"""What the stores on SQL databases raise inside, to have an operation tried again."""
+"""What stores raise inside, to have an operation tried again."""
 
 from ..exceptions import StoreError
 

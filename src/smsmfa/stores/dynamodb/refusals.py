@@ -5,7 +5,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-from ...exceptions import StoreContention, StoreError
+from ...exceptions import StoreError
+from ..queues import contended
+from ..retries import Undone
 
 _LOST_RACE = {"ConditionalCheckFailed", "TransactionConflict"}
 #: The reasons of a cancelled transaction, then the codes of a whole request.
@@ -15,7 +17,7 @@ _TOO_BUSY = {
 }  # fmt: skip
 
 
-class TryAgain(Exception):
+class TryAgain(Undone):
     """Nothing was stored, and another attempt may succeed.
 
     Args:
@@ -25,7 +27,6 @@ class TryAgain(Exception):
 
     def __init__(self, error: StoreError, lost: frozenset[int] = frozenset()) -> None:
         super().__init__(error)
-        self.error = error
         self.lost = lost
 
 
@@ -55,7 +56,7 @@ def meaning(error: Exception, count: int, *, reads: bool, table: str) -> TryAgai
     if not {*reasons} - {"None"} or not {*reasons} <= _LOST_RACE | _TOO_BUSY | {"None"}:
         return failed
     lost = frozenset(place for place, reason in enumerate(reasons) if reason in _LOST_RACE)
-    return TryAgain(StoreContention("others kept changing the same keys; nothing was stored") if lost else failed, lost)
+    return TryAgain(contended() if lost else failed, lost)
 
 
 def _reasons(response: Any, code: str, count: int) -> list[str]:
