@@ -40,21 +40,25 @@ class Trial(HistoryChecks):
     def run(self, updates):
         """Run histories, and print how many updates were acknowledged."""
         done, begun = Counter(), monotonic()
-        with ExitStack() as stack:
-            direct = [self.make(self.address) for _ in range(2)]
-            wire = stack.enter_context(closing(Wire(self.address))) if self.address else None
-            through = [self.make(wire.address) for _ in range(2)] if wire else []
-            while done["updates acknowledged"] < updates:
-                done["histories"] += 1
-                number = done["histories"]
-                if cut := wire is not None and number % CUTS == 0:
-                    self.cut(wire, Random(number))
-                crash = self.crash if number % CRASHES == 0 else None
-                history = self.history(through if cut else direct, number, last=direct[0], meanwhile=crash)
-                done["cuts"] += bool(cut and wire.cancel_cut())
-                done["crashes"] += crash is not None
-                done.update(map(kind, history))
-        print(*(f"{count:,} {what}," for what, count in done.items()), f"in {monotonic() - begun:.0f} s", flush=True)
+        try:
+            with ExitStack() as stack:
+                direct = [self.make(self.address) for _ in range(2)]
+                wire = stack.enter_context(closing(Wire(self.address))) if self.address else None
+                through = [self.make(wire.address) for _ in range(2)] if wire else []
+                while done["updates acknowledged"] < updates:
+                    done["histories"] += 1
+                    number = done["histories"]
+                    if cut := wire is not None and number % CUTS == 0:
+                        self.cut(wire, Random(number))
+                    crash = self.crash if number % CRASHES == 0 else None
+                    history = self.history(through if cut else direct, number, last=direct[0], meanwhile=crash)
+                    done["cuts"] += bool(cut and wire.cancel_cut())
+                    done["crashes"] += crash is not None
+                    done.update(map(kind, history))
+        finally:  # also if it is interrupted
+            print(
+                *(f"{count:,} {what}," for what, count in done.items()), f"in {monotonic() - begun:.0f} s", flush=True
+            )
 
     def cut(self, wire, random):
         chunk, passing = random.randrange(_MOST_CHUNKS), random.randrange(_MOST_BYTES)
